@@ -1,0 +1,239 @@
+//! The agent entity and the values it is made of.
+
+use std::{fmt, time::Duration};
+
+use serde::{Deserialize, Serialize};
+
+use super::{AgentAuth, RetryPolicy};
+use crate::{Timestamp, ids::AgentId};
+
+/// Why a value does not describe an agent.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidAgent {
+    /// The name is empty, too long or holds control characters.
+    #[error("name must have 1 to 255 characters and no control characters")]
+    Name,
+    /// The URL is not one that can be called.
+    #[error(
+        "url must be an absolute http or https URL with a host, of at most 512 characters, without credentials or a fragment"
+    )]
+    Url,
+}
+
+/// An agent's name: unique over all agents, deleted ones included; what workflow documents refer to.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct AgentName(std::sync::Arc<str>);
+
+impl AgentName {
+    /// A name of 1 to 255 characters without control characters.
+    pub fn parse(text: &str) -> Result<Self, InvalidAgent> {
+        let fits = (1..=255).contains(&text.chars().count()) && !text.trim().is_empty();
+        if fits && !text.chars().any(char::is_control) { Ok(Self(text.into())) } else { Err(InvalidAgent::Name) }
+    }
+
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for AgentName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::borrow::Borrow<str> for AgentName {
+    fn borrow(&self) -> &str {
+        &self.0
+    }
+}
+
+/// Where an agent is called: an absolute `http` or `https` URL, kept exactly as it was normalised at the door.
+///
+/// This is a syntax check that every adapter can rely on; whether the host may be called at all is for the HTTP adapter.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AgentUrl(String);
+
+impl AgentUrl {
+    /// Checks a URL and normalises it the way the old API did: scheme and host in lower case, a bare host gets the path `/`.
+    pub fn parse(text: &str) -> Result<Self, InvalidAgent> {
+        let (scheme, rest) = text.trim().split_once("://").ok_or(InvalidAgent::Url)?;
+        let scheme = scheme.to_ascii_lowercase();
+        let (authority, tail) = match rest.find(['/', '?']) {
+            Some(at) => rest.split_at(at),
+            None => (rest, ""),
+        };
+        let (host, port) = match authority.rsplit_once(':') {
+            Some((host, port)) if !port.ends_with(']') => (host, Some(port)),
+            _ => (authority, None),
+        };
+        let host_is_sound = !host.is_empty()
+            && host.chars().all(|c| c.is_alphanumeric() || "-._[]:".contains(c))
+            && (!host.contains(':') || host.starts_with('['));
+        let port_is_sound = port.is_none_or(|p| !p.is_empty() && p.parse::<u16>().is_ok_and(|p| p > 0));
+        let tail_is_sound = !tail.chars().any(|c| c.is_whitespace() || c.is_control() || c == '#');
+        let scheme_is_sound = matches!(scheme.as_str(), "http" | "https");
+        if !(scheme_is_sound && host_is_sound && port_is_sound && tail_is_sound) {
+            return Err(InvalidAgent::Url);
+        }
+        let port = port.map(|p| format!(":{p}")).unwrap_or_default();
+        let slash = if tail.starts_with('/') { "" } else { "/" };
+        let url = format!("{scheme}://{}{port}{slash}{tail}", host.to_lowercase());
+        if url.chars().count() <= 512 { Ok(Self(url)) } else { Err(InvalidAgent::Url) }
+    }
+
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// Whether an agent may be used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AgentStatus {
+    /// In use.
+    Active,
+    /// Kept, but not called: workflows cannot be saved with it and steps that need it fail.
+    Inactive,
+    /// Soft-deleted; its name stays taken.
+    Deleted,
+}
+
+impl AgentStatus {
+    /// The name that the REST API and the tables use.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::Inactive => "inactive",
+            Self::Deleted => "deleted",
+        }
+    }
+
+    /// Reads [`AgentStatus::as_str`] back.
+    pub fn parse(text: &str) -> Option<Self> {
+        [Self::Active, Self::Inactive, Self::Deleted].into_iter().find(|s| s.as_str() == text)
+    }
+}
+
+/// When calls to an agent are suspended (contract 7.6). Kept and echoed.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct CircuitBreakerConfig {
+    /// Whether the breaker acts at all.
+    pub enabled: bool,
+    /// Failures in a row that open it.
+    pub failure_threshold: u32,
+    /// Share of failures in the window that opens it, 0 to 1.
+    pub failure_rate_threshold: f64,
+    /// Seconds it stays open.
+    pub timeout_seconds: u32,
+    /// Trial calls while half open.
+    pub half_open_max_calls: u32,
+    /// Seconds of history that count.
+    pub window_size_seconds: u32,
+}
+
+/// An agent.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Agent {
+    /// Its id.
+    pub id: AgentId,
+    /// Its unique name.
+    pub name: AgentName,
+    /// Where it is called.
+    pub url: AgentUrl,
+    /// What it does, for people.
+    pub description: Option<String>,
+    /// How calls authenticate.
+    pub auth: AgentAuth,
+    /// The time a call may take, from connecting to the last byte.
+    pub timeout: Duration,
+    /// How failed calls are tried again.
+    pub retry: RetryPolicy,
+    /// The breaker's settings, if any were given.
+    pub circuit_breaker: Option<CircuitBreakerConfig>,
+    /// Whether it may be used.
+    pub status: AgentStatus,
+    /// Rises with each change; the optimistic version for concurrent updates.
+    pub revision: u64,
+    /// When it was registered.
+    pub created_at: Timestamp,
+    /// When it was changed last.
+    pub updated_at: Timestamp,
+    /// Who changed it last, where known.
+    pub updated_by: Option<String>,
+}
+
+/// Which agents a list holds.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct AgentFilter {
+    /// Only this name, exactly.
+    pub name: Option<String>,
+    /// Only this status; without it, deleted agents are left out unless a name is given.
+    pub status: Option<AgentStatus>,
+}
+
+impl AgentFilter {
+    /// Whether an agent belongs to the list. The one definition, which SQL adapters translate.
+    pub fn matches(&self, agent: &Agent) -> bool {
+        let named = self.name.as_ref().is_none_or(|name| agent.name.as_str() == name);
+        let status = match self.status {
+            Some(wanted) => agent.status == wanted,
+            None => self.name.is_some() || agent.status != AgentStatus::Deleted,
+        };
+        named && status
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bare_host_comes_back_with_a_slash() {
+        assert_eq!(AgentUrl::parse("HTTP://Host:8080").map(|u| u.0), Ok("http://host:8080/".to_owned()));
+        assert_eq!(AgentUrl::parse("http://h/a/B?c=D").map(|u| u.0), Ok("http://h/a/B?c=D".to_owned()));
+        assert_eq!(AgentUrl::parse("http://[::1]:80/x").map(|u| u.0), Ok("http://[::1]:80/x".to_owned()));
+        assert_eq!(AgentUrl::parse("http://h?x").map(|u| u.0), Ok("http://h/?x".to_owned()));
+    }
+
+    #[test]
+    fn what_cannot_be_called_is_refused() {
+        for bad in [
+            "",
+            "host",
+            "ftp://h",
+            "http://",
+            "http://:80",
+            "http://h:0",
+            "http://h:99999",
+            "http://h:",
+            "http://u:p@h/",
+            "http://h /",
+            "http://h/a b",
+            "http://h/#f",
+            "http://h/\nx",
+            "http://a:b:c/",
+        ] {
+            assert_eq!(AgentUrl::parse(bad), Err(InvalidAgent::Url), "{bad}");
+        }
+        assert_eq!(AgentUrl::parse(&format!("http://h/{}", "x".repeat(512))), Err(InvalidAgent::Url));
+    }
+
+    #[test]
+    fn a_secret_does_not_print() {
+        assert!(!format!("{:?}", AgentAuth::Bearer(Some(Secret::new("hunter2")))).contains("hunter2"));
+    }
+
+    use super::super::Secret;
+
+    proptest::proptest! {
+        #[test]
+        fn any_text_is_either_refused_or_parses_to_itself(text in ".{0,60}") {
+            if let Ok(url) = AgentUrl::parse(&text) {
+                proptest::prop_assert_eq!(AgentUrl::parse(url.as_str()), Ok(url));
+            }
+        }
+    }
+}

@@ -1,0 +1,286 @@
+//! Typed identifiers. Each has one door (`new`, `parse` or a derivation); behind it nobody checks again.
+//!
+//! Ids that a restart must be able to recompute (step executions, messages, tasks) are *derived*; only agents,
+//! definitions, runs, executors and commits are minted, and those come from the [`IdGenerator`](crate::ports::IdGenerator).
+
+use std::{fmt, str::FromStr, sync::Arc};
+
+use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
+use uuid::Uuid;
+
+/// Why a text is not an identifier of the wanted kind.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{what} {problem}")]
+pub struct InvalidId {
+    what: &'static str,
+    problem: &'static str,
+}
+
+macro_rules! uuid_id {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(transparent)]
+        pub struct $name(Uuid);
+
+        impl $name {
+            /// Wraps a UUID that names this kind of thing.
+            pub const fn new(id: Uuid) -> Self {
+                Self(id)
+            }
+
+            /// The bare UUID, for adapters.
+            pub const fn uuid(self) -> Uuid {
+                self.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.fmt(f)
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = InvalidId;
+            fn from_str(text: &str) -> Result<Self, InvalidId> {
+                text.parse().map(Self).map_err(|_| InvalidId { what: stringify!($name), problem: "is not a UUID" })
+            }
+        }
+    };
+}
+
+uuid_id!(
+    /// An agent.
+    AgentId
+);
+uuid_id!(
+    /// One row of a workflow's chain of versions. The head of the chain keeps the id it was created with; every older
+    /// version has an id of its own, so that each version can be read and executed by id.
+    WorkflowId
+);
+uuid_id!(
+    /// One life of one executor process: new at each start, so that a restarted process cannot be mistaken for its
+    /// predecessor.
+    ExecutorId
+);
+uuid_id!(
+    /// One commit to a run, made by whoever decided it and repeated when its outcome is unknown; lets a store tell
+    /// "already applied" from "somebody else moved".
+    CommitId
+);
+
+macro_rules! text_id {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+        #[serde(transparent)]
+        pub struct $name(Arc<str>);
+
+        impl $name {
+            /// The text.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+
+        impl std::borrow::Borrow<str> for $name {
+            fn borrow(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+                Self::parse(&std::borrow::Cow::<'de, str>::deserialize(from)?).map_err(D::Error::custom)
+            }
+        }
+    };
+}
+
+text_id!(
+    /// A run. Ours are `run-` + UUIDv7 (ordered by creation); runs of foreign producers may carry any text of 1 to 255
+    /// characters without control characters.
+    RunId
+);
+
+impl RunId {
+    /// The id of a run that this system starts.
+    pub fn mint(unique: Uuid) -> Self {
+        Self(format!("run-{unique}").into())
+    }
+
+    /// Reads an id from outside.
+    pub fn parse(text: &str) -> Result<Self, InvalidId> {
+        let what = "run id";
+        match text.chars().count() {
+            0 => Err(InvalidId { what, problem: "is empty" }),
+            256.. => Err(InvalidId { what, problem: "is longer than 255 characters" }),
+            _ if text.chars().any(char::is_control) => Err(InvalidId { what, problem: "contains a control character" }),
+            _ => Ok(Self(text.into())),
+        }
+    }
+}
+
+text_id!(
+    /// A step of a workflow document: 1 to 128 letters, digits, `-` or `_`.
+    StepId
+);
+
+impl StepId {
+    /// The longest step id accepted at the REST door; keeps derived ids below the 255 characters of the shared tables.
+    pub const MAX_CHARS: usize = 128;
+
+    /// Reads a step id from a document.
+    pub fn parse(text: &str) -> Result<Self, InvalidId> {
+        let what = "step id";
+        match text.chars().count() {
+            0 => Err(InvalidId { what, problem: "is empty" }),
+            n if n > Self::MAX_CHARS => Err(InvalidId { what, problem: "is longer than 128 characters" }),
+            _ if !text.chars().all(|c| c.is_alphanumeric() || c == '-' || c == '_') => {
+                Err(InvalidId { what, problem: "may only contain letters, digits, '-' and '_'" })
+            }
+            _ => Ok(Self(text.into())),
+        }
+    }
+
+    /// The place of this step where it stands at the top level of the document.
+    pub fn top_level(&self) -> StepPath {
+        StepPath(Arc::clone(&self.0))
+    }
+}
+
+text_id!(
+    /// Where in a run a step is executed: the step id, with iteration and branch for steps inside composites.
+    StepPath
+);
+
+impl StepPath {
+    /// Reads a path that this system has written.
+    pub fn parse(text: &str) -> Result<Self, InvalidId> {
+        if text.is_empty() {
+            return Err(InvalidId { what: "step path", problem: "is empty" });
+        }
+        Ok(Self(text.into()))
+    }
+}
+
+macro_rules! counter {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(transparent)]
+        pub struct $name(u64);
+
+        impl $name {
+            /// Wraps a number.
+            pub const fn new(n: u64) -> Self {
+                Self(n)
+            }
+
+            /// The bare number.
+            pub const fn get(self) -> u64 {
+                self.0
+            }
+
+            /// The number after this one.
+            pub const fn next(self) -> Self {
+                Self(self.0 + 1)
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.fmt(f)
+            }
+        }
+    };
+}
+
+counter!(
+    /// The number of an event of a run, from 1, gap-free. A run's `seq` is the number of its last event and serves as
+    /// its optimistic version.
+    Seq
+);
+counter!(
+    /// The fencing token of a run: rises when its owner changes, and by nothing else.
+    Epoch
+);
+
+/// One attempt of one step of one run, named by the event that dispatched it. Derived, so a restart finds it again.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct StepExecutionId(String);
+
+impl StepExecutionId {
+    /// `{run}-{step}-{8 hex digits of the dispatching event's number}` (contract 4.3).
+    pub fn derive(run: &RunId, step: &StepId, dispatched: Seq) -> Self {
+        Self(format!("{run}-{step}-{:08x}", dispatched.get()))
+    }
+
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// SHA-256 of a plan document in canonical form: what a run is pinned to.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PlanHash([u8; 32]);
+
+impl PlanHash {
+    /// Wraps a digest.
+    pub const fn new(digest: [u8; 32]) -> Self {
+        Self(digest)
+    }
+
+    /// The digest.
+    pub const fn bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+}
+
+impl fmt::Display for PlanHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl fmt::Debug for PlanHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "PlanHash({self})")
+    }
+}
+
+impl FromStr for PlanHash {
+    type Err = InvalidId;
+    fn from_str(text: &str) -> Result<Self, InvalidId> {
+        let invalid = InvalidId { what: "plan hash", problem: "is not 64 hexadecimal digits" };
+        if text.len() != 64 || !text.is_ascii() {
+            return Err(invalid);
+        }
+        let mut digest = [0; 32];
+        for (byte, pair) in digest.iter_mut().zip(text.as_bytes().chunks(2)) {
+            let pair = std::str::from_utf8(pair).map_err(|_| invalid.clone())?;
+            *byte = u8::from_str_radix(pair, 16).map_err(|_| invalid.clone())?;
+        }
+        Ok(Self(digest))
+    }
+}
+
+impl Serialize for PlanHash {
+    fn serialize<S: serde::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for PlanHash {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        String::deserialize(from)?.parse().map_err(D::Error::custom)
+    }
+}

@@ -1,0 +1,35 @@
+//! The way to the agents.
+
+use async_trait::async_trait;
+
+use crate::{
+    agents::Agent,
+    runs::{AgentCall, CallOutcome},
+};
+
+/// What an agent says about itself.
+#[derive(Debug, Clone, PartialEq)]
+pub struct AgentCard(pub serde_json::Value);
+
+/// The health of an agent.
+#[derive(Debug, Clone, PartialEq)]
+pub struct AgentHealth {
+    /// Its card; none if it is unhealthy.
+    pub card: Option<AgentCard>,
+    /// What it does, or why it is unhealthy.
+    pub message: String,
+    /// How long it took to answer; none if it did not.
+    pub response_time: Option<std::time::Duration>,
+}
+
+/// Calls agents.
+#[cfg_attr(any(test, feature = "testing"), mockall::automock)]
+#[async_trait]
+pub trait AgentGateway: Send + Sync {
+    /// Makes one call. MUST end within the agent's timeout, MUST bound the memory that an answer can take, and MUST send
+    /// the same bytes for the same call.
+    async fn call(&self, agent: &Agent, call: &AgentCall) -> CallOutcome;
+
+    /// Asks an agent for its card. MUST end within the agent's timeout.
+    async fn health(&self, agent: &Agent) -> AgentHealth;
+}

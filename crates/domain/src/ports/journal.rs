@@ -1,0 +1,72 @@
+//! The run path: commits as values, written in groups.
+
+use async_trait::async_trait;
+
+use super::StoreError;
+use crate::{
+    ids::{RunId, Seq},
+    page::{Page, PageRequest, SortOrder},
+    payload::Payload,
+    runs::{CommitOutcome, EventRecord, Run, RunCommit, RunFilter, RunSort, StepExecution},
+};
+
+/// The only way in which the state of a run changes.
+#[async_trait]
+pub trait RunJournal: Send + Sync {
+    /// Makes a batch of commits durable, in one transaction, and answers one outcome for each, in order.
+    ///
+    /// * A commit is applied whole or not at all; the outcome of one MUST NOT depend on the others of the batch, but for
+    ///   several commits to one run, which are applied in order.
+    /// * `Start`: `Duplicate` if the run exists, `AlreadyApplied` if this very commit made it.
+    /// * `Advance`: `Gone` without a run; `AlreadyApplied` if this very commit was applied before; `Fenced` if the
+    ///   epoch differs; `Absorbed` if the run is terminal; `Moved` if the number of the last event differs. Checked in
+    ///   this order.
+    /// * `Cancel`: `Gone` without a run, `AlreadyApplied` for the same commit, `Absorbed` if the run is terminal;
+    ///   otherwise its event gets the next number. The epoch and the owner stay.
+    /// * `Resume`: `Gone` without a run, `AlreadyApplied` for the same commit, `Absorbed` unless the run is FAILED or
+    ///   CANCELLED; otherwise its event gets the next number, the epoch rises, the run has no owner, wakes at the
+    ///   commit's time and its row is PENDING without error, completion and cancellation.
+    /// * Anything but `Committed` changes nothing.
+    ///
+    /// An error means that the outcome of the whole batch is unknown; the same batch may be sent again.
+    async fn commit(&self, batch: &[RunCommit]) -> Result<Vec<CommitOutcome>, StoreError>;
+}
+
+/// More commits are waiting than can be written soon; nothing was stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("too many runs are being started; try again in a moment")]
+pub struct Overloaded;
+
+/// Hands single commits to the journal's writer, which groups them with others.
+#[cfg_attr(any(test, feature = "testing"), mockall::automock)]
+#[async_trait]
+pub trait RunWriter: Send + Sync {
+    /// Waits until the commit is durable or refused. Only a commit that cannot even be queued is answered `Overloaded`.
+    async fn write(&self, commit: RunCommit) -> Result<CommitOutcome, Overloaded>;
+}
+
+/// Reading runs.
+#[cfg_attr(any(test, feature = "testing"), mockall::automock)]
+#[async_trait]
+pub trait Runs: Send + Sync {
+    /// A run.
+    async fn get(&self, run: &RunId) -> Result<Option<Run>, StoreError>;
+
+    /// A page of the runs that [`RunFilter::matches`], sorted, ties by id in the same direction.
+    async fn list(
+        &self,
+        filter: &RunFilter,
+        sort: RunSort,
+        order: SortOrder,
+        page: PageRequest,
+    ) -> Result<Page<Run>, StoreError>;
+
+    /// The rows of a run's ended attempts, in the order of their dispatch. Attempts under way have none.
+    async fn steps(&self, run: &RunId) -> Result<Vec<StepExecution>, StoreError>;
+
+    /// The events of a run, in order; empty for an unknown run.
+    async fn history(&self, run: &RunId) -> Result<Vec<EventRecord>, StoreError>;
+
+    /// The outputs of attempts, in the order of the question; an attempt without an output is left out.
+    async fn outputs(&self, run: &RunId, executions: &[Seq]) -> Result<Vec<(Seq, Payload)>, StoreError>;
+}

@@ -1,0 +1,44 @@
+//! Who looks after a run. The store assigns runs; nothing else does.
+
+use async_trait::async_trait;
+
+use super::StoreError;
+use crate::{
+    Timestamp,
+    ids::{Epoch, ExecutorId, RunId},
+    payload::Payload,
+    runs::EventRecord,
+};
+
+/// A run that an executor has taken, with all that is needed to go on with it but the outputs of its steps.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Claimed {
+    /// The run.
+    pub run: RunId,
+    /// Its new epoch.
+    pub epoch: Epoch,
+    /// Its input.
+    pub input: Payload,
+    /// Its events.
+    pub history: Vec<EventRecord>,
+}
+
+/// Claims and releases of runs.
+#[async_trait]
+pub trait RunLeases: Send + Sync {
+    /// Takes at most `limit` live runs that have no owner and whose wake-up time has come, longest waiting first. Each
+    /// claim MUST raise the run's epoch, and no run may be claimed by two executors.
+    async fn claim(&self, executor: ExecutorId, limit: usize, now: Timestamp) -> Result<Vec<Claimed>, StoreError>;
+
+    /// Gives back the runs that the executor owns and that have become terminal without it, by a cancellation: they have no
+    /// owner afterwards, so each is answered once. The epoch says which ownership has ended: by the time the answer is
+    /// looked at, the run may have been resumed and claimed anew.
+    async fn take_ended(&self, executor: ExecutorId) -> Result<Vec<(RunId, Epoch)>, StoreError>;
+
+    /// Gives back all runs of an executor that is gone or is about to be; live ones can be claimed at once. MUST raise
+    /// their epochs, so that a late commit of that executor is fenced. Answers how many live runs were given back.
+    async fn release(&self, executor: ExecutorId, now: Timestamp) -> Result<u64, StoreError>;
+
+    /// The executors that own runs.
+    async fn owners(&self) -> Result<Vec<ExecutorId>, StoreError>;
+}

@@ -1,0 +1,58 @@
+//! The management path: units of work over agents and workflows.
+
+use async_trait::async_trait;
+
+use crate::{
+    agents::Agent,
+    ids::PlanHash,
+    workflows::{WorkflowDefinition, WorkflowDocument},
+};
+
+/// Why a store did not do what it was asked; each variant says what the caller does next.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// Somebody else changed the same thing, or took the same unique name: read again, decide again.
+    #[error("{0} was changed or created by somebody else")]
+    Conflict(&'static str),
+    /// The store cannot be reached or is overloaded: try again later.
+    #[error("the store is unavailable: {0}")]
+    Unavailable(String),
+    /// The store holds something that this program cannot read: call somebody.
+    #[error("the store holds corrupt data: {0}")]
+    Corrupt(String),
+}
+
+/// Opens units of work.
+#[cfg_attr(any(test, feature = "testing"), mockall::automock)]
+#[async_trait]
+pub trait Transactions: Send + Sync {
+    /// Begins a unit of work.
+    async fn begin(&self) -> Result<Box<dyn UnitOfWork>, StoreError>;
+}
+
+/// Changes that become true together or not at all. Dropping it without [`UnitOfWork::commit`] MUST change nothing.
+///
+/// A refusal may come from the change or from the commit; either way nothing is changed.
+#[cfg_attr(any(test, feature = "testing"), mockall::automock)]
+#[async_trait]
+pub trait UnitOfWork: Send {
+    /// Adds an agent. MUST be refused with `Conflict` if its id or name is taken, by a deleted agent too.
+    async fn add_agent(&mut self, agent: &Agent) -> Result<(), StoreError>;
+
+    /// Replaces an agent. MUST be refused with `Conflict` unless the stored revision is `agent.revision - 1`.
+    async fn replace_agent(&mut self, agent: &Agent) -> Result<(), StoreError>;
+
+    /// Adds a row of a workflow's chain. MUST be refused with `Conflict` if its id, or its name and version, are taken.
+    async fn add_workflow(&mut self, workflow: &WorkflowDefinition) -> Result<(), StoreError>;
+
+    /// Replaces a row of a workflow's chain. MUST be refused with `Conflict` unless the stored revision is
+    /// `workflow.revision - 1`, or if its name and version are taken by another row. Changes are made in the order in
+    /// which they were asked for, so a version number can be freed and taken in one unit of work.
+    async fn replace_workflow(&mut self, workflow: &WorkflowDefinition) -> Result<(), StoreError>;
+
+    /// Keeps a plan's document under its hash; keeping the same again changes nothing.
+    async fn keep_plan(&mut self, hash: PlanHash, document: &WorkflowDocument) -> Result<(), StoreError>;
+
+    /// Makes all of it true and durable.
+    async fn commit(self: Box<Self>) -> Result<(), StoreError>;
+}

@@ -1,0 +1,36 @@
+//! Reading workflow definitions.
+
+use async_trait::async_trait;
+
+use super::StoreError;
+use crate::{
+    ids::{PlanHash, WorkflowId},
+    page::{Page, PageRequest, SortOrder},
+    workflows::{WorkflowDefinition, WorkflowDocument, WorkflowFilter, WorkflowName, WorkflowSort},
+};
+
+/// The workflow definitions, deleted ones included.
+#[cfg_attr(any(test, feature = "testing"), mockall::automock)]
+#[async_trait]
+pub trait Workflows: Send + Sync {
+    /// A row by id: the head of a chain, or an older version.
+    async fn get(&self, id: WorkflowId) -> Result<Option<WorkflowDefinition>, StoreError>;
+
+    /// The head of the chain with a name.
+    async fn head(&self, name: &WorkflowName) -> Result<Option<WorkflowDefinition>, StoreError>;
+
+    /// A page of the heads that [`WorkflowFilter::matches`], sorted, ties by id in the same direction.
+    async fn list(
+        &self,
+        filter: &WorkflowFilter,
+        sort: WorkflowSort,
+        order: SortOrder,
+        page: PageRequest,
+    ) -> Result<Page<WorkflowDefinition>, StoreError>;
+
+    /// A page of all versions of a chain, newest first.
+    async fn versions(&self, head: WorkflowId, page: PageRequest) -> Result<Page<WorkflowDefinition>, StoreError>;
+
+    /// A plan's document.
+    async fn plan(&self, hash: PlanHash) -> Result<Option<WorkflowDocument>, StoreError>;
+}

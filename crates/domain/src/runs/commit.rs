@@ -1,0 +1,226 @@
+//! What a store writes for a run, as values: many commits of many runs can share one transaction, and each gets an
+//! outcome of its own.
+
+use super::{event::RunEvent, state::RunStatus};
+use crate::{
+    Timestamp,
+    agents::AgentName,
+    ids::{CommitId, Epoch, ExecutorId, PlanHash, RunId, Seq, StepId, StepPath, WorkflowId},
+    payload::Payload,
+};
+
+/// One commit to one run.
+#[derive(Debug, Clone, PartialEq)]
+pub enum RunCommit {
+    /// A new run.
+    Start(StartRun),
+    /// The next events of a run, made by its owner.
+    Advance(AdvanceRun),
+    /// A cancellation; it needs no knowledge of the run and cannot be starved.
+    Cancel(CancelRun),
+    /// A failed or cancelled run is to be done after all; whoever claims it goes on with the unfinished work.
+    Resume(ResumeRun),
+}
+
+impl RunCommit {
+    /// The run.
+    pub fn run(&self) -> &RunId {
+        match self {
+            Self::Start(start) => &start.run,
+            Self::Advance(advance) => &advance.run,
+            Self::Cancel(cancel) => &cancel.run,
+            Self::Resume(resume) => &resume.run,
+        }
+    }
+
+    /// The commit's id.
+    pub fn id(&self) -> CommitId {
+        match self {
+            Self::Start(start) => start.commit,
+            Self::Advance(advance) => advance.commit,
+            Self::Cancel(cancel) => cancel.commit,
+            Self::Resume(resume) => resume.commit,
+        }
+    }
+
+    /// About how many bytes of payload the commit carries.
+    pub fn weight(&self) -> usize {
+        match self {
+            Self::Start(start) => start.input.text().len(),
+            Self::Advance(advance) => {
+                let bytes = |closed: &ClosedAttempt| {
+                    closed.input.text().len() + closed.output.as_ref().map_or(0, |o| o.text().len())
+                };
+                advance.closed.iter().map(bytes).sum()
+            }
+            Self::Cancel(_) | Self::Resume(_) => 0,
+        }
+    }
+}
+
+/// A new run.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StartRun {
+    /// The commit.
+    pub commit: CommitId,
+    /// The run.
+    pub run: RunId,
+    /// The workflow as it was addressed.
+    pub workflow: WorkflowId,
+    /// Its name.
+    pub workflow_name: String,
+    /// The number of the version that the run executes.
+    pub workflow_version: u32,
+    /// The plan that it is pinned to; already stored.
+    pub plan: PlanHash,
+    /// The run's input.
+    pub input: Payload,
+    /// Who started it.
+    pub triggered_by: String,
+    /// When.
+    pub at: Timestamp,
+    /// The first events.
+    pub events: Vec<RunEvent>,
+    /// The status after them.
+    pub status: RunStatus,
+    /// The executor that takes the run at once; without one the run waits to be claimed.
+    pub owner: Option<ExecutorId>,
+}
+
+/// When a run wants its next turn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wake {
+    /// The owner keeps it; nobody else is to wake it.
+    Owned,
+    /// It is given back, to be claimed from this time on.
+    At(Timestamp),
+    /// It is given back for good: the run is terminal.
+    Never,
+}
+
+/// The next events of a run.
+#[derive(Debug, Clone, PartialEq)]
+pub struct AdvanceRun {
+    /// The commit.
+    pub commit: CommitId,
+    /// The run.
+    pub run: RunId,
+    /// The epoch under which it was decided; another one in the store means another owner.
+    pub epoch: Epoch,
+    /// The number of the event that the decision was based on.
+    pub seq: Seq,
+    /// When it was decided.
+    pub at: Timestamp,
+    /// The events; the first has the number `seq + 1`. May be empty where a run is only given back.
+    pub events: Vec<RunEvent>,
+    /// The attempts that ended.
+    pub closed: Vec<ClosedAttempt>,
+    /// What changes in the run's row; `None` while its status stays.
+    pub update: Option<RunUpdate>,
+    /// Who looks after the run from now on.
+    pub wake: Wake,
+}
+
+/// What changes in a run's row.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RunUpdate {
+    /// The new status.
+    pub status: RunStatus,
+    /// The new message; none clears it.
+    pub error: Option<String>,
+}
+
+/// An attempt that ended: the complete row, written once.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ClosedAttempt {
+    /// Names the row within the run.
+    pub execution: Seq,
+    /// The step's id.
+    pub step: StepId,
+    /// The step's place.
+    pub path: StepPath,
+    /// The agent.
+    pub agent: AgentName,
+    /// Which policy attempt.
+    pub attempt: u32,
+    /// See [`RunEvent::StepDispatched`].
+    pub generation: u32,
+    /// See [`RunEvent::StepDispatched`].
+    pub round: u32,
+    /// What was sent.
+    pub input: Payload,
+    /// What came back; none for a failure.
+    pub output: Option<Payload>,
+    /// Why it failed; none for a success.
+    pub error: Option<String>,
+    /// When it was dispatched.
+    pub started_at: Timestamp,
+    /// When it ended.
+    pub completed_at: Timestamp,
+}
+
+/// A cancellation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CancelRun {
+    /// The commit.
+    pub commit: CommitId,
+    /// The run.
+    pub run: RunId,
+    /// When.
+    pub at: Timestamp,
+    /// Who.
+    pub by: String,
+    /// Why, if they said so.
+    pub reason: Option<String>,
+}
+
+impl CancelRun {
+    /// The one event of a cancellation; its number is the store's to give.
+    pub fn event(&self) -> RunEvent {
+        RunEvent::RunCancelled { by: self.by.clone(), reason: self.reason.clone() }
+    }
+
+    /// The message of the run's row; none leaves an old one in place (contract 1.8).
+    pub fn message(&self) -> Option<String> {
+        self.reason.as_ref().map(|reason| format!("Cancelled: {reason}"))
+    }
+}
+
+/// A resume of a terminal run, as blind as a cancellation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ResumeRun {
+    /// The commit.
+    pub commit: CommitId,
+    /// The run.
+    pub run: RunId,
+    /// When.
+    pub at: Timestamp,
+    /// Who.
+    pub by: String,
+}
+
+impl ResumeRun {
+    /// The one event of a resume; its number is the store's to give.
+    pub fn event(&self) -> RunEvent {
+        RunEvent::RunResumed { by: self.by.clone() }
+    }
+}
+
+/// What became of one commit. Expected refusals are outcomes, never errors.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CommitOutcome {
+    /// It is durable.
+    Committed,
+    /// The very same commit was durable before.
+    AlreadyApplied,
+    /// Another executor owns the run: drop the state, abort its calls.
+    Fenced,
+    /// The run has other events than the decision was based on: load them and decide again.
+    Moved,
+    /// The run's status does not allow it: it is terminal and stays so; or, for a resume, it is neither failed nor cancelled.
+    Absorbed,
+    /// There is such a run already, started by another commit.
+    Duplicate,
+    /// There is no such run.
+    Gone,
+}

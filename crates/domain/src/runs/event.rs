@@ -1,0 +1,98 @@
+//! What can become true of a run. Events carry no payloads: an output is found through the attempt that made it.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    Timestamp,
+    ids::{CommitId, PlanHash, Seq, StepPath},
+};
+
+/// A fact about a run. The stored form is this enum's JSON; variants and members may be added, never renamed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum RunEvent {
+    /// The run exists and is pinned to a plan.
+    Started {
+        /// The plan.
+        plan: PlanHash,
+    },
+    /// A call to the step's agent may be made from now on. The number of this event names the attempt.
+    StepDispatched {
+        /// The step.
+        path: StepPath,
+        /// Which policy attempt this is, from 1 again after a resume.
+        attempt: u32,
+        /// Rises only by an explicit rerun.
+        generation: u32,
+        /// Rises only after a definite answer: an equal round repeats the same call.
+        round: u32,
+    },
+    /// The agent answered; the output lies in the attempt's row.
+    StepSucceeded {
+        /// The step.
+        path: StepPath,
+        /// The attempt.
+        execution: Seq,
+    },
+    /// The attempt failed and another one follows.
+    StepRetryScheduled {
+        /// The step.
+        path: StepPath,
+        /// The attempt that failed.
+        execution: Seq,
+        /// Whether the agent's answer was definite, so that the next call is a new one.
+        definite: bool,
+        /// When the next attempt is due.
+        retry_at: Timestamp,
+    },
+    /// The step failed for good.
+    StepFailed {
+        /// The step.
+        path: StepPath,
+        /// The attempt that failed; none where no call was made.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        execution: Option<Seq>,
+        /// Whether the agent's answer was definite.
+        definite: bool,
+    },
+    /// Every step has succeeded.
+    RunCompleted,
+    /// A step failed for good, and the run with it.
+    RunFailed {
+        /// The message for people, at most a few kilobytes.
+        error: String,
+    },
+    /// Somebody cancelled the run.
+    RunCancelled {
+        /// Who.
+        by: String,
+        /// Why, if they said so.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reason: Option<String>,
+    },
+    /// Somebody asked for the unfinished work of a failed or cancelled run to be done after all.
+    RunResumed {
+        /// Who.
+        by: String,
+    },
+}
+
+/// The events of one commit, as stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EventRecord {
+    /// The number of the first event.
+    pub first: Seq,
+    /// The commit that wrote them.
+    pub commit: CommitId,
+    /// When it was decided.
+    pub at: Timestamp,
+    /// The events, in order.
+    pub events: Vec<RunEvent>,
+}
+
+impl EventRecord {
+    /// The events with their numbers.
+    pub fn numbered(&self) -> impl Iterator<Item = (Seq, &RunEvent)> {
+        self.events.iter().zip(self.first.get()..).map(|(event, number)| (Seq::new(number), event))
+    }
+}

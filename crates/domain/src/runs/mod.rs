@@ -1,0 +1,24 @@
+//! Runs: the event-sourced state machine, the commits it makes and the views that people read.
+//!
+//! The truth about a run is its list of events. [`decide`] says which events an input causes, [`RunState::apply`] folds
+//! them; both are pure. What a store must write is a [`RunCommit`]: a value, so that commits can be grouped.
+
+mod call;
+mod commit;
+mod decide;
+mod event;
+mod state;
+mod view;
+
+#[cfg(test)]
+#[path = "decide_tests.rs"]
+mod decide_tests;
+
+pub use call::{AgentCall, CallFailure, CallKey, CallOutcome};
+pub use commit::{
+    AdvanceRun, CancelRun, ClosedAttempt, CommitOutcome, ResumeRun, RunCommit, RunUpdate, StartRun, Wake,
+};
+pub use decide::{Input, Rejection, RunData, Transition, advance, calls_in_flight, start};
+pub use event::{EventRecord, RunEvent};
+pub use state::{Attempt, CorruptHistory, RunState, RunStatus, StepState};
+pub use view::{Run, RunFilter, RunSort, StepExecution, StepStatus, open_attempts};

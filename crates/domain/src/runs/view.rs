@@ -1,0 +1,192 @@
+//! What people read: runs and step executions.
+
+use std::collections::HashSet;
+
+use super::{
+    event::{EventRecord, RunEvent},
+    state::RunStatus,
+};
+use crate::{
+    Timestamp,
+    agents::AgentName,
+    ids::{PlanHash, RunId, Seq, StepExecutionId, StepId, StepPath, WorkflowId},
+    payload::Payload,
+    workflows::Plan,
+};
+
+use super::decide::RunData;
+
+/// A run, as its row tells.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Run {
+    /// Its id.
+    pub id: RunId,
+    /// The workflow as it was addressed when the run was started.
+    pub workflow: WorkflowId,
+    /// The workflow's name.
+    pub workflow_name: String,
+    /// The version that the run executes.
+    pub workflow_version: u32,
+    /// The plan that it is pinned to.
+    pub plan: PlanHash,
+    /// Its status.
+    pub status: RunStatus,
+    /// Its input.
+    pub input: Payload,
+    /// Who started it.
+    pub triggered_by: Option<String>,
+    /// When it was started.
+    pub created_at: Timestamp,
+    /// When its row changed last.
+    pub updated_at: Timestamp,
+    /// When it completed or failed.
+    pub completed_at: Option<Timestamp>,
+    /// When it was cancelled.
+    pub cancelled_at: Option<Timestamp>,
+    /// Who cancelled it.
+    pub cancelled_by: Option<String>,
+    /// Why it failed or was cancelled.
+    pub error: Option<String>,
+}
+
+/// What a list of runs is sorted by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RunSort {
+    /// When they were started.
+    CreatedAt,
+    /// When they changed last.
+    UpdatedAt,
+}
+
+/// Which runs a list holds.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct RunFilter {
+    /// Only this status.
+    pub status: Option<RunStatus>,
+    /// Only runs of this workflow, as it was addressed.
+    pub workflow: Option<WorkflowId>,
+    /// Only runs started at this time or later.
+    pub created_after: Option<Timestamp>,
+    /// Only runs started at this time or earlier.
+    pub created_before: Option<Timestamp>,
+}
+
+impl RunFilter {
+    /// Whether a run belongs to the list. The one definition, which SQL adapters translate.
+    pub fn matches(&self, run: &Run) -> bool {
+        self.status.is_none_or(|status| run.status == status)
+            && self.workflow.is_none_or(|workflow| run.workflow == workflow)
+            && self.created_after.is_none_or(|after| run.created_at >= after)
+            && self.created_before.is_none_or(|before| run.created_at <= before)
+    }
+}
+
+/// The status of a step execution.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StepStatus {
+    /// A call may be under way.
+    Running,
+    /// The agent answered.
+    Completed,
+    /// The attempt failed, or the run was cancelled meanwhile.
+    Failed,
+}
+
+impl StepStatus {
+    /// The name that the REST API and the tables use.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Running => "RUNNING",
+            Self::Completed => "COMPLETED",
+            Self::Failed => "FAILED",
+        }
+    }
+}
+
+/// One attempt of one step, as people read it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StepExecution {
+    /// Names it within the run.
+    pub execution: Seq,
+    /// The run.
+    pub run: RunId,
+    /// The step's id.
+    pub step: StepId,
+    /// The step's place.
+    pub path: StepPath,
+    /// The agent.
+    pub agent: AgentName,
+    /// Its status.
+    pub status: StepStatus,
+    /// Which policy attempt, from 1.
+    pub attempt: u32,
+    /// What was sent.
+    pub input: Payload,
+    /// What came back.
+    pub output: Option<Payload>,
+    /// When it was dispatched.
+    pub started_at: Timestamp,
+    /// When it ended.
+    pub completed_at: Option<Timestamp>,
+    /// Why it failed.
+    pub error: Option<String>,
+}
+
+impl StepExecution {
+    /// The id that the REST API shows (contract 4.3).
+    pub fn id(&self) -> StepExecutionId {
+        StepExecutionId::derive(&self.run, &self.step, self.execution)
+    }
+}
+
+/// The attempts that have been dispatched but have no row, because rows are written once, when an attempt ends: those
+/// under way, and those that a cancellation cut.
+///
+/// `rows` are the run's rows; their outputs give the inputs of the open attempts.
+pub fn open_attempts(plan: &Plan, run: &Run, history: &[EventRecord], rows: &[StepExecution]) -> Vec<StepExecution> {
+    let ended: HashSet<Seq> = rows.iter().map(|row| row.execution).collect();
+    let mut data = RunData::new(run.id.clone(), run.input.clone());
+    for row in rows {
+        if let (StepStatus::Completed, Some(output)) = (row.status, &row.output) {
+            data.outputs.insert(row.path.clone(), output.clone());
+        }
+    }
+    let mut open = Vec::new();
+    for record in history {
+        for (execution, event) in record.numbered() {
+            match event {
+                RunEvent::StepDispatched { path, attempt, .. } if !ended.contains(&execution) => {
+                    let Some(step) = plan.at(path) else { continue };
+                    let input = step.resolve_input(&data).ok().and_then(|value| Payload::new(value).ok());
+                    open.push(StepExecution {
+                        execution,
+                        run: run.id.clone(),
+                        step: step.id.clone(),
+                        path: path.clone(),
+                        agent: step.agent.clone(),
+                        status: StepStatus::Running,
+                        attempt: *attempt,
+                        input: input.unwrap_or_else(Payload::empty),
+                        output: None,
+                        started_at: record.at,
+                        completed_at: None,
+                        error: None,
+                    });
+                }
+                RunEvent::RunCancelled { .. } => open.iter_mut().for_each(|attempt| attempt.cut(record.at)),
+                _ => {}
+            }
+        }
+    }
+    open
+}
+
+impl StepExecution {
+    fn cut(&mut self, at: Timestamp) {
+        if self.status == StepStatus::Running {
+            self.status = StepStatus::Failed;
+            self.completed_at = Some(at);
+            self.error = Some("Cancelled".to_owned());
+        }
+    }
+}

@@ -1,0 +1,117 @@
+//! Workflow definitions: immutable versions in a chain under one name.
+
+use std::sync::Arc;
+
+use super::WorkflowDocument;
+use crate::{
+    Timestamp,
+    ids::{PlanHash, WorkflowId},
+};
+
+/// A workflow's name: 1 to 255 characters, not blank.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct WorkflowName(Arc<str>);
+
+impl WorkflowName {
+    /// Reads a name.
+    pub fn parse(text: &str) -> Option<Self> {
+        let fits = (1..=255).contains(&text.chars().count()) && !text.trim().is_empty();
+        (fits && !text.chars().any(char::is_control)).then(|| Self(text.into()))
+    }
+
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// Whether a workflow may be executed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WorkflowStatus {
+    /// It may.
+    Active,
+    /// It is kept, but not executed.
+    Inactive,
+    /// Soft-deleted.
+    Deleted,
+}
+
+impl WorkflowStatus {
+    /// The name that the REST API and the tables use.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::Inactive => "inactive",
+            Self::Deleted => "deleted",
+        }
+    }
+
+    /// Reads [`WorkflowStatus::as_str`] back.
+    pub fn parse(text: &str) -> Option<Self> {
+        [Self::Active, Self::Inactive, Self::Deleted].into_iter().find(|s| s.as_str() == text)
+    }
+}
+
+/// One version of a workflow. The newest is the *head* of its chain and keeps the chain's first id; when a new version
+/// is made, the previous content moves to a row with an id of its own (contract 2.3, item 13).
+#[derive(Debug, Clone, PartialEq)]
+pub struct WorkflowDefinition {
+    /// The id of this row.
+    pub id: WorkflowId,
+    /// The id of the chain's head; equal to `id` for the head itself.
+    pub head: WorkflowId,
+    /// The name, shared by the chain.
+    pub name: WorkflowName,
+    /// The version's number, from 1.
+    pub version: u32,
+    /// What it is for.
+    pub description: Option<String>,
+    /// What it does.
+    pub document: WorkflowDocument,
+    /// The plan that runs of this version are pinned to.
+    pub plan: PlanHash,
+    /// Whether it may be executed.
+    pub status: WorkflowStatus,
+    /// Rises with each change of this row; the optimistic version for concurrent updates.
+    pub revision: u64,
+    /// When this version was made.
+    pub created_at: Timestamp,
+    /// When this row was changed last.
+    pub updated_at: Timestamp,
+    /// Who made it.
+    pub created_by: Option<String>,
+    /// Who changed it last.
+    pub updated_by: Option<String>,
+}
+
+/// What a list of workflows is sorted by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WorkflowSort {
+    /// When the version was made.
+    CreatedAt,
+    /// When the row was changed.
+    UpdatedAt,
+    /// The name.
+    Name,
+}
+
+/// Which workflows a list holds. Only heads are listed.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct WorkflowFilter {
+    /// Only this name, exactly.
+    pub name: Option<String>,
+    /// Only this status; without it, deleted workflows are left out.
+    pub status: Option<WorkflowStatus>,
+}
+
+impl WorkflowFilter {
+    /// Whether a head belongs to the list. The one definition, which SQL adapters translate.
+    pub fn matches(&self, head: &WorkflowDefinition) -> bool {
+        let named = self.name.as_ref().is_none_or(|name| head.name.as_str() == name);
+        let status = match self.status {
+            Some(wanted) => head.status == wanted,
+            None => head.status != WorkflowStatus::Deleted,
+        };
+        named && status
+    }
+}

@@ -1,0 +1,66 @@
+//! The workflow document as it is sent and stored. Nothing is checked here; `compile` does that.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+/// A workflow document (contract 5.1): the stored `workflow_data`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct WorkflowDocument {
+    /// `wf-{name}-{version}`, for old readers.
+    pub workflow_id: String,
+    /// The workflow's name.
+    pub name: String,
+    /// The version as a decimal text, for old readers.
+    pub version: String,
+    /// The id of the step that runs first.
+    pub start_step: String,
+    /// The steps by id.
+    pub steps: BTreeMap<String, StepDocument>,
+}
+
+/// A step of a document. Members that do not apply are omitted when written (contract 2.3, item 8), except `next_step`.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct StepDocument {
+    /// The step's id; equals its key.
+    pub id: String,
+    /// The step's type; absent means `agent`.
+    #[serde(rename = "type", default, skip_serializing_if = "Option::is_none")]
+    pub kind: Option<String>,
+    /// The agent that does the work.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub agent_name: Option<String>,
+    /// The step that follows; null for the last.
+    #[serde(default)]
+    pub next_step: Option<String>,
+    /// The step's input: an object whose members may hold references.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub input_mapping: Option<Map<String, Value>>,
+    /// Members of other step types, kept so that the check can name them.
+    #[serde(flatten)]
+    pub other: BTreeMap<String, Value>,
+}
+
+impl WorkflowDocument {
+    /// The document of a version, with the members that old readers expect.
+    pub fn new(name: &str, version: u32, start_step: String, steps: BTreeMap<String, StepDocument>) -> Self {
+        let steps = steps.into_iter().map(|(key, step)| (key, step.tidy())).collect();
+        Self {
+            workflow_id: format!("wf-{name}-{version}"),
+            name: name.to_owned(),
+            version: version.to_string(),
+            start_step,
+            steps,
+        }
+    }
+}
+
+impl StepDocument {
+    /// The explicit type, and no null members.
+    fn tidy(mut self) -> Self {
+        self.kind.get_or_insert_with(|| "agent".to_owned());
+        self.other.retain(|_, value| !value.is_null());
+        self
+    }
+}

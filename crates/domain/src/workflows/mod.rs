@@ -1,0 +1,15 @@
+//! Workflow definitions: documents, the references in them, their check and the plan they compile to.
+
+mod check;
+mod definition;
+mod diagnostic;
+mod document;
+mod plan;
+mod reference;
+
+pub use check::compile;
+pub use definition::{WorkflowDefinition, WorkflowFilter, WorkflowName, WorkflowSort, WorkflowStatus};
+pub use diagnostic::{Diagnostic, Severity};
+pub use document::{StepDocument, WorkflowDocument};
+pub use plan::{Plan, PlanStep, SharedPlan, StepIndex};
+pub use reference::{InvalidReference, Reference, ResolveError, Scope, Segment, Source, Template};
