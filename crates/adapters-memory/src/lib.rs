@@ -1,0 +1,19 @@
+//! The store, the clock and the ids in memory: for unit tests and for the simulation.
+//!
+//! Honest about every conflict and outcome that the ports describe, and deterministic: the same calls give the same
+//! answers in the same order. No future of this crate ever pends, so a caller without a runtime may poll it once. It
+//! keeps nothing when the process ends.
+
+mod clock;
+mod ids;
+mod journal;
+mod leases;
+mod lists;
+mod management;
+mod runs;
+mod store;
+mod table;
+
+pub use clock::VirtualClock;
+pub use ids::SequentialIds;
+pub use store::MemoryStore;

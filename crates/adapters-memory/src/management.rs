@@ -1,0 +1,201 @@
+//! Agents and workflow definitions: reading them, and the unit of work that changes them.
+
+use std::{cmp::Ordering, collections::BTreeMap, sync::Arc};
+
+use async_trait::async_trait;
+use domain::{
+    agents::{Agent, AgentFilter, AgentName},
+    ids::{AgentId, PlanHash, WorkflowId},
+    page::{Page, PageRequest, SortOrder},
+    ports::{Agents, StoreError, Transactions, UnitOfWork, Workflows},
+    workflows::{WorkflowDefinition, WorkflowDocument, WorkflowFilter, WorkflowName, WorkflowSort},
+};
+
+use crate::{MemoryStore, lists::page_of};
+
+/// The rows and their unique names. Rows are shared, so that a unit of work can try its changes on a copy.
+#[derive(Clone, Default)]
+pub(crate) struct Management {
+    agents: BTreeMap<AgentId, Arc<Agent>>,
+    agent_names: BTreeMap<AgentName, AgentId>,
+    workflows: BTreeMap<WorkflowId, Arc<WorkflowDefinition>>,
+    versions: BTreeMap<(WorkflowName, u32), WorkflowId>,
+    plans: BTreeMap<PlanHash, Arc<WorkflowDocument>>,
+}
+
+impl Management {
+    fn add_agent(&mut self, agent: &Agent) -> Result<(), StoreError> {
+        if self.agents.contains_key(&agent.id) || self.agent_names.contains_key(&agent.name) {
+            return Err(StoreError::Conflict("agent"));
+        }
+        self.agent_names.insert(agent.name.clone(), agent.id);
+        self.agents.insert(agent.id, Arc::new(agent.clone()));
+        Ok(())
+    }
+
+    fn replace_agent(&mut self, agent: &Agent) -> Result<(), StoreError> {
+        let stored = self.agents.get(&agent.id).filter(|stored| stored.revision + 1 == agent.revision);
+        let stored = stored.ok_or(StoreError::Conflict("agent"))?;
+        self.agent_names.remove(&stored.name);
+        if self.agent_names.insert(agent.name.clone(), agent.id).is_some() {
+            return Err(StoreError::Conflict("agent"));
+        }
+        self.agents.insert(agent.id, Arc::new(agent.clone()));
+        Ok(())
+    }
+
+    fn add_workflow(&mut self, workflow: &WorkflowDefinition) -> Result<(), StoreError> {
+        if self.workflows.contains_key(&workflow.id) {
+            return Err(StoreError::Conflict("workflow"));
+        }
+        self.put_workflow(workflow)
+    }
+
+    fn replace_workflow(&mut self, workflow: &WorkflowDefinition) -> Result<(), StoreError> {
+        let stored = self.workflows.get(&workflow.id).filter(|stored| stored.revision + 1 == workflow.revision);
+        let stored = stored.ok_or(StoreError::Conflict("workflow"))?;
+        self.versions.remove(&(stored.name.clone(), stored.version));
+        self.put_workflow(workflow)
+    }
+
+    fn put_workflow(&mut self, workflow: &WorkflowDefinition) -> Result<(), StoreError> {
+        if self.versions.insert((workflow.name.clone(), workflow.version), workflow.id).is_some() {
+            return Err(StoreError::Conflict("workflow"));
+        }
+        self.workflows.insert(workflow.id, Arc::new(workflow.clone()));
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl Agents for MemoryStore {
+    async fn get(&self, id: AgentId) -> Result<Option<Agent>, StoreError> {
+        Ok(self.lock().management.agents.get(&id).map(|agent| Agent::clone(agent)))
+    }
+
+    async fn by_names(&self, names: &[AgentName]) -> Result<Vec<Agent>, StoreError> {
+        let state = self.lock();
+        let Management { agents, agent_names, .. } = &state.management;
+        // A name that is asked for twice is answered once, as a database does.
+        let ids = agent_names.iter().filter(|(name, _)| names.contains(name)).map(|(_, id)| id);
+        Ok(ids.filter_map(|id| agents.get(id)).map(|agent| Agent::clone(agent)).collect())
+    }
+
+    async fn list(&self, filter: &AgentFilter, page: PageRequest) -> Result<Page<Agent>, StoreError> {
+        let state = self.lock();
+        let found = state.management.agents.values().map(AsRef::as_ref).filter(|agent| filter.matches(agent));
+        Ok(page_of(found.collect(), |a, b| a.name.cmp(&b.name), SortOrder::Ascending, page))
+    }
+}
+
+#[async_trait]
+impl Workflows for MemoryStore {
+    async fn get(&self, id: WorkflowId) -> Result<Option<WorkflowDefinition>, StoreError> {
+        Ok(self.lock().management.workflows.get(&id).map(|row| WorkflowDefinition::clone(row)))
+    }
+
+    async fn head(&self, name: &WorkflowName) -> Result<Option<WorkflowDefinition>, StoreError> {
+        let state = self.lock();
+        let Management { workflows, versions, .. } = &state.management;
+        let chain = versions.range((name.clone(), 0)..=(name.clone(), u32::MAX)).rev();
+        let mut rows = chain.filter_map(|(_, id)| workflows.get(id));
+        Ok(rows.find(|row| row.id == row.head).map(|row| WorkflowDefinition::clone(row)))
+    }
+
+    async fn list(
+        &self,
+        filter: &WorkflowFilter,
+        sort: WorkflowSort,
+        order: SortOrder,
+        page: PageRequest,
+    ) -> Result<Page<WorkflowDefinition>, StoreError> {
+        let state = self.lock();
+        let heads = state.management.workflows.values().map(AsRef::as_ref).filter(|row| row.id == row.head);
+        let compare = |a: &WorkflowDefinition, b: &WorkflowDefinition| -> Ordering {
+            let by = match sort {
+                WorkflowSort::CreatedAt => a.created_at.cmp(&b.created_at),
+                WorkflowSort::UpdatedAt => a.updated_at.cmp(&b.updated_at),
+                WorkflowSort::Name => a.name.cmp(&b.name),
+            };
+            by.then_with(|| a.id.cmp(&b.id))
+        };
+        Ok(page_of(heads.filter(|head| filter.matches(head)).collect(), compare, order, page))
+    }
+
+    async fn versions(&self, head: WorkflowId, page: PageRequest) -> Result<Page<WorkflowDefinition>, StoreError> {
+        let state = self.lock();
+        let chain = state.management.workflows.values().map(AsRef::as_ref).filter(|row| row.head == head);
+        Ok(page_of(chain.collect(), |a, b| a.version.cmp(&b.version), SortOrder::Descending, page))
+    }
+
+    async fn plan(&self, hash: PlanHash) -> Result<Option<WorkflowDocument>, StoreError> {
+        Ok(self.lock().management.plans.get(&hash).map(|document| WorkflowDocument::clone(document)))
+    }
+}
+
+#[async_trait]
+impl Transactions for MemoryStore {
+    async fn begin(&self) -> Result<Box<dyn UnitOfWork>, StoreError> {
+        Ok(Box::new(Buffered { store: self.clone(), changes: Vec::new() }))
+    }
+}
+
+/// A unit of work that gathers its changes and decides about them at the commit, where nobody can come between.
+struct Buffered {
+    store: MemoryStore,
+    changes: Vec<Change>,
+}
+
+enum Change {
+    AddAgent(Agent),
+    ReplaceAgent(Agent),
+    AddWorkflow(WorkflowDefinition),
+    ReplaceWorkflow(WorkflowDefinition),
+    KeepPlan(PlanHash, WorkflowDocument),
+}
+
+#[async_trait]
+impl UnitOfWork for Buffered {
+    async fn add_agent(&mut self, agent: &Agent) -> Result<(), StoreError> {
+        self.changes.push(Change::AddAgent(agent.clone()));
+        Ok(())
+    }
+
+    async fn replace_agent(&mut self, agent: &Agent) -> Result<(), StoreError> {
+        self.changes.push(Change::ReplaceAgent(agent.clone()));
+        Ok(())
+    }
+
+    async fn add_workflow(&mut self, workflow: &WorkflowDefinition) -> Result<(), StoreError> {
+        self.changes.push(Change::AddWorkflow(workflow.clone()));
+        Ok(())
+    }
+
+    async fn replace_workflow(&mut self, workflow: &WorkflowDefinition) -> Result<(), StoreError> {
+        self.changes.push(Change::ReplaceWorkflow(workflow.clone()));
+        Ok(())
+    }
+
+    async fn keep_plan(&mut self, hash: PlanHash, document: &WorkflowDocument) -> Result<(), StoreError> {
+        self.changes.push(Change::KeepPlan(hash, document.clone()));
+        Ok(())
+    }
+
+    async fn commit(self: Box<Self>) -> Result<(), StoreError> {
+        let mut state = self.store.lock();
+        let mut changed = state.management.clone();
+        for change in self.changes {
+            match change {
+                Change::AddAgent(agent) => changed.add_agent(&agent)?,
+                Change::ReplaceAgent(agent) => changed.replace_agent(&agent)?,
+                Change::AddWorkflow(workflow) => changed.add_workflow(&workflow)?,
+                Change::ReplaceWorkflow(workflow) => changed.replace_workflow(&workflow)?,
+                Change::KeepPlan(hash, document) => {
+                    changed.plans.entry(hash).or_insert_with(|| Arc::new(document));
+                }
+            }
+        }
+        state.management = changed;
+        Ok(())
+    }
+}

@@ -1,0 +1,51 @@
+//! Reading runs.
+
+use async_trait::async_trait;
+use domain::{
+    ids::{RunId, Seq},
+    page::{Page, PageRequest, SortOrder},
+    payload::Payload,
+    ports::{Runs, StoreError},
+    runs::{EventRecord, Run, RunFilter, RunSort, StepExecution},
+};
+
+use crate::{MemoryStore, lists::page_of};
+
+#[async_trait]
+impl Runs for MemoryStore {
+    async fn get(&self, run: &RunId) -> Result<Option<Run>, StoreError> {
+        Ok(self.lock().runs.get(run).map(|entry| entry.run.clone()))
+    }
+
+    async fn list(
+        &self,
+        filter: &RunFilter,
+        sort: RunSort,
+        order: SortOrder,
+        page: PageRequest,
+    ) -> Result<Page<Run>, StoreError> {
+        let state = self.lock();
+        let found = state.runs.entries().map(|entry| &entry.run).filter(|run| filter.matches(run)).collect();
+        let time = |run: &Run| match sort {
+            RunSort::CreatedAt => run.created_at,
+            RunSort::UpdatedAt => run.updated_at,
+        };
+        Ok(page_of(found, |a, b| time(a).cmp(&time(b)).then_with(|| a.id.cmp(&b.id)), order, page))
+    }
+
+    async fn steps(&self, run: &RunId) -> Result<Vec<StepExecution>, StoreError> {
+        let state = self.lock();
+        Ok(state.runs.get(run).map_or_else(Vec::new, |entry| entry.steps.values().cloned().collect()))
+    }
+
+    async fn history(&self, run: &RunId) -> Result<Vec<EventRecord>, StoreError> {
+        Ok(self.lock().runs.get(run).map_or_else(Vec::new, |entry| entry.history.clone()))
+    }
+
+    async fn outputs(&self, run: &RunId, executions: &[Seq]) -> Result<Vec<(Seq, Payload)>, StoreError> {
+        let state = self.lock();
+        let Some(entry) = state.runs.get(run) else { return Ok(Vec::new()) };
+        let output = |execution: &Seq| Some((*execution, entry.steps.get(execution)?.output.clone()?));
+        Ok(executions.iter().filter_map(output).collect())
+    }
+}

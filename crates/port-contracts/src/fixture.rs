@@ -1,0 +1,163 @@
+//! The ports of one store, as the contracts see them.
+
+use std::{any::Any, sync::Arc};
+
+use domain::{
+    agents::Agent,
+    ids::{PlanHash, RunId},
+    ports::{Agents, RunJournal, RunLeases, Runs, StoreError, Transactions, UnitOfWork, Workflows},
+    runs::{AdvanceRun, CancelRun, CommitOutcome, EventRecord, ResumeRun, Run, RunCommit, StartRun, StepExecution},
+    workflows::{WorkflowDefinition, WorkflowDocument},
+};
+
+/// All ports of one fresh store.
+#[derive(Clone)]
+pub struct Stores {
+    /// See [`Agents`].
+    pub agents: Arc<dyn Agents>,
+    /// See [`Workflows`].
+    pub workflows: Arc<dyn Workflows>,
+    /// See [`Transactions`].
+    pub transactions: Arc<dyn Transactions>,
+    /// See [`RunJournal`].
+    pub journal: Arc<dyn RunJournal>,
+    /// See [`Runs`].
+    pub runs: Arc<dyn Runs>,
+    /// See [`RunLeases`].
+    pub leases: Arc<dyn RunLeases>,
+    /// What must outlive the store, such as its folder.
+    guard: Option<Arc<dyn Any + Send + Sync>>,
+}
+
+impl Stores {
+    /// The ports of a store that has them all.
+    pub fn new<S>(store: S) -> Self
+    where
+        S: Agents + Workflows + Transactions + RunJournal + Runs + RunLeases + 'static,
+    {
+        let store = Arc::new(store);
+        Self {
+            agents: store.clone(),
+            workflows: store.clone(),
+            transactions: store.clone(),
+            journal: store.clone(),
+            runs: store.clone(),
+            leases: store,
+            guard: None,
+        }
+    }
+
+    /// The same, dropping something only after the store.
+    pub fn guarded(mut self, guard: impl Any + Send + Sync) -> Self {
+        self.guard = Some(Arc::new(guard));
+        self
+    }
+
+    /// A batch of one.
+    pub async fn commit(&self, commit: impl IntoCommit) -> CommitOutcome {
+        let outcomes = self.journal.commit(&[commit.into_commit()]).await.expect("the store works");
+        assert_eq!(outcomes.len(), 1, "one outcome for each commit");
+        outcomes[0]
+    }
+
+    /// A batch of one that must be accepted.
+    pub async fn committed(&self, commit: impl IntoCommit) {
+        assert_eq!(self.commit(commit).await, CommitOutcome::Committed);
+    }
+
+    /// A run that must be there.
+    pub async fn run(&self, id: &RunId) -> Run {
+        self.runs.get(id).await.expect("the store works").expect("the run is there")
+    }
+
+    /// Everything that can be read of a run.
+    pub async fn all_of(&self, id: &RunId) -> (Option<Run>, Vec<StepExecution>, Vec<EventRecord>) {
+        let row = self.runs.get(id).await.expect("the store works");
+        let steps = self.runs.steps(id).await.expect("the store works");
+        (row, steps, self.runs.history(id).await.expect("the store works"))
+    }
+
+    /// Makes changes in one unit of work; a refusal may come from any of them or from the commit.
+    pub async fn change(&self, changes: &[Change]) -> Result<(), StoreError> {
+        let mut unit = self.transactions.begin().await?;
+        for change in changes {
+            change.ask(unit.as_mut()).await?;
+        }
+        unit.commit().await
+    }
+
+    /// Makes changes that must be accepted.
+    pub async fn changed(&self, changes: &[Change]) {
+        self.change(changes).await.expect("the changes are accepted");
+    }
+
+    /// Makes changes that must be refused with a conflict.
+    pub async fn refused(&self, changes: &[Change]) {
+        let answer = self.change(changes).await;
+        assert!(matches!(answer, Err(StoreError::Conflict(_))), "{answer:?} instead of a conflict");
+    }
+}
+
+/// A change of a unit of work, as a value.
+#[derive(Debug, Clone)]
+pub enum Change {
+    /// See [`UnitOfWork::add_agent`].
+    AddAgent(Agent),
+    /// See [`UnitOfWork::replace_agent`].
+    ReplaceAgent(Agent),
+    /// See [`UnitOfWork::add_workflow`].
+    AddWorkflow(WorkflowDefinition),
+    /// See [`UnitOfWork::replace_workflow`].
+    ReplaceWorkflow(WorkflowDefinition),
+    /// See [`UnitOfWork::keep_plan`].
+    KeepPlan(PlanHash, WorkflowDocument),
+}
+
+impl Change {
+    /// Asks a unit of work for the change.
+    pub async fn ask(&self, unit: &mut dyn UnitOfWork) -> Result<(), StoreError> {
+        match self {
+            Self::AddAgent(agent) => unit.add_agent(agent).await,
+            Self::ReplaceAgent(agent) => unit.replace_agent(agent).await,
+            Self::AddWorkflow(workflow) => unit.add_workflow(workflow).await,
+            Self::ReplaceWorkflow(workflow) => unit.replace_workflow(workflow).await,
+            Self::KeepPlan(hash, document) => unit.keep_plan(*hash, document).await,
+        }
+    }
+}
+
+/// One of the kinds of commit.
+pub trait IntoCommit {
+    /// The commit.
+    fn into_commit(self) -> RunCommit;
+}
+
+impl IntoCommit for RunCommit {
+    fn into_commit(self) -> RunCommit {
+        self
+    }
+}
+
+impl IntoCommit for StartRun {
+    fn into_commit(self) -> RunCommit {
+        RunCommit::Start(self)
+    }
+}
+
+impl IntoCommit for AdvanceRun {
+    fn into_commit(self) -> RunCommit {
+        RunCommit::Advance(self)
+    }
+}
+
+impl IntoCommit for CancelRun {
+    fn into_commit(self) -> RunCommit {
+        RunCommit::Cancel(self)
+    }
+}
+
+impl IntoCommit for ResumeRun {
+    fn into_commit(self) -> RunCommit {
+        RunCommit::Resume(self)
+    }
+}

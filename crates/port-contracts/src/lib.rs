@@ -1,0 +1,160 @@
+//! One test per sentence of the storage ports; every adapter runs them with [`port_contracts!`].
+//!
+//! The tests know the ports and nothing of any store. What a store promises beyond its ports, such as surviving a
+//! restart, it tests by itself.
+#![expect(missing_docs, reason = "the names of the contracts are their sentences")]
+
+pub mod agents;
+mod fixture;
+pub mod journal;
+pub mod leases;
+pub mod runs;
+pub mod samples;
+pub mod units;
+pub mod workflows;
+
+pub use fixture::{Change, IntoCommit, Stores};
+
+/// Makes a test of each contract; the expression gives a fresh, empty [`Stores`] each time that it is evaluated.
+#[macro_export]
+macro_rules! port_contracts {
+    ($stores:expr) => {
+        $crate::contract_tests! { $stores;
+            agents: [
+                an_agent_comes_back_as_it_was_stored,
+                an_unknown_agent_is_none,
+                agents_are_found_by_names_deleted_ones_included,
+                a_list_leaves_deleted_agents_out,
+                a_list_by_name_or_status_holds_what_was_asked_for,
+                agents_are_listed_by_name_in_pages,
+            ]
+            workflows: [
+                a_definition_comes_back_as_it_was_stored,
+                an_unknown_definition_is_none,
+                the_head_of_a_chain_is_found_by_name,
+                only_heads_are_listed,
+                a_list_of_workflows_can_be_filtered,
+                workflows_are_sorted_with_ties_by_id_in_the_same_direction,
+                workflows_are_listed_in_pages,
+                versions_are_listed_newest_first_in_pages,
+                a_plan_comes_back_as_it_was_kept,
+            ]
+            units: [
+                a_dropped_unit_of_work_changes_nothing,
+                a_refused_change_takes_the_others_with_it,
+                an_agent_with_a_taken_id_is_refused,
+                an_agent_with_a_taken_name_is_refused_even_if_it_is_a_deleted_agents,
+                an_agent_is_replaced_only_from_the_revision_before,
+                an_unknown_agent_cannot_be_replaced,
+                of_two_changes_of_one_agent_the_second_is_refused,
+                a_definition_with_a_taken_id_is_refused,
+                a_definition_with_a_taken_version_is_refused,
+                a_definition_is_replaced_only_from_the_revision_before,
+                a_definition_cannot_be_replaced_by_one_with_a_taken_version,
+                a_version_can_be_freed_and_taken_in_one_unit_of_work,
+                keeping_a_plan_again_changes_nothing,
+            ]
+            journal: [
+                a_batch_gets_one_outcome_for_each_commit_in_order,
+                an_empty_batch_has_no_outcomes,
+                a_started_run_is_there,
+                a_second_start_is_a_duplicate_and_changes_nothing,
+                a_repeated_start_is_already_applied,
+                a_run_that_failed_at_its_start_says_so,
+                an_advance_of_an_unknown_run_is_gone,
+                an_advance_adds_its_events_rows_and_update,
+                an_advance_without_an_update_leaves_the_row_alone,
+                a_repeated_advance_is_already_applied,
+                a_repeat_is_recognised_after_all_that_followed,
+                a_commit_with_a_stale_epoch_changes_nothing,
+                a_commit_with_another_seq_changes_nothing,
+                a_terminal_run_absorbs_advances,
+                the_checks_of_an_advance_have_their_order,
+                an_advance_without_events_gives_the_run_back,
+                the_last_advance_takes_the_run_from_its_owner,
+                a_cancel_gets_the_next_number_and_keeps_the_epoch,
+                a_cancel_without_a_reason_leaves_the_message,
+                a_cancel_of_an_unknown_run_is_gone,
+                a_repeated_cancel_is_already_applied,
+                a_terminal_run_absorbs_a_cancel,
+                a_resume_gives_the_run_back_with_a_higher_epoch,
+                a_resume_of_an_unknown_run_is_gone,
+                a_repeated_resume_is_already_applied,
+                only_failed_and_cancelled_runs_can_be_resumed,
+                several_commits_to_one_run_are_applied_in_order,
+                an_outcome_does_not_depend_on_the_other_runs_of_the_batch,
+                a_batch_can_be_sent_again,
+            ]
+            runs: [
+                an_unknown_run_has_nothing,
+                runs_can_be_filtered,
+                runs_are_sorted_with_ties_by_id_in_the_same_direction,
+                runs_sorted_by_change_move_when_they_change,
+                runs_are_listed_in_pages_with_an_exact_total,
+                steps_come_in_the_order_of_their_dispatch,
+                outputs_come_in_the_order_of_the_question,
+                payloads_come_back_byte_for_byte,
+                every_kind_of_event_comes_back,
+                times_keep_their_microseconds,
+            ]
+            leases: [
+                a_claim_brings_all_that_is_needed_and_raises_the_epoch,
+                a_claim_takes_only_runs_that_are_due,
+                a_claim_takes_the_longest_waiting_first_and_no_more_than_asked_for,
+                an_owned_run_cannot_be_claimed,
+                a_terminal_run_cannot_be_claimed,
+                no_run_is_claimed_by_two_executors,
+                a_run_that_was_given_back_can_be_claimed_from_its_time_on,
+                a_cancelled_run_is_taken_from_its_owner_once,
+                an_ended_run_that_was_taken_has_no_owner,
+                what_an_owner_ended_itself_is_not_ended_without_it,
+                a_release_gives_back_live_runs_and_fences_their_owner,
+                a_release_leaves_the_runs_of_others_alone,
+                owners_are_those_that_own_runs,
+            ]
+        }
+    };
+}
+
+/// Expands the lists of [`port_contracts!`].
+#[doc(hidden)]
+#[macro_export]
+macro_rules! contract_tests {
+    ($stores:expr; $($port:ident: $contracts:tt)+) => {
+        $($crate::contract_tests! { @port $stores; $port: $contracts })+
+    };
+    (@port $stores:expr; $port:ident: [$($contract:ident,)+]) => {
+        mod $port {
+            use super::*;
+            $(
+                #[tokio::test]
+                async fn $contract() {
+                    $crate::$port::$contract(&$stores).await;
+                }
+            )+
+        }
+    };
+}
+
+#[cfg(test)]
+mod tests {
+    /// A contract that nobody lists is never run.
+    #[test]
+    fn every_contract_is_listed() {
+        let list = include_str!("lib.rs");
+        let sources = [
+            include_str!("agents.rs"),
+            include_str!("workflows.rs"),
+            include_str!("units.rs"),
+            include_str!("journal.rs"),
+            include_str!("journal/advance.rs"),
+            include_str!("journal/blind.rs"),
+            include_str!("runs.rs"),
+            include_str!("leases.rs"),
+        ];
+        let contracts = sources.iter().flat_map(|source| source.split("pub async fn ").skip(1));
+        let names = contracts.filter_map(|rest| rest.split('(').next());
+        let missing: Vec<_> = names.filter(|name| !list.contains(&format!("{name},"))).collect();
+        assert_eq!(missing, Vec::<&str>::new());
+    }
+}

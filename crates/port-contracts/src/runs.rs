@@ -1,0 +1,193 @@
+//! The contracts of [`Runs`](domain::ports::Runs).
+
+use chrono::TimeDelta;
+use domain::{
+    ids::{Seq, WorkflowId},
+    page::{SortOrder, Total},
+    payload::Payload,
+    runs::{AdvanceRun, ClosedAttempt, RunEvent, RunFilter, RunSort, RunStatus, RunUpdate, StartRun, StepStatus, Wake},
+};
+use serde_json::json;
+
+use crate::{
+    Stores,
+    samples::{
+        advance, all, at, cancel, closed, executor, owned_start, page, payload, plan_hash, run_id, start, step_id, uuid,
+    },
+};
+
+async fn listed(stores: &Stores, filter: &RunFilter, sort: RunSort, order: SortOrder) -> Vec<String> {
+    let found = stores.runs.list(filter, sort, order, all()).await.expect("the store works");
+    assert_eq!(found.total, Total::Exact(found.items.len() as u64));
+    assert!(found.items.iter().all(|run| filter.matches(run)));
+    found.items.iter().map(|run| run.id.to_string()).collect()
+}
+
+pub async fn an_unknown_run_has_nothing(stores: &Stores) {
+    assert_eq!(stores.all_of(&run_id("r")).await, (None, vec![], vec![]));
+    assert_eq!(stores.runs.outputs(&run_id("r"), &[Seq::new(2)]).await.expect("the store works"), []);
+}
+
+pub async fn runs_can_be_filtered(stores: &Stores) {
+    let other = WorkflowId::new(uuid(2));
+    stores.committed(StartRun { at: at(1), ..start("a") }).await;
+    stores.committed(StartRun { at: at(2), ..owned_start("b") }).await;
+    stores.committed(StartRun { at: at(3), workflow: other, ..start("c") }).await;
+    stores.committed(StartRun { at: at(4), workflow: other, ..owned_start("d") }).await;
+    let none = RunFilter::default();
+    let cases = [
+        (none.clone(), vec!["a", "b", "c", "d"]),
+        (RunFilter { status: Some(RunStatus::Running), ..none.clone() }, vec!["b", "d"]),
+        (RunFilter { status: Some(RunStatus::Failed), ..none.clone() }, vec![]),
+        (RunFilter { workflow: Some(other), ..none.clone() }, vec!["c", "d"]),
+        (RunFilter { created_after: Some(at(3)), ..none.clone() }, vec!["c", "d"]),
+        (RunFilter { created_before: Some(at(2)), ..none.clone() }, vec!["a", "b"]),
+        (
+            RunFilter {
+                status: Some(RunStatus::Pending),
+                workflow: Some(other),
+                created_after: Some(at(3)),
+                created_before: Some(at(3)),
+            },
+            vec!["c"],
+        ),
+    ];
+    for (filter, wanted) in cases {
+        for sort in [RunSort::CreatedAt, RunSort::UpdatedAt] {
+            assert_eq!(listed(stores, &filter, sort, SortOrder::Ascending).await, wanted, "{filter:?}");
+        }
+    }
+    stores.committed(cancel("b")).await;
+    let cancelled = RunFilter { status: Some(RunStatus::Cancelled), ..none };
+    assert_eq!(listed(stores, &cancelled, RunSort::CreatedAt, SortOrder::Ascending).await, ["b"]);
+}
+
+pub async fn runs_are_sorted_with_ties_by_id_in_the_same_direction(stores: &Stores) {
+    for (run, second) in [("c", 5), ("a", 5), ("Z", 5), ("d", 1)] {
+        stores.committed(StartRun { at: at(second), ..start(run) }).await;
+    }
+    let none = RunFilter::default();
+    for sort in [RunSort::CreatedAt, RunSort::UpdatedAt] {
+        assert_eq!(listed(stores, &none, sort, SortOrder::Ascending).await, ["d", "Z", "a", "c"]);
+        assert_eq!(listed(stores, &none, sort, SortOrder::Descending).await, ["c", "a", "Z", "d"]);
+    }
+}
+
+pub async fn runs_sorted_by_change_move_when_they_change(stores: &Stores) {
+    stores.committed(StartRun { at: at(1), ..owned_start("a") }).await;
+    stores.committed(StartRun { at: at(2), ..owned_start("b") }).await;
+    stores.committed(cancel("a")).await;
+    let none = RunFilter::default();
+    assert_eq!(listed(stores, &none, RunSort::UpdatedAt, SortOrder::Descending).await, ["a", "b"]);
+    assert_eq!(listed(stores, &none, RunSort::CreatedAt, SortOrder::Descending).await, ["b", "a"]);
+}
+
+pub async fn runs_are_listed_in_pages_with_an_exact_total(stores: &Stores) {
+    for n in 0..5 {
+        stores.committed(StartRun { at: at(n), ..start(&format!("r{n}")) }).await;
+    }
+    for (number, wanted) in [(1, vec!["r4", "r3"]), (2, vec!["r2", "r1"]), (3, vec!["r0"]), (4, vec![])] {
+        let none = RunFilter::default();
+        let found = stores.runs.list(&none, RunSort::CreatedAt, SortOrder::Descending, page(number, 2)).await;
+        let found = found.expect("the store works");
+        assert_eq!(found.items.iter().map(|run| run.id.as_str()).collect::<Vec<_>>(), wanted);
+        assert_eq!(found.total, Total::Exact(5));
+    }
+}
+
+pub async fn steps_come_in_the_order_of_their_dispatch(stores: &Stores) {
+    stores.committed(owned_start("r")).await;
+    let failed = ClosedAttempt { output: None, error: Some("timed out".into()), attempt: 2, ..closed(7) };
+    stores.committed(AdvanceRun { closed: vec![failed, closed(300)], ..advance("r", 1) }).await;
+    stores.committed(AdvanceRun { closed: vec![closed(2)], ..advance("r", 2) }).await;
+    let steps = stores.runs.steps(&run_id("r")).await.expect("the store works");
+    assert_eq!(steps.iter().map(|step| step.execution.get()).collect::<Vec<_>>(), [2, 7, 300]);
+    assert_eq!(
+        steps.iter().map(|step| step.status).collect::<Vec<_>>()[..2],
+        [StepStatus::Completed, StepStatus::Failed]
+    );
+    assert_eq!((steps[1].attempt, steps[1].error.as_deref(), &steps[1].output), (2, Some("timed out"), &None));
+    assert_eq!(steps[0].input, closed(2).input);
+}
+
+pub async fn outputs_come_in_the_order_of_the_question(stores: &Stores) {
+    stores.committed(owned_start("r")).await;
+    stores.committed(owned_start("other")).await;
+    let failed = ClosedAttempt { output: None, error: Some("timed out".into()), ..closed(4) };
+    stores.committed(AdvanceRun { closed: vec![closed(2), closed(3), failed], ..advance("r", 1) }).await;
+    stores.committed(AdvanceRun { closed: vec![closed(9)], ..advance("other", 1) }).await;
+    let asked = [9, 3, 4, 2].map(Seq::new);
+    let outputs = stores.runs.outputs(&run_id("r"), &asked).await.expect("the store works");
+    let expected = [3, 2].map(|n| (Seq::new(n), closed(n).output.expect("it has one")));
+    assert_eq!(outputs, expected);
+}
+
+pub async fn payloads_come_back_byte_for_byte(stores: &Stores) {
+    let tricky = payload(json!({
+        "ü": "日本語 🙂 \u{1} \u{7f} \\ \" / \n",
+        "numbers": [0, -1, 1.5, 1e300, u64::MAX, i64::MIN, 0.1],
+        "nothing": null,
+        "": {"": []},
+    }));
+    let big = payload(json!({"text": "é".repeat(2_000_000)}));
+    for (run, value) in
+        [("tricky", tricky), ("big", big), ("scalar", payload(json!("x"))), ("null", payload(json!(null)))]
+    {
+        stores.committed(StartRun { input: value.clone(), ..owned_start(run) }).await;
+        let row = ClosedAttempt { input: value.clone(), output: Some(value.clone()), ..closed(2) };
+        stores.committed(AdvanceRun { closed: vec![row], ..advance(run, 1) }).await;
+        let (row, steps, _) = stores.all_of(&run_id(run)).await;
+        let output = stores.runs.outputs(&run_id(run), &[Seq::new(2)]).await.expect("the store works");
+        let same = |stored: Option<&Payload>| stored.map(Payload::text) == Some(value.text());
+        assert!(same(row.as_ref().map(|row| &row.input)), "the input of {run}");
+        assert!(same(Some(&steps[0].input)) && same(steps[0].output.as_ref()), "the attempt of {run}");
+        assert!(same(output.first().map(|(_, output)| output)), "the output of {run}");
+    }
+}
+
+pub async fn every_kind_of_event_comes_back(stores: &Stores) {
+    let path = || step_id("ä-1").top_level();
+    let execution = Seq::new(u64::from(u32::MAX) + 5);
+    let events = vec![
+        RunEvent::StepDispatched { path: path(), attempt: 3, generation: 1, round: 2 },
+        RunEvent::StepSucceeded { path: path(), execution },
+        RunEvent::StepRetryScheduled {
+            path: path(),
+            execution,
+            definite: true,
+            retry_at: at(3) + TimeDelta::microseconds(1),
+        },
+        RunEvent::StepFailed { path: path(), execution: Some(execution), definite: false },
+        RunEvent::StepFailed { path: path(), execution: None, definite: true },
+        RunEvent::RunCompleted,
+        RunEvent::RunFailed { error: "\"'\\ \n 🙂".into() },
+        RunEvent::RunCancelled { by: "x".into(), reason: None },
+        RunEvent::RunCancelled { by: "x".into(), reason: Some("y".into()) },
+        RunEvent::RunResumed { by: "x".into() },
+    ];
+    let first = vec![RunEvent::Started { plan: plan_hash(255) }];
+    stores.committed(StartRun { events: first.clone(), ..owned_start("r") }).await;
+    stores.committed(AdvanceRun { events: events.clone(), ..advance("r", 1) }).await;
+    let history = stores.runs.history(&run_id("r")).await.expect("the store works");
+    assert_eq!(history.into_iter().map(|record| record.events).collect::<Vec<_>>(), [first, events]);
+}
+
+pub async fn times_keep_their_microseconds(stores: &Stores) {
+    let odd = |micros| at(0) + TimeDelta::microseconds(micros);
+    stores.committed(StartRun { at: odd(123_457), ..owned_start("r") }).await;
+    let row = ClosedAttempt { started_at: odd(-1), completed_at: odd(999_999), ..closed(2) };
+    let update = Some(RunUpdate { status: RunStatus::Completed, error: None });
+    let last = AdvanceRun { at: odd(7), closed: vec![row], update, wake: Wake::Never, ..advance("r", 1) };
+    stores.committed(last).await;
+    let (row, steps, history) = stores.all_of(&run_id("r")).await;
+    let row = row.expect("the run is there");
+    assert_eq!((row.created_at, row.updated_at, row.completed_at), (odd(123_457), odd(7), Some(odd(7))));
+    assert_eq!((steps[0].started_at, steps[0].completed_at), (odd(-1), Some(odd(999_999))));
+    assert_eq!(history.iter().map(|record| record.at).collect::<Vec<_>>(), [odd(123_457), odd(7)]);
+
+    let back = AdvanceRun { events: vec![], wake: Wake::At(odd(8)), ..advance("w", 1) };
+    stores.committed(owned_start("w")).await;
+    stores.committed(back).await;
+    assert_eq!(stores.leases.claim(executor(2), 1, odd(7)).await.expect("the store works"), []);
+    assert_eq!(stores.leases.claim(executor(2), 1, odd(8)).await.expect("the store works").len(), 1);
+}

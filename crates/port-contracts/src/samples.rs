@@ -1,0 +1,219 @@
+//! Builders with sensible defaults; a test says only what it cares about.
+
+use std::{
+    collections::BTreeMap,
+    sync::atomic::{AtomicU64, Ordering},
+    time::Duration,
+};
+
+use domain::{
+    Timestamp,
+    agents::{Agent, AgentAuth, AgentName, AgentStatus, AgentUrl, RetryPolicy},
+    ids::{AgentId, CommitId, Epoch, ExecutorId, PlanHash, RunId, Seq, StepId, WorkflowId},
+    page::PageRequest,
+    payload::Payload,
+    runs::{AdvanceRun, CancelRun, ClosedAttempt, ResumeRun, RunEvent, RunStatus, RunUpdate, StartRun, Wake},
+    workflows::{StepDocument, WorkflowDefinition, WorkflowDocument, WorkflowName, WorkflowStatus},
+};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+/// A time, in seconds after an arbitrary one.
+pub fn at(second: i64) -> Timestamp {
+    Timestamp::from_timestamp(1_750_000_000 + second, 0).expect("a time")
+}
+
+/// A page.
+pub fn page(number: u32, size: u32) -> PageRequest {
+    PageRequest::new(number, size).expect("a page within bounds")
+}
+
+/// The page that holds all of a small list.
+pub fn all() -> PageRequest {
+    page(1, 100)
+}
+
+/// A UUID that sorts by the number.
+pub fn uuid(n: u64) -> Uuid {
+    Uuid::from_u128(u128::from(n))
+}
+
+/// An executor.
+pub fn executor(n: u64) -> ExecutorId {
+    ExecutorId::new(uuid(n))
+}
+
+/// A commit that nobody has made yet.
+pub fn commit_id() -> CommitId {
+    static MADE: AtomicU64 = AtomicU64::new(1);
+    CommitId::new(uuid(MADE.fetch_add(1, Ordering::Relaxed)))
+}
+
+/// A run's id.
+pub fn run_id(text: &str) -> RunId {
+    RunId::parse(text).expect("a run id")
+}
+
+/// A step's id.
+pub fn step_id(text: &str) -> StepId {
+    StepId::parse(text).expect("a step id")
+}
+
+/// A payload.
+pub fn payload(value: Value) -> Payload {
+    Payload::new(value).expect("storable")
+}
+
+/// An agent's name.
+pub fn agent_name(text: &str) -> AgentName {
+    AgentName::parse(text).expect("an agent's name")
+}
+
+/// A workflow's name.
+pub fn workflow_name(text: &str) -> WorkflowName {
+    WorkflowName::parse(text).expect("a workflow's name")
+}
+
+/// An active agent in its first revision, with an id derived from its name.
+pub fn agent(name: &str) -> Agent {
+    Agent {
+        id: AgentId::new(Uuid::new_v5(&Uuid::NAMESPACE_URL, name.as_bytes())),
+        name: agent_name(name),
+        url: AgentUrl::parse("http://localhost:9000/").expect("a URL"),
+        description: None,
+        auth: AgentAuth::None,
+        timeout: Duration::from_secs(30),
+        retry: RetryPolicy::default(),
+        circuit_breaker: None,
+        status: AgentStatus::Active,
+        revision: 1,
+        created_at: at(0),
+        updated_at: at(0),
+        updated_by: None,
+    }
+}
+
+/// A document with one step.
+pub fn document(name: &str, version: u32) -> WorkflowDocument {
+    let step: StepDocument = serde_json::from_value(json!({
+        "id": "a", "agent_name": "Echo", "next_step": null, "input_mapping": {"x": "${workflow.input.x}", "ü": [1, null]},
+    }))
+    .expect("a step");
+    WorkflowDocument::new(name, version, "a".to_owned(), BTreeMap::from([("a".to_owned(), step)]))
+}
+
+/// A plan's hash.
+pub fn plan_hash(n: u8) -> PlanHash {
+    PlanHash::new([n; 32])
+}
+
+/// The head of a chain, active, with this id, in its first revision.
+pub fn workflow(id: u64, name: &str, version: u32) -> WorkflowDefinition {
+    let id = WorkflowId::new(uuid(id));
+    WorkflowDefinition {
+        id,
+        head: id,
+        name: workflow_name(name),
+        version,
+        description: None,
+        document: document(name, version),
+        plan: plan_hash(1),
+        status: WorkflowStatus::Active,
+        revision: 1,
+        created_at: at(0),
+        updated_at: at(0),
+        created_by: None,
+        updated_by: None,
+    }
+}
+
+/// The start of a run that waits to be claimed.
+pub fn start(run: &str) -> StartRun {
+    StartRun {
+        commit: commit_id(),
+        run: run_id(run),
+        workflow: WorkflowId::new(uuid(1)),
+        workflow_name: "greeting".to_owned(),
+        workflow_version: 1,
+        plan: plan_hash(1),
+        input: payload(json!({"x": 1})),
+        triggered_by: "tester".to_owned(),
+        at: at(0),
+        events: vec![RunEvent::Started { plan: plan_hash(1) }],
+        status: RunStatus::Pending,
+        owner: None,
+    }
+}
+
+/// The start of a run that executor 1 takes at once, with epoch 1.
+pub fn owned_start(run: &str) -> StartRun {
+    StartRun { owner: Some(executor(1)), status: RunStatus::Running, ..start(run) }
+}
+
+/// The dispatch of the step `a`.
+pub fn dispatched() -> RunEvent {
+    RunEvent::StepDispatched { path: step_id("a").top_level(), attempt: 1, generation: 0, round: 0 }
+}
+
+/// A commit of one event, under epoch 1, by an owner that keeps the run.
+pub fn advance(run: &str, seq: u64) -> AdvanceRun {
+    AdvanceRun {
+        commit: commit_id(),
+        run: run_id(run),
+        epoch: Epoch::new(1),
+        seq: Seq::new(seq),
+        at: at(10),
+        events: vec![dispatched()],
+        closed: Vec::new(),
+        update: None,
+        wake: Wake::Owned,
+    }
+}
+
+/// A commit that ends the run, under epoch 1.
+pub fn finish(run: &str, seq: u64, status: RunStatus, error: Option<&str>) -> AdvanceRun {
+    let event = match error {
+        Some(error) => RunEvent::RunFailed { error: error.to_owned() },
+        None => RunEvent::RunCompleted,
+    };
+    AdvanceRun {
+        events: vec![event],
+        update: Some(RunUpdate { status, error: error.map(str::to_owned) }),
+        wake: Wake::Never,
+        ..advance(run, seq)
+    }
+}
+
+/// A completed attempt of the step `a`.
+pub fn closed(execution: u64) -> ClosedAttempt {
+    ClosedAttempt {
+        execution: Seq::new(execution),
+        step: step_id("a"),
+        path: step_id("a").top_level(),
+        agent: agent_name("Echo"),
+        attempt: 1,
+        generation: 0,
+        round: 0,
+        input: payload(json!({"question": execution})),
+        output: Some(payload(json!({"answer": execution}))),
+        error: None,
+        started_at: at(5),
+        completed_at: at(10),
+    }
+}
+
+/// A cancellation with a reason.
+pub fn cancel(run: &str) -> CancelRun {
+    CancelRun {
+        commit: commit_id(),
+        run: run_id(run),
+        at: at(20),
+        by: "operator".to_owned(),
+        reason: Some("not needed".to_owned()),
+    }
+}
+
+/// A resume.
+pub fn resume(run: &str) -> ResumeRun {
+    ResumeRun { commit: commit_id(), run: run_id(run), at: at(30), by: "operator".to_owned() }
+}
