@@ -1,0 +1,80 @@
+//! Registers an agent.
+
+use std::{sync::Arc, time::Duration};
+
+use domain::{
+    agents::{Agent, AgentAuth, AgentName, AgentStatus, AgentUrl, CircuitBreakerConfig, RetryPolicy},
+    ids::AgentId,
+    ports::{Clock, IdGenerator, StoreError, Transactions},
+};
+
+use crate::Ports;
+
+/// What is said about a new agent.
+#[derive(Debug, Clone)]
+#[expect(missing_docs, reason = "the members of an agent, as `Agent` documents them")]
+pub struct NewAgent {
+    pub name: AgentName,
+    pub url: AgentUrl,
+    pub description: Option<String>,
+    pub auth: AgentAuth,
+    pub timeout: Duration,
+    pub retry: RetryPolicy,
+    pub circuit_breaker: Option<CircuitBreakerConfig>,
+}
+
+/// Why an agent was not registered.
+#[derive(Debug, thiserror::Error)]
+pub enum CreateAgentError {
+    /// Another agent, perhaps a deleted one, has the name.
+    #[error("Agent with name '{0}' already exists")]
+    NameTaken(AgentName),
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Registers an agent.
+pub struct CreateAgent {
+    transactions: Arc<dyn Transactions>,
+    clock: Arc<dyn Clock>,
+    ids: Arc<dyn IdGenerator>,
+}
+
+impl CreateAgent {
+    pub(crate) fn new(ports: &Ports) -> Self {
+        Self { transactions: ports.transactions.clone(), clock: ports.clock.clone(), ids: ports.ids.clone() }
+    }
+
+    /// Registers the agent; it is active at once.
+    pub async fn execute(&self, new: NewAgent) -> Result<Agent, CreateAgentError> {
+        let now = self.clock.now();
+        let agent = Agent {
+            id: AgentId::new(self.ids.unique()),
+            name: new.name,
+            url: new.url,
+            description: new.description,
+            auth: new.auth,
+            timeout: new.timeout,
+            retry: new.retry,
+            circuit_breaker: new.circuit_breaker,
+            status: AgentStatus::Active,
+            revision: 1,
+            created_at: now,
+            updated_at: now,
+            updated_by: None,
+        };
+        match self.keep(&agent).await {
+            Ok(()) => Ok(agent),
+            // The id is new, so only the name can be taken.
+            Err(StoreError::Conflict(_)) => Err(CreateAgentError::NameTaken(agent.name)),
+            Err(other) => Err(other.into()),
+        }
+    }
+
+    async fn keep(&self, agent: &Agent) -> Result<(), StoreError> {
+        let mut work = self.transactions.begin().await?;
+        work.add_agent(agent).await?;
+        work.commit().await
+    }
+}

@@ -1,0 +1,62 @@
+//! Deletes an agent, softly: its name stays taken and its history readable.
+
+use std::sync::Arc;
+
+use domain::{
+    agents::{Agent, AgentStatus},
+    ids::AgentId,
+    ports::{Agents, Clock, StoreError, Transactions},
+};
+
+use crate::{Ports, TRIES};
+
+/// Why an agent was not deleted.
+#[derive(Debug, thiserror::Error)]
+pub enum DeleteAgentError {
+    /// There is none with this id.
+    #[error("Agent with id '{0}' not found")]
+    NotFound(AgentId),
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Deletes an agent.
+pub struct DeleteAgent {
+    agents: Arc<dyn Agents>,
+    transactions: Arc<dyn Transactions>,
+    clock: Arc<dyn Clock>,
+}
+
+impl DeleteAgent {
+    pub(crate) fn new(ports: &Ports) -> Self {
+        Self { agents: ports.agents.clone(), transactions: ports.transactions.clone(), clock: ports.clock.clone() }
+    }
+
+    /// Deletes the agent; deleting it again changes nothing. Answers the agent as it is then.
+    pub async fn execute(&self, id: AgentId, by: &str) -> Result<Agent, DeleteAgentError> {
+        let mut tries = 0;
+        loop {
+            let mut agent = self.agents.get(id).await?.ok_or(DeleteAgentError::NotFound(id))?;
+            if agent.status == AgentStatus::Deleted {
+                return Ok(agent);
+            }
+            agent.status = AgentStatus::Deleted;
+            agent.revision += 1;
+            agent.updated_at = self.clock.now();
+            agent.updated_by = Some(by.to_owned());
+            tries += 1;
+            match self.keep(&agent).await {
+                Ok(()) => return Ok(agent),
+                Err(StoreError::Conflict(_)) if tries < TRIES => {}
+                Err(other) => return Err(other.into()),
+            }
+        }
+    }
+
+    async fn keep(&self, agent: &Agent) -> Result<(), StoreError> {
+        let mut work = self.transactions.begin().await?;
+        work.replace_agent(agent).await?;
+        work.commit().await
+    }
+}

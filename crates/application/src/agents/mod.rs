@@ -1,0 +1,15 @@
+//! Use cases for agents.
+
+mod check_agent_health;
+mod create_agent;
+mod delete_agent;
+mod get_agent;
+mod list_agents;
+mod update_agent;
+
+pub use check_agent_health::CheckAgentHealth;
+pub use create_agent::{CreateAgent, CreateAgentError, NewAgent};
+pub use delete_agent::{DeleteAgent, DeleteAgentError};
+pub use get_agent::{GetAgent, GetAgentError};
+pub use list_agents::ListAgents;
+pub use update_agent::{AgentChanges, AuthChange, AuthKind, Credentials, UpdateAgent, UpdateAgentError};

@@ -1,0 +1,221 @@
+//! Changes an agent.
+
+use std::{sync::Arc, time::Duration};
+
+use domain::{
+    agents::{Agent, AgentAuth, AgentStatus, AgentUrl, ApiKey, CircuitBreakerConfig, RetryPolicy, Secret},
+    ids::AgentId,
+    ports::{Agents, Clock, StoreError, Transactions},
+};
+
+use crate::{Ports, TRIES};
+
+/// What is to change; `None` leaves a member as it is.
+#[derive(Debug, Clone, Default)]
+#[expect(missing_docs, reason = "the members of an agent, as `Agent` documents them")]
+pub struct AgentChanges {
+    pub url: Option<AgentUrl>,
+    pub description: Option<Option<String>>,
+    pub auth: AuthChange,
+    pub timeout: Option<Duration>,
+    pub retry: Option<RetryPolicy>,
+    pub circuit_breaker: Option<Option<CircuitBreakerConfig>>,
+    pub status: Option<AgentStatus>,
+}
+
+/// What is to change in an agent's authentication. Credentials are write-only, so a client that sends back what it read sends
+/// none; those are kept as long as the kind stays.
+#[derive(Debug, Clone, Default)]
+pub struct AuthChange {
+    /// The new kind.
+    pub kind: Option<AuthKind>,
+    /// The new credentials: `Some(None)` removes them.
+    pub credentials: Option<Option<Credentials>>,
+}
+
+/// A kind of authentication.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AuthKind {
+    /// None.
+    None,
+    /// A bearer token.
+    Bearer,
+    /// A key in a header.
+    ApiKey,
+}
+
+/// Credentials, each of which may be missing.
+#[derive(Debug, Clone, Default)]
+#[expect(missing_docs, reason = "the members of `auth_config`, contract 1.6")]
+pub struct Credentials {
+    pub token: Option<Secret>,
+    pub key: Option<Secret>,
+    pub header: Option<String>,
+}
+
+/// The header of an API key for which none was named (contract 7.3).
+const DEFAULT_HEADER: &str = "X-API-Key";
+
+impl AuthChange {
+    /// The authentication after the change.
+    pub fn apply(&self, old: &AgentAuth) -> AgentAuth {
+        let kind = self.kind.unwrap_or(match old {
+            AgentAuth::None => AuthKind::None,
+            AgentAuth::Bearer(_) => AuthKind::Bearer,
+            AgentAuth::ApiKey(_) => AuthKind::ApiKey,
+        });
+        let (removed, new) = match &self.credentials {
+            None => (false, Credentials::default()),
+            Some(None) => (true, Credentials::default()),
+            Some(Some(new)) => (false, new.clone()),
+        };
+        match kind {
+            AuthKind::None => AgentAuth::None,
+            AuthKind::Bearer => AgentAuth::Bearer(new.token.or_else(|| match old {
+                AgentAuth::Bearer(token) if !removed => token.clone(),
+                AgentAuth::None | AgentAuth::Bearer(_) | AgentAuth::ApiKey(_) => None,
+            })),
+            AuthKind::ApiKey => {
+                let old = match old {
+                    AgentAuth::ApiKey(old) if !removed => old.clone(),
+                    AgentAuth::None | AgentAuth::Bearer(_) | AgentAuth::ApiKey(_) => None,
+                };
+                let (old_key, old_header) = old.map_or((None, None), |old| (Some(old.key), Some(old.header)));
+                let header = new.header.or(old_header).unwrap_or_else(|| DEFAULT_HEADER.to_owned());
+                AgentAuth::ApiKey(new.key.or(old_key).map(|key| ApiKey { header, key }))
+            }
+        }
+    }
+}
+
+/// Why an agent was not changed.
+#[derive(Debug, thiserror::Error)]
+pub enum UpdateAgentError {
+    /// There is none with this id.
+    #[error("Agent with id '{0}' not found")]
+    NotFound(AgentId),
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Changes an agent.
+pub struct UpdateAgent {
+    agents: Arc<dyn Agents>,
+    transactions: Arc<dyn Transactions>,
+    clock: Arc<dyn Clock>,
+}
+
+impl UpdateAgent {
+    pub(crate) fn new(ports: &Ports) -> Self {
+        Self { agents: ports.agents.clone(), transactions: ports.transactions.clone(), clock: ports.clock.clone() }
+    }
+
+    /// Changes the agent. Concurrent changes of other members are kept; of the same member, the last one wins.
+    pub async fn execute(&self, id: AgentId, changes: &AgentChanges, by: &str) -> Result<Agent, UpdateAgentError> {
+        let mut tries = 0;
+        loop {
+            let old = self.agents.get(id).await?.ok_or(UpdateAgentError::NotFound(id))?;
+            let agent = changes.apply(old, self.clock.now(), by);
+            tries += 1;
+            match self.keep(&agent).await {
+                Ok(()) => return Ok(agent),
+                Err(StoreError::Conflict(_)) if tries < TRIES => {}
+                Err(other) => return Err(other.into()),
+            }
+        }
+    }
+
+    async fn keep(&self, agent: &Agent) -> Result<(), StoreError> {
+        let mut work = self.transactions.begin().await?;
+        work.replace_agent(agent).await?;
+        work.commit().await
+    }
+}
+
+impl AgentChanges {
+    fn apply(&self, old: Agent, now: domain::Timestamp, by: &str) -> Agent {
+        Agent {
+            url: self.url.clone().unwrap_or(old.url),
+            description: self.description.clone().unwrap_or(old.description),
+            auth: self.auth.apply(&old.auth),
+            timeout: self.timeout.unwrap_or(old.timeout),
+            retry: self.retry.unwrap_or(old.retry),
+            circuit_breaker: self.circuit_breaker.unwrap_or(old.circuit_breaker),
+            status: self.status.unwrap_or(old.status),
+            revision: old.revision + 1,
+            updated_at: now,
+            updated_by: Some(by.to_owned()),
+            id: old.id,
+            name: old.name,
+            created_at: old.created_at,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use domain::{
+        agents::AgentName,
+        ports::{MockAgents, MockClock, MockTransactions, MockUnitOfWork},
+    };
+
+    fn agent() -> Agent {
+        let then = domain::Timestamp::UNIX_EPOCH;
+        Agent {
+            id: AgentId::new(uuid::Uuid::nil()),
+            name: AgentName::parse("a").expect("a name"),
+            url: AgentUrl::parse("http://h/").expect("a URL"),
+            description: None,
+            auth: AgentAuth::Bearer(Some(Secret::new("old"))),
+            timeout: Duration::from_secs(1),
+            retry: RetryPolicy::default(),
+            circuit_breaker: None,
+            status: AgentStatus::Active,
+            revision: 7,
+            created_at: then,
+            updated_at: then,
+            updated_by: None,
+        }
+    }
+
+    #[test]
+    fn credentials_that_are_not_sent_are_kept_while_the_kind_stays() {
+        let kept = AuthChange { kind: Some(AuthKind::Bearer), credentials: Some(Some(Credentials::default())) };
+        assert_eq!(kept.apply(&agent().auth), agent().auth);
+        let removed = AuthChange { kind: None, credentials: Some(None) };
+        assert_eq!(removed.apply(&agent().auth), AgentAuth::Bearer(None));
+        let other = AuthChange { kind: Some(AuthKind::ApiKey), credentials: None };
+        assert_eq!(other.apply(&agent().auth), AgentAuth::ApiKey(None));
+        let key = Credentials { key: Some(Secret::new("k")), ..Credentials::default() };
+        let header = "X-API-Key".to_owned();
+        let with_key = AuthChange { kind: Some(AuthKind::ApiKey), credentials: Some(Some(key)) };
+        assert_eq!(with_key.apply(&agent().auth), AgentAuth::ApiKey(Some(ApiKey { header, key: Secret::new("k") })));
+    }
+
+    #[tokio::test]
+    async fn a_change_that_somebody_else_overtook_is_decided_again() {
+        let mut agents = MockAgents::new();
+        agents.expect_get().times(2).returning(|_| Ok(Some(agent())));
+        let mut transactions = MockTransactions::new();
+        let mut refused = true;
+        transactions.expect_begin().times(2).returning(move || {
+            let answer = std::mem::take(&mut refused);
+            let mut work = MockUnitOfWork::new();
+            work.expect_replace_agent().withf(|a| a.revision == 8).returning(|_| Ok(()));
+            work.expect_commit().returning(move || if answer { Err(StoreError::Conflict("agent")) } else { Ok(()) });
+            Ok(Box::new(work))
+        });
+        let mut clock = MockClock::new();
+        clock.expect_now().return_const(domain::Timestamp::UNIX_EPOCH);
+        let update =
+            UpdateAgent { agents: Arc::new(agents), transactions: Arc::new(transactions), clock: Arc::new(clock) };
+        let changes = AgentChanges { status: Some(AgentStatus::Inactive), ..AgentChanges::default() };
+        let changed = update.execute(agent().id, &changes, "me").await.expect("changed");
+        assert_eq!(
+            (changed.status, changed.revision, changed.updated_by.as_deref()),
+            (AgentStatus::Inactive, 8, Some("me"))
+        );
+    }
+}

@@ -1,0 +1,80 @@
+//! The use cases of Orrery, one file each. They own units of work and know neither HTTP nor any adapter.
+
+pub mod agents;
+pub mod plans;
+pub mod runs;
+pub mod workflows;
+
+use std::sync::Arc;
+
+use domain::ports::{AgentGateway, Agents, Clock, Engine, IdGenerator, RunWriter, Runs, Transactions, Workflows};
+
+use plans::PlanCache;
+
+/// The ports that the use cases need.
+#[derive(Clone)]
+#[expect(missing_docs, reason = "each field is the port of its type")]
+pub struct Ports {
+    pub agents: Arc<dyn Agents>,
+    pub workflows: Arc<dyn Workflows>,
+    pub transactions: Arc<dyn Transactions>,
+    pub runs: Arc<dyn Runs>,
+    pub writer: Arc<dyn RunWriter>,
+    pub gateway: Arc<dyn AgentGateway>,
+    pub engine: Arc<dyn Engine>,
+    pub clock: Arc<dyn Clock>,
+    pub ids: Arc<dyn IdGenerator>,
+    pub plans: Arc<PlanCache>,
+}
+
+/// All use cases, ready to be called.
+#[expect(missing_docs, reason = "each field is the use case of its type")]
+pub struct UseCases {
+    pub create_agent: agents::CreateAgent,
+    pub get_agent: agents::GetAgent,
+    pub list_agents: agents::ListAgents,
+    pub update_agent: agents::UpdateAgent,
+    pub delete_agent: agents::DeleteAgent,
+    pub check_agent_health: agents::CheckAgentHealth,
+    pub create_workflow: workflows::CreateWorkflow,
+    pub get_workflow: workflows::GetWorkflow,
+    pub list_workflows: workflows::ListWorkflows,
+    pub update_workflow: workflows::UpdateWorkflow,
+    pub delete_workflow: workflows::DeleteWorkflow,
+    pub list_versions: workflows::ListVersions,
+    pub execute_workflow: runs::ExecuteWorkflow,
+    pub get_run: runs::GetRun,
+    pub list_runs: runs::ListRuns,
+    pub list_steps: runs::ListSteps,
+    pub retry_run: runs::RetryRun,
+    pub cancel_run: runs::CancelRun,
+}
+
+impl UseCases {
+    /// Wires the use cases to their ports.
+    pub fn new(ports: &Ports) -> Self {
+        Self {
+            create_agent: agents::CreateAgent::new(ports),
+            get_agent: agents::GetAgent::new(ports),
+            list_agents: agents::ListAgents::new(ports),
+            update_agent: agents::UpdateAgent::new(ports),
+            delete_agent: agents::DeleteAgent::new(ports),
+            check_agent_health: agents::CheckAgentHealth::new(ports),
+            create_workflow: workflows::CreateWorkflow::new(ports),
+            get_workflow: workflows::GetWorkflow::new(ports),
+            list_workflows: workflows::ListWorkflows::new(ports),
+            update_workflow: workflows::UpdateWorkflow::new(ports),
+            delete_workflow: workflows::DeleteWorkflow::new(ports),
+            list_versions: workflows::ListVersions::new(ports),
+            execute_workflow: runs::ExecuteWorkflow::new(ports),
+            get_run: runs::GetRun::new(ports),
+            list_runs: runs::ListRuns::new(ports),
+            list_steps: runs::ListSteps::new(ports),
+            retry_run: runs::RetryRun::new(ports),
+            cancel_run: runs::CancelRun::new(ports),
+        }
+    }
+}
+
+/// How often a use case reads and decides again when somebody else was quicker.
+const TRIES: usize = 5;

@@ -1,0 +1,50 @@
+//! Compiled plans, shared by all runs of a version.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use domain::{
+    ids::PlanHash,
+    ports::{StoreError, Workflows},
+    workflows::{SharedPlan, compile},
+};
+
+/// The most plans kept. Beyond it the cache starts anew, which costs one read and one compilation per plan in use.
+const CAPACITY: usize = 1024;
+
+/// Finds plans by their hash, from memory or from the store.
+pub struct PlanCache {
+    workflows: Arc<dyn Workflows>,
+    compiled: Mutex<HashMap<PlanHash, SharedPlan>>,
+}
+
+impl PlanCache {
+    /// An empty cache before a store.
+    pub fn new(workflows: Arc<dyn Workflows>) -> Self {
+        Self { workflows, compiled: Mutex::default() }
+    }
+
+    /// The plan with a hash. `Corrupt` if the store does not hold it or it no longer compiles: a plan is stored before any
+    /// run is pinned to it.
+    pub async fn get(&self, hash: PlanHash) -> Result<SharedPlan, StoreError> {
+        if let Some(plan) = self.cached(hash) {
+            return Ok(plan);
+        }
+        let document =
+            self.workflows.plan(hash).await?.ok_or_else(|| StoreError::Corrupt(format!("plan {hash} is missing")))?;
+        let plan = compile(&document).map_err(|_| StoreError::Corrupt(format!("plan {hash} does not compile")))?;
+        let plan = Arc::new(plan);
+        let mut compiled = self.compiled.lock().unwrap_or_else(PoisonError::into_inner);
+        if compiled.len() >= CAPACITY {
+            compiled.clear();
+        }
+        compiled.insert(hash, Arc::clone(&plan));
+        Ok(plan)
+    }
+
+    fn cached(&self, hash: PlanHash) -> Option<SharedPlan> {
+        self.compiled.lock().unwrap_or_else(PoisonError::into_inner).get(&hash).map(Arc::clone)
+    }
+}

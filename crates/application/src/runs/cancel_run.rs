@@ -1,0 +1,72 @@
+//! Cancels a run.
+
+use std::sync::Arc;
+
+use domain::{
+    ids::{CommitId, RunId},
+    ports::{Clock, Engine, IdGenerator, Overloaded, RunWriter, Runs, StoreError},
+    runs::{CancelRun as Cancellation, CommitOutcome, Run, RunCommit, RunStatus},
+};
+
+use crate::Ports;
+
+/// Why a run was not cancelled.
+#[derive(Debug, thiserror::Error)]
+pub enum CancelRunError {
+    /// There is none with this id.
+    #[error("Run with id '{0}' not found")]
+    NotFound(RunId),
+    /// It is over.
+    #[error("Can only cancel pending or running workflows. Current status: {}", .0.as_str())]
+    NotCancellable(RunStatus),
+    /// Too many commits are waiting.
+    #[error(transparent)]
+    Overloaded(#[from] Overloaded),
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Cancels a run.
+pub struct CancelRun {
+    runs: Arc<dyn Runs>,
+    writer: Arc<dyn RunWriter>,
+    engine: Arc<dyn Engine>,
+    clock: Arc<dyn Clock>,
+    ids: Arc<dyn IdGenerator>,
+}
+
+impl CancelRun {
+    pub(crate) fn new(ports: &Ports) -> Self {
+        Self {
+            runs: ports.runs.clone(),
+            writer: ports.writer.clone(),
+            engine: ports.engine.clone(),
+            clock: ports.clock.clone(),
+            ids: ports.ids.clone(),
+        }
+    }
+
+    /// Cancels the run, whatever its owner is doing; once this answers, no new agent call of it is committed (G6).
+    pub async fn execute(&self, id: &RunId, reason: Option<String>, by: &str) -> Result<Run, CancelRunError> {
+        let cancellation = Cancellation {
+            commit: CommitId::new(self.ids.unique()),
+            run: id.clone(),
+            at: self.clock.now(),
+            by: by.to_owned(),
+            reason,
+        };
+        let outcome = self.writer.write(RunCommit::Cancel(cancellation)).await?;
+        let run = self.runs.get(id).await?.ok_or_else(|| CancelRunError::NotFound(id.clone()))?;
+        match outcome {
+            CommitOutcome::Committed | CommitOutcome::AlreadyApplied => {
+                self.engine.cancelled(id);
+                Ok(run)
+            }
+            CommitOutcome::Gone => Err(CancelRunError::NotFound(id.clone())),
+            CommitOutcome::Absorbed | CommitOutcome::Fenced | CommitOutcome::Moved | CommitOutcome::Duplicate => {
+                Err(CancelRunError::NotCancellable(run.status))
+            }
+        }
+    }
+}

@@ -1,0 +1,147 @@
+//! Starts a run.
+
+use std::sync::Arc;
+
+use domain::{
+    ids::{CommitId, Epoch, ExecutorId, RunId, WorkflowId},
+    payload::Payload,
+    ports::{Adopted, Clock, Engine, IdGenerator, Overloaded, RunWriter, StoreError, Workflows},
+    runs::{CommitOutcome, Run, RunCommit, RunEvent, RunStatus, StartRun, start},
+    workflows::{SharedPlan, WorkflowDefinition, WorkflowStatus},
+};
+
+use crate::{Ports, plans::PlanCache};
+
+/// Why a run was not started.
+#[derive(Debug, thiserror::Error)]
+pub enum ExecuteWorkflowError {
+    /// There is no workflow with this id.
+    #[error("Workflow with id '{0}' not found")]
+    NotFound(WorkflowId),
+    /// The workflow must not be executed.
+    #[error("Workflow '{name}' is not active (status: {})", .status.as_str())]
+    NotActive {
+        /// Its name.
+        name: String,
+        /// Its status.
+        status: WorkflowStatus,
+    },
+    /// Too many starts are waiting.
+    #[error(transparent)]
+    Overloaded(#[from] Overloaded),
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Starts a run of exactly the version addressed.
+pub struct ExecuteWorkflow {
+    workflows: Arc<dyn Workflows>,
+    plans: Arc<PlanCache>,
+    writer: Arc<dyn RunWriter>,
+    engine: Arc<dyn Engine>,
+    clock: Arc<dyn Clock>,
+    ids: Arc<dyn IdGenerator>,
+}
+
+impl ExecuteWorkflow {
+    pub(crate) fn new(ports: &Ports) -> Self {
+        Self {
+            workflows: ports.workflows.clone(),
+            plans: ports.plans.clone(),
+            writer: ports.writer.clone(),
+            engine: ports.engine.clone(),
+            clock: ports.clock.clone(),
+            ids: ports.ids.clone(),
+        }
+    }
+
+    /// Starts the run and answers as soon as it is durable: the run as it was accepted, PENDING.
+    pub async fn execute(&self, id: WorkflowId, input: Payload, by: &str) -> Result<Run, ExecuteWorkflowError> {
+        let definition = self.workflows.get(id).await?.ok_or(ExecuteWorkflowError::NotFound(id))?;
+        if definition.status != WorkflowStatus::Active {
+            let (name, status) = (definition.name.as_str().to_owned(), definition.status);
+            return Err(ExecuteWorkflowError::NotActive { name, status });
+        }
+        let plan = self.plans.get(definition.plan).await?;
+        let commit = self.first_commit(&definition, input, by);
+        let run = accepted(&commit);
+        match self.engine.offer() {
+            Some(executor) => self.start_here(commit, plan, executor).await?,
+            None => self.start_anywhere(commit).await?,
+        }
+        Ok(run)
+    }
+
+    fn first_commit(&self, definition: &WorkflowDefinition, input: Payload, by: &str) -> StartRun {
+        StartRun {
+            commit: CommitId::new(self.ids.unique()),
+            run: RunId::mint(self.ids.unique()),
+            workflow: definition.id,
+            workflow_name: definition.name.as_str().to_owned(),
+            workflow_version: definition.version,
+            plan: definition.plan,
+            input,
+            triggered_by: by.to_owned(),
+            at: self.clock.now(),
+            events: vec![RunEvent::Started { plan: definition.plan }],
+            status: RunStatus::Pending,
+            owner: None,
+        }
+    }
+
+    /// The executor of this process takes the run: its start and the dispatch of its first step are one commit.
+    async fn start_here(
+        &self,
+        mut commit: StartRun,
+        plan: SharedPlan,
+        executor: ExecutorId,
+    ) -> Result<(), ExecuteWorkflowError> {
+        let (state, data, made) = start(&plan, commit.run.clone(), commit.input.clone(), commit.at);
+        if state.status().is_terminal() {
+            // It fails before its first call; that is for whoever claims it to find and to write down.
+            return self.start_anywhere(commit).await;
+        }
+        commit.events = made.events;
+        commit.status = state.status();
+        commit.owner = Some(executor);
+        let run = commit.run.clone();
+        self.write(commit).await?;
+        self.engine.adopt(Adopted { run, epoch: Epoch::new(1), plan, state, data, calls: made.calls });
+        Ok(())
+    }
+
+    async fn start_anywhere(&self, commit: StartRun) -> Result<(), ExecuteWorkflowError> {
+        self.write(commit).await?;
+        self.engine.ring();
+        Ok(())
+    }
+
+    async fn write(&self, commit: StartRun) -> Result<(), ExecuteWorkflowError> {
+        match self.writer.write(RunCommit::Start(commit)).await? {
+            CommitOutcome::Committed | CommitOutcome::AlreadyApplied => Ok(()),
+            // The id was minted for this start.
+            refused => Err(StoreError::Corrupt(format!("a new run was refused: {refused:?}")).into()),
+        }
+    }
+}
+
+/// The run as its start tells, before anything else became true.
+fn accepted(start: &StartRun) -> Run {
+    Run {
+        id: start.run.clone(),
+        workflow: start.workflow,
+        workflow_name: start.workflow_name.clone(),
+        workflow_version: start.workflow_version,
+        plan: start.plan,
+        status: RunStatus::Pending,
+        input: start.input.clone(),
+        triggered_by: Some(start.triggered_by.clone()),
+        created_at: start.at,
+        updated_at: start.at,
+        completed_at: None,
+        cancelled_at: None,
+        cancelled_by: None,
+        error: None,
+    }
+}

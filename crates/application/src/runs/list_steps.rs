@@ -1,0 +1,38 @@
+//! Lists the step executions of a run.
+
+use std::sync::Arc;
+
+use domain::{
+    ids::RunId,
+    ports::Runs,
+    runs::{RunStatus, StepExecution, open_attempts},
+};
+
+use super::GetRunError;
+use crate::{Ports, plans::PlanCache};
+
+/// Lists the step executions of a run, one per attempt.
+pub struct ListSteps {
+    runs: Arc<dyn Runs>,
+    plans: Arc<PlanCache>,
+}
+
+impl ListSteps {
+    pub(crate) fn new(ports: &Ports) -> Self {
+        Self { runs: ports.runs.clone(), plans: ports.plans.clone() }
+    }
+
+    /// All attempts in the order of their dispatch. Those under way have no row; they are derived from the run's events.
+    pub async fn execute(&self, id: &RunId) -> Result<Vec<StepExecution>, GetRunError> {
+        let run = self.runs.get(id).await?.ok_or_else(|| GetRunError::NotFound(id.clone()))?;
+        let mut steps = self.runs.steps(id).await?;
+        // Rows are complete once every attempt has ended by an answer.
+        if run.status != RunStatus::Completed {
+            let history = self.runs.history(id).await?;
+            let plan = self.plans.get(run.plan).await?;
+            steps.extend(open_attempts(&plan, &run, &history, &steps));
+            steps.sort_by_key(|step| step.execution);
+        }
+        Ok(steps)
+    }
+}

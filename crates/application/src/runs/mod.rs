@@ -1,0 +1,15 @@
+//! Use cases for runs.
+
+mod cancel_run;
+mod execute_workflow;
+mod get_run;
+mod list_runs;
+mod list_steps;
+mod retry_run;
+
+pub use cancel_run::{CancelRun, CancelRunError};
+pub use execute_workflow::{ExecuteWorkflow, ExecuteWorkflowError};
+pub use get_run::{GetRun, GetRunError};
+pub use list_runs::ListRuns;
+pub use list_steps::ListSteps;
+pub use retry_run::{RetryRun, RetryRunError};

@@ -1,0 +1,108 @@
+//! Creates a workflow, or the next version of the one that has the name.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use domain::{
+    ids::WorkflowId,
+    ports::{Agents, Clock, IdGenerator, StoreError, Transactions, Workflows},
+    workflows::{StepDocument, WorkflowDefinition, WorkflowDocument, WorkflowName, WorkflowStatus},
+};
+
+use super::draft::{self, Refused};
+use crate::{Ports, TRIES};
+
+/// What is said about a new workflow.
+#[derive(Debug, Clone)]
+#[expect(missing_docs, reason = "the members of a definition, as `WorkflowDefinition` documents them")]
+pub struct NewWorkflow {
+    pub name: WorkflowName,
+    pub description: Option<String>,
+    pub start_step: String,
+    pub steps: BTreeMap<String, StepDocument>,
+}
+
+/// Why a workflow was not created.
+#[derive(Debug, thiserror::Error)]
+pub enum CreateWorkflowError {
+    /// The document has mistakes.
+    #[error("{}", .0.first())]
+    Refused(Refused),
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Creates a workflow.
+pub struct CreateWorkflow {
+    agents: Arc<dyn Agents>,
+    workflows: Arc<dyn Workflows>,
+    transactions: Arc<dyn Transactions>,
+    clock: Arc<dyn Clock>,
+    ids: Arc<dyn IdGenerator>,
+}
+
+impl CreateWorkflow {
+    pub(crate) fn new(ports: &Ports) -> Self {
+        Self {
+            agents: ports.agents.clone(),
+            workflows: ports.workflows.clone(),
+            transactions: ports.transactions.clone(),
+            clock: ports.clock.clone(),
+            ids: ports.ids.clone(),
+        }
+    }
+
+    /// Creates version 1; or, if the name is in use, the next version of that workflow, which is active afterwards even
+    /// if it was deleted.
+    pub async fn execute(&self, new: NewWorkflow, by: &str) -> Result<WorkflowDefinition, CreateWorkflowError> {
+        let mut tries = 0;
+        loop {
+            let old = self.workflows.head(&new.name).await?;
+            let version = old.as_ref().map_or(1, |old| old.version + 1);
+            let document = WorkflowDocument::new(new.name.as_str(), version, new.start_step.clone(), new.steps.clone());
+            let plan = draft::check(&*self.agents, &document).await?.map_err(CreateWorkflowError::Refused)?;
+            let now = self.clock.now();
+            let id = old.as_ref().map_or_else(|| WorkflowId::new(self.ids.unique()), |old| old.id);
+            let head = WorkflowDefinition {
+                id,
+                head: id,
+                name: new.name.clone(),
+                version,
+                description: new.description.clone(),
+                document,
+                plan,
+                status: WorkflowStatus::Active,
+                revision: old.as_ref().map_or(1, |old| old.revision + 1),
+                created_at: now,
+                updated_at: now,
+                created_by: Some(by.to_owned()),
+                updated_by: Some(by.to_owned()),
+            };
+            tries += 1;
+            match keep_version(&*self.transactions, &head, old, WorkflowId::new(self.ids.unique())).await {
+                Ok(()) => return Ok(head),
+                Err(StoreError::Conflict(_)) if tries < TRIES => {}
+                Err(other) => return Err(other.into()),
+            }
+        }
+    }
+}
+
+/// Stores a new head; the previous content moves to a row of its own.
+pub(super) async fn keep_version(
+    transactions: &dyn Transactions,
+    head: &WorkflowDefinition,
+    old: Option<WorkflowDefinition>,
+    old_id: WorkflowId,
+) -> Result<(), StoreError> {
+    let mut work = transactions.begin().await?;
+    work.keep_plan(head.plan, &head.document).await?;
+    match old {
+        None => work.add_workflow(head).await?,
+        Some(old) => {
+            work.replace_workflow(head).await?;
+            work.add_workflow(&WorkflowDefinition { id: old_id, revision: 1, ..old }).await?;
+        }
+    }
+    work.commit().await
+}

@@ -1,0 +1,74 @@
+//! From the content that a client sends to a version that may be stored: the check shared by creating and updating.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use domain::{
+    agents::{Agent, AgentName, AgentStatus},
+    ids::PlanHash,
+    ports::{Agents, StoreError},
+    workflows::{Diagnostic, WorkflowDocument, compile},
+};
+
+/// Everything that is wrong with a document; never empty.
+#[derive(Debug)]
+pub struct Refused {
+    /// The findings.
+    pub diagnostics: Vec<Diagnostic>,
+}
+
+impl Refused {
+    /// Whether the document itself is sound and only its agents are missing or inactive (old clients know this case by
+    /// another status, contract 1.7).
+    pub fn only_agents(&self) -> bool {
+        self.diagnostics.iter().all(|found| matches!(found.code, UNKNOWN_AGENT | INACTIVE_AGENT))
+    }
+
+    /// The first finding, for a one-line message.
+    pub fn first(&self) -> &str {
+        self.diagnostics.first().map_or("the document was refused", |found| &found.message)
+    }
+}
+
+const UNKNOWN_AGENT: &str = "unknown_agent";
+const INACTIVE_AGENT: &str = "inactive_agent";
+
+/// Checks a document: its structure, its references and its agents, all findings at once. Answers the plan's hash.
+pub(super) async fn check(
+    agents: &dyn Agents,
+    document: &WorkflowDocument,
+) -> Result<Result<PlanHash, Refused>, StoreError> {
+    let compiled = compile(document);
+    let mut diagnostics = compiled.as_ref().err().cloned().unwrap_or_default();
+    diagnostics.extend(check_agents(agents, document).await?);
+    Ok(match compiled {
+        Ok(plan) if diagnostics.is_empty() => Ok(plan.hash()),
+        Ok(_) | Err(_) => Err(Refused { diagnostics }),
+    })
+}
+
+async fn check_agents(agents: &dyn Agents, document: &WorkflowDocument) -> Result<Vec<Diagnostic>, StoreError> {
+    // A name that is no name has been reported by the compiler.
+    let parsed = document.steps.values().filter_map(|step| AgentName::parse(step.agent_name.as_deref()?).ok());
+    let names: Vec<AgentName> = parsed.collect::<BTreeSet<_>>().into_iter().collect();
+    let known: HashMap<String, Agent> =
+        agents.by_names(&names).await?.into_iter().map(|agent| (agent.name.as_str().to_owned(), agent)).collect();
+    let used: BTreeMap<&String, &String> =
+        document.steps.iter().filter_map(|(key, step)| Some((key, step.agent_name.as_ref()?))).collect();
+    let findings = used.into_iter().filter(|(_, name)| AgentName::parse(name).is_ok()).filter_map(|(key, name)| {
+        let (code, message, hint) = match known.get(name.as_str()).map(|agent| agent.status) {
+            None => (UNKNOWN_AGENT, format!("Agent '{name}' not found"), "register it first, or mend the name"),
+            Some(AgentStatus::Active) => return None,
+            Some(status) => {
+                let status = status.as_str();
+                (
+                    INACTIVE_AGENT,
+                    format!("Agent '{name}' is not active (status: {status})"),
+                    "activate it first, or use another agent",
+                )
+            }
+        };
+        let pointer = format!("/steps/{}/agent_name", key.replace('~', "~0").replace('/', "~1"));
+        Some(Diagnostic::error(pointer, code, message).hint(hint))
+    });
+    Ok(findings.collect())
+}

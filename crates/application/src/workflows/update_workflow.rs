@@ -1,0 +1,138 @@
+//! Changes a workflow: new content makes a new version, everything else changes the head in place.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use domain::{
+    ids::WorkflowId,
+    ports::{Agents, Clock, IdGenerator, StoreError, Transactions, Workflows},
+    workflows::{StepDocument, WorkflowDefinition, WorkflowDocument, WorkflowStatus},
+};
+
+use super::{
+    create_workflow::keep_version,
+    draft::{self, Refused},
+};
+use crate::{Ports, TRIES};
+
+/// What is to change; `None` leaves a member as it is.
+#[derive(Debug, Clone, Default)]
+#[expect(missing_docs, reason = "the members of a definition, as `WorkflowDefinition` documents them")]
+pub struct WorkflowChanges {
+    pub description: Option<Option<String>>,
+    pub start_step: Option<String>,
+    pub steps: Option<BTreeMap<String, StepDocument>>,
+    pub status: Option<WorkflowStatus>,
+}
+
+/// Why a workflow was not changed.
+#[derive(Debug, thiserror::Error)]
+pub enum UpdateWorkflowError {
+    /// There is none with this id.
+    #[error("Workflow with id '{0}' not found")]
+    NotFound(WorkflowId),
+    /// The id names an older version, and versions are immutable.
+    #[error("Workflow version {version} is not the newest one and cannot be changed; change workflow '{head}' instead")]
+    OldVersion {
+        /// The version's number.
+        version: u32,
+        /// The head of its chain.
+        head: WorkflowId,
+    },
+    /// The document has mistakes.
+    #[error("{}", .0.first())]
+    Refused(Refused),
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Changes a workflow.
+pub struct UpdateWorkflow {
+    agents: Arc<dyn Agents>,
+    workflows: Arc<dyn Workflows>,
+    transactions: Arc<dyn Transactions>,
+    clock: Arc<dyn Clock>,
+    ids: Arc<dyn IdGenerator>,
+}
+
+impl UpdateWorkflow {
+    pub(crate) fn new(ports: &Ports) -> Self {
+        Self {
+            agents: ports.agents.clone(),
+            workflows: ports.workflows.clone(),
+            transactions: ports.transactions.clone(),
+            clock: ports.clock.clone(),
+            ids: ports.ids.clone(),
+        }
+    }
+
+    /// Changes the workflow. Sending `start_step` or `steps` makes a new version, even with equal content (contract 1.7).
+    pub async fn execute(
+        &self,
+        id: WorkflowId,
+        changes: &WorkflowChanges,
+        by: &str,
+    ) -> Result<WorkflowDefinition, UpdateWorkflowError> {
+        let mut tries = 0;
+        loop {
+            let old = self.workflows.get(id).await?.ok_or(UpdateWorkflowError::NotFound(id))?;
+            if old.head != old.id {
+                return Err(UpdateWorkflowError::OldVersion { version: old.version, head: old.head });
+            }
+            tries += 1;
+            let kept = if changes.start_step.is_some() || changes.steps.is_some() {
+                let head = self.next_version(&old, changes, by).await?;
+                keep_version(&*self.transactions, &head, Some(old), WorkflowId::new(self.ids.unique()))
+                    .await
+                    .map(|()| head)
+            } else {
+                let head = self.in_place(old, changes, by);
+                self.keep(&head).await.map(|()| head)
+            };
+            match kept {
+                Ok(head) => return Ok(head),
+                Err(StoreError::Conflict(_)) if tries < TRIES => {}
+                Err(other) => return Err(other.into()),
+            }
+        }
+    }
+
+    async fn next_version(
+        &self,
+        old: &WorkflowDefinition,
+        changes: &WorkflowChanges,
+        by: &str,
+    ) -> Result<WorkflowDefinition, UpdateWorkflowError> {
+        let version = old.version + 1;
+        let start = changes.start_step.clone().unwrap_or_else(|| old.document.start_step.clone());
+        let steps = changes.steps.clone().unwrap_or_else(|| old.document.steps.clone());
+        let document = WorkflowDocument::new(old.name.as_str(), version, start, steps);
+        let plan = draft::check(&*self.agents, &document).await?.map_err(UpdateWorkflowError::Refused)?;
+        let head = self.in_place(old.clone(), changes, by);
+        Ok(WorkflowDefinition {
+            version,
+            document,
+            plan,
+            created_at: head.updated_at,
+            created_by: Some(by.to_owned()),
+            ..head
+        })
+    }
+
+    fn in_place(&self, old: WorkflowDefinition, changes: &WorkflowChanges, by: &str) -> WorkflowDefinition {
+        WorkflowDefinition {
+            description: changes.description.clone().unwrap_or(old.description),
+            status: changes.status.unwrap_or(old.status),
+            revision: old.revision + 1,
+            updated_at: self.clock.now(),
+            updated_by: Some(by.to_owned()),
+            ..old
+        }
+    }
+
+    async fn keep(&self, head: &WorkflowDefinition) -> Result<(), StoreError> {
+        let mut work = self.transactions.begin().await?;
+        work.replace_workflow(head).await?;
+        work.commit().await
+    }
+}
