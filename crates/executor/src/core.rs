@@ -1,0 +1,220 @@
+//! The executor's logic, without any IO: inputs and a time go in, effects come out.
+//!
+//! Whoever performs the effects may crash between any two of them, lose or double their results, or be somebody else's
+//! zombie by now; the rules that make this harmless are in the commits and in the store.
+
+use std::{
+    collections::{BTreeSet, HashMap},
+    sync::Arc,
+};
+
+use domain::{
+    Timestamp,
+    agents::RetryPolicy,
+    ids::{CommitId, Epoch, RunId, StepPath},
+    ports::{Adopted, IdGenerator},
+    runs::{AgentCall, CallKey, CallOutcome, CommitOutcome, Input, RunCommit, RunData, RunState},
+    workflows::SharedPlan,
+};
+
+use crate::actor::{RunActor, Settled};
+
+/// Something that the executor is told.
+#[derive(Debug)]
+pub enum EngineInput {
+    /// A run was started for this executor.
+    Adopted(Adopted),
+    /// A run was claimed.
+    Claimed {
+        /// The run.
+        run: RunId,
+        /// Its new epoch.
+        epoch: Epoch,
+        /// Its plan.
+        plan: SharedPlan,
+        /// Its state, folded from its events.
+        state: RunState,
+        /// Its data, with the outputs that are still needed.
+        data: RunData,
+    },
+    /// The store's events of a run, asked for by [`Effect::Reload`].
+    Reloaded {
+        /// The run.
+        run: RunId,
+        /// Its state, folded from its events.
+        state: RunState,
+        /// Its data, with the outputs that are still needed.
+        data: RunData,
+    },
+    /// A call has ended.
+    CallEnded {
+        /// Which call.
+        key: CallKey,
+        /// What came of it.
+        outcome: CallOutcome,
+        /// The agent's policy, as it is now.
+        policy: RetryPolicy,
+    },
+    /// A commit has ended.
+    CommitEnded {
+        /// The run.
+        run: RunId,
+        /// The commit.
+        commit: CommitId,
+        /// What became of it.
+        outcome: CommitOutcome,
+    },
+    /// A run was cancelled while this executor owned it under an epoch.
+    Cancelled(RunId, Epoch),
+    /// Time has passed: fire what is due.
+    Tick,
+}
+
+/// Something to be done for the executor.
+#[derive(Debug, PartialEq)]
+pub enum Effect {
+    /// Write this commit, as often as it takes to learn its outcome, then tell `CommitEnded`.
+    Commit(RunCommit),
+    /// Make this call, then tell `CallEnded`.
+    Call(AgentCall),
+    /// Stop the call at this step of the run; its answer is no longer wanted.
+    Abort(RunId, StepPath),
+    /// Load the run's events, then tell `Reloaded`.
+    Reload(RunId),
+}
+
+/// All the runs that an executor owns.
+pub struct EngineCore {
+    ids: Arc<dyn IdGenerator>,
+    runs: HashMap<RunId, RunActor>,
+    timers: BTreeSet<(Timestamp, RunId)>,
+    draining: bool,
+}
+
+impl EngineCore {
+    /// An executor without runs.
+    pub fn new(ids: Arc<dyn IdGenerator>) -> Self {
+        Self { ids, runs: HashMap::new(), timers: BTreeSet::new(), draining: false }
+    }
+
+    /// Takes an input and adds the effects to `effects`, in the order in which they may be done.
+    pub fn on(&mut self, input: EngineInput, now: Timestamp, effects: &mut Vec<Effect>) {
+        match input {
+            EngineInput::Adopted(new) => {
+                let actor = RunActor::adopted(new.run.clone(), new.epoch, new.plan, new.state, new.data);
+                self.runs.insert(new.run, actor);
+                effects.extend(new.calls.into_iter().map(Effect::Call));
+            }
+            EngineInput::Claimed { run, epoch, plan, state, data } => {
+                self.drop_run(&run, effects);
+                let (mut actor, calls) = RunActor::claimed(run.clone(), epoch, plan, state, data);
+                effects.extend(calls.into_iter().map(Effect::Call));
+                actor.tell(Input::Continue);
+                self.runs.insert(run.clone(), actor);
+                self.turn(&run, now, effects);
+            }
+            EngineInput::Reloaded { run, state, data } => {
+                if state.status().is_terminal() {
+                    self.drop_run(&run, effects);
+                } else if let Some(actor) = self.runs.get_mut(&run) {
+                    actor.reloaded(state, data);
+                    self.turn(&run, now, effects);
+                }
+            }
+            EngineInput::CallEnded { key, outcome, policy } => {
+                // A call of a run that has been given back: its new owner makes it again.
+                let run = key.run.clone();
+                if let Some(actor) = self.runs.get_mut(&run) {
+                    actor.tell(Input::CallEnded { key, outcome, policy });
+                    self.turn(&run, now, effects);
+                }
+            }
+            EngineInput::CommitEnded { run, commit, outcome } => self.commit_ended(&run, commit, outcome, now, effects),
+            EngineInput::Cancelled(run, epoch) => {
+                // The notice may be late: the run may have been resumed and claimed anew.
+                if self.runs.get(&run).is_some_and(|actor| actor.epoch() == epoch) {
+                    self.drop_run(&run, effects);
+                }
+            }
+            EngineInput::Tick => self.fire(now, effects),
+        }
+    }
+
+    /// From now on runs are given back as soon as nothing of theirs is under way.
+    pub fn drain(&mut self) {
+        self.draining = true;
+    }
+
+    /// How many runs the executor owns.
+    pub fn len(&self) -> usize {
+        self.runs.len()
+    }
+
+    /// Whether it owns none.
+    pub fn is_empty(&self) -> bool {
+        self.runs.is_empty()
+    }
+
+    /// Whether any run has a call or a commit under way.
+    pub fn is_busy(&self) -> bool {
+        self.runs.values().any(|run| run.is_committing() || run.state().in_flight().next().is_some())
+    }
+
+    /// When [`EngineInput::Tick`] is next due.
+    pub fn next_tick(&self) -> Option<Timestamp> {
+        self.timers.first().map(|(at, _)| *at)
+    }
+
+    /// A run by its id.
+    pub fn run(&self, run: &RunId) -> Option<&RunActor> {
+        self.runs.get(run)
+    }
+
+    fn commit_ended(
+        &mut self,
+        run: &RunId,
+        commit: CommitId,
+        outcome: CommitOutcome,
+        now: Timestamp,
+        effects: &mut Vec<Effect>,
+    ) {
+        let Some(actor) = self.runs.get_mut(run) else { return };
+        match actor.settle(commit, outcome) {
+            Settled::GoOn(calls) => {
+                effects.extend(calls.into_iter().map(Effect::Call));
+                self.turn(run, now, effects);
+            }
+            Settled::Done | Settled::Lost => self.drop_run(run, effects),
+            Settled::Reload => effects.push(Effect::Reload(run.clone())),
+            Settled::Stale => {}
+        }
+    }
+
+    /// Lets a run decide what it has been told, and sets its timer.
+    fn turn(&mut self, run: &RunId, now: Timestamp, effects: &mut Vec<Effect>) {
+        let Some(actor) = self.runs.get_mut(run) else { return };
+        let ids = &self.ids;
+        if let Some(commit) = actor.decide(now, || CommitId::new(ids.unique()), self.draining) {
+            effects.push(Effect::Commit(RunCommit::Advance(commit)));
+        } else if let (false, Some(due)) = (actor.is_committing(), actor.state().wake_at()) {
+            self.timers.insert((due, run.clone()));
+        }
+    }
+
+    fn fire(&mut self, now: Timestamp, effects: &mut Vec<Effect>) {
+        while let Some((_, run)) = self.timers.first().filter(|(due, _)| *due <= now).cloned() {
+            self.timers.pop_first();
+            // The run may be gone, or its wait over: then this decides nothing.
+            if let Some(actor) = self.runs.get_mut(&run) {
+                actor.tell(Input::Continue);
+                self.turn(&run, now, effects);
+            }
+        }
+    }
+
+    fn drop_run(&mut self, run: &RunId, effects: &mut Vec<Effect>) {
+        if let Some(actor) = self.runs.remove(run) {
+            effects.extend(actor.state().in_flight().map(|(path, _)| Effect::Abort(run.clone(), path.clone())));
+        }
+    }
+}

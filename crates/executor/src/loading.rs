@@ -1,0 +1,72 @@
+//! From the stored events of a run to a state that can be gone on with.
+
+use std::{collections::HashMap, sync::Arc};
+
+use application::plans::PlanCache;
+use domain::{
+    ids::{RunId, Seq, StepPath},
+    payload::Payload,
+    ports::{Runs, StoreError},
+    runs::{EventRecord, RunData, RunState, StepState},
+    workflows::{Plan, SharedPlan},
+};
+
+/// Loads runs.
+#[derive(Clone)]
+pub struct RunLoader {
+    runs: Arc<dyn Runs>,
+    plans: Arc<PlanCache>,
+}
+
+/// A run that can be gone on with.
+#[derive(Debug)]
+pub struct Loaded {
+    /// Its plan.
+    pub plan: SharedPlan,
+    /// Its state, folded from its events.
+    pub state: RunState,
+    /// Its data, with the outputs that are still needed.
+    pub data: RunData,
+}
+
+impl RunLoader {
+    /// Loads from these ports.
+    pub fn new(runs: Arc<dyn Runs>, plans: Arc<PlanCache>) -> Self {
+        Self { runs, plans }
+    }
+
+    /// Prepares a run whose events and input are at hand.
+    pub async fn prepare(&self, run: &RunId, history: &[EventRecord], input: Payload) -> Result<Loaded, StoreError> {
+        let state = RunState::fold(history).map_err(|e| StoreError::Corrupt(e.to_string()))?;
+        let plan = self.plans.get(state.plan()).await?;
+        let mut data = RunData::new(run.clone(), input);
+        let needed = needed_outputs(&plan, &state);
+        if !needed.is_empty() {
+            let executions: Vec<Seq> = needed.keys().copied().collect();
+            for (execution, output) in self.runs.outputs(run, &executions).await? {
+                if let Some(path) = needed.get(&execution) {
+                    data.outputs.insert((*path).clone(), output);
+                }
+            }
+        }
+        Ok(Loaded { plan, state, data })
+    }
+
+    /// Prepares a run from its id alone.
+    pub async fn reload(&self, run: &RunId) -> Result<Loaded, StoreError> {
+        let history = self.runs.history(run).await?;
+        let row = self.runs.get(run).await?.ok_or_else(|| StoreError::Corrupt(format!("run {run} is missing")))?;
+        self.prepare(run, &history, row.input).await
+    }
+}
+
+/// The attempts whose outputs some step looks into that has not succeeded yet.
+fn needed_outputs<'a>(plan: &'a Plan, state: &'a RunState) -> HashMap<Seq, &'a StepPath> {
+    let Some(current) = state.current() else { return HashMap::new() };
+    let needed = plan.needed_from(current).into_iter().chain([current]);
+    let succeeded = needed.filter_map(|path| match state.step(path)? {
+        StepState::Succeeded { execution } => Some((*execution, path)),
+        StepState::InFlight(_) | StepState::Waiting { .. } | StepState::Failed { .. } => None,
+    });
+    succeeded.collect()
+}

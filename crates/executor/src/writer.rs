@@ -1,0 +1,153 @@
+//! The one writer of run commits in a process: takes what is queued, commits it as one batch, takes what has gathered.
+//!
+//! It never waits for company: an idle system commits at once, a busy one shares each fsync among many runs.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use async_trait::async_trait;
+use domain::{
+    ports::{Overloaded, RunJournal, RunWriter},
+    runs::{CommitOutcome, RunCommit, RunStatus},
+};
+use tokio::sync::{Semaphore, mpsc, oneshot};
+
+/// The most commits in a batch.
+const BATCH: usize = 512;
+
+/// The most payload bytes in a batch, unless a single commit carries more.
+const BATCH_BYTES: usize = 4 << 20;
+
+/// How many commits of use cases may wait. An executor's own are bounded by the runs it owns.
+const WAITING: usize = 2048;
+
+/// What is done with the outcome of a commit.
+type Done = Box<dyn FnOnce(CommitOutcome) + Send>;
+
+/// The queue before the writer. Cheap to clone.
+#[derive(Clone)]
+pub struct CommitQueue {
+    queue: mpsc::UnboundedSender<(RunCommit, Done)>,
+    waiting: Arc<Semaphore>,
+}
+
+impl CommitQueue {
+    /// A queue, and its writer as a future to be spawned; the writer ends when all queues are gone and everything is written.
+    pub fn new(journal: Arc<dyn RunJournal>) -> (Self, impl Future<Output = ()> + Send) {
+        let (queue, queued) = mpsc::unbounded_channel();
+        (Self { queue, waiting: Arc::new(Semaphore::new(WAITING)) }, write_all(journal, queued))
+    }
+
+    /// Queues a commit of the executor.
+    pub(crate) fn submit(&self, commit: RunCommit, done: impl FnOnce(CommitOutcome) + Send + 'static) {
+        // Fails only when the writer has ended, which is when the process does.
+        let _ = self.queue.send((commit, Box::new(done)));
+    }
+}
+
+#[async_trait]
+impl RunWriter for CommitQueue {
+    async fn write(&self, commit: RunCommit) -> Result<CommitOutcome, Overloaded> {
+        let _place = self.waiting.try_acquire().map_err(|_| Overloaded)?;
+        let (answer, outcome) = oneshot::channel();
+        self.submit(commit, |outcome| {
+            // The caller may have hung up; the commit is durable all the same.
+            let _ = answer.send(outcome);
+        });
+        outcome.await.map_err(|_| Overloaded)
+    }
+}
+
+async fn write_all(journal: Arc<dyn RunJournal>, mut queued: mpsc::UnboundedReceiver<(RunCommit, Done)>) {
+    let mut taken = Vec::with_capacity(BATCH);
+    while queued.recv_many(&mut taken, BATCH).await > 0 {
+        while !taken.is_empty() {
+            let (commits, done): (Vec<_>, Vec<_>) = taken.drain(..fitting(&taken)).unzip();
+            let started = Instant::now();
+            let outcomes = write(&*journal, &commits).await;
+            metrics::histogram!("orrery_commit_duration_seconds").record(started.elapsed());
+            count(&commits, &outcomes);
+            done.into_iter().zip(outcomes).for_each(|(done, outcome)| done(outcome));
+        }
+    }
+}
+
+/// How many of the commits fit into one batch; at least one.
+fn fitting(taken: &[(RunCommit, Done)]) -> usize {
+    let mut bytes = 0;
+    let fits = taken.iter().take_while(|(commit, _)| {
+        let before = bytes;
+        bytes += commit.weight();
+        before == 0 || bytes <= BATCH_BYTES
+    });
+    fits.count()
+}
+
+/// Writes a batch until its outcome is known. Sending the same commits again is harmless: the store recognises them.
+async fn write(journal: &dyn RunJournal, commits: &[RunCommit]) -> Vec<CommitOutcome> {
+    let mut wait = Duration::from_millis(20);
+    loop {
+        match journal.commit(commits).await {
+            Ok(outcomes) => return outcomes,
+            Err(error) => {
+                tracing::error!(%error, commits = commits.len(), "run commits could not be written; trying again");
+                metrics::counter!("orrery_commit_errors_total").increment(1);
+                tokio::time::sleep(wait).await;
+                wait = (wait * 2).min(Duration::from_secs(2));
+            }
+        }
+    }
+}
+
+fn count(commits: &[RunCommit], outcomes: &[CommitOutcome]) {
+    metrics::counter!("orrery_journal_transactions_total").increment(1);
+    metrics::counter!("orrery_commits_total").increment(commits.len() as u64);
+    for (commit, outcome) in commits.iter().zip(outcomes) {
+        match outcome {
+            CommitOutcome::Committed => count_committed(commit),
+            CommitOutcome::AlreadyApplied => {}
+            CommitOutcome::Fenced => refused(commit, "fenced"),
+            CommitOutcome::Moved => refused(commit, "moved"),
+            CommitOutcome::Absorbed => refused(commit, "absorbed"),
+            CommitOutcome::Duplicate => refused(commit, "duplicate"),
+            CommitOutcome::Gone => refused(commit, "gone"),
+        }
+    }
+}
+
+fn refused(commit: &RunCommit, outcome: &'static str) {
+    tracing::debug!(run.id = %commit.run(), outcome, "a commit was refused");
+    metrics::counter!("orrery_commits_refused_total", "outcome" => outcome).increment(1);
+}
+
+fn count_committed(commit: &RunCommit) {
+    match commit {
+        RunCommit::Start(start) => {
+            tracing::debug!(run.id = %start.run, workflow.name = start.workflow_name, "run started");
+            metrics::counter!("orrery_runs_started_total").increment(1);
+        }
+        RunCommit::Advance(advance) => {
+            for attempt in &advance.closed {
+                let outcome = if attempt.error.is_none() { "completed" } else { "failed" };
+                metrics::counter!("orrery_step_attempts_total", "outcome" => outcome).increment(1);
+            }
+            if let Some(update) = advance.update.as_ref().filter(|update| update.status.is_terminal()) {
+                finished(commit, update.status, update.error.as_deref());
+            }
+        }
+        RunCommit::Cancel(cancel) => finished(commit, RunStatus::Cancelled, cancel.reason.as_deref()),
+        RunCommit::Resume(resume) => tracing::info!(run.id = %resume.run, "run resumed"),
+    }
+}
+
+fn finished(commit: &RunCommit, status: RunStatus, error: Option<&str>) {
+    let status = status.as_str();
+    if let Some(error) = error {
+        tracing::info!(run.id = %commit.run(), run.status = status, error, "run ended");
+    } else {
+        tracing::debug!(run.id = %commit.run(), run.status = status, "run ended");
+    }
+    metrics::counter!("orrery_runs_finished_total", "status" => status).increment(1);
+}
