@@ -1,0 +1,71 @@
+//! Scripted agents. They de-duplicate by message id, as good agents do, and remember every call for the checks.
+
+use std::collections::BTreeMap;
+
+use domain::{
+    payload::Payload,
+    runs::{AgentCall, CallFailure, CallOutcome},
+};
+use fastrand::Rng;
+use serde_json::{Value, json};
+
+/// What an agent makes of an input; none where it never succeeds. The whole of an agent's work, for the engine and for the
+/// reference interpreter alike.
+pub(crate) fn answer(agent: &str, input: &Value) -> Option<Value> {
+    (agent != "broken").then(|| {
+        let text = format!("{agent}{input}");
+        let digest =
+            text.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |h, b| (h ^ u64::from(b)).wrapping_mul(0x0100_0000_01b3));
+        json!({"x": format!("{digest:016x}")})
+    })
+}
+
+/// How often a policy tries; more than the failures that are injected into one step, so that these never decide a run.
+pub(crate) const ATTEMPTS: u32 = 10;
+
+/// Outcomes that the network hides from the engine, per step.
+const UNKNOWN_PER_STEP: u32 = 3;
+
+/// All agents.
+#[derive(Default)]
+pub(crate) struct Agents {
+    /// The bytes that came with each message id.
+    bytes: BTreeMap<String, Payload>,
+    /// Calls per run and step, and how many of their outcomes were hidden.
+    hidden: BTreeMap<(String, String), u32>,
+    pub(crate) calls: u64,
+    pub(crate) repeated: u64,
+}
+
+impl Agents {
+    /// A call arrives. Answers what the engine learns of it, or what is wrong with it.
+    pub(crate) fn call(&mut self, call: &AgentCall, rng: &mut Rng, faults: bool) -> Result<CallOutcome, String> {
+        self.calls += 1;
+        let id = call.message_id();
+        match self.bytes.get(&id) {
+            Some(bytes) if *bytes != call.input => return Err(format!("message {id} was repeated with other bytes")),
+            Some(_) => self.repeated += 1,
+            None => {
+                self.bytes.insert(id, call.input.clone());
+            }
+        }
+        let place = (call.key.run.to_string(), call.key.path.to_string());
+        let hidden = self.hidden.entry(place).or_default();
+        if faults && *hidden < UNKNOWN_PER_STEP && rng.u8(0..10) == 0 {
+            *hidden += 1;
+            return Ok(failed("no answer in time", false));
+        }
+        // A moody agent refuses its first two rounds.
+        if call.agent.as_str() == "moody" && call.key.round < 2 {
+            return Ok(failed("not in the mood", true));
+        }
+        Ok(match answer(call.agent.as_str(), call.input.value()) {
+            Some(output) => CallOutcome::Completed(Payload::new(output).expect("storable")),
+            None => failed("broken", true),
+        })
+    }
+}
+
+fn failed(message: &str, definite: bool) -> CallOutcome {
+    CallOutcome::Failed(CallFailure { message: message.to_owned(), definite, retry_after: None, permanent: false })
+}

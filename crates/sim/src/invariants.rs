@@ -1,0 +1,102 @@
+//! What must hold after every step of the simulation, for the run that was touched.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use adapters_memory::MemoryStore;
+use domain::{
+    ids::RunId,
+    ports::Runs,
+    runs::{AgentCall, RunEvent, RunState, RunStatus, StepStatus},
+};
+
+use crate::now;
+
+/// What was seen of the runs before, to notice what must not change back.
+#[derive(Default)]
+pub(crate) struct Memory {
+    lengths: BTreeMap<RunId, usize>,
+}
+
+impl Memory {
+    /// G2, G3, G6, G9: the events are gap-free and only grow, the row follows them, no step succeeds twice, nothing is
+    /// dispatched after a success or while the run is terminal.
+    pub(crate) fn check(&mut self, store: &MemoryStore, run: &RunId) -> Result<RunStatus, String> {
+        let history = now(store.history(run)).expect("memory");
+        let row = now(store.get(run)).expect("memory").ok_or_else(|| format!("{run} is lost"))?;
+        let state = RunState::fold(&history).map_err(|e| format!("{run}: {e}"))?;
+        let events: Vec<&RunEvent> = history.iter().flat_map(|record| &record.events).collect();
+        let seen = self.lengths.entry(run.clone()).or_default();
+        if events.len() < *seen {
+            return Err(format!("{run}: the history shrank from {seen} to {} events", events.len()));
+        }
+        *seen = events.len();
+        if state.status() != row.status || state.error() != row.error.as_deref() {
+            return Err(format!(
+                "{run}: the events say {:?} ({:?}), the row {:?} ({:?})",
+                state.status(),
+                state.error(),
+                row.status,
+                row.error
+            ));
+        }
+        check_events(run, &events)?;
+        check_rows(store, run, &events)?;
+        Ok(row.status)
+    }
+}
+
+fn check_events(run: &RunId, events: &[&RunEvent]) -> Result<(), String> {
+    let (mut succeeded, mut in_flight) = (BTreeSet::new(), BTreeSet::new());
+    let mut terminal = false;
+    for event in events {
+        if terminal && !matches!(event, RunEvent::RunResumed { .. }) {
+            return Err(format!("{run}: {event:?} after the end"));
+        }
+        match event {
+            RunEvent::Started { .. } => {}
+            RunEvent::StepDispatched { path, .. } => {
+                if succeeded.contains(path) {
+                    return Err(format!("{run}: {path} was dispatched after it had succeeded"));
+                }
+                if !in_flight.insert(path) {
+                    return Err(format!("{run}: {path} was dispatched twice at once"));
+                }
+            }
+            RunEvent::StepSucceeded { path, .. } => {
+                in_flight.remove(path);
+                if !succeeded.insert(path) {
+                    return Err(format!("{run}: {path} succeeded twice"));
+                }
+            }
+            RunEvent::StepRetryScheduled { path, .. } | RunEvent::StepFailed { path, .. } => {
+                in_flight.remove(path);
+            }
+            RunEvent::RunCompleted | RunEvent::RunFailed { .. } | RunEvent::RunCancelled { .. } => terminal = true,
+            RunEvent::RunResumed { .. } => {
+                terminal = false;
+                in_flight.clear();
+            }
+        }
+    }
+    Ok(())
+}
+
+fn check_rows(store: &MemoryStore, run: &RunId, events: &[&RunEvent]) -> Result<(), String> {
+    let rows = now(store.steps(run)).expect("memory");
+    let completed = rows.iter().filter(|row| row.status == StepStatus::Completed).count();
+    let succeeded = events.iter().filter(|event| matches!(event, RunEvent::StepSucceeded { .. })).count();
+    if completed != succeeded {
+        return Err(format!("{run}: {succeeded} steps succeeded, {completed} rows say so"));
+    }
+    Ok(())
+}
+
+/// A call is made only after the event that allows it is durable.
+pub(crate) fn check_call(store: &MemoryStore, call: &AgentCall) -> Result<(), String> {
+    let history = now(store.history(&call.key.run)).expect("memory");
+    let allowed = history.iter().flat_map(|record| &record.events).any(|event| {
+        matches!(event, RunEvent::StepDispatched { path, round, generation, .. }
+            if *path == call.key.path && *round == call.key.round && *generation == call.key.generation)
+    });
+    if allowed { Ok(()) } else { Err(format!("{:?} was called before its dispatch was durable", call.key)) }
+}

@@ -1,0 +1,500 @@
+//! The scheduler: chooses what happens next, does it, and lets the invariants be checked.
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use application::{agents::NewAgent, workflows::NewWorkflow};
+use domain::{
+    agents::{AgentAuth, AgentName, AgentUrl, RetryPolicy},
+    ids::{Epoch, ExecutorId, RunId, WorkflowId},
+    payload::Payload,
+    ports::{Clock, IdGenerator, RunLeases, Runs},
+    runs::{AgentCall, CallKey, CallOutcome, CommitOutcome, RunCommit, RunStatus, StepStatus},
+    workflows::WorkflowName,
+};
+use executor::{Effect, EngineCore, EngineInput, Loaded};
+use fastrand::Rng;
+use serde_json::json;
+
+use crate::{
+    Violation,
+    agents::{ATTEMPTS, Agents},
+    documents::{AGENTS, generate},
+    invariants::{Memory, check_call},
+    now,
+    reference::{Expected, interpret},
+    wiring::Wiring,
+};
+
+/// How many steps the scheduler takes with faults, and then at the most without.
+const FAULTY_STEPS: u32 = 250;
+const CALM_STEPS: u32 = 20_000;
+
+/// What a seed did.
+#[derive(Debug, Default)]
+pub struct Report {
+    /// Every step.
+    pub trace: Vec<String>,
+    counts: Counts,
+}
+
+#[derive(Debug, Default)]
+struct Counts {
+    runs: u64,
+    calls: u64,
+    repeated: u64,
+    crashes: u64,
+    robberies: u64,
+    refused: u64,
+    cancels: u64,
+    resumes: u64,
+}
+
+impl Report {
+    /// Adds another report's figures.
+    pub fn add(&mut self, other: &Self) {
+        let (sum, more) = (&mut self.counts, &other.counts);
+        sum.runs += more.runs;
+        sum.calls += more.calls;
+        sum.repeated += more.repeated;
+        sum.crashes += more.crashes;
+        sum.robberies += more.robberies;
+        sum.refused += more.refused;
+        sum.cancels += more.cancels;
+        sum.resumes += more.resumes;
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Counts { runs, calls, repeated, crashes, robberies, refused, cancels, resumes } = &self.counts;
+        write!(f, "{runs} runs, {calls} calls ({repeated} repeated), {crashes} crashes, {robberies} leases lost, ")?;
+        write!(f, "{refused} commits refused, {cancels} cancelled, {resumes} resumed")
+    }
+}
+
+/// One life of an executor.
+struct Node {
+    id: ExecutorId,
+    core: EngineCore,
+    pending: Vec<Pending>,
+}
+
+/// Something that an executor's shell has yet to do or to tell; a crash loses it.
+#[derive(Clone)]
+enum Pending {
+    Do(Arc<Effect>),
+    Tell(Told),
+}
+
+#[derive(Clone)]
+enum Told {
+    Adopted(Box<domain::ports::Adopted>),
+    CallEnded(CallKey, CallOutcome),
+    CommitEnded(RunId, domain::ids::CommitId, CommitOutcome),
+    Cancelled(RunId, Epoch),
+}
+
+struct Started {
+    run: RunId,
+    expected: Expected,
+}
+
+struct World {
+    rng: Rng,
+    wiring: Wiring,
+    nodes: Vec<Node>,
+    agents: Agents,
+    memory: Memory,
+    runs: Vec<Started>,
+    /// Commits of dead processes that are still on the wire.
+    ghosts: Vec<RunCommit>,
+    /// Executors whose leases will be found to have run out.
+    dead: Vec<ExecutorId>,
+    faults: bool,
+    report: Report,
+}
+
+/// Runs one seed to its end.
+pub fn run_seed(seed: u64) -> Result<Report, Violation> {
+    let mut world = World::new(seed);
+    match world.play() {
+        Ok(()) => {
+            world.report.counts.calls = world.agents.calls;
+            world.report.counts.repeated = world.agents.repeated;
+            Ok(world.report)
+        }
+        Err(what) => Err(Violation { what, trace: world.report.trace }),
+    }
+}
+
+impl World {
+    fn new(seed: u64) -> Self {
+        let wiring = Wiring::new(seed);
+        let mut world = Self {
+            rng: Rng::with_seed(seed),
+            wiring,
+            nodes: Vec::new(),
+            agents: Agents::default(),
+            memory: Memory::default(),
+            runs: Vec::new(),
+            ghosts: Vec::new(),
+            dead: Vec::new(),
+            faults: true,
+            report: Report::default(),
+        };
+        world.nodes = vec![world.node(), world.node()];
+        world
+    }
+
+    fn node(&self) -> Node {
+        let ids = &self.wiring.ids;
+        Node { id: ExecutorId::new(ids.unique()), core: EngineCore::new(ids.clone()), pending: Vec::new() }
+    }
+
+    fn log(&mut self, line: impl FnOnce() -> String) {
+        let at = self.wiring.clock.now().timestamp_millis() - 1_800_000_000_000;
+        let line = format!("{at:>8} {}", line());
+        self.report.trace.push(line);
+    }
+
+    fn play(&mut self) -> Result<(), String> {
+        self.register_agents();
+        let runs = self.rng.usize(1..=4);
+        for _ in 0..runs {
+            self.start_run()?;
+        }
+        for _ in 0..FAULTY_STEPS {
+            self.step()?;
+        }
+        self.faults = false;
+        self.log(|| "the faults stop".into());
+        for _ in 0..CALM_STEPS {
+            if self.all_over()? {
+                return self.compare();
+            }
+            self.step()?;
+        }
+        Err("a run does not end although the faults have stopped (G1)".into())
+    }
+
+    fn step(&mut self) -> Result<(), String> {
+        match self.rng.u8(0..100) {
+            0..70 => return self.deliver(),
+            70..78 => return self.claim(),
+            78..88 => self.pass_time(),
+            88..90 => return self.find_ended(),
+            90..92 => return self.expire(),
+            92..94 => return self.haunt(),
+            94..95 if self.faults => self.crash(),
+            95..96 if self.faults => return self.rob(),
+            96..97 if self.faults => return self.cancel(),
+            97..98 => return self.resume(),
+            98.. if self.faults => self.duplicate(),
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn check(&mut self, run: &RunId) -> Result<RunStatus, String> {
+        self.memory.check(&self.wiring.store, run)
+    }
+
+    // ---- people ------------------------------------------------------------------------------------------------------
+
+    fn register_agents(&mut self) {
+        for name in AGENTS {
+            let agent = NewAgent {
+                name: AgentName::parse(name).expect("a name"),
+                url: AgentUrl::parse("http://agent/").expect("a URL"),
+                description: None,
+                auth: AgentAuth::None,
+                timeout: Duration::from_secs(30),
+                retry: policy(),
+                circuit_breaker: None,
+            };
+            now(self.wiring.uses.create_agent.execute(agent)).expect("registered");
+        }
+    }
+
+    fn start_run(&mut self) -> Result<(), String> {
+        let document = generate(&mut self.rng);
+        let input = json!({"x": format!("{:x}", self.rng.u32(..)), "list": [1, self.rng.u32(..)]});
+        let expected = interpret(&document.start, &document.steps, &input);
+        let name = WorkflowName::parse(&format!("w{}", self.runs.len())).expect("a name");
+        let new = NewWorkflow { name, description: None, start_step: document.start, steps: document.steps };
+        let created = now(self.wiring.uses.create_workflow.execute(new, "me"))
+            .map_err(|e| format!("a generated document was refused: {e}"))?;
+        self.execute(created.id, input, expected)
+    }
+
+    fn execute(&mut self, workflow: WorkflowId, input: serde_json::Value, expected: Expected) -> Result<(), String> {
+        let offered = self.rng.bool().then(|| self.nodes[self.rng.usize(0..self.nodes.len())].id);
+        *self.wiring.doorstep.offered.lock().expect("not poisoned") = offered;
+        let input = Payload::new(input).expect("storable");
+        let run = now(self.wiring.uses.execute_workflow.execute(workflow, input, "me")).map_err(|e| e.to_string())?;
+        self.hand_over(offered);
+        self.report.counts.runs += 1;
+        self.log(|| format!("{} starts, taken by {offered:?}, expecting {:?}", run.id, expected.status));
+        self.check(&run.id)?;
+        self.runs.push(Started { run: run.id, expected });
+        Ok(())
+    }
+
+    fn some_run(&mut self) -> RunId {
+        let at = self.rng.usize(0..self.runs.len());
+        self.runs[at].run.clone()
+    }
+
+    fn cancel(&mut self) -> Result<(), String> {
+        let run = self.some_run();
+        let result = now(self.wiring.uses.cancel_run.execute(&run, None, "me"));
+        self.report.counts.cancels += u64::from(result.is_ok());
+        self.log(|| {
+            format!("cancel {run}: {}", result.map_or_else(|e| e.to_string(), |r| r.status.as_str().to_owned()))
+        });
+        self.check(&run).map(drop)
+    }
+
+    fn resume(&mut self) -> Result<(), String> {
+        let run = self.some_run();
+        // A run that is bound to fail would be resumed for ever.
+        let row = now(self.wiring.store.get(&run)).expect("memory").ok_or("a run is lost")?;
+        if row.status != RunStatus::Cancelled && !(self.faults && row.status == RunStatus::Failed) {
+            return Ok(());
+        }
+        let result = now(self.wiring.uses.retry_run.execute(&run, None, "me"));
+        self.report.counts.resumes += u64::from(result.is_ok());
+        self.log(|| {
+            format!("resume {run}: {}", result.map_or_else(|e| e.to_string(), |r| r.status.as_str().to_owned()))
+        });
+        self.check(&run).map(drop)
+    }
+
+    // ---- the shells --------------------------------------------------------------------------------------------------
+
+    /// A run that was started for an executor of the same process is on its way to it; a crash would lose it.
+    fn hand_over(&mut self, offered: Option<ExecutorId>) {
+        let adopted: Vec<_> = std::mem::take(&mut *self.wiring.doorstep.adopted.lock().expect("not poisoned"));
+        for run in adopted {
+            if let Some(node) = self.nodes.iter_mut().find(|node| Some(node.id) == offered) {
+                node.pending.push(Pending::Tell(Told::Adopted(Box::new(run))));
+            }
+        }
+    }
+
+    fn deliver(&mut self) -> Result<(), String> {
+        let at = self.rng.usize(0..self.nodes.len());
+        let count = self.nodes[at].pending.len();
+        if count == 0 {
+            return Ok(());
+        }
+        let pending = self.nodes[at].pending.swap_remove(self.rng.usize(0..count));
+        match pending {
+            Pending::Do(effect) => self.perform(at, &effect),
+            Pending::Tell(told) => {
+                self.tell(at, told);
+                Ok(())
+            }
+        }
+    }
+
+    fn tell(&mut self, at: usize, told: Told) {
+        let (line, input) = match told {
+            Told::Adopted(run) => (format!("adopted {}", run.run), EngineInput::Adopted(*run)),
+            Told::CallEnded(key, outcome) => (
+                format!("call of {} round {} of {} ended: {outcome:?}", key.path, key.round, key.run),
+                EngineInput::CallEnded { key, outcome, policy: policy() },
+            ),
+            Told::CommitEnded(run, commit, outcome) => {
+                (format!("commit to {run} ended: {outcome:?}"), EngineInput::CommitEnded { run, commit, outcome })
+            }
+            Told::Cancelled(run, epoch) => {
+                (format!("{run} was cancelled at epoch {epoch}"), EngineInput::Cancelled(run, epoch))
+            }
+        };
+        self.log(|| format!("node {at} is told: {line}"));
+        self.input(at, input);
+    }
+
+    fn input(&mut self, at: usize, input: EngineInput) {
+        let mut effects = Vec::new();
+        let now = self.wiring.clock.now();
+        self.nodes[at].core.on(input, now, &mut effects);
+        for effect in effects {
+            let pending = &mut self.nodes[at].pending;
+            match effect {
+                // The shell does this at once; anything else takes its time.
+                Effect::Abort(run, path) => {
+                    pending.retain(
+                        |p| !matches!(p, Pending::Tell(Told::CallEnded(key, _)) if key.run == run && key.path == path),
+                    );
+                }
+                Effect::Commit(_) | Effect::Call(_) | Effect::Reload(_) => pending.push(Pending::Do(Arc::new(effect))),
+            }
+        }
+    }
+
+    fn perform(&mut self, at: usize, effect: &Arc<Effect>) -> Result<(), String> {
+        match &**effect {
+            Effect::Commit(commit) => self.commit(at, commit, effect),
+            Effect::Call(call) => self.call(at, call),
+            Effect::Abort(..) => Ok(()),
+            Effect::Reload(run) => {
+                let Loaded { state, data, .. } = now(self.wiring.loader.reload(run)).map_err(|e| e.to_string())?;
+                self.input(at, EngineInput::Reloaded { run: run.clone(), state, data });
+                Ok(())
+            }
+        }
+    }
+
+    fn commit(&mut self, at: usize, commit: &RunCommit, effect: &Arc<Effect>) -> Result<(), String> {
+        let outcome = self.wiring.store.commit_now(std::slice::from_ref(commit))[0];
+        let refused = !matches!(outcome, CommitOutcome::Committed | CommitOutcome::AlreadyApplied);
+        self.report.counts.refused += u64::from(refused);
+        self.log(|| format!("node {at} commits to {}: {outcome:?}", commit.run()));
+        if self.faults && self.rng.u8(0..12) == 0 {
+            // The connection breaks before the answer: the same commit is sent again.
+            self.nodes[at].pending.push(Pending::Do(Arc::clone(effect)));
+        } else {
+            self.nodes[at].pending.push(Pending::Tell(Told::CommitEnded(commit.run().clone(), commit.id(), outcome)));
+        }
+        self.check(commit.run()).map(drop)
+    }
+
+    fn call(&mut self, at: usize, call: &AgentCall) -> Result<(), String> {
+        check_call(&self.wiring.store, call)?;
+        let outcome = self.agents.call(call, &mut self.rng, self.faults)?;
+        self.log(|| {
+            format!("node {at} calls {} for {} round {} of {}", call.agent, call.key.path, call.key.round, call.key.run)
+        });
+        self.nodes[at].pending.push(Pending::Tell(Told::CallEnded(call.key.clone(), outcome)));
+        Ok(())
+    }
+
+    fn claim(&mut self) -> Result<(), String> {
+        let at = self.rng.usize(0..self.nodes.len());
+        let limit = self.rng.usize(1..=3);
+        let claimed = self.wiring.store.claim_now(self.nodes[at].id, limit, self.wiring.clock.now());
+        for run in claimed {
+            self.log(|| format!("node {at} claims {} at epoch {}", run.run, run.epoch));
+            let loaded =
+                now(self.wiring.loader.prepare(&run.run, &run.history, run.input)).map_err(|e| e.to_string())?;
+            let Loaded { plan, state, data } = loaded;
+            self.input(at, EngineInput::Claimed { run: run.run, epoch: run.epoch, plan, state, data });
+        }
+        Ok(())
+    }
+
+    fn find_ended(&mut self) -> Result<(), String> {
+        let at = self.rng.usize(0..self.nodes.len());
+        for (run, epoch) in now(self.wiring.store.take_ended(self.nodes[at].id)).map_err(|e| e.to_string())? {
+            self.nodes[at].pending.push(Pending::Tell(Told::Cancelled(run, epoch)));
+        }
+        Ok(())
+    }
+
+    fn pass_time(&mut self) {
+        let by = if self.rng.bool() { self.rng.u64(1..200) } else { self.rng.u64(1000..40_000) };
+        self.wiring.clock.advance(Duration::from_millis(by));
+        for at in 0..self.nodes.len() {
+            self.input(at, EngineInput::Tick);
+        }
+    }
+
+    // ---- faults ------------------------------------------------------------------------------------------------------
+
+    /// `kill -9`: everything in memory is lost; commits that were sent may still arrive.
+    fn crash(&mut self) {
+        let at = self.rng.usize(0..self.nodes.len());
+        let fresh = self.node();
+        let old = std::mem::replace(&mut self.nodes[at], fresh);
+        for pending in old.pending {
+            if let (Pending::Do(effect), true) = (pending, self.rng.bool())
+                && let Effect::Commit(commit) = &*effect
+            {
+                self.ghosts.push(commit.clone());
+            }
+        }
+        self.dead.push(old.id);
+        self.report.counts.crashes += 1;
+        self.log(|| format!("node {at} crashes"));
+    }
+
+    /// An executor is taken for dead although it is only frozen: its runs are given to others, and it goes on.
+    fn rob(&mut self) -> Result<(), String> {
+        let at = self.rng.usize(0..self.nodes.len());
+        let id = self.nodes[at].id;
+        let runs = now(self.wiring.store.release(id, self.wiring.clock.now())).map_err(|e| e.to_string())?;
+        self.report.counts.robberies += 1;
+        self.log(|| format!("node {at} is taken for dead and loses {runs} runs"));
+        Ok(())
+    }
+
+    /// The lease of a dead executor is found to have run out.
+    fn expire(&mut self) -> Result<(), String> {
+        if let Some(id) = self.dead.pop() {
+            let runs = now(self.wiring.store.release(id, self.wiring.clock.now())).map_err(|e| e.to_string())?;
+            self.log(|| format!("a dead executor's {runs} runs are released"));
+        }
+        Ok(())
+    }
+
+    /// A commit of a dead process arrives.
+    fn haunt(&mut self) -> Result<(), String> {
+        let Some(commit) = self.ghosts.pop() else { return Ok(()) };
+        let outcome = self.wiring.store.commit_now(std::slice::from_ref(&commit))[0];
+        self.log(|| format!("a dead executor's commit to {} arrives: {outcome:?}", commit.run()));
+        self.check(commit.run()).map(drop)
+    }
+
+    /// Something that an executor will be told is told twice.
+    fn duplicate(&mut self) {
+        let at = self.rng.usize(0..self.nodes.len());
+        let told: Vec<_> = self.nodes[at]
+            .pending
+            .iter()
+            .filter(|p| matches!(p, Pending::Tell(Told::CallEnded(..) | Told::CommitEnded(..))))
+            .cloned()
+            .collect();
+        if let Some(pending) = self.rng.choice(told) {
+            self.nodes[at].pending.push(pending);
+        }
+    }
+
+    // ---- the end -----------------------------------------------------------------------------------------------------
+
+    fn all_over(&mut self) -> Result<bool, String> {
+        for at in 0..self.runs.len() {
+            let run = self.runs[at].run.clone();
+            // A cancelled run is resumed by the scheduler until it has had its chance to end by itself.
+            if !matches!(self.check(&run)?, RunStatus::Completed | RunStatus::Failed) {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// The outcome is that of a world without faults.
+    fn compare(&mut self) -> Result<(), String> {
+        for started in &self.runs {
+            let row = now(self.wiring.store.get(&started.run)).expect("memory").ok_or("a run is lost")?;
+            let steps = now(self.wiring.store.steps(&started.run)).expect("memory");
+            let completed = steps.iter().filter(|step| step.status == StepStatus::Completed);
+            let outputs = completed
+                .filter_map(|step| Some((step.step.to_string(), step.output.as_ref()?.value().clone())))
+                .collect();
+            let outcome = Expected { status: row.status, outputs };
+            if outcome != started.expected {
+                return Err(format!(
+                    "{} came to {outcome:?} instead of {:?} ({:?})",
+                    started.run, started.expected, row.error
+                ));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn policy() -> RetryPolicy {
+    RetryPolicy::new(ATTEMPTS, 100, 60_000, 2.0).expect("valid")
+}
