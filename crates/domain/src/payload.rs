@@ -8,8 +8,8 @@ use std::{fmt, sync::Arc, sync::OnceLock};
 
 use serde_json::Value;
 
-/// The deepest nesting that is accepted.
-pub const MAX_DEPTH: usize = 128;
+/// The deepest nesting that is accepted; below the 128 levels at which JSON parsers stop, so that what is kept parses again.
+pub const MAX_DEPTH: usize = 120;
 
 /// Why a JSON value cannot be kept.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -122,6 +122,13 @@ mod tests {
         let deep = (0..=MAX_DEPTH).fold(json!(1), |inner, _| json!([inner]));
         assert_eq!(Payload::new(deep), Err(NotStorable::TooDeep));
         assert!(matches!(Payload::parse(b"{"), Err(NotStorable::Malformed(_))));
+    }
+
+    #[test]
+    fn the_deepest_value_that_is_kept_parses_again() {
+        let deep = (0..MAX_DEPTH).fold(json!(1), |inner, _| json!([inner]));
+        let kept = Payload::new(deep.clone()).expect("storable");
+        assert_eq!(*Payload::from_stored(kept.text().to_owned()).value(), deep);
     }
 
     proptest::proptest! {

@@ -1,0 +1,92 @@
+//! What a call that brought no JSON-RPC answer means: did the agent do the work, or may it have?
+
+use std::{error::Error, io::ErrorKind, time::Duration};
+
+use domain::runs::CallFailure;
+use reqwest::StatusCode;
+
+use crate::target::{Target, Uncallable};
+
+/// The agent certainly did not do the work, or certainly did: another attempt is a new call.
+pub(crate) fn definite(message: impl Into<String>) -> CallFailure {
+    CallFailure { message: message.into(), definite: true, retry_after: None, permanent: false }
+}
+
+/// Nobody knows whether the agent did the work: another attempt repeats this call.
+pub(crate) fn unknown(message: impl Into<String>) -> CallFailure {
+    CallFailure { message: message.into(), definite: false, retry_after: None, permanent: false }
+}
+
+/// The agent cannot be called as it is registered.
+pub(crate) fn uncallable(reason: &Uncallable) -> CallFailure {
+    CallFailure { message: reason.to_string(), definite: true, retry_after: None, permanent: true }
+}
+
+/// The whole time of a call is over.
+pub(crate) fn timeout(allowed: Duration) -> CallFailure {
+    unknown(format!("no answer within {} ms", allowed.as_millis()))
+}
+
+/// The answer is larger than is kept.
+pub(crate) fn too_large(limit: usize) -> CallFailure {
+    unknown(format!("the answer is larger than {limit} bytes"))
+}
+
+/// A status other than 2xx, with the beginning of its body. All of 4xx but 408, 425 and 429 say that the request was
+/// refused; a redirect is not followed, so nothing was done either.
+pub(crate) fn status(status: StatusCode, body: &str, retry_after: Option<Duration>) -> CallFailure {
+    let code = status.as_u16();
+    let message = match (status.is_redirection(), body) {
+        (true, _) => format!("HTTP {code} from the agent: redirects are not followed"),
+        (false, "") => format!("HTTP {code} from the agent"),
+        (false, body) => format!("HTTP {code} from the agent: {body}"),
+    };
+    let refused = status.is_client_error() && !matches!(code, 408 | 425 | 429);
+    CallFailure { message, definite: refused || status.is_redirection(), retry_after, permanent: false }
+}
+
+/// No answer, or half of one. Whatever happens before a connection stands is definite: nothing was sent.
+pub(crate) fn transport(error: &reqwest::Error, target: &Target, connect_timeout: Duration) -> CallFailure {
+    if error.is_connect() {
+        return definite(no_connection(error, target, connect_timeout));
+    }
+    let place = target.authority();
+    unknown(match io_error(error) {
+        Some(ErrorKind::ConnectionReset | ErrorKind::ConnectionAborted | ErrorKind::BrokenPipe) => {
+            format!("the connection was reset ({place})")
+        }
+        Some(ErrorKind::UnexpectedEof) => format!("the agent hung up in the middle of its answer ({place})"),
+        _ if chain(error).any(|e| e.to_string().starts_with("connection closed before message completed")) => {
+            format!("the agent hung up without an answer ({place})")
+        }
+        _ => format!("the call failed: {} ({place})", innermost(error)),
+    })
+}
+
+/// Why no connection came about, for people.
+pub(crate) fn no_connection(error: &reqwest::Error, target: &Target, connect_timeout: Duration) -> String {
+    let place = target.authority();
+    if error.is_timeout() {
+        return format!("no connection within {} ms ({place})", connect_timeout.as_millis());
+    }
+    if io_error(error) == Some(ErrorKind::ConnectionRefused) {
+        return format!("connection refused ({place})");
+    }
+    if chain(error).any(|e| e.to_string().starts_with("dns error")) {
+        return format!("the host name cannot be resolved ({place})");
+    }
+    format!("no connection: {} ({place})", innermost(error))
+}
+
+/// Skips the outermost error: its text holds the URL, whose query may hold secrets.
+fn chain<'a>(error: &'a reqwest::Error) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
+    std::iter::successors(error.source(), |&e| e.source())
+}
+
+fn innermost(error: &reqwest::Error) -> String {
+    chain(error).last().map_or_else(|| "the request failed".to_owned(), ToString::to_string)
+}
+
+fn io_error(error: &reqwest::Error) -> Option<ErrorKind> {
+    chain(error).filter_map(|e| e.downcast_ref::<std::io::Error>()).map(std::io::Error::kind).last()
+}

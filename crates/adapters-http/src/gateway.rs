@@ -1,0 +1,210 @@
+//! The agent gateway: one pooled client, one deadline per call, one bound on what an answer may take.
+
+use std::{sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use domain::{
+    agents::Agent,
+    payload::Payload,
+    ports::{AgentCard, AgentGateway, AgentHealth, Clock},
+    runs::{AgentCall, CallFailure, CallOutcome},
+};
+use reqwest::{
+    Client, ClientBuilder, Method, Request, Response, StatusCode,
+    header::{HeaderName, HeaderValue, RETRY_AFTER},
+    redirect,
+};
+use serde_json::Value;
+use tokio::time::{Instant, timeout_at};
+
+use crate::{
+    answer,
+    body::{self, Unread},
+    failure, request, retry_after,
+    target::{Target, Targets},
+};
+
+/// How much of the body of an error is read, and quoted.
+const MOST_ERROR_BYTES: usize = 4096;
+const MOST_ERROR_CHARS: usize = 200;
+/// How long the body of an error is waited for: its status is the news.
+const ERROR_BODY_PATIENCE: Duration = Duration::from_millis(500);
+
+/// The bounds of a gateway.
+#[derive(Debug, Clone)]
+pub struct GatewayConfig {
+    /// The largest answer that is read.
+    pub max_response_bytes: usize,
+    /// The time for name resolution, TCP and TLS together; an agent's own timeout may be shorter.
+    pub connect_timeout: Duration,
+    /// How many idle connections are kept per host.
+    pub pool_idle_per_host: usize,
+    /// How long an idle connection is kept. Shorter than the five seconds after which common servers (uvicorn, node,
+    /// actix) hang up, so that no call meets a connection that is just being closed.
+    pub pool_idle_timeout: Duration,
+}
+
+impl Default for GatewayConfig {
+    /// 4 MiB, 5 s, 1024 connections, 4 s.
+    fn default() -> Self {
+        Self {
+            max_response_bytes: 4 * 1024 * 1024,
+            connect_timeout: Duration::from_secs(5),
+            pool_idle_per_host: 1024,
+            pool_idle_timeout: Duration::from_secs(4),
+        }
+    }
+}
+
+/// Why there is no gateway.
+#[derive(Debug, thiserror::Error)]
+#[error("the HTTP client for agents cannot be made")]
+pub struct InvalidGateway(#[source] reqwest::Error);
+
+/// Calls agents over HTTP.
+pub struct HttpAgentGateway {
+    client: Client,
+    targets: Targets,
+    config: GatewayConfig,
+    clock: Arc<dyn Clock>,
+}
+
+impl HttpAgentGateway {
+    /// A gateway with its own connection pool. The clock serves to read dates in `Retry-After`.
+    pub fn new(config: GatewayConfig, clock: Arc<dyn Clock>) -> Result<Self, InvalidGateway> {
+        let client = client(&config).build().or_else(|e| {
+            // A machine or image without CA certificates can still call agents over plain HTTP.
+            tracing::warn!(error = ?e, "no TLS trust store: calls to https agents will fail");
+            client(&config).tls_certs_only([]).build()
+        });
+        Ok(Self { client: client.map_err(InvalidGateway)?, targets: Targets::default(), config, clock })
+    }
+
+    async fn exchange(&self, target: &Target, call: &AgentCall, deadline: Deadline) -> Result<Payload, CallFailure> {
+        let task_id = call.task_id();
+        let request = request(target, call, &task_id);
+        let response = deadline.wait(self.client.execute(request)).await?;
+        let response = response.map_err(|e| failure::transport(&e, target, self.config.connect_timeout))?;
+        if !response.status().is_success() {
+            return Err(self.refusal(response, target, deadline).await);
+        }
+        let limit = self.config.max_response_bytes;
+        let bytes = deadline.wait(body::read(response, limit)).await?.map_err(|unread| match unread {
+            Unread::TooLarge => failure::too_large(limit),
+            Unread::Transport(e) => failure::transport(&e, target, self.config.connect_timeout),
+        })?;
+        answer::output(&bytes, &task_id, target)
+    }
+
+    async fn refusal(&self, response: Response, target: &Target, deadline: Deadline) -> CallFailure {
+        let status = response.status();
+        let asks_to_wait = matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE);
+        let header = response.headers().get(RETRY_AFTER).filter(|_| asks_to_wait).and_then(|v| v.to_str().ok());
+        let wait = header.and_then(|header| retry_after::parse(header, self.clock.now()));
+        let mut start = Vec::new();
+        let patience = deadline.at.min(Instant::now() + ERROR_BODY_PATIENCE);
+        // What has come when patience ends is enough.
+        let _ = timeout_at(patience, body::read_start(response, MOST_ERROR_BYTES, &mut start)).await;
+        failure::status(status, &target.quote(&String::from_utf8_lossy(&start), MOST_ERROR_CHARS), wait)
+    }
+
+    async fn card(&self, target: &Target) -> Result<Value, String> {
+        let mut request = Request::new(Method::GET, target.card.clone());
+        request.headers_mut().clone_from(&target.headers);
+        let response = self.client.execute(request).await.map_err(|e| {
+            let reason = failure::transport(&e, target, self.config.connect_timeout).message;
+            format!("Failed to connect to agent: {reason}")
+        })?;
+        if !response.status().is_success() {
+            return Err(format!("Agent returned status {}", response.status().as_u16()));
+        }
+        let invalid = |reason: String| format!("Invalid agent card response: {reason}");
+        let limit = self.config.max_response_bytes;
+        let bytes = body::read(response, limit).await.map_err(|unread| {
+            invalid(match unread {
+                Unread::TooLarge => failure::too_large(limit).message,
+                Unread::Transport(e) => failure::transport(&e, target, self.config.connect_timeout).message,
+            })
+        })?;
+        match serde_json::from_slice(&bytes) {
+            Ok(card @ Value::Object(_)) => Ok(card),
+            Ok(_) => Err(invalid("not a JSON object".to_owned())),
+            Err(e) => Err(invalid(e.to_string())),
+        }
+    }
+}
+
+#[async_trait]
+impl AgentGateway for HttpAgentGateway {
+    async fn call(&self, agent: &Agent, call: &AgentCall) -> CallOutcome {
+        let deadline = Deadline::after(agent.timeout);
+        let outcome = match self.targets.of(agent) {
+            Ok(target) => self.exchange(&target, call, deadline).await,
+            Err(reason) => Err(failure::uncallable(&reason)),
+        };
+        outcome.map_or_else(CallOutcome::Failed, CallOutcome::Completed)
+    }
+
+    async fn health(&self, agent: &Agent) -> AgentHealth {
+        let deadline = Deadline::after(agent.timeout);
+        let started = Instant::now();
+        let card = match self.targets.of(agent) {
+            Ok(target) => timeout_at(deadline.at, self.card(&target))
+                .await
+                .unwrap_or_else(|_| Err(format!("Request timeout after {}ms", agent.timeout.as_millis()))),
+            Err(reason) => Err(format!("Failed to connect to agent: {reason}")),
+        };
+        match card {
+            Ok(card) => {
+                let says = ["description", "name"].iter().filter_map(|member| card.get(member)?.as_str());
+                let message = says.map(str::to_owned).find(|text| !text.is_empty());
+                AgentHealth {
+                    message: message.unwrap_or_else(|| "Agent is healthy".to_owned()),
+                    card: Some(AgentCard(card)),
+                    response_time: Some(started.elapsed()),
+                }
+            }
+            Err(message) => AgentHealth { card: None, message, response_time: None },
+        }
+    }
+}
+
+fn request(target: &Target, call: &AgentCall, task_id: &str) -> Request {
+    let mut request = Request::new(Method::POST, target.url.clone());
+    let headers = request.headers_mut();
+    headers.clone_from(&target.headers);
+    // Ids may hold any text but control characters, so this cannot fail; and no call should fail for a log field.
+    if let Ok(correlation) = HeaderValue::from_bytes(call.correlation_id().as_bytes()) {
+        headers.insert(HeaderName::from_static("x-correlation-id"), correlation);
+    }
+    *request.body_mut() = Some(request::body(call, task_id).into());
+    request
+}
+
+fn client(config: &GatewayConfig) -> ClientBuilder {
+    Client::builder()
+        .redirect(redirect::Policy::none())
+        .no_proxy()
+        .retry(reqwest::retry::never())
+        .tcp_nodelay(true)
+        .connect_timeout(config.connect_timeout)
+        .pool_max_idle_per_host(config.pool_idle_per_host)
+        .pool_idle_timeout(config.pool_idle_timeout)
+}
+
+/// The end of a call, fixed when it begins.
+#[derive(Clone, Copy)]
+struct Deadline {
+    at: Instant,
+    allowed: Duration,
+}
+
+impl Deadline {
+    fn after(allowed: Duration) -> Self {
+        Self { at: Instant::now() + allowed, allowed }
+    }
+
+    async fn wait<T>(self, work: impl Future<Output = T>) -> Result<T, CallFailure> {
+        timeout_at(self.at, work).await.map_err(|_| failure::timeout(self.allowed))
+    }
+}

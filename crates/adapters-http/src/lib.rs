@@ -1,0 +1,16 @@
+//! Outbound HTTP: calls to agents over A2A (JSON-RPC 2.0, `message/send`) and their cards.
+//!
+//! This crate decides what a call looks like on the wire and what an answer means. It does not decide whether a call is
+//! made, repeated or given up: that is for the domain, which gets the facts it needs in a
+//! [`CallFailure`](domain::runs::CallFailure).
+
+mod answer;
+mod body;
+mod failure;
+mod gateway;
+mod python_json;
+mod request;
+mod retry_after;
+mod target;
+
+pub use gateway::{GatewayConfig, HttpAgentGateway, InvalidGateway};

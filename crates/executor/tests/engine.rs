@@ -1,0 +1,274 @@
+//! The engine in its shell, over the memory store and scripted agents.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use adapters_memory::{MemoryStore, SequentialIds};
+use application::{Ports, UseCases, agents::NewAgent, plans::PlanCache, workflows::NewWorkflow};
+use async_trait::async_trait;
+use domain::{
+    Timestamp,
+    agents::{Agent, AgentAuth, AgentName, AgentUrl, RetryPolicy},
+    ids::{ExecutorId, RunId, WorkflowId},
+    payload::Payload,
+    ports::{AgentGateway, AgentHealth, Clock, IdGenerator, Runs},
+    runs::{AgentCall, CallFailure, CallOutcome, RunStatus, StepStatus},
+    workflows::{StepDocument, WorkflowName},
+};
+use executor::{CommitQueue, EngineConfig, EngineHandle, EnginePorts};
+use serde_json::json;
+
+/// Agents named by what they do: `echo`, `hang`, `fail`, `once` (fails its first call).
+#[derive(Default)]
+struct Scripted {
+    calls: Mutex<Vec<AgentCall>>,
+}
+
+impl Scripted {
+    fn made(&self, agent: &str) -> Vec<AgentCall> {
+        self.calls.lock().expect("not poisoned").iter().filter(|call| call.agent.as_str() == agent).cloned().collect()
+    }
+}
+
+#[async_trait]
+impl AgentGateway for Scripted {
+    async fn call(&self, agent: &Agent, call: &AgentCall) -> CallOutcome {
+        self.calls.lock().expect("not poisoned").push(call.clone());
+        let failed = |message: &str| {
+            CallOutcome::Failed(CallFailure {
+                message: message.into(),
+                definite: true,
+                retry_after: None,
+                permanent: false,
+            })
+        };
+        match agent.name.as_str() {
+            "hang" => std::future::pending().await,
+            "fail" => failed("no"),
+            "once" if call.key.round == 0 => failed("not yet"),
+            _ => CallOutcome::Completed(call.input.clone()),
+        }
+    }
+
+    async fn health(&self, _: &Agent) -> AgentHealth {
+        AgentHealth { card: None, message: String::new(), response_time: None }
+    }
+}
+
+struct RealClock(std::time::Instant);
+
+impl Clock for RealClock {
+    fn now(&self) -> Timestamp {
+        Timestamp::UNIX_EPOCH + self.0.elapsed()
+    }
+}
+
+/// One process: an engine and its use cases, over a store that may be shared with others.
+struct Process {
+    uses: UseCases,
+    engine: EngineHandle,
+    agents: Arc<Scripted>,
+    store: Arc<MemoryStore>,
+}
+
+impl Process {
+    fn start(seed: u64, store: &MemoryStore, config: EngineConfig) -> Self {
+        let store = Arc::new(store.clone());
+        let clock: Arc<dyn Clock> = Arc::new(RealClock(std::time::Instant::now()));
+        let ids: Arc<dyn IdGenerator> = Arc::new(SequentialIds::new(seed));
+        let agents = Arc::new(Scripted::default());
+        let plans = Arc::new(PlanCache::new(store.clone()));
+        let (queue, writer) = CommitQueue::new(store.clone());
+        // Ends with the test's runtime.
+        drop(tokio::task::spawn_local(writer));
+        let ports = EnginePorts {
+            agents: store.clone(),
+            runs: store.clone(),
+            leases: store.clone(),
+            gateway: agents.clone(),
+            clock: clock.clone(),
+            ids: ids.clone(),
+            plans: plans.clone(),
+        };
+        let engine = executor::spawn(ExecutorId::new(ids.unique()), ports, queue.clone(), config);
+        let uses = UseCases::new(&Ports {
+            agents: store.clone(),
+            workflows: store.clone(),
+            transactions: store.clone(),
+            runs: store.clone(),
+            writer: Arc::new(queue),
+            gateway: agents.clone(),
+            engine: Arc::new(engine.clone()),
+            clock,
+            ids,
+            plans,
+        });
+        Self { uses, engine, agents, store }
+    }
+
+    async fn register(&self) {
+        for name in ["echo", "hang", "fail", "once"] {
+            let agent = NewAgent {
+                name: AgentName::parse(name).expect("a name"),
+                url: AgentUrl::parse("http://agent/").expect("a URL"),
+                description: None,
+                auth: AgentAuth::None,
+                timeout: Duration::from_secs(30),
+                retry: RetryPolicy::new(2, 100, 1000, 1.0).expect("valid"),
+                circuit_breaker: None,
+            };
+            self.uses.create_agent.execute(agent).await.expect("registered");
+        }
+    }
+
+    /// A chain of steps, each by the agent it names and with the run's `x`.
+    async fn workflow(&self, name: &str, agents: &[&str]) -> WorkflowId {
+        let step = |n: usize| {
+            let document = json!({
+                "id": format!("s{n}"), "agent_name": agents[n], "input_mapping": {"x": "${workflow.input.x}"},
+                "next_step": (n + 1 < agents.len()).then(|| format!("s{}", n + 1)),
+            });
+            (format!("s{n}"), serde_json::from_value::<StepDocument>(document).expect("a step"))
+        };
+        let steps: BTreeMap<_, _> = (0..agents.len()).map(step).collect();
+        let name = WorkflowName::parse(name).expect("a name");
+        let new = NewWorkflow { name, description: None, start_step: "s0".into(), steps };
+        self.uses.create_workflow.execute(new, "test").await.expect("created").id
+    }
+
+    async fn execute(&self, workflow: WorkflowId) -> RunId {
+        let input = Payload::new(json!({"x": 1})).expect("storable");
+        self.uses.execute_workflow.execute(workflow, input, "test").await.expect("started").id
+    }
+
+    async fn until(&self, run: &RunId, wanted: RunStatus) {
+        let reached = async {
+            while self.store.get(run).await.expect("memory").expect("a run").status != wanted {
+                tokio::task::yield_now().await;
+            }
+        };
+        let row = || async { self.store.get(run).await };
+        if tokio::time::timeout(Duration::from_secs(10), reached).await.is_err() {
+            panic!("the run did not become {wanted:?}: {:?}", row().await);
+        }
+    }
+
+    async fn until_called(&self, agent: &str, times: usize) {
+        let called = async {
+            while self.agents.made(agent).len() < times {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(10), called).await.expect("the agent is called in time");
+    }
+}
+
+/// Runs a test on a local set, so that its background work ends with it.
+fn test<T>(body: impl Future<Output = T>) -> T {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    tokio::task::LocalSet::new().block_on(&runtime, body)
+}
+
+#[test]
+fn a_run_goes_through_its_steps_to_its_end() {
+    test(async {
+        let process = Process::start(1, &MemoryStore::new(), EngineConfig::default());
+        process.register().await;
+        let workflow = process.workflow("w", &["echo", "once", "echo"]).await;
+        let run = process.execute(workflow).await;
+        process.until(&run, RunStatus::Completed).await;
+        let steps = process.uses.list_steps.execute(&run).await.expect("a run");
+        let told: Vec<_> = steps.iter().map(|s| (s.step.as_str(), s.attempt, s.status)).collect();
+        let (done, failed) = (StepStatus::Completed, StepStatus::Failed);
+        assert_eq!(told, [("s0", 1, done), ("s1", 1, failed), ("s1", 2, done), ("s2", 1, done)]);
+    });
+}
+
+#[test]
+fn a_thousand_runs_are_under_way_at_once_and_all_end() {
+    test(async {
+        let process = Process::start(1, &MemoryStore::new(), EngineConfig { capacity: 700, ..EngineConfig::default() });
+        process.register().await;
+        let workflow = process.workflow("w", &["echo", "echo", "echo"]).await;
+        let mut runs = Vec::new();
+        for _ in 0..1000 {
+            runs.push(process.execute(workflow).await);
+        }
+        for run in &runs {
+            process.until(run, RunStatus::Completed).await;
+        }
+        assert_eq!(process.agents.made("echo").len(), 3000, "no step is called twice");
+    });
+}
+
+#[test]
+fn a_failed_run_says_where_and_why_and_a_retry_repeats_only_the_failed_step() {
+    test(async {
+        let process = Process::start(1, &MemoryStore::new(), EngineConfig::default());
+        process.register().await;
+        let workflow = process.workflow("w", &["echo", "fail"]).await;
+        let run = process.execute(workflow).await;
+        process.until(&run, RunStatus::Failed).await;
+        let row = process.store.get(&run).await.expect("memory").expect("a run");
+        assert_eq!(row.error.as_deref(), Some("Workflow failed at step 's1': no"));
+        process.uses.retry_run.execute(&run, None, "test").await.expect("retried");
+        process.until_called("fail", 4).await;
+        process.until(&run, RunStatus::Failed).await;
+        assert_eq!(process.agents.made("echo").len(), 1);
+    });
+}
+
+#[test]
+fn a_cancelled_run_stops_calling_and_can_be_retried() {
+    test(async {
+        let process = Process::start(1, &MemoryStore::new(), EngineConfig::default());
+        process.register().await;
+        let workflow = process.workflow("w", &["hang", "echo"]).await;
+        let run = process.execute(workflow).await;
+        process.until_called("hang", 1).await;
+        let steps = process.uses.list_steps.execute(&run).await.expect("a run");
+        assert_eq!(steps[0].status, StepStatus::Running);
+        process.uses.cancel_run.execute(&run, Some("enough".into()), "test").await.expect("cancelled");
+        let steps = process.uses.list_steps.execute(&run).await.expect("a run");
+        assert_eq!((steps[0].status, steps[0].error.as_deref()), (StepStatus::Failed, Some("Cancelled")));
+        assert!(process.uses.cancel_run.execute(&run, None, "test").await.is_err(), "only once");
+        process.uses.retry_run.execute(&run, None, "test").await.expect("retried");
+        process.until_called("hang", 2).await;
+        let calls = process.agents.made("hang");
+        assert_eq!(calls[0], calls[1], "the cut call is made again with its key and bytes");
+    });
+}
+
+#[test]
+fn a_drained_process_gives_its_runs_back_and_the_next_one_repeats_the_calls_that_were_cut() {
+    test(async {
+        let store = MemoryStore::new();
+        let config = EngineConfig { drain_for: Duration::from_millis(50), ..EngineConfig::default() };
+        let first = Process::start(1, &store, config);
+        first.register().await;
+        let workflow = first.workflow("w", &["echo", "hang"]).await;
+        let run = first.execute(workflow).await;
+        first.until_called("hang", 1).await;
+        first.engine.drain().await;
+        let second = Process::start(2, &store, config);
+        second.until_called("hang", 1).await;
+        assert_eq!(first.agents.made("hang"), second.agents.made("hang"));
+        assert_eq!(second.agents.made("echo"), [], "a completed step is never called again");
+        second.uses.cancel_run.execute(&run, None, "test").await.expect("cancelled");
+    });
+}
+
+#[test]
+fn a_run_whose_first_input_cannot_be_resolved_fails_without_a_call() {
+    test(async {
+        let process = Process::start(1, &MemoryStore::new(), EngineConfig::default());
+        process.register().await;
+        let workflow = process.workflow("w", &["echo"]).await;
+        let run = process.uses.execute_workflow.execute(workflow, Payload::empty(), "test").await.expect("accepted").id;
+        process.until(&run, RunStatus::Failed).await;
+        assert_eq!(process.agents.made("echo"), []);
+    });
+}
