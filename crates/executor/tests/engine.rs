@@ -150,10 +150,8 @@ impl Process {
                 tokio::task::yield_now().await;
             }
         };
-        let row = || async { self.store.get(run).await };
-        if tokio::time::timeout(Duration::from_secs(10), reached).await.is_err() {
-            panic!("the run did not become {wanted:?}: {:?}", row().await);
-        }
+        let in_time = tokio::time::timeout(Duration::from_secs(10), reached).await.is_ok();
+        assert!(in_time, "the run did not become {wanted:?}: {:?}", self.store.get(run).await);
     }
 
     async fn until_called(&self, agent: &str, times: usize) {

@@ -212,10 +212,7 @@ mod tests {
         let update =
             UpdateAgent { agents: Arc::new(agents), transactions: Arc::new(transactions), clock: Arc::new(clock) };
         let changes = AgentChanges { status: Some(AgentStatus::Inactive), ..AgentChanges::default() };
-        let changed = update.execute(agent().id, &changes, "me").await.expect("changed");
-        assert_eq!(
-            (changed.status, changed.revision, changed.updated_by.as_deref()),
-            (AgentStatus::Inactive, 8, Some("me"))
-        );
+        let after = update.execute(agent().id, &changes, "me").await.expect("changed");
+        assert_eq!((after.status, after.revision, after.updated_by.as_deref()), (AgentStatus::Inactive, 8, Some("me")));
     }
 }
