@@ -142,7 +142,7 @@ impl RunTable {
 /// The head after an accepted advance.
 fn advanced(head: Head, advance: &AdvanceRun) -> Head {
     let (owner, wake_at) = match advance.wake {
-        Wake::Owned => (head.owner, None),
+        Wake::Owned => (head.owner, head.wake_at),
         Wake::At(at) => (None, Some(at)),
         Wake::Never => (None, None),
     };

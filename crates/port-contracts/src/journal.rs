@@ -3,9 +3,14 @@
 mod advance;
 mod blind;
 
-use domain::runs::CommitOutcome::{Absorbed, AlreadyApplied, Committed, Duplicate, Fenced, Gone, Moved};
-use domain::runs::{CommitOutcome, RunCommit, RunEvent, RunStatus, StartRun};
-use domain::{ids::Seq, runs::EventRecord};
+use domain::{
+    ids::{Epoch, Seq},
+    runs::{
+        AdvanceRun, CommitOutcome,
+        CommitOutcome::{Absorbed, AlreadyApplied, Committed, Duplicate, Fenced, Gone, Moved},
+        EventRecord, RunCommit, RunEvent, RunStatus, StartRun,
+    },
+};
 
 pub use advance::*;
 pub use blind::*;
@@ -92,7 +97,7 @@ pub async fn an_outcome_does_not_depend_on_the_other_runs_of_the_batch(stores: &
         stores.committed(owned_start(run)).await;
     }
     stores.committed(finish("c", 1, RunStatus::Completed, None)).await;
-    let stale = domain::runs::AdvanceRun { epoch: domain::ids::Epoch::new(7), ..advance("b", 1) };
+    let stale = AdvanceRun { epoch: Epoch::new(7), ..advance("b", 1) };
     let batch = [
         advance("a", 1).into_commit(),
         stale.into_commit(),

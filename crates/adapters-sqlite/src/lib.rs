@@ -1,0 +1,28 @@
+//! The durable single-process store behind the default mode: one SQLite file in a local folder, with its own SQL.
+//!
+//! One thread writes, and every transaction that it commits is synced to the disk before anybody hears of it; a batch of
+//! run commits is one transaction. Reads go through a few connections of their own and never wait for a write. One
+//! process owns a folder at a time.
+
+mod agents;
+mod checkpoint;
+mod codec;
+mod failure;
+pub mod floor;
+mod journal;
+mod leases;
+mod lists;
+mod open;
+mod readers;
+mod rows;
+mod runs;
+mod schema;
+mod stats;
+mod store;
+mod units;
+mod workflows;
+mod writer;
+
+pub use open::OpenError;
+pub use stats::Stats;
+pub use store::SqliteStore;

@@ -1,0 +1,185 @@
+//! Reading runs.
+
+use async_trait::async_trait;
+use domain::{
+    agents::AgentName,
+    ids::{CommitId, RunId, Seq, StepId, StepPath, WorkflowId},
+    page::{Page, PageRequest, SortOrder},
+    payload::Payload,
+    ports::{Runs, StoreError},
+    runs::{EventRecord, Run, RunFilter, RunSort, RunStatus, StepExecution, StepStatus},
+};
+use rusqlite::{Connection, Row, params, params_from_iter};
+
+use crate::{
+    SqliteStore,
+    codec::{
+        all, count, first, maybe_time, micros, parsed, payload, plan_hash, signed, small, sound, text, time, uuid,
+    },
+    failure::Outcome,
+    lists::{Conditions, direction},
+};
+
+/// The columns that [`run`] reads.
+const RUN: &str = "run_id, workflow_id, workflow_name, workflow_version, plan, status, triggered_by, created_at,
+    updated_at, completed_at, cancelled_at, cancelled_by, error,
+    (SELECT input FROM run_inputs WHERE run_inputs.run = workflow_runs.run)";
+
+const NUMBER: &str = "(SELECT run FROM workflow_runs WHERE run_id = ?1)";
+
+#[async_trait]
+impl Runs for SqliteStore {
+    async fn get(&self, id: &RunId) -> Result<Option<Run>, StoreError> {
+        let id = id.clone();
+        let read = move |connection: &Connection| {
+            let sql = format!("SELECT {RUN} FROM workflow_runs WHERE run_id = ?1");
+            first(&mut *connection.prepare_cached(&sql)?, [id.as_str()], run)
+        };
+        self.readers().read(read).await
+    }
+
+    async fn list(
+        &self,
+        filter: &RunFilter,
+        sort: RunSort,
+        order: SortOrder,
+        page: PageRequest,
+    ) -> Result<Page<Run>, StoreError> {
+        let conditions = conditions(filter);
+        self.readers().read(move |connection| list(connection, &conditions, sort, order, page)).await
+    }
+
+    async fn steps(&self, run: &RunId) -> Result<Vec<StepExecution>, StoreError> {
+        let id = run.clone();
+        let read = move |connection: &Connection| {
+            let sql = format!(
+                "SELECT execution, step_id, path, agent_name, status, attempt, input, output, started_at,
+                        completed_at, error
+                 FROM step_executions WHERE run = {NUMBER} ORDER BY execution"
+            );
+            all(&mut *connection.prepare_cached(&sql)?, [id.as_str()], |row| step(&id, row))
+        };
+        self.readers().read(read).await
+    }
+
+    async fn history(&self, run: &RunId) -> Result<Vec<EventRecord>, StoreError> {
+        let id = run.clone();
+        let read = move |connection: &Connection| {
+            let mut number = connection.prepare_cached("SELECT run FROM workflow_runs WHERE run_id = ?1")?;
+            let number: Option<i64> = first(&mut number, [id.as_str()], |row| Ok(row.get(0)?))?;
+            number.map_or_else(|| Ok(Vec::new()), |number| history(connection, number))
+        };
+        self.readers().read(read).await
+    }
+
+    async fn outputs(&self, run: &RunId, executions: &[Seq]) -> Result<Vec<(Seq, Payload)>, StoreError> {
+        let (id, executions) = (run.clone(), executions.to_vec());
+        let read = move |connection: &Connection| {
+            let mut select = connection.prepare_cached(
+                "SELECT output FROM step_executions
+                 WHERE run = (SELECT run FROM workflow_runs WHERE run_id = ?1) AND execution = ?2
+                   AND output IS NOT NULL",
+            )?;
+            let mut outputs = Vec::with_capacity(executions.len());
+            for execution in executions {
+                let found = first(&mut select, params![id.as_str(), signed(execution.get())?], |row| payload(row, 0))?;
+                outputs.extend(found.map(|output| (execution, output)));
+            }
+            Ok(outputs)
+        };
+        self.readers().read(read).await
+    }
+}
+
+/// The translation of [`RunFilter::matches`].
+fn conditions(filter: &RunFilter) -> Conditions {
+    let mut conditions = Conditions::default();
+    if let Some(status) = filter.status {
+        conditions.add("status = ?", status.as_str().to_owned());
+    }
+    if let Some(workflow) = filter.workflow {
+        conditions.add("workflow_id = ?", workflow.uuid().as_bytes().to_vec());
+    }
+    if let Some(after) = filter.created_after {
+        conditions.add("created_at >= ?", micros(after));
+    }
+    if let Some(before) = filter.created_before {
+        conditions.add("created_at <= ?", micros(before));
+    }
+    conditions
+}
+
+fn list(
+    connection: &Connection,
+    conditions: &Conditions,
+    sort: RunSort,
+    order: SortOrder,
+    page: PageRequest,
+) -> Outcome<Page<Run>> {
+    let by = match sort {
+        RunSort::CreatedAt => "created_at",
+        RunSort::UpdatedAt => "updated_at",
+    };
+    let (wanted, direction) = (conditions.sql(), direction(order));
+    // First the page, then its rows: a sort that no index helps must not carry the inputs of all runs along.
+    let sql = format!(
+        "WITH page AS (SELECT run FROM workflow_runs{wanted}
+                       ORDER BY {by} {direction}, run_id {direction} LIMIT ? OFFSET ?)
+         SELECT {RUN} FROM page CROSS JOIN workflow_runs USING (run) ORDER BY +{by} {direction}, run_id {direction}"
+    );
+    let values = conditions.paged(page)?;
+    let items = all(&mut *connection.prepare_cached(&sql)?, params_from_iter(values), run)?;
+    Ok(Page { items, total: conditions.total(connection, "workflow_runs", "run")? })
+}
+
+/// The events of a run by its number.
+pub(crate) fn history(connection: &Connection, run: i64) -> Outcome<Vec<EventRecord>> {
+    let mut select = connection
+        .prepare_cached("SELECT first_seq, commit_id, at, events FROM run_events WHERE run = ?1 ORDER BY first_seq")?;
+    all(&mut select, [run], |row| {
+        Ok(EventRecord {
+            first: Seq::new(count(row, 0)?),
+            commit: CommitId::new(uuid(row, 1)?),
+            at: time(row, 2)?,
+            events: parsed("list of events", serde_json::from_str(text(row, 3)?))?,
+        })
+    })
+}
+
+fn run(row: &Row<'_>) -> Outcome<Run> {
+    Ok(Run {
+        id: parsed("run id", RunId::parse(text(row, 0)?))?,
+        workflow: WorkflowId::new(uuid(row, 1)?),
+        workflow_name: row.get(2)?,
+        workflow_version: small(row, 3)?,
+        plan: plan_hash(row, 4)?,
+        status: sound("status", RunStatus::parse(text(row, 5)?))?,
+        triggered_by: row.get(6)?,
+        created_at: time(row, 7)?,
+        updated_at: time(row, 8)?,
+        completed_at: maybe_time(row, 9)?,
+        cancelled_at: maybe_time(row, 10)?,
+        cancelled_by: row.get(11)?,
+        error: row.get(12)?,
+        input: payload(row, 13)?,
+    })
+}
+
+fn step(run: &RunId, row: &Row<'_>) -> Outcome<StepExecution> {
+    let statuses = [StepStatus::Running, StepStatus::Completed, StepStatus::Failed];
+    let status = text(row, 4)?;
+    Ok(StepExecution {
+        execution: Seq::new(count(row, 0)?),
+        run: run.clone(),
+        step: parsed("step id", StepId::parse(text(row, 1)?))?,
+        path: parsed("step path", StepPath::parse(text(row, 2)?))?,
+        agent: parsed("agent's name", AgentName::parse(text(row, 3)?))?,
+        status: sound("status", statuses.into_iter().find(|known| known.as_str() == status))?,
+        attempt: small(row, 5)?,
+        input: payload(row, 6)?,
+        output: row.get::<_, Option<String>>(7)?.map(Payload::from_stored),
+        started_at: time(row, 8)?,
+        completed_at: Some(time(row, 9)?),
+        error: row.get(10)?,
+    })
+}

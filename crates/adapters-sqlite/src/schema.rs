@@ -1,0 +1,59 @@
+//! Connections and the schema: how the file is opened, and the numbered migrations that bring it up to date.
+
+use std::{path::Path, time::Duration};
+
+use rusqlite::Connection;
+
+use crate::OpenError;
+
+/// The migrations in their order; the file's `user_version` is the number of those that it has seen. They are only ever
+/// appended to.
+const MIGRATIONS: &[&str] = &[include_str!("../migrations/0001_initial.sql")];
+
+/// Opens a connection with everything that all connections need.
+pub(crate) fn connect(file: &Path) -> rusqlite::Result<Connection> {
+    let connection = Connection::open(file)?;
+    connection.busy_timeout(Duration::from_secs(5))?;
+    connection.set_prepared_statement_cache_capacity(64);
+    connection.execute_batch("PRAGMA foreign_keys = ON; PRAGMA temp_store = MEMORY;")?;
+    Ok(connection)
+}
+
+/// Opens the connection that writes. `synchronous = FULL` makes each commit in WAL mode wait for the disk; checkpoints are
+/// made elsewhere, so that no commit has to wait for one.
+pub(crate) fn connect_writer(file: &Path) -> rusqlite::Result<Connection> {
+    let connection = connect(file)?;
+    // Nobody else writes, short of a person with another program; whoever waits for the writer tries again anyway.
+    connection.busy_timeout(Duration::from_secs(1))?;
+    connection.execute_batch(
+        "PRAGMA page_size = 4096;
+         PRAGMA journal_mode = WAL;
+         PRAGMA synchronous = FULL;
+         PRAGMA wal_autocheckpoint = 0;
+         PRAGMA cache_size = -65536;",
+    )?;
+    Ok(connection)
+}
+
+/// Opens a connection that only reads.
+pub(crate) fn connect_reader(file: &Path) -> rusqlite::Result<Connection> {
+    let connection = connect(file)?;
+    connection.execute_batch("PRAGMA query_only = ON; PRAGMA cache_size = -16384;")?;
+    Ok(connection)
+}
+
+/// Brings a file to the newest version that this program knows.
+pub(crate) fn migrate(connection: &mut Connection) -> Result<(), OpenError> {
+    let known = MIGRATIONS.len();
+    let stored: i64 = connection.query_row("PRAGMA user_version", [], |row| row.get(0))?;
+    let Some(pending) = usize::try_from(stored).ok().and_then(|seen| MIGRATIONS.get(seen..)) else {
+        return Err(OpenError::Newer { found: stored, known });
+    };
+    for (migration, number) in pending.iter().zip(stored + 1..) {
+        let transaction = connection.transaction()?;
+        transaction.execute_batch(migration)?;
+        transaction.pragma_update(None, "user_version", number)?;
+        transaction.commit()?;
+    }
+    Ok(())
+}

@@ -1,0 +1,63 @@
+//! The store as a whole.
+
+use std::{fmt, fs::File, path::Path, sync::Arc};
+
+use domain::{
+    ports::StoreError,
+    runs::{CommitOutcome, RunCommit},
+};
+
+use crate::{OpenError, Stats, journal, open, readers::Readers, schema, writer::Writer};
+
+/// Agents, workflows and runs in a local folder, behind every storage port. Clones share one store; when the last one is
+/// dropped, what is queued is written, the log is folded into the file and the folder is free again.
+#[derive(Clone)]
+pub struct SqliteStore {
+    inner: Arc<Inner>,
+}
+
+/// The order of the fields is the order of the end: first the writer finishes, at last the lock goes.
+struct Inner {
+    writer: Writer,
+    readers: Arc<Readers>,
+    _lock: File,
+}
+
+impl SqliteStore {
+    /// Opens the store in a folder, which is made if it is not there. Blocks for as long as the disk needs.
+    pub fn open(folder: &Path) -> Result<Self, OpenError> {
+        let lock = open::lock(folder)?;
+        let file = folder.join("orrery.db");
+        let mut connection = schema::connect_writer(&file)?;
+        schema::migrate(&mut connection)?;
+        let writer = Writer::start(connection, &file)?;
+        Ok(Self { inner: Arc::new(Inner { writer, readers: Arc::new(Readers::new(file)), _lock: lock }) })
+    }
+
+    /// What has been written since the store was opened.
+    pub fn stats(&self) -> Stats {
+        self.inner.writer.stats()
+    }
+
+    /// [`RunJournal::commit`](domain::ports::RunJournal::commit) without a copy of the batch.
+    pub async fn commit_owned(&self, batch: Vec<RunCommit>) -> Result<Vec<CommitOutcome>, StoreError> {
+        if batch.is_empty() {
+            return Ok(Vec::new());
+        }
+        self.writer().work(move |session| journal::commit(session, &batch)).await
+    }
+
+    pub(crate) fn writer(&self) -> &Writer {
+        &self.inner.writer
+    }
+
+    pub(crate) fn readers(&self) -> &Arc<Readers> {
+        &self.inner.readers
+    }
+}
+
+impl fmt::Debug for SqliteStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SqliteStore").field("stats", &self.stats()).finish_non_exhaustive()
+    }
+}

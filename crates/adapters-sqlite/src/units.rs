@@ -1,0 +1,96 @@
+//! The unit of work: changes are gathered and sent to the writer as one piece, which decides about them where nobody can
+//! come between.
+
+use async_trait::async_trait;
+use domain::{
+    agents::Agent,
+    ids::PlanHash,
+    ports::{StoreError, Transactions, UnitOfWork},
+    workflows::{WorkflowDefinition, WorkflowDocument},
+};
+use rusqlite::{Connection, params};
+
+use crate::{
+    SqliteStore, agents,
+    failure::{Failure, Outcome},
+    workflows,
+};
+
+#[async_trait]
+impl Transactions for SqliteStore {
+    async fn begin(&self) -> Result<Box<dyn UnitOfWork>, StoreError> {
+        Ok(Box::new(Buffered { store: self.clone(), changes: Vec::new() }))
+    }
+}
+
+struct Buffered {
+    store: SqliteStore,
+    changes: Vec<Change>,
+}
+
+enum Change {
+    AddAgent(Agent),
+    ReplaceAgent(Agent),
+    AddWorkflow(WorkflowDefinition),
+    ReplaceWorkflow(WorkflowDefinition),
+    KeepPlan(PlanHash, WorkflowDocument),
+}
+
+#[async_trait]
+impl UnitOfWork for Buffered {
+    async fn add_agent(&mut self, agent: &Agent) -> Result<(), StoreError> {
+        self.changes.push(Change::AddAgent(agent.clone()));
+        Ok(())
+    }
+
+    async fn replace_agent(&mut self, agent: &Agent) -> Result<(), StoreError> {
+        self.changes.push(Change::ReplaceAgent(agent.clone()));
+        Ok(())
+    }
+
+    async fn add_workflow(&mut self, workflow: &WorkflowDefinition) -> Result<(), StoreError> {
+        self.changes.push(Change::AddWorkflow(workflow.clone()));
+        Ok(())
+    }
+
+    async fn replace_workflow(&mut self, workflow: &WorkflowDefinition) -> Result<(), StoreError> {
+        self.changes.push(Change::ReplaceWorkflow(workflow.clone()));
+        Ok(())
+    }
+
+    async fn keep_plan(&mut self, hash: PlanHash, document: &WorkflowDocument) -> Result<(), StoreError> {
+        self.changes.push(Change::KeepPlan(hash, document.clone()));
+        Ok(())
+    }
+
+    async fn commit(self: Box<Self>) -> Result<(), StoreError> {
+        let Self { store, changes } = *self;
+        let work = move |connection: &Connection| changes.iter().try_for_each(|change| make(connection, change));
+        store.writer().work(move |session| session.transaction(work)).await
+    }
+}
+
+fn make(connection: &Connection, change: &Change) -> Outcome<()> {
+    match change {
+        Change::AddAgent(agent) => refused("agent", agents::insert(connection, agent)),
+        Change::ReplaceAgent(agent) => refused("agent", agents::update(connection, agent)),
+        Change::AddWorkflow(workflow) => refused("workflow", workflows::insert(connection, workflow)),
+        Change::ReplaceWorkflow(workflow) => refused("workflow", workflows::update(connection, workflow)),
+        Change::KeepPlan(hash, document) => keep_plan(connection, *hash, document),
+    }
+}
+
+/// A row that is not there in its revision, or whose id or name is taken.
+fn refused(what: &'static str, changed: Outcome<usize>) -> Outcome<()> {
+    match changed.map_err(|failure| failure.or_conflict(what))? {
+        0 => Err(Failure::Conflict(what)),
+        _ => Ok(()),
+    }
+}
+
+fn keep_plan(connection: &Connection, hash: PlanHash, document: &WorkflowDocument) -> Outcome<()> {
+    connection
+        .prepare_cached("INSERT INTO plans (hash, document) VALUES (?1, ?2) ON CONFLICT (hash) DO NOTHING")?
+        .execute(params![hash.bytes(), workflows::document_text(document)?])?;
+    Ok(())
+}
