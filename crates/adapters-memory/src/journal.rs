@@ -1,6 +1,6 @@
 //! Applying commits: the checks of the journal's port, in their order, and what an accepted commit changes.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use async_trait::async_trait;
 use domain::{
@@ -20,8 +20,8 @@ use crate::{
 
 #[async_trait]
 impl RunJournal for MemoryStore {
-    async fn commit(&self, batch: &[RunCommit]) -> Result<Vec<CommitOutcome>, StoreError> {
-        Ok(self.commit_now(batch))
+    async fn commit(&self, batch: Arc<[RunCommit]>) -> Result<Vec<CommitOutcome>, StoreError> {
+        Ok(self.commit_now(&batch))
     }
 }
 

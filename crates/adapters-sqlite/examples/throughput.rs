@@ -12,7 +12,7 @@ use domain::{
     agents::{AgentName, InvalidAgent},
     ids::{CommitId, Epoch, ExecutorId, InvalidId, PlanHash, RunId, Seq, StepId, WorkflowId},
     payload::{NotStorable, Payload},
-    ports::StoreError,
+    ports::{RunJournal, StoreError},
     runs::{AdvanceRun, ClosedAttempt, CommitOutcome, RunCommit, RunEvent, RunStatus, RunUpdate, StartRun, Wake},
 };
 use uuid::Uuid;
@@ -136,7 +136,7 @@ async fn measure(store: &SqliteStore, load: &mut Load, batch: usize, time: Durat
 
 async fn commit(store: &SqliteStore, batch: Vec<RunCommit>) -> Result<Duration, Failed> {
     let began = Instant::now();
-    let outcomes = store.commit_owned(batch).await?;
+    let outcomes = store.commit(batch.into()).await?;
     let took = began.elapsed();
     match outcomes.into_iter().find(|outcome| *outcome != CommitOutcome::Committed) {
         Some(refused) => Err(Failed::Refused(refused)),

@@ -3,6 +3,8 @@
 //! The normal commit needs no check of its own: one conditional update of the run's head says whether it is accepted.
 //! Only where it is not, the head is read to say why.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use domain::{
     ids::Seq,
@@ -14,7 +16,7 @@ use rusqlite::{Connection, params};
 use crate::{
     SqliteStore,
     codec::{micros, signed},
-    failure::{Failure, Outcome},
+    failure::Outcome,
     rows::{
         LIVE, STOPPED, add_events, add_step, completed_at, first_error, has, head_of, is_at, number_of, phase,
         update_run,
@@ -24,13 +26,15 @@ use crate::{
 
 #[async_trait]
 impl RunJournal for SqliteStore {
-    async fn commit(&self, batch: &[RunCommit]) -> Result<Vec<CommitOutcome>, StoreError> {
-        self.commit_owned(batch.to_vec()).await
+    async fn commit(&self, batch: Arc<[RunCommit]>) -> Result<Vec<CommitOutcome>, StoreError> {
+        if batch.is_empty() {
+            return Ok(Vec::new());
+        }
+        self.writer().work(move |session| commit(session, &batch)).await
     }
 }
 
-/// Writes a batch in one transaction. If the data of a commit is to blame for a failure, all others are written and the
-/// guilty one is named in the error.
+/// Writes a batch in one transaction. If the data of a commit is to blame for a failure, all others are written.
 pub(crate) fn commit(session: &Session, batch: &[RunCommit]) -> Outcome<Vec<CommitOutcome>> {
     let together = session.transaction(|connection| batch.iter().map(|commit| apply(connection, commit)).collect());
     let outcomes: Vec<CommitOutcome> = match together {
@@ -42,14 +46,16 @@ pub(crate) fn commit(session: &Session, batch: &[RunCommit]) -> Outcome<Vec<Comm
 }
 
 fn one_by_one(session: &Session, batch: &[RunCommit]) -> Outcome<Vec<CommitOutcome>> {
-    let answers = session.transaction(|connection| {
+    session.transaction(|connection| {
         let apart = |commit: &RunCommit| {
             let answer = isolated(connection, || apply(connection, commit))?;
-            Ok(answer.map_err(|failure| Failure::Unstorable(format!("a commit of run {}: {failure:?}", commit.run()))))
+            Ok(answer.unwrap_or_else(|failure| {
+                tracing::error!(run.id = %commit.run(), error = ?failure, "a commit of a run cannot be stored");
+                CommitOutcome::Unstorable
+            }))
         };
-        batch.iter().map(apart).collect::<Outcome<Vec<_>>>()
-    })?;
-    answers.into_iter().collect()
+        batch.iter().map(apart).collect()
+    })
 }
 
 fn apply(connection: &Connection, commit: &RunCommit) -> Outcome<CommitOutcome> {

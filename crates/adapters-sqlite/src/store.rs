@@ -2,12 +2,7 @@
 
 use std::{fmt, fs::File, path::Path, sync::Arc};
 
-use domain::{
-    ports::StoreError,
-    runs::{CommitOutcome, RunCommit},
-};
-
-use crate::{OpenError, Stats, journal, open, readers::Readers, schema, writer::Writer};
+use crate::{OpenError, Stats, open, readers::Readers, schema, writer::Writer};
 
 /// Agents, workflows and runs in a local folder, behind every storage port. Clones share one store; when the last one is
 /// dropped, what is queued is written, the log is folded into the file and the folder is free again.
@@ -37,14 +32,6 @@ impl SqliteStore {
     /// What has been written since the store was opened.
     pub fn stats(&self) -> Stats {
         self.inner.writer.stats()
-    }
-
-    /// [`RunJournal::commit`](domain::ports::RunJournal::commit) without a copy of the batch.
-    pub async fn commit_owned(&self, batch: Vec<RunCommit>) -> Result<Vec<CommitOutcome>, StoreError> {
-        if batch.is_empty() {
-            return Ok(Vec::new());
-        }
-        self.writer().work(move |session| journal::commit(session, &batch)).await
     }
 
     pub(crate) fn writer(&self) -> &Writer {

@@ -112,7 +112,7 @@ enum Answer {
 
 async fn take(store: &(impl RunJournal + RunLeases), step: &Step) -> Result<Answer, StoreError> {
     Ok(match step {
-        Step::Commit(batch) => Answer::Outcomes(store.commit(batch).await?),
+        Step::Commit(batch) => Answer::Outcomes(store.commit(batch.clone().into()).await?),
         Step::Claim { by, limit, second } => Answer::Claimed(store.claim(executor(*by), *limit, at(*second)).await?),
         Step::TakeEnded(of) => Answer::Ended(store.take_ended(executor(*of)).await?),
         Step::Release { of, second } => Answer::Released(store.release(executor(*of), at(*second)).await?),

@@ -8,8 +8,8 @@ use domain::{
     Timestamp,
     ids::{CommitId, Epoch, RunId, Seq},
     runs::{
-        AdvanceRun, AgentCall, CommitOutcome, Input, Rejection, RunData, RunState, Transition, Wake, advance,
-        calls_in_flight,
+        AdvanceRun, AgentCall, CallFailure, CallOutcome, CommitOutcome, Input, Rejection, RunData, RunState,
+        Transition, Wake, advance, calls_in_flight,
     },
     workflows::SharedPlan,
 };
@@ -158,6 +158,12 @@ impl RunActor {
                 self.reloading = true;
                 Settled::Reload
             }
+            CommitOutcome::Unstorable => {
+                // Decided again as failures, on the state that the store has: the run ends with a reason.
+                pending.inputs.into_iter().rev().for_each(|input| self.mailbox.push_front(given_up(input)));
+                self.reloading = true;
+                Settled::Reload
+            }
             CommitOutcome::Fenced | CommitOutcome::Absorbed | CommitOutcome::Duplicate | CommitOutcome::Gone => {
                 Settled::Lost
             }
@@ -191,5 +197,17 @@ impl RunActor {
     /// Whether a commit is under way, or the state is being loaded anew after one.
     pub fn is_committing(&self) -> bool {
         self.pending.is_some() || self.reloading
+    }
+}
+
+/// What a run is told instead of an answer that its store cannot hold.
+fn given_up(input: Input) -> Input {
+    match input {
+        Input::Continue => Input::Continue,
+        Input::CallEnded { key, policy, .. } => {
+            let message = "the agent's answer could not be stored".to_owned();
+            let failure = CallFailure { message, definite: true, retry_after: None, permanent: true };
+            Input::CallEnded { key, outcome: CallOutcome::Failed(failure), policy }
+        }
     }
 }

@@ -7,11 +7,13 @@ mod actor;
 mod core;
 mod directory;
 mod loading;
+mod measures;
 mod shell;
 mod writer;
 
 pub use actor::RunActor;
 pub use core::{Effect, EngineCore, EngineInput};
 pub use loading::{Loaded, RunLoader};
+pub use measures::describe_metrics;
 pub use shell::{EngineConfig, EngineHandle, EnginePorts, spawn};
 pub use writer::CommitQueue;

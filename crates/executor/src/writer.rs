@@ -65,6 +65,7 @@ async fn write_all(journal: Arc<dyn RunJournal>, mut queued: mpsc::UnboundedRece
     while queued.recv_many(&mut taken, BATCH).await > 0 {
         while !taken.is_empty() {
             let (commits, done): (Vec<_>, Vec<_>) = taken.drain(..fitting(&taken)).unzip();
+            let commits: Arc<[RunCommit]> = commits.into();
             let started = Instant::now();
             let outcomes = write(&*journal, &commits).await;
             metrics::histogram!("orrery_commit_duration_seconds").record(started.elapsed());
@@ -86,10 +87,10 @@ fn fitting(taken: &[(RunCommit, Done)]) -> usize {
 }
 
 /// Writes a batch until its outcome is known. Sending the same commits again is harmless: the store recognises them.
-async fn write(journal: &dyn RunJournal, commits: &[RunCommit]) -> Vec<CommitOutcome> {
+async fn write(journal: &dyn RunJournal, commits: &Arc<[RunCommit]>) -> Vec<CommitOutcome> {
     let mut wait = Duration::from_millis(20);
     loop {
-        match journal.commit(commits).await {
+        match journal.commit(Arc::clone(commits)).await {
             Ok(outcomes) => return outcomes,
             Err(error) => {
                 tracing::error!(%error, commits = commits.len(), "run commits could not be written; trying again");
@@ -113,6 +114,7 @@ fn count(commits: &[RunCommit], outcomes: &[CommitOutcome]) {
             CommitOutcome::Absorbed => refused(commit, "absorbed"),
             CommitOutcome::Duplicate => refused(commit, "duplicate"),
             CommitOutcome::Gone => refused(commit, "gone"),
+            CommitOutcome::Unstorable => refused(commit, "unstorable"),
         }
     }
 }

@@ -55,7 +55,7 @@ impl Stores {
 
     /// A batch of one.
     pub async fn commit(&self, commit: impl IntoCommit) -> CommitOutcome {
-        let outcomes = self.journal.commit(&[commit.into_commit()]).await.expect("the store works");
+        let outcomes = self.journal.commit([commit.into_commit()].into()).await.expect("the store works");
         assert_eq!(outcomes.len(), 1, "one outcome for each commit");
         outcomes[0]
     }

@@ -23,7 +23,7 @@ use crate::{
 };
 
 async fn outcomes(stores: &Stores, batch: &[RunCommit]) -> Vec<CommitOutcome> {
-    stores.journal.commit(batch).await.expect("the store works")
+    stores.journal.commit(batch.into()).await.expect("the store works")
 }
 
 pub async fn a_batch_gets_one_outcome_for_each_commit_in_order(stores: &Stores) {

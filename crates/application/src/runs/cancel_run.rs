@@ -64,6 +64,7 @@ impl CancelRun {
                 Ok(run)
             }
             CommitOutcome::Gone => Err(CancelRunError::NotFound(id.clone())),
+            CommitOutcome::Unstorable => Err(StoreError::Corrupt("the store refused the commit".to_owned()).into()),
             CommitOutcome::Absorbed | CommitOutcome::Fenced | CommitOutcome::Moved | CommitOutcome::Duplicate => {
                 Err(CancelRunError::NotCancellable(run.status))
             }

@@ -82,6 +82,7 @@ impl RetryRun {
                 })
             }
             CommitOutcome::Gone => Err(RetryRunError::NotFound(id.clone())),
+            CommitOutcome::Unstorable => Err(StoreError::Corrupt("the store refused the commit".to_owned()).into()),
             CommitOutcome::Absorbed | CommitOutcome::Fenced | CommitOutcome::Moved | CommitOutcome::Duplicate => {
                 // Somebody else was quicker.
                 let now = self.runs.get(id).await?.map_or(RunStatus::Pending, |run| run.status);

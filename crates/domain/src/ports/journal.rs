@@ -1,5 +1,7 @@
 //! The run path: commits as values, written in groups.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 
 use super::StoreError;
@@ -26,10 +28,11 @@ pub trait RunJournal: Send + Sync {
     /// * `Resume`: `Gone` without a run, `AlreadyApplied` for the same commit, `Absorbed` unless the run is FAILED or
     ///   CANCELLED; otherwise its event gets the next number, the epoch rises, the run has no owner, wakes at the
     ///   commit's time and its row is PENDING without error, completion and cancellation.
+    /// * `Unstorable`, for any of them: the commit's data is to blame, and it alone.
     /// * Anything but `Committed` changes nothing.
     ///
     /// An error means that the outcome of the whole batch is unknown; the same batch may be sent again.
-    async fn commit(&self, batch: &[RunCommit]) -> Result<Vec<CommitOutcome>, StoreError>;
+    async fn commit(&self, batch: Arc<[RunCommit]>) -> Result<Vec<CommitOutcome>, StoreError>;
 }
 
 /// More commits are waiting than can be written soon; nothing was stored.

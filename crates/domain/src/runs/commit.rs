@@ -223,4 +223,6 @@ pub enum CommitOutcome {
     Duplicate,
     /// There is no such run.
     Gone,
+    /// The store cannot hold its data, now or ever.
+    Unstorable,
 }
