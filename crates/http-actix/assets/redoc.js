@@ -1,0 +1,1 @@
+Redoc.init("/openapi.json", { disableGoogleFont: true, hideDownloadButton: false }, document.getElementById("redoc"));

@@ -1,0 +1,101 @@
+//! JSON bodies.
+
+use actix_web::{
+    HttpMessage,
+    dev::{Decompress, Payload},
+    http::header,
+    web::{Bytes, BytesMut},
+};
+use aide::openapi::{MediaType, ReferenceOr, RequestBody, SchemaObject};
+use futures_util::StreamExt;
+use serde_json::Value;
+
+use super::{
+    input::{Draft, Incoming, Input},
+    json,
+    schema::{Checked, Contract},
+};
+use crate::problem::{Code, Mistake, Part, Problem};
+
+/// The largest body, in bytes.
+pub(crate) const MAX_BODY: usize = 1 << 20;
+
+/// A JSON body: read, checked against its schema, checked against its rules.
+pub(crate) struct Body<T>(pub(crate) T);
+
+impl<T: Checked> Input for Body<T> {
+    async fn read(from: &mut Incoming) -> Result<Option<Self>, Problem> {
+        let bytes = bytes(from).await?;
+        if bytes.is_empty() {
+            let missing = Mistake::new(Part::Body, "", "missing", "is required: a JSON object");
+            return Ok(from.settle(Err(vec![missing])));
+        }
+        let read = json::parse(&bytes).and_then(|value| Contract::of::<T>().read(Part::Body, value));
+        Ok(from.settle(read).map(Body))
+    }
+
+    fn describe(draft: &mut Draft<'_>) {
+        describe::<T>(draft, true);
+    }
+}
+
+/// A body that may be absent, which is the same as `null`.
+impl<T: Checked> Input for Option<Body<T>> {
+    async fn read(from: &mut Incoming) -> Result<Option<Self>, Problem> {
+        let bytes = bytes(from).await?;
+        if bytes.is_empty() {
+            return Ok(Some(None));
+        }
+        let read = json::parse(&bytes).and_then(|value| match value {
+            Value::Null => Ok(None),
+            value => Contract::of::<T>().read(Part::Body, value).map(|body| Some(Body(body))),
+        });
+        Ok(from.settle(read))
+    }
+
+    fn describe(draft: &mut Draft<'_>) {
+        describe::<T>(draft, false);
+    }
+}
+
+fn describe<T: Checked>(draft: &mut Draft<'_>, required: bool) {
+    let schema = SchemaObject { json_schema: draft.requests.subschema_for::<T>(), example: None, external_docs: None };
+    let media = MediaType { schema: Some(schema), ..MediaType::default() };
+    let content = [("application/json".to_owned(), media)].into_iter().collect();
+    draft.operation.request_body = Some(ReferenceOr::Item(RequestBody { content, required, ..RequestBody::default() }));
+    draft.problems.extend([Code::ValidationFailed, Code::BodyTooLarge, Code::UnsupportedMediaType, Code::BadRequest]);
+}
+
+/// The body's bytes, decompressed. No more than [`MAX_BODY`] of them are ever held.
+async fn bytes(from: &mut Incoming) -> Result<Bytes, Problem> {
+    let request = &from.request;
+    let declared = request.headers().get(header::CONTENT_LENGTH).and_then(|n| n.to_str().ok()?.parse::<usize>().ok());
+    if declared.is_some_and(|declared| declared > MAX_BODY) {
+        return Err(too_large());
+    }
+    let mut body = BytesMut::with_capacity(declared.unwrap_or(0));
+    let mut chunks = Decompress::from_headers(std::mem::replace(&mut from.payload, Payload::None), request.headers());
+    while let Some(chunk) = chunks.next().await {
+        let chunk = chunk.map_err(|e| Problem::new(Code::BadRequest, format!("The body cannot be read: {e}")))?;
+        if body.len() + chunk.len() > MAX_BODY {
+            return Err(too_large());
+        }
+        body.extend_from_slice(&chunk);
+    }
+    // Whoever sends no body may declare it as anything.
+    if body.is_empty() || is_json(request.content_type()) { Ok(body.freeze()) } else { Err(not_json()) }
+}
+
+/// An absent type is JSON, as the old API took it.
+fn is_json(content_type: &str) -> bool {
+    let name = content_type.trim().to_ascii_lowercase();
+    name.is_empty() || name == "application/json" || (name.starts_with("application/") && name.ends_with("+json"))
+}
+
+fn too_large() -> Problem {
+    Problem::new(Code::BodyTooLarge, format!("The body is larger than the limit of {MAX_BODY} bytes (1 MiB)"))
+}
+
+fn not_json() -> Problem {
+    Problem::new(Code::UnsupportedMediaType, "The body must be JSON: send 'Content-Type: application/json'")
+}

@@ -1,0 +1,102 @@
+//! The boundary around all routes: correlation ids, problem documents and measurements.
+//!
+//! Only here it is known when and where something went wrong, so only here problems are rendered and logged, once.
+
+use std::{sync::Arc, time::Instant};
+
+use actix_web::{
+    Error, HttpRequest, HttpResponse,
+    body::{BoxBody, MessageBody},
+    dev::{ServiceRequest, ServiceResponse},
+    http::header::{HeaderName, HeaderValue},
+    middleware::Next,
+};
+use domain::ports::{Clock, IdGenerator};
+use tracing::Instrument;
+
+use crate::{
+    dto::Stamp,
+    metrics,
+    problem::{Code, Occurrence, Problem},
+};
+
+const CORRELATION_ID: HeaderName = HeaderName::from_static("x-correlation-id");
+
+/// The longest correlation id that is taken from a client.
+const MAX_CORRELATION_ID: usize = 128;
+
+/// What the boundary needs.
+#[derive(Clone)]
+pub(crate) struct Boundary {
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) ids: Arc<dyn IdGenerator>,
+}
+
+impl Boundary {
+    /// Passes a request through.
+    pub(crate) async fn pass(
+        self,
+        request: ServiceRequest,
+        next: Next<impl MessageBody + 'static>,
+    ) -> Result<ServiceResponse<BoxBody>, Error> {
+        let started = Instant::now();
+        let correlation = self.correlation_id(request.request());
+        let span = tracing::info_span!(
+            "request",
+            http.method = %request.method(),
+            http.path = request.path(),
+            correlation.id = correlation.to_str().unwrap_or_default(),
+        );
+        let response = next.call(request).instrument(span.clone()).await?.map_into_boxed_body();
+        let problem = response.response().error();
+        let rendered = problem.map(|error| span.in_scope(|| self.render(response.request(), error)));
+        let mut response = match rendered {
+            Some(rendered) => response.into_response(rendered),
+            None => response,
+        };
+        response.headers_mut().insert(CORRELATION_ID, correlation);
+        let request = response.request();
+        metrics::observe(request.method(), request.match_pattern(), response.status(), started.elapsed());
+        Ok(response)
+    }
+
+    /// The client's correlation id if it is a sensible one, or a new one.
+    fn correlation_id(&self, request: &HttpRequest) -> HeaderValue {
+        let sensible = |id: &&HeaderValue| {
+            (1..=MAX_CORRELATION_ID).contains(&id.len()) && id.as_bytes().iter().all(u8::is_ascii_graphic)
+        };
+        let given = request.headers().get(CORRELATION_ID).filter(sensible).cloned();
+        given.unwrap_or_else(|| {
+            HeaderValue::from_str(&self.ids.unique().to_string()).expect("a UUID is made of visible characters")
+        })
+    }
+
+    fn render(&self, request: &HttpRequest, error: &Error) -> HttpResponse {
+        let foreign;
+        let problem = if let Some(own) = error.as_error::<Problem>() {
+            own
+        } else {
+            foreign = adopt(error);
+            &foreign
+        };
+        let occurrence = Occurrence {
+            timestamp: Stamp(self.clock.now()).to_string(),
+            path: request.path().to_owned(),
+            request_id: self.ids.unique().to_string(),
+        };
+        if let Some(cause) = problem.cause_text() {
+            let (id, code) = (&occurrence.request_id, problem.code().as_str());
+            tracing::error!(request.id = %id, problem.code = code, error = %cause, "a request failed: {cause}");
+        }
+        problem.render(occurrence)
+    }
+}
+
+/// What the framework refused before any of our code saw it.
+fn adopt(error: &Error) -> Problem {
+    match error.as_response_error().status_code().as_u16() {
+        404 => Problem::new(Code::NotFound, "Not Found"),
+        400..500 => Problem::new(Code::BadRequest, error.to_string()),
+        _ => Problem::internal(error.to_string()),
+    }
+}

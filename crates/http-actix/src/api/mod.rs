@@ -1,0 +1,26 @@
+//! The glue: one declaration per route gives routing, extraction, validation and the OpenAPI description.
+//!
+//! A handler is an async function whose arguments are [`Input`]s and whose answer is an [`Output`]; one whose arguments
+//! do not describe themselves does not compile, so the description cannot fall behind the code.
+
+mod about;
+mod body;
+mod boundary;
+mod document;
+mod input;
+mod json;
+mod moment;
+mod output;
+mod parameters;
+mod schema;
+mod table;
+
+pub(crate) use about::About;
+pub(crate) use body::Body;
+pub(crate) use boundary::Boundary;
+pub(crate) use input::State;
+pub(crate) use moment::Moment;
+pub(crate) use output::{Exposition, Located, Output, Reply, json_response};
+pub(crate) use parameters::{Path, Query};
+pub use table::Api;
+pub(crate) use table::Declarations;

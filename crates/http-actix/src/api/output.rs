@@ -1,0 +1,126 @@
+//! What a handler answers. The status is part of the type, so it cannot drift from the description.
+
+use std::fmt::Write as _;
+
+use actix_web::{
+    HttpResponse,
+    http::{StatusCode, header},
+};
+use aide::openapi::{Header, HeaderStyle, MediaType, ParameterSchemaOrContent, ReferenceOr, Response, SchemaObject};
+use schemars::{JsonSchema, SchemaGenerator, json_schema};
+use serde::Serialize;
+
+/// An answer that describes itself.
+pub(crate) trait Output {
+    /// The answer.
+    fn respond(self) -> HttpResponse;
+
+    /// The statuses and what comes with them.
+    fn describe(schemas: &mut SchemaGenerator) -> Vec<(u16, Response)>;
+}
+
+/// A JSON answer.
+pub(crate) struct Reply<const STATUS: u16, T>(pub(crate) T);
+
+impl<const STATUS: u16, T: Serialize + JsonSchema> Output for Reply<STATUS, T> {
+    fn respond(self) -> HttpResponse {
+        HttpResponse::build(status(STATUS)).json(self.0)
+    }
+
+    fn describe(schemas: &mut SchemaGenerator) -> Vec<(u16, Response)> {
+        vec![(STATUS, json_response::<T>(schemas, STATUS))]
+    }
+}
+
+/// A JSON answer about something that has a place of its own.
+pub(crate) struct Located<const STATUS: u16, T> {
+    location: String,
+    body: T,
+}
+
+impl<const STATUS: u16, T> Located<STATUS, T> {
+    /// An answer about a member of a collection.
+    pub(crate) fn new(collection: &str, id: impl std::fmt::Display, body: T) -> Self {
+        Self { location: format!("{collection}/{}", escaped(&id.to_string())), body }
+    }
+}
+
+/// A segment of a path: foreign runs may have any characters in their ids, headers and URLs may not.
+fn escaped(segment: &str) -> String {
+    let mut path = String::with_capacity(segment.len());
+    for byte in segment.bytes() {
+        match byte {
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => path.push(char::from(byte)),
+            // Writing to a String cannot fail.
+            other => drop(write!(path, "%{other:02X}")),
+        }
+    }
+    path
+}
+
+impl<const STATUS: u16, T: Serialize + JsonSchema> Output for Located<STATUS, T> {
+    fn respond(self) -> HttpResponse {
+        HttpResponse::build(status(STATUS)).insert_header((header::LOCATION, self.location)).json(self.body)
+    }
+
+    #[expect(clippy::default_trait_access, reason = "the maps' crate is not one of ours")]
+    fn describe(schemas: &mut SchemaGenerator) -> Vec<(u16, Response)> {
+        let mut response = json_response::<T>(schemas, STATUS);
+        let location = Header {
+            description: Some("Where it can be read.".to_owned()),
+            style: HeaderStyle::Simple,
+            required: true,
+            deprecated: None,
+            format: ParameterSchemaOrContent::Schema(SchemaObject {
+                json_schema: json_schema!({"type": "string", "format": "uri-reference"}),
+                example: None,
+                external_docs: None,
+            }),
+            example: None,
+            examples: Default::default(),
+            extensions: Default::default(),
+        };
+        response.headers.insert("Location".to_owned(), ReferenceOr::Item(location));
+        vec![(STATUS, response)]
+    }
+}
+
+/// Plain text in the format of Prometheus.
+pub(crate) struct Exposition(pub(crate) String);
+
+impl Output for Exposition {
+    fn respond(self) -> HttpResponse {
+        HttpResponse::Ok().content_type("text/plain; version=0.0.4; charset=utf-8").body(self.0)
+    }
+
+    fn describe(_: &mut SchemaGenerator) -> Vec<(u16, Response)> {
+        let schema = SchemaObject { json_schema: json_schema!({"type": "string"}), example: None, external_docs: None };
+        let media = MediaType { schema: Some(schema), ..MediaType::default() };
+        let content = [("text/plain".to_owned(), media)].into_iter().collect();
+        vec![(200, Response { description: "OK".to_owned(), content, ..Response::default() })]
+    }
+}
+
+/// Describes a JSON answer.
+pub(crate) fn json_response<T: JsonSchema>(schemas: &mut SchemaGenerator, code: u16) -> Response {
+    let schema = SchemaObject { json_schema: schemas.subschema_for::<T>(), example: None, external_docs: None };
+    let media = MediaType { schema: Some(schema), ..MediaType::default() };
+    let content = [("application/json".to_owned(), media)].into_iter().collect();
+    let description = status(code).canonical_reason().unwrap_or_default().to_owned();
+    Response { description, content, ..Response::default() }
+}
+
+fn status(code: u16) -> StatusCode {
+    StatusCode::from_u16(code).expect("the status of a reply is a constant, and every route is tested")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn any_id_can_be_a_segment_of_a_path() {
+        assert_eq!(escaped("run-0190_c.0~de"), "run-0190_c.0~de");
+        assert_eq!(escaped("a b/c?ü"), "a%20b%2Fc%3F%C3%BC");
+    }
+}

@@ -1,0 +1,137 @@
+//! Parameters in the path and in the query, each as one struct.
+//!
+//! Mistakes point into the part of the request that they are in: `"in": "query", "pointer": "/page"` is `?page=`.
+
+use actix_web::{FromRequest, web};
+use aide::openapi::{
+    Parameter, ParameterData, ParameterSchemaOrContent, PathStyle, QueryStyle, ReferenceOr, SchemaObject,
+};
+use serde_json::{Map, Number, Value};
+
+use super::{
+    input::{Draft, Incoming, Input},
+    schema::{self, Checked, Contract, allows},
+};
+use crate::problem::{Code, Mistake, Part, Problem};
+
+/// The parameters of the path.
+pub(crate) struct Path<T>(pub(crate) T);
+
+impl<T: Checked> Input for Path<T> {
+    async fn read(from: &mut Incoming) -> Result<Option<Self>, Problem> {
+        // The framework decodes segments as a list only.
+        let segments = web::Path::<Vec<String>>::extract(&from.request).await;
+        let segments = segments.map_err(|e| Problem::internal(e.to_string()))?.into_inner();
+        let names: Vec<_> = from.request.match_info().iter().map(|(name, _)| name.to_owned()).collect();
+        Ok(from.settle(read(Part::Path, names.into_iter().zip(segments))).map(Path))
+    }
+
+    fn describe(draft: &mut Draft<'_>) {
+        for parameter_data in parameters::<T>() {
+            let style = PathStyle::Simple;
+            draft.operation.parameters.push(ReferenceOr::Item(Parameter::Path { parameter_data, style }));
+        }
+        draft.problems.insert(Code::ValidationFailed);
+    }
+}
+
+/// The parameters of the query. A parameter without a value counts as absent.
+pub(crate) struct Query<T>(pub(crate) T);
+
+impl<T: Checked> Input for Query<T> {
+    async fn read(from: &mut Incoming) -> Result<Option<Self>, Problem> {
+        let pairs = web::Query::<Vec<(String, String)>>::from_query(from.request.query_string());
+        let unreadable = |_| vec![Mistake::new(Part::Query, "", "value_error", "cannot be read as name=value pairs")];
+        let given =
+            pairs.map_err(unreadable).map(|pairs| pairs.into_inner().into_iter().filter(|(_, v)| !v.is_empty()));
+        Ok(from.settle(given.and_then(|given| read(Part::Query, given))).map(Query))
+    }
+
+    fn describe(draft: &mut Draft<'_>) {
+        for parameter_data in parameters::<T>() {
+            draft.operation.parameters.push(ReferenceOr::Item(Parameter::Query {
+                parameter_data,
+                allow_reserved: false,
+                style: QueryStyle::Form,
+                allow_empty_value: None,
+            }));
+        }
+        draft.problems.insert(Code::ValidationFailed);
+    }
+}
+
+fn read<T: Checked>(part: Part, given: impl IntoIterator<Item = (String, String)>) -> Result<T, Vec<Mistake>> {
+    let contract = Contract::of::<T>();
+    let (mut members, mut mistakes) = (Map::new(), Vec::new());
+    for (name, text) in given {
+        let pointer = format!("/{}", schema::escape(&name));
+        if name.contains('\0') || text.contains('\0') {
+            let message = "contains the character U+0000, which cannot be stored";
+            mistakes.push(Mistake::new(part, pointer.clone(), "value_error", message));
+        }
+        let value = typed(contract.member(&name), text);
+        if members.insert(name, value).is_some() {
+            mistakes.push(Mistake::new(part, pointer, "value_error", "is given more than once"));
+        }
+    }
+    match contract.read(part, Value::Object(members)) {
+        Ok(read) if mistakes.is_empty() => Ok(read),
+        read => {
+            mistakes.extend(read.err().unwrap_or_default());
+            Err(mistakes)
+        }
+    }
+}
+
+/// All values are texts; those that should be numbers and are become numbers, the schema refuses the others.
+fn typed(schema: Option<&Value>, text: String) -> Value {
+    let number = || text.parse::<i64>().ok().map(Number::from).or_else(|| Number::from_f64(text.parse().ok()?));
+    match schema {
+        Some(schema) if allows(schema, "integer") || allows(schema, "number") => match number() {
+            Some(number) => Value::Number(number),
+            None => Value::String(text),
+        },
+        _ => Value::String(text),
+    }
+}
+
+/// A parameter may be absent, but it has no way to be null.
+fn never_null(schema: &mut Value) {
+    if let Some(Value::Array(options)) = schema.get_mut("enum") {
+        options.retain(|option| !option.is_null());
+    }
+    if let Some(Value::Array(types)) = schema.get_mut("type") {
+        types.retain(|name| name != "null");
+        if let [one] = types.as_slice() {
+            schema["type"] = one.clone();
+        }
+    }
+}
+
+#[expect(clippy::default_trait_access, reason = "the maps' crate is not one of ours")]
+fn parameters<T: Checked>() -> Vec<ParameterData> {
+    let mut root = schema::inlined().into_generator().into_root_schema_for::<T>();
+    let required = root.get("required").cloned().unwrap_or_default();
+    let Some(Value::Object(members)) = root.remove("properties") else { return Vec::new() };
+    let describe = |(name, mut schema): (String, Value)| {
+        let description = schema.as_object_mut().and_then(|schema| schema.remove("description"));
+        never_null(&mut schema);
+        let example = schema.get("examples").and_then(|examples| examples.get(0)).cloned();
+        ParameterData {
+            required: required.as_array().is_some_and(|required| required.contains(&Value::from(name.as_str()))),
+            description: description.and_then(|text| Some(text.as_str()?.to_owned())),
+            deprecated: schema.get("deprecated").and_then(Value::as_bool),
+            format: ParameterSchemaOrContent::Schema(SchemaObject {
+                json_schema: schema.try_into().expect("schemars makes schemas"),
+                example: None,
+                external_docs: None,
+            }),
+            name,
+            example,
+            examples: Default::default(),
+            explode: None,
+            extensions: Default::default(),
+        }
+    };
+    members.into_iter().map(describe).collect()
+}

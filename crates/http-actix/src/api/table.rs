@@ -1,0 +1,125 @@
+//! The table of routes: mounts them and holds their description.
+
+use std::{collections::BTreeMap, panic::AssertUnwindSafe, sync::Arc};
+
+use actix_web::{
+    Handler, HttpRequest, HttpResponse, Resource, Route,
+    dev::ResourceDef,
+    http::{Method, header},
+    web::{self, ServiceConfig},
+};
+use futures_util::FutureExt;
+use serde_json::Value;
+
+use super::{
+    About, Output,
+    document::DocumentBuilder,
+    input::{Incoming, Input},
+};
+use crate::problem::{Code, Problem};
+
+type MakeRoute = Arc<dyn Fn() -> Route + Send + Sync>;
+type Routes = BTreeMap<&'static str, Vec<(Method, MakeRoute)>>;
+
+/// Routes while they are declared.
+pub(crate) struct Declarations {
+    routes: Routes,
+    document: DocumentBuilder,
+}
+
+impl Declarations {
+    /// None yet.
+    pub(crate) fn new(title: &str, version: &str, description: &str) -> Self {
+        Self { routes: BTreeMap::new(), document: DocumentBuilder::new(title, version, description) }
+    }
+
+    /// Describes a group of operations.
+    pub(crate) fn group(mut self, name: &str, description: &str) -> Self {
+        self.document.tag(name, description);
+        self
+    }
+
+    /// Declares a route. Panics if it is declared twice; the tests build the table.
+    pub(crate) fn route<H, In, Out>(mut self, method: Method, path: &'static str, handler: H, about: About) -> Self
+    where
+        H: Handler<In, Output = Result<Out, Problem>> + Send + Sync,
+        In: Input,
+        Out: Output + 'static,
+    {
+        let name = std::any::type_name::<H>().rsplit("::").next().unwrap_or_default();
+        self.document.operation::<In, Out>(&method, path, name, about);
+        let route_method = method.clone();
+        let make: MakeRoute = Arc::new(move || {
+            let handler = handler.clone();
+            web::method(route_method.clone()).to(move |request, payload| answer(handler.clone(), request, payload))
+        });
+        self.routes.entry(path).or_default().push((method, make));
+        self
+    }
+
+    /// All of them are declared.
+    pub(crate) fn finish(self) -> Api {
+        let paths = self.routes.keys().map(|path| ResourceDef::new(*path)).collect();
+        Api { routes: Arc::new(self.routes), paths, document: Arc::new(self.document.finish()) }
+    }
+}
+
+/// Reads the inputs, calls the handler, makes the answer. A panic becomes an internal error: it is one request's misfortune.
+async fn answer<H, In, Out>(handler: H, request: HttpRequest, payload: web::Payload) -> Result<HttpResponse, Problem>
+where
+    H: Handler<In, Output = Result<Out, Problem>>,
+    In: Input,
+    Out: Output,
+{
+    let work = async move {
+        let mut incoming = Incoming::new(request, payload.into_inner());
+        let read = In::read(&mut incoming).await?;
+        handler.call(incoming.finish(read)?).await.map(Output::respond)
+    };
+    AssertUnwindSafe(work).catch_unwind().await.unwrap_or_else(|panic| Err(Problem::internal(panic_text(&*panic))))
+}
+
+fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    format!("a handler panicked: {}", text.unwrap_or("without a message"))
+}
+
+/// The REST API: its routes and their description. Clones share both.
+#[derive(Clone)]
+pub struct Api {
+    routes: Arc<Routes>,
+    paths: Arc<[ResourceDef]>,
+    document: Arc<Value>,
+}
+
+impl Api {
+    /// Mounts the routes; called once per worker.
+    pub(crate) fn configure(&self, cfg: &mut ServiceConfig) {
+        for (path, routes) in &*self.routes {
+            let allowed = routes.iter().map(|(method, _)| method.as_str()).collect::<Vec<_>>().join(", ");
+            let refuse = move || {
+                let problem = Problem::method_not_allowed(&allowed);
+                async { Err::<HttpResponse, _>(problem) }
+            };
+            let resource = routes.iter().fold(Resource::new(*path), |resource, (_, make)| resource.route(make()));
+            cfg.service(resource.default_service(web::to(refuse)));
+        }
+    }
+
+    /// Answers what no route matches: a path with one slash too many is sent to the one without (contract 1.1).
+    pub(crate) fn elsewhere(&self, request: &HttpRequest) -> Result<HttpResponse, Problem> {
+        match request.path().strip_suffix('/') {
+            Some(path) if self.paths.iter().any(|known| known.is_match(path)) => {
+                let query = Some(request.query_string()).filter(|query| !query.is_empty());
+                let location = query.map_or_else(|| path.to_owned(), |query| format!("{path}?{query}"));
+                Ok(HttpResponse::TemporaryRedirect().insert_header((header::LOCATION, location)).finish())
+            }
+            _ => Err(Problem::new(Code::NotFound, "Not Found")),
+        }
+    }
+
+    /// The OpenAPI 3.1 document, with sorted members.
+    pub fn document(&self) -> &Value {
+        &self.document
+    }
+}

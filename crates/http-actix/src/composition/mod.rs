@@ -1,0 +1,62 @@
+//! The composition root: the one place that names adapters.
+
+mod embedded;
+mod logging;
+mod readiness;
+mod system;
+
+use std::{future::Future, path::Path, time::Duration};
+
+use anyhow::Context;
+
+use crate::cli::Serve;
+
+pub(crate) use embedded::Orrery;
+pub(crate) use logging::{LogFormat, init as init_logging};
+
+/// Runs a future to its end on the runtime of this process.
+pub(crate) fn block_on<T>(future: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().enable_all().build().context("cannot start the runtime")?;
+    let result = runtime.block_on(future);
+    // A blocking read that hangs must not keep a process that is done.
+    runtime.shutdown_timeout(Duration::from_secs(2));
+    result
+}
+
+/// Serves until a signal asks to stop, then drains.
+pub(crate) async fn serve(options: Serve) -> anyhow::Result<()> {
+    init_logging(options.log_format, &options.log)?;
+    let orrery = Orrery::start(&options).await?;
+    signalled().await;
+    tracing::info!("stopping: no new runs, waiting for agent calls under way");
+    orrery.stop().await;
+    tracing::info!("stopped");
+    Ok(())
+}
+
+/// Waits for SIGTERM or Ctrl-C.
+pub(crate) async fn signalled() {
+    use tokio::signal::unix::{SignalKind, signal};
+    match signal(SignalKind::terminate()) {
+        Ok(mut terminate) => tokio::select! {
+            _ = terminate.recv() => {}
+            _ = tokio::signal::ctrl_c() => {}
+        },
+        Err(error) => {
+            tracing::warn!(%error, "SIGTERM cannot be caught; only Ctrl-C stops this server gracefully");
+            let _ = tokio::signal::ctrl_c().await;
+        }
+    }
+}
+
+/// The floor of a benchmark, as JSON.
+pub(crate) fn bench_floor(folder: &Path, duration: Duration) -> anyhow::Result<String> {
+    let floor = adapters_sqlite::floor::floor_commits(folder, duration).context("the floor cannot be measured")?;
+    let json = serde_json::json!({
+        "commits_per_second": floor.per_second(),
+        "p50_us": floor.p50.as_micros(),
+        "p99_us": floor.p99.as_micros(),
+    });
+    Ok(json.to_string())
+}

@@ -1,0 +1,250 @@
+//! What is said about agents. Limits that a schema can say stand in the schema; the others in `Validate`.
+
+use std::time::Duration;
+
+use application::agents::{AgentChanges, AuthChange, NewAgent};
+use domain::agents::{AgentFilter, AgentName, AgentStatus, AgentUrl};
+use garde::{Path, Report, Validate};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::{
+    agent_settings::{AuthConfig, AuthType, CircuitBreakerSettings, InvalidSettings, RetrySettings, Say},
+    lists, present,
+};
+
+/// Names one agent.
+#[derive(Debug, Deserialize, JsonSchema, Validate)]
+#[garde(allow_unvalidated)]
+pub(crate) struct AgentPath {
+    /// The agent's id.
+    pub(crate) agent_id: Uuid,
+}
+
+/// Which agents are listed.
+#[derive(Debug, Deserialize, JsonSchema, Validate)]
+#[serde(deny_unknown_fields)]
+#[garde(allow_unvalidated)]
+pub(crate) struct AgentQuery {
+    /// Only the agent with exactly this name, whatever its status; the answer has 0 or 1 items.
+    name: Option<String>,
+    /// Only this status. Without it, and without a name, deleted agents are left out.
+    status: Option<AgentStatusName>,
+    /// The number of the page, from 1.
+    #[serde(default = "lists::first")]
+    #[schemars(range(min = 1, max = 1_000_000))]
+    page: u32,
+    /// How many items a page holds.
+    #[serde(default = "lists::twenty")]
+    #[schemars(range(min = 1, max = 100))]
+    page_size: u32,
+}
+
+impl AgentQuery {
+    pub(crate) fn page(&self) -> domain::page::PageRequest {
+        match self.name {
+            Some(_) => lists::page(1, 1),
+            None => lists::page(self.page, self.page_size),
+        }
+    }
+
+    pub(crate) fn filter(self) -> AgentFilter {
+        AgentFilter { name: self.name, status: self.status.map(Into::into) }
+    }
+}
+
+#[derive(Debug, Clone, Copy, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[schemars(inline, extend("x-ignore-case" = true))]
+enum AgentStatusName {
+    Active,
+    Inactive,
+    Deleted,
+}
+
+impl From<AgentStatusName> for AgentStatus {
+    fn from(name: AgentStatusName) -> Self {
+        match name {
+            AgentStatusName::Active => Self::Active,
+            AgentStatusName::Inactive => Self::Inactive,
+            AgentStatusName::Deleted => Self::Deleted,
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[schemars(inline, extend("x-ignore-case" = true))]
+enum EditableStatus {
+    Active,
+    Inactive,
+}
+
+impl From<EditableStatus> for AgentStatus {
+    fn from(status: EditableStatus) -> Self {
+        match status {
+            EditableStatus::Active => Self::Active,
+            EditableStatus::Inactive => Self::Inactive,
+        }
+    }
+}
+
+/// An agent to be registered.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct CreateAgent {
+    /// Unique over all agents, deleted ones included. Workflow documents refer to it.
+    #[schemars(length(min = 1, max = 255))]
+    name: String,
+    /// Where the agent is called: an absolute http or https URL.
+    #[schemars(length(min = 1, max = 512))]
+    url: String,
+    /// What the agent does, for people.
+    description: Option<String>,
+    /// How calls authenticate; without it, what `auth_config` says, or `none`.
+    #[schemars(with = "AuthType")]
+    #[serde(default)]
+    auth_type: Option<AuthType>,
+    /// The credentials: `token` for `bearer`, `key` and `header_name` for `apikey`, nothing for `none`.
+    auth_config: Option<AuthConfig>,
+    /// The time a call may take, in milliseconds.
+    #[serde(default = "default_timeout")]
+    #[schemars(range(min = 1000, max = 300_000))]
+    timeout_ms: u64,
+    /// How failed calls are tried again.
+    retry_config: Option<RetrySettings>,
+    /// When calls are suspended. Kept and returned.
+    circuit_breaker_config: Option<CircuitBreakerSettings>,
+}
+
+fn default_timeout() -> u64 {
+    30_000
+}
+
+/// What is to change about an agent; members that are left out stay as they are.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[expect(clippy::option_option, reason = "absent keeps, null clears, a value replaces")]
+pub(crate) struct UpdateAgent {
+    /// Accepted because old clients send back what they read, and ignored: an agent keeps its name.
+    #[expect(dead_code, reason = "accepted and ignored, see above")]
+    #[serde(default)]
+    #[schemars(with = "String")]
+    name: Option<String>,
+    /// Where the agent is called.
+    #[serde(default)]
+    #[schemars(with = "String", length(min = 1, max = 512))]
+    url: Option<String>,
+    /// What the agent does; null clears it.
+    #[serde(default, deserialize_with = "present")]
+    description: Option<Option<String>>,
+    /// How calls authenticate.
+    #[serde(default)]
+    #[schemars(with = "AuthType")]
+    auth_type: Option<AuthType>,
+    /// The credentials. Those that are left out or empty are kept as long as the kind stays, so that what was read, which
+    /// holds no secrets, can be sent back; null removes them.
+    #[serde(default, deserialize_with = "present")]
+    auth_config: Option<Option<AuthConfig>>,
+    /// The time a call may take, in milliseconds.
+    #[serde(default)]
+    #[schemars(with = "u64", range(min = 1000, max = 300_000))]
+    timeout_ms: Option<u64>,
+    /// How failed calls are tried again; replaced as a whole, members that are left out get their defaults.
+    #[serde(default)]
+    #[schemars(with = "RetrySettings")]
+    retry_config: Option<RetrySettings>,
+    /// When calls are suspended; replaced as a whole, null clears it.
+    #[serde(default, deserialize_with = "present")]
+    circuit_breaker_config: Option<Option<CircuitBreakerSettings>>,
+    /// Whether the agent may be used.
+    #[serde(default)]
+    #[schemars(with = "EditableStatus")]
+    status: Option<EditableStatus>,
+}
+
+impl Validate for CreateAgent {
+    type Context = ();
+
+    fn validate_into(&self, (): &(), parent: &mut dyn FnMut() -> Path, report: &mut Report) {
+        let mut say = |at: &[&'static str], what: &str| {
+            report.append(at.iter().fold(parent(), |path, member| path.join(*member)), garde::Error::new(what));
+        };
+        if AgentName::parse(&self.name).is_err() {
+            say(&["name"], "must not be blank and must not contain control characters");
+        }
+        check_url(&self.url, &mut say);
+        if let Some(retry) = &self.retry_config {
+            retry.check(&mut say);
+        }
+        let kind = self.auth_type.or(self.auth_config.as_ref().and_then(|config| config.r#type));
+        if let Some(config) = &self.auth_config {
+            config.check(self.auth_type, &mut say);
+            config.check_complete(kind.unwrap_or(AuthType::None), &mut say);
+        }
+    }
+}
+
+impl Validate for UpdateAgent {
+    type Context = ();
+
+    fn validate_into(&self, (): &(), parent: &mut dyn FnMut() -> Path, report: &mut Report) {
+        let mut say = |at: &[&'static str], what: &str| {
+            report.append(at.iter().fold(parent(), |path, member| path.join(*member)), garde::Error::new(what));
+        };
+        if let Some(url) = &self.url {
+            check_url(url, &mut say);
+        }
+        if let Some(retry) = &self.retry_config {
+            retry.check(&mut say);
+        }
+        if let Some(Some(config)) = &self.auth_config {
+            config.check(self.auth_type, &mut say);
+        }
+    }
+}
+
+fn check_url(url: &str, say: Say<'_>) {
+    if AgentUrl::parse(url).is_err() {
+        say(
+            &["url"],
+            "must be an absolute http or https URL with a host, of at most 512 characters, without credentials or a fragment",
+        );
+    }
+}
+
+impl CreateAgent {
+    /// The agent that is to be registered. Fails only where [`Validate`] would have.
+    pub(crate) fn command(self) -> Result<NewAgent, InvalidSettings> {
+        let config = self.auth_config.unwrap_or_default();
+        Ok(NewAgent {
+            name: AgentName::parse(&self.name)?,
+            url: AgentUrl::parse(&self.url)?,
+            description: self.description,
+            auth: config.auth(self.auth_type),
+            timeout: Duration::from_millis(self.timeout_ms),
+            retry: self.retry_config.unwrap_or_default().policy()?,
+            circuit_breaker: self.circuit_breaker_config.map(Into::into),
+        })
+    }
+}
+
+impl UpdateAgent {
+    /// The changes to be made. Fails only where [`Validate`] would have.
+    pub(crate) fn command(self) -> Result<AgentChanges, InvalidSettings> {
+        let kind = self.auth_type.or(self.auth_config.as_ref().and_then(|config| config.as_ref()?.r#type));
+        Ok(AgentChanges {
+            url: self.url.as_deref().map(AgentUrl::parse).transpose()?,
+            description: self.description,
+            auth: AuthChange {
+                kind: kind.map(Into::into),
+                credentials: self.auth_config.map(|config| config.map(AuthConfig::credentials)),
+            },
+            timeout: self.timeout_ms.map(Duration::from_millis),
+            retry: self.retry_config.map(RetrySettings::policy).transpose()?,
+            circuit_breaker: self.circuit_breaker_config.map(|config| config.map(Into::into)),
+            status: self.status.map(Into::into),
+        })
+    }
+}

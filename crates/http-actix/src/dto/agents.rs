@@ -1,0 +1,164 @@
+//! Agents as they are answered. Credentials are write-only: what was configured is told, not with which secret.
+
+use domain::{
+    agents::{Agent, AgentAuth, CircuitBreakerConfig, RetryPolicy},
+    ports::AgentHealth,
+};
+use schemars::JsonSchema;
+use serde::Serialize;
+use uuid::Uuid;
+
+use super::Stamp;
+
+/// An agent.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Agent")]
+pub(crate) struct AgentView {
+    id: Uuid,
+    /// Unique over all agents, deleted ones included.
+    name: String,
+    /// Where it is called.
+    url: String,
+    description: Option<String>,
+    /// How calls authenticate.
+    #[schemars(extend("enum" = ["none", "bearer", "apikey"]))]
+    auth_type: &'static str,
+    /// What is configured, without secrets; null where nothing is.
+    auth_config: Option<AuthConfigView>,
+    /// The time a call may take, in milliseconds.
+    timeout_ms: u64,
+    retry_config: RetryConfigView,
+    circuit_breaker_config: Option<CircuitBreakerView>,
+    /// Whether it may be used.
+    #[schemars(extend("enum" = ["active", "inactive", "deleted"]))]
+    status: &'static str,
+    created_at: Stamp,
+    updated_at: Stamp,
+    created_by: Option<String>,
+    updated_by: Option<String>,
+}
+
+/// The credentials of an agent, as far as they are no secret.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "AuthConfig")]
+pub(crate) struct AuthConfigView {
+    /// The same as `auth_type`.
+    #[schemars(extend("enum" = ["bearer", "apikey"]))]
+    r#type: &'static str,
+    /// The header that carries the key.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    header_name: Option<String>,
+    /// Whether a secret is stored.
+    configured: bool,
+}
+
+/// How failed calls are tried again.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "RetryConfig")]
+pub(crate) struct RetryConfigView {
+    max_retries: u32,
+    initial_delay_ms: u64,
+    max_delay_ms: u64,
+    backoff_multiplier: f64,
+}
+
+/// When calls are suspended.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "CircuitBreakerConfig")]
+pub(crate) struct CircuitBreakerView {
+    enabled: bool,
+    failure_threshold: u32,
+    failure_rate_threshold: f64,
+    timeout_seconds: u32,
+    half_open_max_calls: u32,
+    window_size_seconds: u32,
+}
+
+impl From<Agent> for AgentView {
+    fn from(agent: Agent) -> Self {
+        Self {
+            id: agent.id.uuid(),
+            name: agent.name.as_str().to_owned(),
+            url: agent.url.as_str().to_owned(),
+            description: agent.description,
+            auth_type: agent.auth.kind(),
+            auth_config: AuthConfigView::of(&agent.auth),
+            timeout_ms: millis(agent.timeout),
+            retry_config: agent.retry.into(),
+            circuit_breaker_config: agent.circuit_breaker.map(Into::into),
+            status: agent.status.as_str(),
+            created_at: Stamp(agent.created_at),
+            updated_at: Stamp(agent.updated_at),
+            created_by: None,
+            updated_by: agent.updated_by,
+        }
+    }
+}
+
+impl AuthConfigView {
+    fn of(auth: &AgentAuth) -> Option<Self> {
+        let header_name = match auth {
+            AgentAuth::None | AgentAuth::Bearer(None) | AgentAuth::ApiKey(None) => return None,
+            AgentAuth::Bearer(Some(_)) => None,
+            AgentAuth::ApiKey(Some(key)) => Some(key.header.clone()),
+        };
+        Some(Self { r#type: auth.kind(), header_name, configured: true })
+    }
+}
+
+impl From<RetryPolicy> for RetryConfigView {
+    fn from(policy: RetryPolicy) -> Self {
+        Self {
+            max_retries: policy.max_retries(),
+            initial_delay_ms: policy.initial_delay_ms(),
+            max_delay_ms: policy.max_delay_ms(),
+            backoff_multiplier: policy.multiplier(),
+        }
+    }
+}
+
+impl From<CircuitBreakerConfig> for CircuitBreakerView {
+    fn from(config: CircuitBreakerConfig) -> Self {
+        Self {
+            enabled: config.enabled,
+            failure_threshold: config.failure_threshold,
+            failure_rate_threshold: config.failure_rate_threshold,
+            timeout_seconds: config.timeout_seconds,
+            half_open_max_calls: config.half_open_max_calls,
+            window_size_seconds: config.window_size_seconds,
+        }
+    }
+}
+
+/// How an agent is.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "AgentHealth")]
+pub(crate) struct AgentHealthView {
+    /// Whether it answered with its card.
+    #[schemars(extend("enum" = ["healthy", "unhealthy"]))]
+    status: &'static str,
+    /// What the agent does, or why it is unhealthy.
+    message: String,
+    /// How long it took to answer, in milliseconds; absent if it did not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    response_time_ms: Option<u64>,
+    timestamp: Stamp,
+    /// Its agent card; null if it is unhealthy.
+    agent_card: Option<serde_json::Value>,
+}
+
+impl AgentHealthView {
+    pub(crate) fn new(health: AgentHealth, at: domain::Timestamp) -> Self {
+        Self {
+            status: if health.card.is_some() { "healthy" } else { "unhealthy" },
+            message: health.message,
+            response_time_ms: health.response_time.map(millis),
+            timestamp: Stamp(at),
+            agent_card: health.card.map(|card| card.0),
+        }
+    }
+}
+
+pub(crate) fn millis(duration: std::time::Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,193 @@
+//! The examples of the API's description: one small story, an agent that summarises and a workflow that uses it. The
+//! tests check every one against its schema.
+
+use serde_json::{Value, json};
+
+const AGENT_ID: &str = "0190c0de-0000-7000-8000-000000000001";
+const WORKFLOW_ID: &str = "0190c0de-0000-7000-8000-000000000002";
+const RUN_ID: &str = "run-0190c0de-0000-7000-8000-000000000003";
+const AT: &str = "2026-01-31T12:00:00.000000Z";
+
+fn retry() -> Value {
+    json!({"max_retries": 3, "initial_delay_ms": 1000, "max_delay_ms": 30000, "backoff_multiplier": 2.0})
+}
+
+/// What is sent to register the agent.
+pub(crate) fn new_agent() -> Value {
+    json!({
+        "name": "Summariser",
+        "url": "http://summariser:8080/",
+        "description": "Summarises texts",
+        "auth_type": "bearer",
+        "auth_config": {"token": "a-secret-that-is-never-returned"},
+        "timeout_ms": 30000,
+        "retry_config": retry(),
+    })
+}
+
+/// What is sent to change the agent.
+pub(crate) fn agent_changes() -> Value {
+    json!({"timeout_ms": 60000, "status": "inactive"})
+}
+
+/// The agent.
+pub(crate) fn agent() -> Value {
+    json!({
+        "id": AGENT_ID,
+        "name": "Summariser",
+        "url": "http://summariser:8080/",
+        "description": "Summarises texts",
+        "auth_type": "bearer",
+        "auth_config": {"type": "bearer", "configured": true},
+        "timeout_ms": 30000,
+        "retry_config": retry(),
+        "circuit_breaker_config": null,
+        "status": "active",
+        "created_at": AT,
+        "updated_at": AT,
+        "created_by": null,
+        "updated_by": null,
+    })
+}
+
+/// How the agent is.
+pub(crate) fn agent_health() -> Value {
+    json!({
+        "status": "healthy",
+        "message": "Summarises texts",
+        "response_time_ms": 45,
+        "timestamp": AT,
+        "agent_card": {"name": "Summariser", "version": "1.2"},
+    })
+}
+
+/// A page with one item.
+pub(crate) fn page(item: &Value) -> Value {
+    json!({"items": [item], "total": 1, "page": 1, "page_size": 20, "total_pages": 1})
+}
+
+/// What is answered to a deletion.
+pub(crate) fn deleted(what: &str) -> Value {
+    json!({"message": format!("{what} deleted successfully"), "timestamp": AT, "data": null})
+}
+
+fn steps() -> Value {
+    json!({
+        "fetch": {
+            "id": "fetch", "type": "agent", "agent_name": "Fetcher", "next_step": "summarise",
+            "input_mapping": {"source": "${workflow.input.source}"},
+        },
+        "summarise": {
+            "id": "summarise", "type": "agent", "agent_name": "Summariser", "next_step": null,
+            "input_mapping": {"text": "${fetch.output.text}"},
+        },
+    })
+}
+
+/// What is sent to create the workflow.
+pub(crate) fn new_workflow() -> Value {
+    json!({"name": "digest", "description": "Fetches a text and summarises it", "start_step": "fetch", "steps": steps()})
+}
+
+/// What is sent to change the workflow.
+pub(crate) fn workflow_changes() -> Value {
+    json!({"description": "Fetches a text and summarises it", "start_step": "fetch", "steps": steps()})
+}
+
+/// The workflow.
+pub(crate) fn workflow() -> Value {
+    json!({
+        "id": WORKFLOW_ID,
+        "head_id": WORKFLOW_ID,
+        "name": "digest",
+        "description": "Fetches a text and summarises it",
+        "version": 1,
+        "workflow_data": {
+            "workflow_id": "wf-digest-1", "name": "digest", "version": "1", "start_step": "fetch", "steps": steps(),
+        },
+        "status": "active",
+        "created_at": AT,
+        "updated_at": AT,
+        "created_by": "system",
+        "updated_by": "system",
+    })
+}
+
+/// What is sent to execute the workflow.
+pub(crate) fn execution() -> Value {
+    json!({"input_data": {"source": "https://example.org/text"}})
+}
+
+/// The run, with a status.
+pub(crate) fn run(status: &str) -> Value {
+    json!({
+        "id": RUN_ID,
+        "run_id": RUN_ID,
+        "workflow_id": WORKFLOW_ID,
+        "workflow_name": "digest",
+        "workflow_version": 1,
+        "workflow_definition_id": WORKFLOW_ID,
+        "status": status,
+        "input_data": {"source": "https://example.org/text"},
+        "triggered_by": "system",
+        "created_at": AT,
+        "updated_at": AT,
+        "completed_at": null,
+        "cancelled_at": null,
+        "cancelled_by": null,
+        "error_message": null,
+    })
+}
+
+/// The run after something was done to it.
+pub(crate) fn receipt(status: &str, message: &str, more: Value) -> Value {
+    let mut receipt = run(status);
+    receipt["message"] = message.into();
+    receipt["timestamp"] = AT.into();
+    if let (Value::Object(receipt), Value::Object(more)) = (&mut receipt, more) {
+        receipt.extend(more);
+    }
+    receipt
+}
+
+/// The answer to a cancellation.
+pub(crate) fn cancelled() -> Value {
+    let more = json!({"cancelled_at": AT, "cancelled_by": "system", "error_message": "Cancelled: no longer needed"});
+    receipt("CANCELLED", "Run cancelled", more)
+}
+
+/// The answer to a retry.
+pub(crate) fn retried() -> Value {
+    receipt("PENDING", "Run resumed", json!({"new_run_id": RUN_ID, "original_run_id": RUN_ID}))
+}
+
+/// The steps of the run.
+pub(crate) fn step_executions() -> Value {
+    json!([{
+        "id": format!("{RUN_ID}-fetch-00000002"),
+        "run_id": RUN_ID,
+        "step_id": "fetch",
+        "step_name": "Fetcher",
+        "agent_name": "Fetcher",
+        "status": "COMPLETED",
+        "attempt": 1,
+        "input_data": {"source": "https://example.org/text"},
+        "output_data": {"text": "…"},
+        "started_at": AT,
+        "completed_at": AT,
+        "error_message": null,
+    }])
+}
+
+/// The health of the process.
+pub(crate) fn health() -> Value {
+    json!({
+        "status": "healthy", "timestamp": AT, "version": env!("CARGO_PKG_VERSION"), "uptime_seconds": 5.7, "services": null,
+    })
+}
+
+/// The readiness of the process.
+pub(crate) fn readiness() -> Value {
+    let database = json!({"status": "healthy", "message": "SQLite answers", "response_time_ms": 1});
+    json!({"ready": true, "timestamp": AT, "checks": {"database": database}})
+}

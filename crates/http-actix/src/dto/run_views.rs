@@ -1,0 +1,142 @@
+//! Runs and step executions as they are answered.
+
+use domain::{
+    Timestamp,
+    runs::{Run, StepExecution},
+};
+use schemars::JsonSchema;
+use serde::Serialize;
+use uuid::Uuid;
+
+use super::{Json, Stamp};
+
+/// A run.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Run")]
+pub(crate) struct RunView {
+    id: String,
+    /// The same as `id`.
+    run_id: String,
+    /// The workflow as it was addressed when the run was started.
+    workflow_id: Uuid,
+    workflow_name: String,
+    /// The version that the run executes, whatever becomes of the workflow.
+    workflow_version: u32,
+    /// The same as `workflow_id`.
+    workflow_definition_id: Uuid,
+    /// No other value will be added: old clients know only these.
+    #[schemars(extend("enum" = ["PENDING", "RUNNING", "COMPLETED", "FAILED", "CANCELLED"]))]
+    status: &'static str,
+    input_data: Json,
+    triggered_by: Option<String>,
+    created_at: Stamp,
+    updated_at: Stamp,
+    /// When it completed or failed.
+    completed_at: Option<Stamp>,
+    cancelled_at: Option<Stamp>,
+    cancelled_by: Option<String>,
+    /// Why it failed or was cancelled.
+    error_message: Option<String>,
+}
+
+impl From<Run> for RunView {
+    fn from(run: Run) -> Self {
+        Self {
+            id: run.id.to_string(),
+            run_id: run.id.to_string(),
+            workflow_id: run.workflow.uuid(),
+            workflow_name: run.workflow_name,
+            workflow_version: run.workflow_version,
+            workflow_definition_id: run.workflow.uuid(),
+            status: run.status.as_str(),
+            input_data: Json(run.input),
+            triggered_by: run.triggered_by,
+            created_at: Stamp(run.created_at),
+            updated_at: Stamp(run.updated_at),
+            completed_at: run.completed_at.map(Stamp),
+            cancelled_at: run.cancelled_at.map(Stamp),
+            cancelled_by: run.cancelled_by,
+            error_message: run.error,
+        }
+    }
+}
+
+/// A run after something was done to it.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "RunReceipt")]
+pub(crate) struct RunReceipt {
+    #[serde(flatten)]
+    run: RunView,
+    /// What was done.
+    message: &'static str,
+    /// When.
+    timestamp: Stamp,
+}
+
+impl RunReceipt {
+    pub(crate) fn new(run: Run, message: &'static str, at: Timestamp) -> Self {
+        Self { run: run.into(), message, timestamp: Stamp(at) }
+    }
+}
+
+/// A run after it was retried.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "RetryReceipt")]
+pub(crate) struct RetryReceipt {
+    #[serde(flatten)]
+    receipt: RunReceipt,
+    /// The run that goes on: the same one.
+    new_run_id: String,
+    /// The run that was retried.
+    original_run_id: String,
+}
+
+impl RetryReceipt {
+    pub(crate) fn new(run: Run, message: &'static str, at: Timestamp) -> Self {
+        let id = run.id.to_string();
+        Self { receipt: RunReceipt::new(run, message, at), new_run_id: id.clone(), original_run_id: id }
+    }
+}
+
+/// One attempt of one step.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "StepExecution")]
+pub(crate) struct StepExecutionView {
+    id: String,
+    run_id: String,
+    step_id: String,
+    /// The same as `agent_name`, for old readers.
+    step_name: String,
+    agent_name: String,
+    /// No other value will be added: old clients know only these.
+    #[schemars(extend("enum" = ["PENDING", "RUNNING", "COMPLETED", "FAILED", "SKIPPED"]))]
+    status: &'static str,
+    /// Which attempt of the step, from 1.
+    attempt: u32,
+    /// What was sent to the agent.
+    input_data: Json,
+    /// What the agent answered.
+    output_data: Option<Json>,
+    started_at: Stamp,
+    completed_at: Option<Stamp>,
+    error_message: Option<String>,
+}
+
+impl From<StepExecution> for StepExecutionView {
+    fn from(step: StepExecution) -> Self {
+        Self {
+            id: step.id().as_str().to_owned(),
+            run_id: step.run.to_string(),
+            step_id: step.step.to_string(),
+            step_name: step.agent.to_string(),
+            agent_name: step.agent.to_string(),
+            status: step.status.as_str(),
+            attempt: step.attempt,
+            input_data: Json(step.input),
+            output_data: step.output.map(Json),
+            started_at: Stamp(step.started_at),
+            completed_at: step.completed_at.map(Stamp),
+            error_message: step.error,
+        }
+    }
+}

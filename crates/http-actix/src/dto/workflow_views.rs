@@ -1,0 +1,107 @@
+//! Workflow definitions as they are answered.
+
+use std::collections::BTreeMap;
+
+use domain::workflows::{StepDocument, WorkflowDefinition, WorkflowDocument};
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde_json::{Map, Value};
+use uuid::Uuid;
+
+use super::Stamp;
+
+/// A workflow, or one version of it.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Workflow")]
+pub(crate) struct WorkflowView {
+    /// The id of this version. The newest version keeps the id with which the workflow was created.
+    id: Uuid,
+    /// The id of the newest version; equal to `id` if this is it.
+    head_id: Uuid,
+    name: String,
+    description: Option<String>,
+    /// The number of the version, from 1.
+    version: u32,
+    workflow_data: WorkflowData,
+    /// Whether it may be executed.
+    #[schemars(extend("enum" = ["active", "inactive", "deleted"]))]
+    status: &'static str,
+    created_at: Stamp,
+    updated_at: Stamp,
+    created_by: Option<String>,
+    updated_by: Option<String>,
+}
+
+/// A workflow document.
+#[derive(Debug, Serialize, JsonSchema)]
+struct WorkflowData {
+    /// `wf-{name}-{version}`, for old readers.
+    workflow_id: String,
+    name: String,
+    /// The number of the version as a text, for old readers.
+    version: String,
+    /// The id of the step that runs first.
+    start_step: String,
+    /// The steps by id.
+    steps: BTreeMap<String, StepView>,
+}
+
+/// A step. Members that do not apply to its type are absent.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Step")]
+struct StepView {
+    id: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    r#type: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    agent_name: Option<String>,
+    /// The step that follows; null for the last one.
+    next_step: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    input_mapping: Option<Map<String, Value>>,
+    #[serde(flatten)]
+    other: BTreeMap<String, Value>,
+}
+
+impl From<WorkflowDefinition> for WorkflowView {
+    fn from(definition: WorkflowDefinition) -> Self {
+        Self {
+            id: definition.id.uuid(),
+            head_id: definition.head.uuid(),
+            name: definition.name.as_str().to_owned(),
+            description: definition.description,
+            version: definition.version,
+            workflow_data: definition.document.into(),
+            status: definition.status.as_str(),
+            created_at: Stamp(definition.created_at),
+            updated_at: Stamp(definition.updated_at),
+            created_by: definition.created_by,
+            updated_by: definition.updated_by,
+        }
+    }
+}
+
+impl From<WorkflowDocument> for WorkflowData {
+    fn from(document: WorkflowDocument) -> Self {
+        Self {
+            workflow_id: document.workflow_id,
+            name: document.name,
+            version: document.version,
+            start_step: document.start_step,
+            steps: document.steps.into_iter().map(|(key, step)| (key, step.into())).collect(),
+        }
+    }
+}
+
+impl From<StepDocument> for StepView {
+    fn from(step: StepDocument) -> Self {
+        Self {
+            id: step.id,
+            r#type: step.kind,
+            agent_name: step.agent_name,
+            next_step: step.next_step,
+            input_mapping: step.input_mapping,
+            other: step.other,
+        }
+    }
+}

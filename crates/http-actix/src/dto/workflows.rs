@@ -1,0 +1,266 @@
+//! Workflow definitions as they are sent. What a document must be is for the domain to say, which finds all of
+//! its mistakes; here only its shape is fixed.
+
+use std::collections::BTreeMap;
+
+use application::workflows::{NewWorkflow, WorkflowChanges};
+use domain::workflows::{StepDocument, WorkflowFilter, WorkflowName, WorkflowSort, WorkflowStatus};
+use garde::{Path, Report, Validate};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use uuid::Uuid;
+
+use super::{
+    lists::{self, Direction},
+    present,
+};
+
+/// Names one workflow, or one version of it.
+#[derive(Debug, Deserialize, JsonSchema, Validate)]
+#[garde(allow_unvalidated)]
+pub(crate) struct WorkflowPath {
+    /// The id of the workflow, which is that of its newest version, or of an older version.
+    pub(crate) workflow_id: Uuid,
+}
+
+/// Which workflows are listed.
+#[derive(Debug, Deserialize, JsonSchema, Validate)]
+#[serde(deny_unknown_fields)]
+#[garde(allow_unvalidated)]
+pub(crate) struct WorkflowQuery {
+    /// Only the workflow with exactly this name.
+    name: Option<String>,
+    /// Only this status. Without it, deleted workflows are left out.
+    status: Option<WorkflowStatusName>,
+    /// What the list is sorted by.
+    #[serde(default)]
+    pub(crate) sort_by: WorkflowSortName,
+    /// The direction of the sorting.
+    #[serde(default)]
+    pub(crate) sort_order: Direction,
+    /// The number of the page, from 1.
+    #[serde(default = "lists::first")]
+    #[schemars(range(min = 1, max = 1_000_000))]
+    pub(crate) page: u32,
+    /// How many items a page holds.
+    #[serde(default = "lists::twenty")]
+    #[schemars(range(min = 1, max = 100))]
+    pub(crate) page_size: u32,
+}
+
+impl WorkflowQuery {
+    pub(crate) fn filter(self) -> WorkflowFilter {
+        WorkflowFilter { name: self.name, status: self.status.map(Into::into) }
+    }
+}
+
+/// Which page of the versions is listed.
+#[derive(Debug, Deserialize, JsonSchema, Validate)]
+#[serde(deny_unknown_fields)]
+#[garde(allow_unvalidated)]
+pub(crate) struct VersionQuery {
+    /// The number of the page, from 1.
+    #[serde(default = "lists::first")]
+    #[schemars(range(min = 1, max = 1_000_000))]
+    pub(crate) page: u32,
+    /// How many items a page holds.
+    #[serde(default = "lists::twenty")]
+    #[schemars(range(min = 1, max = 100))]
+    pub(crate) page_size: u32,
+}
+
+#[derive(Debug, Clone, Copy, Default, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[schemars(inline)]
+pub(crate) enum WorkflowSortName {
+    #[default]
+    CreatedAt,
+    UpdatedAt,
+    Name,
+}
+
+impl From<WorkflowSortName> for WorkflowSort {
+    fn from(name: WorkflowSortName) -> Self {
+        match name {
+            WorkflowSortName::CreatedAt => Self::CreatedAt,
+            WorkflowSortName::UpdatedAt => Self::UpdatedAt,
+            WorkflowSortName::Name => Self::Name,
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[schemars(inline, extend("x-ignore-case" = true))]
+enum WorkflowStatusName {
+    Active,
+    Inactive,
+    Deleted,
+}
+
+impl From<WorkflowStatusName> for WorkflowStatus {
+    fn from(name: WorkflowStatusName) -> Self {
+        match name {
+            WorkflowStatusName::Active => Self::Active,
+            WorkflowStatusName::Inactive => Self::Inactive,
+            WorkflowStatusName::Deleted => Self::Deleted,
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[schemars(inline, extend("x-ignore-case" = true))]
+enum EditableStatus {
+    Active,
+    Inactive,
+}
+
+impl From<EditableStatus> for WorkflowStatus {
+    fn from(status: EditableStatus) -> Self {
+        match status {
+            EditableStatus::Active => Self::Active,
+            EditableStatus::Inactive => Self::Inactive,
+        }
+    }
+}
+
+/// A step of a workflow. Members that do not apply to its type may be null.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "StepRequest")]
+struct StepBody {
+    /// Equals the step's key.
+    id: String,
+    /// The type; `agent` if it is absent.
+    #[schemars(extend("examples" = ["agent"]))]
+    r#type: Option<String>,
+    /// The agent that does the work.
+    agent_name: Option<String>,
+    /// The step that follows; null for the last one.
+    next_step: Option<String>,
+    /// The step's input. Texts may refer to `${workflow.input.…}` and `${<step>.output.…}`.
+    input_mapping: Option<Map<String, Value>>,
+    /// A member of steps of type `parallel`.
+    #[serde(default)]
+    parallel_steps: Value,
+    /// A member of steps of type `parallel`.
+    #[serde(default)]
+    max_parallelism: Value,
+    /// A member of steps of type `conditional`.
+    #[serde(default)]
+    condition: Value,
+    /// A member of steps of type `conditional`.
+    #[serde(default)]
+    if_true_step: Value,
+    /// A member of steps of type `conditional`.
+    #[serde(default)]
+    if_false_step: Value,
+    /// A member of steps of type `loop`.
+    #[serde(default)]
+    loop_config: Value,
+    /// A member of steps of type `fork_join`.
+    #[serde(default)]
+    fork_join_config: Value,
+}
+
+impl From<StepBody> for StepDocument {
+    fn from(step: StepBody) -> Self {
+        let others = [
+            ("parallel_steps", step.parallel_steps),
+            ("max_parallelism", step.max_parallelism),
+            ("condition", step.condition),
+            ("if_true_step", step.if_true_step),
+            ("if_false_step", step.if_false_step),
+            ("loop_config", step.loop_config),
+            ("fork_join_config", step.fork_join_config),
+        ];
+        let other =
+            others.into_iter().filter(|(_, value)| !value.is_null()).map(|(name, value)| (name.to_owned(), value));
+        Self {
+            id: step.id,
+            kind: step.r#type,
+            agent_name: step.agent_name,
+            next_step: step.next_step,
+            input_mapping: step.input_mapping,
+            other: other.collect(),
+        }
+    }
+}
+
+fn documents(steps: BTreeMap<String, StepBody>) -> BTreeMap<String, StepDocument> {
+    steps.into_iter().map(|(key, step)| (key, step.into())).collect()
+}
+
+/// A workflow to be created.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct CreateWorkflow {
+    /// The name. If it is in use, the next version of that workflow is made.
+    #[schemars(length(min = 1, max = 255))]
+    name: String,
+    /// What the workflow is for.
+    description: Option<String>,
+    /// The id of the step that runs first.
+    start_step: String,
+    /// The steps by id.
+    steps: BTreeMap<String, StepBody>,
+}
+
+impl Validate for CreateWorkflow {
+    type Context = ();
+
+    fn validate_into(&self, (): &(), parent: &mut dyn FnMut() -> Path, report: &mut Report) {
+        if WorkflowName::parse(&self.name).is_none() {
+            let message = "must not be blank and must not contain control characters";
+            report.append(parent().join("name"), garde::Error::new(message));
+        }
+    }
+}
+
+impl CreateWorkflow {
+    /// The workflow to be created; `None` only where [`Validate`] would have refused.
+    pub(crate) fn command(self) -> Option<NewWorkflow> {
+        Some(NewWorkflow {
+            name: WorkflowName::parse(&self.name)?,
+            description: self.description,
+            start_step: self.start_step,
+            steps: documents(self.steps),
+        })
+    }
+}
+
+/// What is to change about a workflow; members that are left out stay as they are.
+#[derive(Debug, Deserialize, JsonSchema, Validate)]
+#[serde(deny_unknown_fields)]
+#[garde(allow_unvalidated)]
+#[expect(clippy::option_option, reason = "absent keeps, null clears, a value replaces")]
+pub(crate) struct UpdateWorkflow {
+    /// What the workflow is for; null clears it.
+    #[serde(default, deserialize_with = "present")]
+    description: Option<Option<String>>,
+    /// The id of the step that runs first. Makes a new version.
+    #[serde(default)]
+    #[schemars(with = "String")]
+    start_step: Option<String>,
+    /// The steps by id, all of them. Makes a new version.
+    #[serde(default)]
+    #[schemars(with = "BTreeMap<String, StepBody>")]
+    steps: Option<BTreeMap<String, StepBody>>,
+    /// Whether the workflow may be executed.
+    #[serde(default)]
+    #[schemars(with = "EditableStatus")]
+    status: Option<EditableStatus>,
+}
+
+impl UpdateWorkflow {
+    pub(crate) fn command(self) -> WorkflowChanges {
+        WorkflowChanges {
+            description: self.description,
+            start_step: self.start_step,
+            steps: self.steps.map(documents),
+            status: self.status.map(Into::into),
+        }
+    }
+}

@@ -1,0 +1,13 @@
+//! The delivery of Orrery over HTTP: routes, request and answer shapes, problem documents, OpenAPI and its pages.
+//!
+//! Handlers parse, call one use case and map the result; rules live in `domain` and `application`. Only `composition`,
+//! which belongs to the binary, names adapters.
+
+pub mod api;
+mod docs;
+mod dto;
+mod metrics;
+pub mod problem;
+mod routes;
+
+pub use routes::{AppState, ComponentCheck, Readiness, api, openapi_document};

@@ -1,0 +1,59 @@
+//! The measurements of the REST API, through the `metrics` facade, and the process's one recorder behind it.
+
+use std::{sync::OnceLock, time::Duration};
+
+use actix_web::http::{Method, StatusCode};
+use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+
+const REQUESTS: &str = "orrery_http_requests_total";
+const DURATION: &str = "orrery_http_request_duration_seconds";
+
+/// The bounds of all latency histograms, in seconds: from a fast commit to a slow agent.
+const BUCKETS: [f64; 16] =
+    [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0];
+
+/// How often the recorder folds its samples, which wait in memory until then.
+const UPKEEP: Duration = Duration::from_secs(5);
+
+/// Installs the process's recorder, or finds the one installed before: the facade knows only one.
+pub(crate) fn install() -> PrometheusHandle {
+    static INSTALLED: OnceLock<PrometheusHandle> = OnceLock::new();
+    let install = || {
+        let builder = PrometheusBuilder::new().set_buckets(&BUCKETS).expect("there are buckets");
+        let recorder = builder.build_recorder();
+        let handle = recorder.handle();
+        if metrics::set_global_recorder(recorder).is_err() {
+            tracing::warn!("another recorder of metrics was installed before; /metrics stays empty");
+        }
+        metrics::describe_counter!(REQUESTS, metrics::Unit::Count, "HTTP requests, by method, route and status.");
+        metrics::describe_histogram!(DURATION, metrics::Unit::Seconds, "From a request's head to its answer's head.");
+        keep_up(handle.clone());
+        handle
+    };
+    INSTALLED.get_or_init(install).clone()
+}
+
+/// A server that nobody scrapes must not grow. A thread, because it has nothing to finish and ends with the process.
+fn keep_up(recorder: PrometheusHandle) {
+    let tick = move || {
+        loop {
+            std::thread::sleep(UPKEEP);
+            recorder.run_upkeep();
+        }
+    };
+    if let Err(error) = std::thread::Builder::new().name("metrics-upkeep".to_owned()).spawn(tick) {
+        tracing::warn!(%error, "without a thread for it, metrics take memory until somebody scrapes them");
+    }
+}
+
+/// Counts one request. The route is a pattern and unknown methods are one: no label may be chosen by a client.
+pub(crate) fn observe(method: &Method, route: Option<String>, status: StatusCode, took: Duration) {
+    let method = match method.as_str() {
+        known @ ("GET" | "POST" | "PUT" | "DELETE" | "HEAD" | "OPTIONS" | "PATCH") => known.to_owned(),
+        _ => "OTHER".to_owned(),
+    };
+    let route = route.filter(|route| !route.is_empty()).unwrap_or_else(|| "unmatched".to_owned());
+    let labels = [("method", method), ("route", route), ("status", status.as_u16().to_string())];
+    metrics::counter!(REQUESTS, &labels).increment(1);
+    metrics::histogram!(DURATION, &labels).record(took);
+}

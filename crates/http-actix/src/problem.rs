@@ -1,0 +1,251 @@
+//! Problem documents (RFC 9457): what every refusal of the REST API looks like.
+//!
+//! A [`Problem`] says what went wrong. When, where and under which request id is added by the boundary around all routes
+//! (`api::boundary`), which also logs what a client must not see.
+
+mod codes;
+
+use std::{error::Error, fmt};
+
+use actix_web::{
+    HttpResponse, ResponseError,
+    http::{StatusCode, header},
+};
+use schemars::JsonSchema;
+use serde::Serialize;
+
+pub(crate) use codes::errors_html;
+pub use codes::{Code, errors_markdown};
+
+/// The content type of problem documents.
+pub const PROBLEM_JSON: &str = "application/problem+json";
+
+/// The most mistakes that one answer lists.
+const MAX_MISTAKES: usize = 100;
+
+/// A part of a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[schemars(inline)]
+pub(crate) enum Part {
+    Body,
+    Query,
+    Path,
+}
+
+impl Part {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Body => "body",
+            Self::Query => "query",
+            Self::Path => "path",
+        }
+    }
+}
+
+/// One mistake of a request.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[schemars(rename = "Mistake")]
+pub(crate) struct Mistake {
+    /// The part of the request that has the mistake.
+    #[serde(rename = "in")]
+    pub(crate) part: Part,
+    /// The place, as a JSON Pointer (RFC 6901) into that part; empty for the whole of it.
+    pub(crate) pointer: String,
+    /// The same place in dotted form, led by the part.
+    pub(crate) field: String,
+    /// What is wrong.
+    pub(crate) message: String,
+    /// The kind of mistake, in the words of the old API.
+    #[serde(rename = "type")]
+    pub(crate) kind: &'static str,
+    /// Which rule of workflow documents is broken, stable for programs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) code: Option<&'static str>,
+    /// What would mend it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) hint: Option<String>,
+}
+
+impl Mistake {
+    /// A mistake at a place.
+    pub(crate) fn new(part: Part, pointer: impl Into<String>, kind: &'static str, message: impl Into<String>) -> Self {
+        let pointer = pointer.into();
+        let dotted = pointer.split('/').skip(1).map(|segment| segment.replace("~1", "/").replace("~0", "~"));
+        let field = dotted.fold(part.as_str().to_owned(), |field, segment| format!("{field}.{segment}"));
+        Self { part, pointer, field, message: message.into(), kind, code: None, hint: None }
+    }
+
+    /// The same with a hint.
+    pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    /// The same under another dotted name.
+    pub(crate) fn field(mut self, field: String) -> Self {
+        self.field = field;
+        self
+    }
+}
+
+/// Why a request was refused.
+#[derive(Debug)]
+pub struct Problem {
+    code: Code,
+    detail: String,
+    mistakes: Vec<Mistake>,
+    allow: Option<String>,
+    cause: Option<Box<dyn Error + Send + Sync>>,
+}
+
+impl Problem {
+    /// A refusal with a sentence for people.
+    pub fn new(code: Code, detail: impl Into<String>) -> Self {
+        Self { code, detail: detail.into(), mistakes: Vec::new(), allow: None, cause: None }
+    }
+
+    /// A refusal because of mistakes in the request. The detail begins with the text of the old API and goes on with the
+    /// first mistake, because some clients show nothing else.
+    pub(crate) fn mistakes(code: Code, mistakes: Vec<Mistake>) -> Self {
+        let first = mistakes.first().map(|m| format!(": {} {}", m.field, m.message)).unwrap_or_default();
+        let others = match mistakes.len() {
+            0 | 1 => String::new(),
+            n => format!(" (and {} more)", n - 1),
+        };
+        let mut problem = Self::new(code, format!("Request validation failed{first}{others}"));
+        problem.mistakes = mistakes;
+        problem.mistakes.truncate(MAX_MISTAKES);
+        problem
+    }
+
+    /// The server's own fault. The cause is logged and not told.
+    pub fn internal(cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        let detail = "An unexpected error occurred. Please try again later.";
+        Self { cause: Some(cause.into()), ..Self::new(Code::Internal, detail) }
+    }
+
+    /// The same with another detail.
+    pub(crate) fn detail(mut self, detail: impl Into<String>) -> Self {
+        self.detail = detail.into();
+        self
+    }
+
+    /// The same with a cause for the log.
+    pub(crate) fn cause(mut self, cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        self.cause = Some(cause.into());
+        self
+    }
+
+    /// A refused method, with those that are allowed.
+    pub(crate) fn method_not_allowed(allowed: &str) -> Self {
+        Self { allow: Some(allowed.to_owned()), ..Self::new(Code::MethodNotAllowed, "Method Not Allowed") }
+    }
+
+    /// Which problem it is.
+    pub fn code(&self) -> Code {
+        self.code
+    }
+
+    /// What goes into the log.
+    pub(crate) fn cause_text(&self) -> Option<String> {
+        self.cause.as_ref().map(|cause| {
+            let mut text = cause.to_string();
+            let mut next = cause.source();
+            while let Some(deeper) = next {
+                text = format!("{text}: {deeper}");
+                next = deeper.source();
+            }
+            text
+        })
+    }
+
+    /// The answer, with what only the boundary knows.
+    pub(crate) fn render(&self, occurrence: Occurrence) -> HttpResponse {
+        let mut answer = HttpResponse::build(self.status_code());
+        if let Some(methods) = &self.allow {
+            answer.insert_header((header::ALLOW, methods.as_str()));
+        }
+        if self.code.status() == 503 {
+            answer.insert_header((header::RETRY_AFTER, "1"));
+        }
+        let document = ProblemDocument::new(self.code, &self.detail, &self.mistakes, occurrence);
+        // Texts and numbers only: it always has a JSON form.
+        answer.content_type(PROBLEM_JSON).body(serde_json::to_vec(&document).unwrap_or_default())
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.code.as_str(), self.detail)
+    }
+}
+
+impl ResponseError for Problem {
+    fn status_code(&self) -> StatusCode {
+        StatusCode::from_u16(self.code.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+    }
+
+    /// Without the boundary: the bare status. Behind it, [`Problem::render`] takes this answer's place.
+    fn error_response(&self) -> HttpResponse {
+        HttpResponse::new(self.status_code())
+    }
+}
+
+/// When and where a problem occurred.
+#[derive(Debug, Clone)]
+pub(crate) struct Occurrence {
+    pub(crate) timestamp: String,
+    pub(crate) path: String,
+    pub(crate) request_id: String,
+}
+
+/// A problem document (RFC 9457), with the members of the old API's errors.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Problem")]
+pub(crate) struct ProblemDocument<'a> {
+    /// What kind of problem, as a reference to its description.
+    #[serde(rename = "type")]
+    kind: String,
+    /// The same for every problem of this kind.
+    title: &'a str,
+    /// The HTTP status.
+    status: u16,
+    /// What went wrong this time, for people. Always a text.
+    detail: &'a str,
+    /// What went wrong, stable for programs.
+    code: &'a str,
+    /// Every mistake of the request.
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    #[schemars(with = "Vec<Mistake>")]
+    errors: &'a [Mistake],
+    /// For old clients: the kind of error by status.
+    error: &'a str,
+    /// For old clients: the HTTP status again.
+    status_code: u16,
+    /// When it occurred, UTC.
+    timestamp: String,
+    /// The path of the request.
+    path: String,
+    /// Names this occurrence in the server's log.
+    request_id: String,
+}
+
+impl<'a> ProblemDocument<'a> {
+    pub(crate) fn new(code: Code, detail: &'a str, errors: &'a [Mistake], occurrence: Occurrence) -> Self {
+        let Occurrence { timestamp, path, request_id } = occurrence;
+        Self {
+            kind: code.type_uri(),
+            title: code.title(),
+            status: code.status(),
+            detail,
+            code: code.as_str(),
+            errors,
+            error: code.legacy_error(),
+            status_code: code.status(),
+            timestamp,
+            path,
+            request_id,
+        }
+    }
+}

@@ -1,0 +1,209 @@
+//! The one table of problem codes. OpenAPI, the page `/docs/errors`, `docs/reference/errors.md` and the answers
+//! themselves all read it, so none of them can drift.
+
+use std::fmt::Write as _;
+
+/// One row of the table.
+struct Row {
+    status: u16,
+    code: &'static str,
+    title: &'static str,
+    meaning: &'static str,
+    remedy: &'static str,
+}
+
+macro_rules! codes {
+    ($($name:ident: $status:literal, $code:literal, $title:literal, $meaning:literal, $remedy:literal;)*) => {
+        /// What went wrong, stable for programs.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum Code {
+            $(#[doc = $meaning] $name,)*
+        }
+
+        impl Code {
+            /// Every code, in the order of the table.
+            pub const ALL: &[Self] = &[$(Self::$name,)*];
+
+            fn row(self) -> Row {
+                match self {
+                    $(Self::$name => Row { status: $status, code: $code, title: $title, meaning: $meaning, remedy: $remedy },)*
+                }
+            }
+        }
+    };
+}
+
+codes! {
+    BadRequest: 400, "bad_request", "Bad request",
+        "The request cannot be understood as HTTP.", "Check the request line, the headers and the encoding of the body.";
+    AgentNameTaken: 400, "agent_name_taken", "Agent name taken",
+        "Another agent, perhaps a deleted one, has this name.", "Choose another name, or change the existing agent.";
+    AgentsUnusable: 400, "agents_unusable", "Agents missing or inactive",
+        "The document is sound, but agents that it names are unknown or not active; `errors` lists every one.",
+        "Register or activate the agents, or mend their names.";
+    WorkflowNotActive: 400, "workflow_not_active", "Workflow not active",
+        "Only active workflows can be executed.", "Activate the workflow, or execute an active version.";
+    RunNotRetryable: 400, "run_not_retryable", "Run cannot be retried",
+        "Only failed or cancelled runs can be retried.", "Wait for the run to end, or execute the workflow again.";
+    RunNotResumableThere: 400, "run_not_resumable_there", "Run cannot be resumed at this step",
+        "A run can only be resumed at the step at which it stopped.", "Leave `resume_from_step` out.";
+    RunNotCancellable: 400, "run_not_cancellable", "Run cannot be cancelled",
+        "Only pending or running runs can be cancelled.", "Nothing is left to cancel.";
+    NotFound: 404, "not_found", "Not found",
+        "Nothing is served under this path.", "Look the path up in /openapi.json.";
+    AgentNotFound: 404, "agent_not_found", "Agent not found",
+        "There is no agent with this id.", "Look the id up with GET /api/v1/agents.";
+    WorkflowNotFound: 404, "workflow_not_found", "Workflow not found",
+        "There is no workflow, and no version of one, with this id.", "Look the id up with GET /api/v1/workflows.";
+    RunNotFound: 404, "run_not_found", "Run not found",
+        "There is no run with this id.", "Look the id up with GET /api/v1/runs.";
+    MethodNotAllowed: 405, "method_not_allowed", "Method not allowed",
+        "The path exists, but not for this method.", "Use one of the methods in the header `Allow`.";
+    ConcurrentChange: 409, "concurrent_change", "Changed by somebody else",
+        "The same thing was changed at the same time, repeatedly.", "Read it again and repeat the request.";
+    VersionImmutable: 409, "version_immutable", "Old version",
+        "Only the newest version of a workflow can be changed.", "Change the workflow under the id of its newest version.";
+    BodyTooLarge: 413, "body_too_large", "Body too large",
+        "The body is larger than 1 MiB (1048576 bytes).", "Send less; pass large data by reference.";
+    UnsupportedMediaType: 415, "unsupported_media_type", "Unsupported media type",
+        "The body is declared as something other than JSON.", "Send `Content-Type: application/json`, or none.";
+    ValidationFailed: 422, "validation_failed", "Validation failed",
+        "The request has mistakes; `errors` lists every one with its place.", "Mend all of them and repeat the request.";
+    WorkflowInvalid: 422, "workflow_invalid", "Workflow document invalid",
+        "The workflow document has mistakes; `errors` lists every one with its place, its code and a hint.",
+        "Mend all of them and repeat the request.";
+    Internal: 500, "internal_error", "Internal error",
+        "The server made a mistake; its log tells more under the `request_id`.", "Report the `request_id`.";
+    StoreUnavailable: 503, "store_unavailable", "Store unavailable",
+        "The store cannot be reached at the moment.", "Repeat the request after the time in `Retry-After`.";
+    Overloaded: 503, "overloaded", "Overloaded",
+        "More runs are being started or changed than can be stored right now; nothing was stored.",
+        "Repeat the request after the time in `Retry-After`.";
+}
+
+impl Code {
+    /// The stable name, `snake_case`.
+    pub fn as_str(self) -> &'static str {
+        self.row().code
+    }
+
+    /// The HTTP status that it always comes with.
+    pub fn status(self) -> u16 {
+        self.row().status
+    }
+
+    /// A short title, the same for every occurrence.
+    pub fn title(self) -> &'static str {
+        self.row().title
+    }
+
+    /// What it means.
+    pub fn meaning(self) -> &'static str {
+        self.row().meaning
+    }
+
+    /// The problem type (RFC 9457): a reference to its description on this server.
+    pub fn type_uri(self) -> String {
+        format!("/docs/errors#{}", self.anchor())
+    }
+
+    fn anchor(self) -> String {
+        self.as_str().replace('_', "-")
+    }
+
+    /// What the member `error` of old clients says (contract 1.4): one text per status.
+    pub fn legacy_error(self) -> &'static str {
+        match self.status() {
+            400 => "Bad Request",
+            404 => "Not Found",
+            405 => "Method Not Allowed",
+            409 => "Conflict",
+            413 => "Payload Too Large",
+            415 => "Unsupported Media Type",
+            422 => "Validation Error",
+            503 => "Service Unavailable",
+            _ => "Internal Server Error",
+        }
+    }
+}
+
+/// The table as Markdown: `docs/reference/errors.md`.
+pub fn errors_markdown() -> String {
+    let mut page = String::from(
+        "# Errors\n\n\
+         <!-- Generated from crates/http-actix/src/problem/codes.rs; do not edit. -->\n\n\
+         Every error answer is a problem document (RFC 9457, `application/problem+json`). Decide by `code`; `detail` is \
+         for people and may change. `errors` lists all mistakes of a request: `in` says which part of the request \
+         (`body`, `query` or `path`), `pointer` is a JSON Pointer (RFC 6901) into that part, `field` is the same place in \
+         dotted form, `message` says what is wrong, and `hint`, where there is one, what would mend it.\n\n\
+         | code | status | meaning | what to do |\n| --- | --- | --- | --- |\n",
+    );
+    for code in Code::ALL {
+        let Row { status, code: name, meaning, remedy, .. } = code.row();
+        // Writing to a String cannot fail.
+        let _ = writeln!(page, "| <a id=\"{}\"></a>`{name}` | {status} | {meaning} | {remedy} |", code.anchor());
+    }
+    page
+}
+
+/// The table as the page `/docs/errors`, to which the problem types refer.
+pub(crate) fn errors_html() -> String {
+    let mut page = String::from(
+        "<!DOCTYPE html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n<title>Orrery: errors</title>\n\
+         <link rel=\"stylesheet\" href=\"/docs/assets/orrery.css\">\n<h1>Errors</h1>\n\
+         <p>Every error answer is a problem document (RFC 9457). Decide by <code>code</code>.</p>\n",
+    );
+    for code in Code::ALL {
+        let Row { status, code: name, title, meaning, remedy } = code.row();
+        let (meaning, remedy) = (code_spans(meaning), code_spans(remedy));
+        let anchor = code.anchor();
+        let _ = writeln!(
+            page,
+            "<section id=\"{anchor}\"><h2>{title}</h2><p><code>{name}</code>, status {status}</p><p>{meaning}</p><p>{remedy}</p></section>"
+        );
+    }
+    page.push_str("</html>\n");
+    page
+}
+
+/// Markdown's code spans as HTML; the table holds no character that HTML would have to escape (a test looks).
+fn code_spans(text: &str) -> String {
+    let mut page = String::new();
+    for (position, part) in text.split('`').enumerate() {
+        page.push_str(if position == 0 {
+            ""
+        } else if position % 2 == 1 {
+            "<code>"
+        } else {
+            "</code>"
+        });
+        page.push_str(part);
+    }
+    page
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn every_code_is_unique_and_stands_in_the_page() {
+        let names: BTreeSet<_> = Code::ALL.iter().map(|code| code.as_str()).collect();
+        assert_eq!(names.len(), Code::ALL.len());
+        let page = errors_markdown();
+        assert!(Code::ALL.iter().all(|code| page.contains(&format!("`{}` | {}", code.as_str(), code.status()))));
+    }
+
+    #[test]
+    fn the_page_of_a_problem_type_has_its_anchor() {
+        let page = errors_html();
+        for code in Code::ALL {
+            let anchor =
+                code.type_uri().rsplit_once('#').map(|(_, anchor)| format!("id=\"{anchor}\"")).expect("an anchor");
+            assert!(page.contains(&anchor), "{anchor}");
+            assert!(![code.title(), code.meaning()].concat().contains(['<', '>', '&']), "would need escaping");
+        }
+        assert!(page.contains("<code>errors</code> lists every one"));
+    }
+}

@@ -1,0 +1,140 @@
+//! Agents over HTTP.
+
+use actix_web::http::Method;
+use application::UseCases;
+use domain::{ids::AgentId, ports::Clock};
+
+use super::SYSTEM;
+use crate::{
+    api::{About, Body, Declarations, Located, Path, Query, Reply, State},
+    dto::{
+        MessageView,
+        agent_requests::{AgentPath, AgentQuery, CreateAgent, UpdateAgent},
+        agents::{AgentHealthView, AgentView},
+        examples,
+        lists::PageView,
+    },
+    problem::{Code, Problem},
+};
+
+pub(super) const GROUP: &str = "agents";
+
+const COLLECTION: &str = "/api/v1/agents";
+
+pub(super) fn declare(api: Declarations) -> Declarations {
+    const ONE: &str = "/api/v1/agents/{agent_id}";
+    api.route(
+        Method::POST,
+        COLLECTION,
+        create_agent,
+        About::new(
+            GROUP,
+            "Register an agent",
+            "Registers an agent, which is active at once. Credentials are never returned.",
+        )
+        .sends(examples::new_agent())
+        .answers(examples::agent())
+        .refuses(&[Code::AgentNameTaken, Code::StoreUnavailable]),
+    )
+    .route(
+        Method::GET,
+        COLLECTION,
+        list_agents,
+        About::new(GROUP, "List agents", "A page of the agents, by name.")
+            .answers(examples::page(&examples::agent()))
+            .refuses(&[Code::StoreUnavailable]),
+    )
+    .route(
+        Method::GET,
+        ONE,
+        get_agent,
+        About::new(GROUP, "Read an agent", "The agent with this id, deleted or not.")
+            .answers(examples::agent())
+            .refuses(&[Code::AgentNotFound, Code::StoreUnavailable]),
+    )
+    .route(
+        Method::PUT,
+        ONE,
+        update_agent,
+        About::new(
+            GROUP,
+            "Change an agent",
+            "Changes the members that are sent. Credentials that are left out are kept as long as the kind stays.",
+        )
+        .sends(examples::agent_changes())
+        .answers(examples::agent())
+        .refuses(&[Code::AgentNotFound, Code::ConcurrentChange, Code::StoreUnavailable]),
+    )
+    .route(
+        Method::DELETE,
+        ONE,
+        delete_agent,
+        About::new(
+            GROUP,
+            "Delete an agent",
+            "Deletes the agent softly: it stays readable and its name stays taken. Deleting it again changes nothing.",
+        )
+        .answers(examples::deleted("Agent 'Summariser'"))
+        .refuses(&[Code::AgentNotFound, Code::ConcurrentChange, Code::StoreUnavailable]),
+    )
+    .route(
+        Method::GET,
+        "/api/v1/agents/{agent_id}/health",
+        check_agent_health,
+        About::new(
+            GROUP,
+            "Check an agent's health",
+            "Asks the agent for its card. An agent that does not answer is unhealthy, which is no error.",
+        )
+        .answers(examples::agent_health())
+        .refuses(&[Code::AgentNotFound, Code::StoreUnavailable]),
+    )
+}
+
+async fn create_agent(
+    State(app): State<UseCases>,
+    Body(new): Body<CreateAgent>,
+) -> Result<Located<201, AgentView>, Problem> {
+    let agent = app.create_agent.execute(new.command().map_err(Problem::internal)?).await?;
+    Ok(Located::new(COLLECTION, agent.id, agent.into()))
+}
+
+async fn list_agents(
+    State(app): State<UseCases>,
+    Query(query): Query<AgentQuery>,
+) -> Result<Reply<200, PageView<AgentView>>, Problem> {
+    let page = query.page();
+    let found = app.list_agents.execute(&query.filter(), page).await?;
+    Ok(Reply(PageView::new(found, page)))
+}
+
+async fn get_agent(State(app): State<UseCases>, Path(path): Path<AgentPath>) -> Result<Reply<200, AgentView>, Problem> {
+    Ok(Reply(app.get_agent.execute(AgentId::new(path.agent_id)).await?.into()))
+}
+
+async fn update_agent(
+    State(app): State<UseCases>,
+    Path(path): Path<AgentPath>,
+    Body(changes): Body<UpdateAgent>,
+) -> Result<Reply<200, AgentView>, Problem> {
+    let changes = changes.command().map_err(Problem::internal)?;
+    Ok(Reply(app.update_agent.execute(AgentId::new(path.agent_id), &changes, SYSTEM).await?.into()))
+}
+
+async fn delete_agent(
+    State(app): State<UseCases>,
+    State(clock): State<dyn Clock>,
+    Path(path): Path<AgentPath>,
+) -> Result<Reply<200, MessageView>, Problem> {
+    let agent = app.delete_agent.execute(AgentId::new(path.agent_id), SYSTEM).await?;
+    Ok(Reply(MessageView::new(format!("Agent '{}' deleted successfully", agent.name), clock.now())))
+}
+
+async fn check_agent_health(
+    State(app): State<UseCases>,
+    State(clock): State<dyn Clock>,
+    Path(path): Path<AgentPath>,
+) -> Result<Reply<200, AgentHealthView>, Problem> {
+    let health = app.check_agent_health.execute(AgentId::new(path.agent_id)).await?;
+    Ok(Reply(AgentHealthView::new(health, clock.now())))
+}

@@ -1,0 +1,112 @@
+//! The one place where the refusals of use cases become problem documents.
+
+use application::{
+    agents::{CreateAgentError, DeleteAgentError, GetAgentError, UpdateAgentError},
+    runs::{CancelRunError, ExecuteWorkflowError, GetRunError, RetryRunError},
+    workflows::{CreateWorkflowError, DeleteWorkflowError, GetWorkflowError, Refused, UpdateWorkflowError},
+};
+use domain::{
+    payload::NotStorable,
+    ports::{Overloaded, StoreError},
+    workflows::Diagnostic,
+};
+
+use crate::problem::{Code, Mistake, Part, Problem};
+
+impl From<StoreError> for Problem {
+    fn from(error: StoreError) -> Self {
+        match &error {
+            // Who writes has tried several times already.
+            StoreError::Conflict(_) => Self::new(Code::ConcurrentChange, error.to_string()),
+            StoreError::Unavailable(_) => {
+                Self::new(Code::StoreUnavailable, "Database service is temporarily unavailable").cause(error)
+            }
+            StoreError::Corrupt(_) => Self::internal(error),
+        }
+    }
+}
+
+impl From<Overloaded> for Problem {
+    fn from(overloaded: Overloaded) -> Self {
+        Self::new(Code::Overloaded, overloaded.to_string())
+    }
+}
+
+/// Maps the variants that only need a code; their texts are those of the contract.
+macro_rules! plain {
+    ($error:ident { $($variant:pat => $code:ident),* $(,)? } $($store:ident)*) => {
+        impl From<$error> for Problem {
+            fn from(error: $error) -> Self {
+                let text = error.to_string();
+                match error {
+                    $($variant => Self::new(Code::$code, text),)*
+                    $($error::$store(error) => error.into(),)*
+                }
+            }
+        }
+    };
+}
+
+plain!(GetAgentError { GetAgentError::NotFound(_) => AgentNotFound } Store);
+plain!(UpdateAgentError { UpdateAgentError::NotFound(_) => AgentNotFound } Store);
+plain!(DeleteAgentError { DeleteAgentError::NotFound(_) => AgentNotFound } Store);
+plain!(CreateAgentError { CreateAgentError::NameTaken(_) => AgentNameTaken } Store);
+plain!(GetWorkflowError { GetWorkflowError::NotFound(_) => WorkflowNotFound } Store);
+plain!(DeleteWorkflowError { DeleteWorkflowError::NotFound(_) => WorkflowNotFound } Store);
+plain!(UpdateWorkflowError {
+    UpdateWorkflowError::NotFound(_) => WorkflowNotFound,
+    UpdateWorkflowError::OldVersion { .. } => VersionImmutable,
+} Refused Store);
+plain!(ExecuteWorkflowError {
+    ExecuteWorkflowError::NotFound(_) => WorkflowNotFound,
+    ExecuteWorkflowError::NotActive { .. } => WorkflowNotActive,
+} Overloaded Store);
+plain!(GetRunError { GetRunError::NotFound(_) => RunNotFound } Store);
+plain!(RetryRunError {
+    RetryRunError::NotFound(_) => RunNotFound,
+    RetryRunError::NotRetryable(_) => RunNotRetryable,
+    RetryRunError::OtherStep { .. } => RunNotResumableThere,
+} Overloaded Store);
+plain!(CancelRunError {
+    CancelRunError::NotFound(_) => RunNotFound,
+    CancelRunError::NotCancellable(_) => RunNotCancellable,
+} Overloaded Store);
+
+impl From<CreateWorkflowError> for Problem {
+    fn from(error: CreateWorkflowError) -> Self {
+        match error {
+            CreateWorkflowError::Refused(refused) => refused.into(),
+            CreateWorkflowError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<NotStorable> for Problem {
+    /// Only the input of a run is kept as it was sent.
+    fn from(refused: NotStorable) -> Self {
+        let mistake = Mistake::new(Part::Body, "/input_data", "value_error", refused.to_string());
+        Self::mistakes(Code::ValidationFailed, vec![mistake])
+    }
+}
+
+impl From<Refused> for Problem {
+    /// A sound document with unusable agents has a status of its own, which old clients expect (contract 1.7).
+    fn from(refused: Refused) -> Self {
+        let first = refused.first().to_owned();
+        let only_agents = refused.only_agents();
+        let mistakes: Vec<Mistake> = refused.diagnostics.into_iter().map(mistake).collect();
+        if only_agents {
+            Self::mistakes(Code::AgentsUnusable, mistakes).detail(first)
+        } else {
+            Self::mistakes(Code::WorkflowInvalid, mistakes)
+        }
+    }
+}
+
+/// The document's pointers fit the body as well: `start_step` and `steps` stand at the top of both.
+fn mistake(found: Diagnostic) -> Mistake {
+    let mut mistake = Mistake::new(Part::Body, found.pointer, "value_error", found.message);
+    mistake.code = Some(found.code);
+    mistake.hint = found.hint;
+    mistake
+}

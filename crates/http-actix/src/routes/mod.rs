@@ -1,0 +1,100 @@
+//! The routes: each handler reads its inputs, calls one use case and maps the result.
+
+mod agents;
+mod failures;
+mod readiness;
+mod runs;
+mod system;
+mod workflows;
+
+use std::sync::Arc;
+
+use actix_web::{
+    HttpRequest,
+    middleware::from_fn,
+    web::{self, ServiceConfig},
+};
+use application::UseCases;
+use domain::ports::{Clock, IdGenerator};
+use metrics_exporter_prometheus::PrometheusHandle;
+
+pub use readiness::{ComponentCheck, Readiness};
+
+use crate::{
+    api::{Api, Boundary, Declarations},
+    docs,
+};
+
+/// Who acts while nobody is asked to say who they are (contract 1.2).
+const SYSTEM: &str = "system";
+
+/// All routes of the API, with their description.
+pub fn api() -> Api {
+    let about = "Manages agents, workflows and runs.\n\n\
+        * Every error is a problem document (RFC 9457); decide by its `code`, which `/docs/errors` explains. `errors` lists \
+          all mistakes of a request at once.\n\
+        * Unknown members and parameters are refused.\n\
+        * Times are UTC with microseconds and a `Z`.\n\
+        * `X-Correlation-ID` is taken from the request, or made, and returned with every answer.\n\
+        * A body may have 1 MiB (1048576 bytes).";
+    let api = Declarations::new("Orrery", env!("CARGO_PKG_VERSION"), about)
+        .group(agents::GROUP, "HTTP services that do the work of steps.")
+        .group(workflows::GROUP, "Definitions of what runs do, in versions.")
+        .group(runs::GROUP, "Executions of workflows.")
+        .group(system::GROUP, "What the server says about itself.");
+    system::declare(runs::declare(workflows::declare(agents::declare(api)))).finish()
+}
+
+/// The OpenAPI document: the same for the same build, members sorted.
+pub fn openapi_document() -> serde_json::Value {
+    api().document().clone()
+}
+
+/// The whole REST API, ready to be mounted by every worker. Clones share everything.
+#[derive(Clone)]
+pub struct AppState {
+    api: Api,
+    pages: docs::Pages,
+    use_cases: Arc<UseCases>,
+    clock: Arc<dyn Clock>,
+    ids: Arc<dyn IdGenerator>,
+    readiness: Arc<dyn Readiness>,
+    metrics: PrometheusHandle,
+    started: system::Started,
+}
+
+impl AppState {
+    /// Builds the table of routes and its description. The clock's time becomes the start of the process; the process's
+    /// recorder of metrics is installed if that has not been done.
+    pub fn new(
+        use_cases: Arc<UseCases>,
+        clock: Arc<dyn Clock>,
+        ids: Arc<dyn IdGenerator>,
+        readiness: Arc<dyn Readiness>,
+    ) -> Self {
+        let api = api();
+        let pages = docs::Pages::new(api.document());
+        let started = system::Started(clock.now());
+        Self { api, pages, use_cases, clock, ids, readiness, metrics: crate::metrics::install(), started }
+    }
+
+    /// Mounts everything, for `App::configure`. It answers every path, so other services must be registered before.
+    pub fn configure(&self, cfg: &mut ServiceConfig) {
+        let boundary = Boundary { clock: Arc::clone(&self.clock), ids: Arc::clone(&self.ids) };
+        let elsewhere = self.api.clone();
+        let scope = web::scope("")
+            .app_data(web::Data::from(Arc::clone(&self.use_cases)))
+            .app_data(web::Data::from(Arc::clone(&self.clock)))
+            .app_data(web::Data::from(Arc::clone(&self.readiness)))
+            .app_data(web::Data::new(self.metrics.clone()))
+            .app_data(web::Data::new(self.started))
+            .wrap(from_fn(move |request, next| boundary.clone().pass(request, next)))
+            .configure(|cfg| self.api.configure(cfg))
+            .configure(|cfg| self.pages.configure(cfg))
+            .default_service(web::to(move |request: HttpRequest| {
+                let answer = elsewhere.elsewhere(&request);
+                async { answer }
+            }));
+        cfg.service(scope);
+    }
+}

@@ -1,0 +1,121 @@
+//! Runs over HTTP.
+
+use actix_web::http::Method;
+use application::UseCases;
+use domain::ports::Clock;
+
+use super::SYSTEM;
+use crate::{
+    api::{About, Body, Declarations, Located, Path, Query, Reply, State},
+    dto::{
+        examples,
+        lists::{self, PageView},
+        run_views::{RetryReceipt, RunReceipt, RunView, StepExecutionView},
+        runs::{CancelRun, RetryRun, RunPath, RunQuery},
+    },
+    problem::{Code, Problem},
+};
+
+pub(super) const GROUP: &str = "runs";
+
+pub(super) const COLLECTION: &str = "/api/v1/runs";
+
+pub(super) fn declare(api: Declarations) -> Declarations {
+    api.route(
+        Method::GET,
+        COLLECTION,
+        list_runs,
+        About::new(GROUP, "List runs", "A page of the runs, newest first unless asked otherwise.")
+            .answers(examples::page(&examples::run("COMPLETED")))
+            .refuses(&[Code::StoreUnavailable]),
+    )
+    .route(
+        Method::GET,
+        "/api/v1/runs/{run_id}",
+        get_run,
+        About::new(GROUP, "Read a run", "The run with this id.")
+            .answers(examples::run("RUNNING"))
+            .refuses(&[Code::RunNotFound, Code::StoreUnavailable]),
+    )
+    .route(
+        Method::GET,
+        "/api/v1/runs/{run_id}/steps",
+        list_steps,
+        About::new(GROUP, "List a run's steps", "Every attempt of every step, in the order of their start.")
+            .answers(examples::step_executions())
+            .refuses(&[Code::RunNotFound, Code::StoreUnavailable]),
+    )
+    .route(
+        Method::POST,
+        "/api/v1/runs/{run_id}/retry",
+        retry_run,
+        About::new(
+            GROUP,
+            "Retry a run",
+            "Resumes a failed or cancelled run: steps that are finished stay finished, the rest is done after all. The run \
+             keeps its id.",
+        )
+        .sends(serde_json::json!({}))
+        .answers(examples::retried())
+        .refuses(&[
+            Code::RunNotFound,
+            Code::RunNotRetryable,
+            Code::RunNotResumableThere,
+            Code::Overloaded,
+            Code::StoreUnavailable,
+        ]),
+    )
+    .route(
+        Method::POST,
+        "/api/v1/runs/{run_id}/cancel",
+        cancel_run,
+        About::new(GROUP, "Cancel a run", "Cancels a pending or running run; once this answers, no new agent call is made.")
+            .sends(serde_json::json!({"reason": "no longer needed"}))
+            .answers(examples::cancelled())
+            .refuses(&[Code::RunNotFound, Code::RunNotCancellable, Code::Overloaded, Code::StoreUnavailable]),
+    )
+}
+
+async fn list_runs(
+    State(app): State<UseCases>,
+    Query(query): Query<RunQuery>,
+) -> Result<Reply<200, PageView<RunView>>, Problem> {
+    let page = lists::page(query.page, query.page_size);
+    let found = app.list_runs.execute(&query.filter(), query.sort_by.into(), query.sort_order.into(), page).await?;
+    Ok(Reply(PageView::new(found, page)))
+}
+
+async fn get_run(State(app): State<UseCases>, Path(path): Path<RunPath>) -> Result<Reply<200, RunView>, Problem> {
+    Ok(Reply(app.get_run.execute(&path.id().map_err(Problem::internal)?).await?.into()))
+}
+
+async fn list_steps(
+    State(app): State<UseCases>,
+    Path(path): Path<RunPath>,
+) -> Result<Reply<200, Vec<StepExecutionView>>, Problem> {
+    let steps = app.list_steps.execute(&path.id().map_err(Problem::internal)?).await?;
+    Ok(Reply(steps.into_iter().map(Into::into).collect()))
+}
+
+async fn retry_run(
+    State(app): State<UseCases>,
+    State(clock): State<dyn Clock>,
+    Path(path): Path<RunPath>,
+    body: Option<Body<RetryRun>>,
+) -> Result<Located<202, RetryReceipt>, Problem> {
+    let from = body.map(|Body(retry)| retry).unwrap_or_default().step().map_err(Problem::internal)?;
+    let id = path.id().map_err(Problem::internal)?;
+    let run = app.retry_run.execute(&id, from.as_ref(), SYSTEM).await?;
+    Ok(Located::new(COLLECTION, id, RetryReceipt::new(run, "Run resumed", clock.now())))
+}
+
+async fn cancel_run(
+    State(app): State<UseCases>,
+    State(clock): State<dyn Clock>,
+    Path(path): Path<RunPath>,
+    body: Option<Body<CancelRun>>,
+) -> Result<Reply<200, RunReceipt>, Problem> {
+    let reason = body.and_then(|Body(cancel)| cancel.reason);
+    let run = app.cancel_run.execute(&path.id().map_err(Problem::internal)?, reason, SYSTEM).await?;
+    Ok(Reply(RunReceipt::new(run, "Run cancelled", clock.now())))
+}

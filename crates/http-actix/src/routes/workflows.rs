@@ -1,0 +1,174 @@
+//! Workflows over HTTP.
+
+use actix_web::http::Method;
+use application::UseCases;
+use domain::{ids::WorkflowId, ports::Clock};
+
+use super::{SYSTEM, runs};
+use crate::{
+    api::{About, Body, Declarations, Located, Path, Query, Reply, State},
+    dto::{
+        MessageView, examples,
+        lists::{self, PageView},
+        run_views::RunReceipt,
+        runs::ExecuteWorkflow,
+        workflow_views::WorkflowView,
+        workflows::{CreateWorkflow, UpdateWorkflow, VersionQuery, WorkflowPath, WorkflowQuery},
+    },
+    problem::{Code, Problem},
+};
+
+pub(super) const GROUP: &str = "workflows";
+
+const COLLECTION: &str = "/api/v1/workflows";
+
+pub(super) fn declare(api: Declarations) -> Declarations {
+    const ONE: &str = "/api/v1/workflows/{workflow_id}";
+    const REFUSED: [Code; 4] =
+        [Code::WorkflowInvalid, Code::AgentsUnusable, Code::ConcurrentChange, Code::StoreUnavailable];
+    api.route(
+        Method::POST,
+        COLLECTION,
+        create_workflow,
+        About::new(
+            GROUP,
+            "Create a workflow",
+            "Creates a workflow after checking its document; all findings are answered at once. If the name is in use, the \
+             next version of that workflow is made.",
+        )
+        .sends(examples::new_workflow())
+        .answers(examples::workflow())
+        .refuses(&REFUSED),
+    )
+    .route(
+        Method::GET,
+        COLLECTION,
+        list_workflows,
+        About::new(GROUP, "List workflows", "A page of the workflows, each by its newest version.")
+            .answers(examples::page(&examples::workflow()))
+            .refuses(&[Code::StoreUnavailable]),
+    )
+    .route(
+        Method::GET,
+        ONE,
+        get_workflow,
+        About::new(GROUP, "Read a workflow", "The workflow, or the version, with this id, deleted or not.")
+            .answers(examples::workflow())
+            .refuses(&[Code::WorkflowNotFound, Code::StoreUnavailable]),
+    )
+    .route(
+        Method::PUT,
+        ONE,
+        update_workflow,
+        About::new(
+            GROUP,
+            "Change a workflow",
+            "Changes the members that are sent. `start_step` or `steps` make a new version under the same id; the previous \
+             version moves to an id of its own, and runs go on with the version they were started with.",
+        )
+        .sends(examples::workflow_changes())
+        .answers(examples::workflow())
+        .refuses(&REFUSED)
+        .refuses(&[Code::WorkflowNotFound, Code::VersionImmutable]),
+    )
+    .route(
+        Method::DELETE,
+        ONE,
+        delete_workflow,
+        About::new(
+            GROUP,
+            "Delete a workflow",
+            "Deletes the workflow, or the version, with this id softly: it stays readable and its runs go on.",
+        )
+        .answers(examples::deleted("Workflow 'digest'"))
+        .refuses(&[Code::WorkflowNotFound, Code::ConcurrentChange, Code::StoreUnavailable]),
+    )
+    .route(
+        Method::GET,
+        "/api/v1/workflows/{workflow_id}/versions",
+        list_versions,
+        About::new(GROUP, "List a workflow's versions", "A page of all versions, newest first; each can be executed by its id.")
+            .answers(examples::page(&examples::workflow()))
+            .refuses(&[Code::WorkflowNotFound, Code::StoreUnavailable]),
+    )
+    .route(
+        Method::POST,
+        "/api/v1/workflows/{workflow_id}/execute",
+        execute_workflow,
+        About::new(
+            GROUP,
+            "Execute a workflow",
+            "Starts a run of exactly the version addressed. Answers as soon as the run is durable: from then on it goes on \
+             whatever happens to this process.",
+        )
+        .sends(examples::execution())
+        .answers(examples::receipt("PENDING", "Workflow execution started", serde_json::Value::Null))
+        .refuses(&[Code::WorkflowNotFound, Code::WorkflowNotActive, Code::Overloaded, Code::StoreUnavailable]),
+    )
+}
+
+async fn create_workflow(
+    State(app): State<UseCases>,
+    Body(new): Body<CreateWorkflow>,
+) -> Result<Located<201, WorkflowView>, Problem> {
+    let new = new.command().ok_or_else(|| Problem::internal("a checked workflow name was refused"))?;
+    let workflow = app.create_workflow.execute(new, SYSTEM).await?;
+    Ok(Located::new(COLLECTION, workflow.id, workflow.into()))
+}
+
+async fn list_workflows(
+    State(app): State<UseCases>,
+    Query(query): Query<WorkflowQuery>,
+) -> Result<Reply<200, PageView<WorkflowView>>, Problem> {
+    let page = lists::page(query.page, query.page_size);
+    let (sort, order) = (query.sort_by.into(), query.sort_order.into());
+    let found = app.list_workflows.execute(&query.filter(), sort, order, page).await?;
+    Ok(Reply(PageView::new(found, page)))
+}
+
+async fn get_workflow(
+    State(app): State<UseCases>,
+    Path(path): Path<WorkflowPath>,
+) -> Result<Reply<200, WorkflowView>, Problem> {
+    Ok(Reply(app.get_workflow.execute(WorkflowId::new(path.workflow_id)).await?.into()))
+}
+
+async fn update_workflow(
+    State(app): State<UseCases>,
+    Path(path): Path<WorkflowPath>,
+    Body(changes): Body<UpdateWorkflow>,
+) -> Result<Reply<200, WorkflowView>, Problem> {
+    let id = WorkflowId::new(path.workflow_id);
+    Ok(Reply(app.update_workflow.execute(id, &changes.command(), SYSTEM).await?.into()))
+}
+
+async fn delete_workflow(
+    State(app): State<UseCases>,
+    State(clock): State<dyn Clock>,
+    Path(path): Path<WorkflowPath>,
+) -> Result<Reply<200, MessageView>, Problem> {
+    let deleted = app.delete_workflow.execute(WorkflowId::new(path.workflow_id), SYSTEM).await?;
+    Ok(Reply(MessageView::new(format!("Workflow '{}' deleted successfully", deleted.name.as_str()), clock.now())))
+}
+
+async fn list_versions(
+    State(app): State<UseCases>,
+    Path(path): Path<WorkflowPath>,
+    Query(query): Query<VersionQuery>,
+) -> Result<Reply<200, PageView<WorkflowView>>, Problem> {
+    let page = lists::page(query.page, query.page_size);
+    let found = app.list_versions.execute(WorkflowId::new(path.workflow_id), page).await?;
+    Ok(Reply(PageView::new(found, page)))
+}
+
+async fn execute_workflow(
+    State(app): State<UseCases>,
+    State(clock): State<dyn Clock>,
+    Path(path): Path<WorkflowPath>,
+    Body(body): Body<ExecuteWorkflow>,
+) -> Result<Located<202, RunReceipt>, Problem> {
+    let input = body.input()?;
+    let run = app.execute_workflow.execute(WorkflowId::new(path.workflow_id), input, SYSTEM).await?;
+    let id = run.id.clone();
+    Ok(Located::new(runs::COLLECTION, id, RunReceipt::new(run, "Workflow execution started", clock.now())))
+}

@@ -1,0 +1,11 @@
+//! The REST API over the memory adapter: every endpoint, every refusal, and the description of both.
+
+mod agents;
+mod errors;
+mod lists;
+mod openapi;
+mod runs;
+mod support;
+mod system;
+mod validation;
+mod workflows;

@@ -1,0 +1,310 @@
+//! A REST API over a memory store, and a client that checks every answer against the API's own description.
+
+use std::{
+    sync::{Arc, LazyLock},
+    time::Duration,
+};
+
+use actix_web::{
+    App,
+    body::to_bytes,
+    dev::Service,
+    http::{Method, StatusCode, header::HeaderMap},
+    test::{TestRequest, init_service},
+};
+use adapters_memory::{MemoryStore, SequentialIds, VirtualClock};
+use application::{Ports, UseCases, plans::PlanCache};
+use async_trait::async_trait;
+use domain::{
+    Timestamp,
+    agents::Agent,
+    ids::{ExecutorId, RunId},
+    ports::{
+        Adopted, AgentCard, AgentGateway, AgentHealth, Agents, Engine, IdGenerator, Overloaded, RunWriter, StoreError,
+    },
+    runs::{AgentCall, CallOutcome, CommitOutcome, RunCommit},
+};
+use http_actix::{AppState, ComponentCheck, Readiness};
+use serde_json::{Value, json};
+
+/// The description that every answer is checked against.
+static DOCUMENT: LazyLock<Value> = LazyLock::new(http_actix::openapi_document);
+
+/// How the world around the API behaves.
+#[derive(Default)]
+pub(crate) struct World {
+    pub(crate) agents: Option<Arc<dyn Agents>>,
+    pub(crate) overloaded: bool,
+    pub(crate) sick: bool,
+    pub(crate) executor: bool,
+}
+
+/// A REST API and all that it stands on.
+pub(crate) struct Orrery {
+    state: AppState,
+    pub(crate) clock: VirtualClock,
+}
+
+impl Orrery {
+    pub(crate) fn new() -> Self {
+        Self::within(World::default())
+    }
+
+    pub(crate) fn within(world: World) -> Self {
+        let store = Arc::new(MemoryStore::new());
+        let clock = VirtualClock::new(Timestamp::from_timestamp(1_769_860_800, 123_456_000).expect("a time"));
+        let ids: Arc<dyn IdGenerator> = Arc::new(SequentialIds::new(7));
+        let executor = world.executor.then(|| ExecutorId::new(ids.unique()));
+        let uses = UseCases::new(&Ports {
+            agents: world.agents.unwrap_or_else(|| store.clone()),
+            workflows: store.clone(),
+            transactions: store.clone(),
+            runs: store.clone(),
+            writer: Arc::new(Writer { store: store.as_ref().clone(), overloaded: world.overloaded }),
+            gateway: Arc::new(Gateway),
+            engine: Arc::new(NoEngine(executor)),
+            clock: Arc::new(clock.clone()),
+            ids: ids.clone(),
+            plans: Arc::new(PlanCache::new(store)),
+        });
+        let state = AppState::new(Arc::new(uses), Arc::new(clock.clone()), ids, Arc::new(Components(!world.sick)));
+        Self { state, clock }
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> Answer {
+        self.send(TestRequest::get(), path).await
+    }
+
+    pub(crate) async fn delete(&self, path: &str) -> Answer {
+        self.send(TestRequest::delete(), path).await
+    }
+
+    pub(crate) async fn post(&self, path: &str, body: Value) -> Answer {
+        self.send(TestRequest::post().set_json(body), path).await
+    }
+
+    pub(crate) async fn put(&self, path: &str, body: Value) -> Answer {
+        self.send(TestRequest::put().set_json(body), path).await
+    }
+
+    /// A POST of bytes that may be anything.
+    pub(crate) async fn post_text(&self, path: &str, body: impl Into<Vec<u8>>) -> Answer {
+        self.send(TestRequest::post().set_payload(body.into()), path).await
+    }
+
+    /// Sends a request and checks the answer against the description.
+    pub(crate) async fn send(&self, request: TestRequest, path: &str) -> Answer {
+        let state = self.state.clone();
+        let app = init_service(App::new().configure(move |cfg| state.configure(cfg))).await;
+        let request = request.uri(path).to_request();
+        let method = request.method().clone();
+        let response = app.call(request).await.expect("an answer");
+        let (status, headers) = (response.status(), response.headers().clone());
+        let body = to_bytes(response.into_body()).await.unwrap_or_else(|_| panic!("a body"));
+        let answer = Answer { status, headers, body: body.to_vec() };
+        answer.check_against_description(&method, path);
+        answer
+    }
+
+    /// Registers an agent with a name and answers its id.
+    pub(crate) async fn agent(&self, name: &str) -> String {
+        let answer = self.post("/api/v1/agents", json!({"name": name, "url": "http://agent:8080"})).await;
+        answer.expect(201)["id"].as_str().expect("an id").to_owned()
+    }
+
+    /// Creates a workflow of one step and answers its id.
+    pub(crate) async fn workflow(&self, name: &str) -> String {
+        let answer = self.post("/api/v1/workflows", workflow(name)).await;
+        answer.expect(201)["id"].as_str().expect("an id").to_owned()
+    }
+
+    /// Starts a run and answers its id.
+    pub(crate) async fn run(&self, workflow: &str) -> String {
+        let path = format!("/api/v1/workflows/{workflow}/execute");
+        let answer = self.post(&path, json!({"input_data": {"a": 1}})).await;
+        answer.expect(202)["run_id"].as_str().expect("an id").to_owned()
+    }
+}
+
+/// A workflow of one step for agent `A`.
+pub(crate) fn workflow(name: &str) -> Value {
+    json!({"name": name, "start_step": "one", "steps": {"one": step("one")}})
+}
+
+/// A last step for agent `A`.
+pub(crate) fn step(id: &str) -> Value {
+    json!({"id": id, "type": "agent", "agent_name": "A", "next_step": null, "input_mapping": {"x": "${workflow.input.a}"}})
+}
+
+/// An answer.
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Vec<u8>,
+}
+
+impl Answer {
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap_or_else(|e| panic!("{e}: {}", self.text()))
+    }
+
+    pub(crate) fn text(&self) -> String {
+        String::from_utf8_lossy(&self.body).into_owned()
+    }
+
+    /// The body of an answer with this status.
+    pub(crate) fn expect(&self, status: u16) -> Value {
+        assert_eq!(self.status.as_u16(), status, "{}", self.text());
+        self.json()
+    }
+
+    /// A problem document with this status and code.
+    pub(crate) fn problem(&self, status: u16, code: &str) -> Value {
+        let problem = self.expect(status);
+        assert_eq!(self.header("content-type"), "application/problem+json");
+        assert_eq!(problem["code"], code, "{problem:#}");
+        for (member, legacy) in [("status", "status_code"), ("timestamp", "timestamp"), ("detail", "detail")] {
+            assert!(!problem[member].is_null() && !problem[legacy].is_null(), "{problem:#}");
+        }
+        assert!(problem["detail"].is_string() && problem["error"].is_string() && problem["request_id"].is_string());
+        problem
+    }
+
+    /// The mistakes of a 422, as (field, message).
+    pub(crate) fn mistakes(&self) -> Vec<(String, String)> {
+        let problem = self.problem(422, "validation_failed");
+        let text = |mistake: &Value, member: &str| mistake[member].as_str().expect("a text").to_owned();
+        let errors = problem["errors"].as_array().expect("mistakes");
+        errors.iter().map(|mistake| (text(mistake, "field"), text(mistake, "message"))).collect()
+    }
+
+    pub(crate) fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map_or("", |value| value.to_str().expect("visible characters"))
+    }
+
+    /// The status must be described, and the body must be as described.
+    fn check_against_description(&self, method: &Method, path: &str) {
+        let path = path.split('?').next().unwrap_or_default();
+        let Some(operation) = find_operation(method, path) else { return };
+        let described = &operation["responses"][self.status.as_str()];
+        assert!(described.is_object(), "{method} {path} answers {} without saying so: {}", self.status, self.text());
+        let content_type = self.header("content-type").split(';').next().unwrap_or_default();
+        let media = &described["content"][content_type];
+        assert!(media.is_object(), "{method} {path} answers {content_type} without saying so");
+        if !content_type.ends_with("json") {
+            return;
+        }
+        let body = self.json();
+        assert_valid(&media["schema"], &body);
+        if content_type == "application/problem+json" {
+            let code = body["code"].as_str().expect("a code");
+            assert!(media["examples"][code].is_object(), "{method} {path} answers {code} without saying so");
+        }
+    }
+}
+
+/// The description of an operation, by a path with values in it.
+fn find_operation(method: &Method, path: &str) -> Option<&'static Value> {
+    let fits = |template: &str| {
+        let (template, path): (Vec<_>, Vec<_>) = (template.split('/').collect(), path.split('/').collect());
+        template.len() == path.len()
+            && template.iter().zip(&path).all(|(t, p)| (t.starts_with('{') && !p.is_empty()) || t == p)
+    };
+    let (_, item) = DOCUMENT["paths"].as_object()?.iter().find(|(template, _)| fits(template))?;
+    item.get(method.as_str().to_lowercase())
+}
+
+/// Checks a value against a schema of the description.
+pub(crate) fn assert_valid(schema: &Value, value: &Value) {
+    let mut root = schema.clone();
+    root["components"] = DOCUMENT["components"].clone();
+    let validator = jsonschema::options().should_validate_formats(true).build(&root).expect("a schema");
+    let errors: Vec<_> = validator.iter_errors(value).map(|e| format!("{}: {e}", e.instance_path())).collect();
+    assert!(errors.is_empty(), "{errors:#?} in {value:#}");
+}
+
+struct Writer {
+    store: MemoryStore,
+    overloaded: bool,
+}
+
+#[async_trait]
+impl RunWriter for Writer {
+    async fn write(&self, commit: RunCommit) -> Result<CommitOutcome, Overloaded> {
+        if self.overloaded {
+            return Err(Overloaded);
+        }
+        Ok(self.store.commit_now(&[commit]).pop().expect("one outcome"))
+    }
+}
+
+/// Takes runs and does nothing with them.
+struct NoEngine(Option<ExecutorId>);
+
+impl Engine for NoEngine {
+    fn offer(&self) -> Option<ExecutorId> {
+        self.0
+    }
+    fn adopt(&self, _: Adopted) {}
+    fn ring(&self) {}
+    fn cancelled(&self, _: &RunId) {}
+}
+
+/// Agents whose name says how they are.
+struct Gateway;
+
+#[async_trait]
+impl AgentGateway for Gateway {
+    async fn call(&self, _: &Agent, _: &AgentCall) -> CallOutcome {
+        unreachable!("no engine runs in these tests")
+    }
+
+    async fn health(&self, agent: &Agent) -> AgentHealth {
+        if agent.name.as_str() == "Sick" {
+            let message = "Agent returned status 500".to_owned();
+            return AgentHealth { card: None, message, response_time: None };
+        }
+        let card = json!({"name": agent.name.as_str(), "capabilities": {"streaming": true}});
+        let response_time = Some(Duration::from_millis(45));
+        AgentHealth { card: Some(AgentCard(card)), message: "Summarises text".to_owned(), response_time }
+    }
+}
+
+struct Components(bool);
+
+#[async_trait]
+impl Readiness for Components {
+    async fn check(&self) -> Vec<ComponentCheck> {
+        let database = ComponentCheck {
+            name: "database",
+            ready: self.0,
+            message: "the store answers".to_owned(),
+            response_time: Duration::from_millis(3),
+        };
+        let executor = ComponentCheck { name: "executor", ready: true, ..database.clone() };
+        vec![database, executor]
+    }
+}
+
+/// Agents in a store that is out of order.
+pub(crate) struct BrokenAgents(pub(crate) fn() -> StoreError);
+
+#[async_trait]
+impl Agents for BrokenAgents {
+    async fn get(&self, _: domain::ids::AgentId) -> Result<Option<Agent>, StoreError> {
+        Err((self.0)())
+    }
+
+    async fn by_names(&self, _: &[domain::agents::AgentName]) -> Result<Vec<Agent>, StoreError> {
+        panic!("this store panics when it is asked for names")
+    }
+
+    async fn list(
+        &self,
+        _: &domain::agents::AgentFilter,
+        _: domain::page::PageRequest,
+    ) -> Result<domain::page::Page<Agent>, StoreError> {
+        use domain::page::{Page, Total};
+        Ok(Page { items: Vec::new(), total: Total::Estimate(12_345) })
+    }
+}

@@ -1,0 +1,43 @@
+//! An HTTP answer, read to its end.
+
+use serde_json::Value;
+
+/// Status, content type and body.
+#[derive(Debug)]
+pub struct Answer {
+    /// The status code.
+    pub status: u16,
+    /// The content type without parameters.
+    pub content_type: String,
+    /// The header `Location`.
+    pub location: Option<String>,
+    /// The body as text.
+    pub text: String,
+    request: String,
+}
+
+impl Answer {
+    pub(crate) async fn read(request: String, response: reqwest::Response) -> Self {
+        let status = response.status().as_u16();
+        let header = |name: &str| response.headers().get(name).and_then(|v| v.to_str().ok()).map(str::to_owned);
+        let (content_type, location) = (header("content-type").unwrap_or_default(), header("location"));
+        let content_type = content_type.split(';').next().unwrap_or_default().trim().to_owned();
+        let text = response.text().await.expect("the answer is readable");
+        Self { status, content_type, location, text, request }
+    }
+
+    /// The body of an answer that must have this status.
+    pub fn expect(&self, status: u16) -> Value {
+        assert_eq!(self.status, status, "{} answered {}: {}", self.request, self.status, self.text);
+        self.json()
+    }
+
+    /// The body as JSON; null if there is none.
+    pub fn json(&self) -> Value {
+        if self.text.is_empty() {
+            return Value::Null;
+        }
+        serde_json::from_str(&self.text)
+            .unwrap_or_else(|e| panic!("{} answered no JSON ({e}): {}", self.request, self.text))
+    }
+}

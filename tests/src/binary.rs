@@ -1,0 +1,43 @@
+//! Which binary is tested: the one that `ORRERY_BIN` names (`cargo xtask test` sets it), otherwise one built here, once.
+
+use std::{
+    path::{Path, PathBuf},
+    process::Command,
+    sync::OnceLock,
+};
+
+static BINARY: OnceLock<PathBuf> = OnceLock::new();
+
+/// Where the server's binary is.
+pub(crate) fn orrery() -> &'static Path {
+    BINARY.get_or_init(|| match named() {
+        Some(path) => path,
+        None => built(),
+    })
+}
+
+#[expect(clippy::disallowed_methods, reason = "this file owns the environment of the end-to-end tests")]
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+fn named() -> Option<PathBuf> {
+    let path = PathBuf::from(variable("ORRERY_BIN")?);
+    assert!(path.is_file(), "ORRERY_BIN names {}, which is no file", path.display());
+    Some(path)
+}
+
+fn built() -> PathBuf {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("this crate lies in the workspace");
+    let cargo = variable("CARGO").unwrap_or_else(|| "cargo".into());
+    // The messages name the executable, wherever the target folder is.
+    let arguments = ["build", "--quiet", "-p", "http-actix", "--bin", "orrery", "--message-format", "json"];
+    let output = Command::new(cargo).args(arguments).current_dir(root).output().expect("cargo runs");
+    assert!(output.status.success(), "the server does not build: {}", String::from_utf8_lossy(&output.stderr));
+    let messages = String::from_utf8_lossy(&output.stdout);
+    let executable = messages.lines().rev().find_map(|line| {
+        let message: serde_json::Value = serde_json::from_str(line).ok()?;
+        message["executable"].as_str().map(PathBuf::from)
+    });
+    executable.expect("cargo names the executable that it built")
+}

@@ -1,0 +1,39 @@
+//! End-to-end tests: the binary, real HTTP, real agents, real crashes. One binary for all of them, because linking is what
+//! takes time.
+
+mod bad_input;
+mod control;
+mod crash;
+mod demo;
+mod faulty_agents;
+mod linear_runs;
+
+use e2e_tests::{AgentSpec, Client, DemoAgents, Orrery};
+use tempfile::TempDir;
+
+/// A server on an empty folder, demo agents beside it, and the agent `echo` registered.
+struct House {
+    orrery: Orrery,
+    agents: DemoAgents,
+    folder: TempDir,
+}
+
+impl House {
+    async fn new() -> Self {
+        let folder = tempfile::tempdir().expect("a folder can be made");
+        let (orrery, agents) = (Orrery::start(folder.path()).await, DemoAgents::start().await);
+        orrery.client().register(AgentSpec::new("echo", agents.url("echo"))).await;
+        Self { orrery, agents, folder }
+    }
+
+    fn client(&self) -> &Client {
+        self.orrery.client()
+    }
+
+    /// SIGKILL, then a new server on the same folder.
+    async fn crash(self) -> Self {
+        self.orrery.kill9();
+        let orrery = Orrery::start(self.folder.path()).await;
+        Self { orrery, agents: self.agents, folder: self.folder }
+    }
+}

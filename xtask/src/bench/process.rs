@@ -1,0 +1,122 @@
+//! The processes that are measured: started on free ports, watched through `/proc`, killed when dropped.
+
+use std::{
+    fs::File,
+    net::{SocketAddr, TcpListener},
+    path::Path,
+    process::{Child, Command, Stdio},
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, bail};
+
+/// The kernel counts CPU time of processes in hundredths of a second (`USER_HZ`) on every architecture that it runs on here.
+const TICKS_PER_SECOND: f64 = 100.0;
+
+/// How long a process may take until it answers.
+const READY_WITHIN: Duration = Duration::from_secs(30);
+
+/// A process of ours that listens on a port.
+pub(super) struct Process {
+    child: Child,
+    /// Where it answers, without a slash at the end.
+    pub(super) url: String,
+    /// From its start to its first answer.
+    pub(super) ready_after: Duration,
+}
+
+impl Process {
+    /// Starts the server on a data folder; its log goes into that folder.
+    pub(super) async fn server(binary: &Path, data: &Path, client: &reqwest::Client) -> anyhow::Result<Self> {
+        let data_argument = data.to_str().context("the path of the data is not UTF-8")?;
+        let log = data.with_extension("log");
+        Self::start(binary, &["serve", "--data", data_argument], &log, "/health/ready", client).await
+    }
+
+    /// Starts the demo agents; they do not record calls, because the record would grow without bound.
+    pub(super) async fn agents(binary: &Path, folder: &Path, client: &reqwest::Client) -> anyhow::Result<Self> {
+        Self::start(binary, &["demo-agents", "--no-record"], &folder.join("agents.log"), "/calls", client).await
+    }
+
+    async fn start(
+        binary: &Path,
+        arguments: &[&str],
+        log: &Path,
+        probe: &str,
+        client: &reqwest::Client,
+    ) -> anyhow::Result<Self> {
+        let address = free_address()?;
+        let out = File::create(log)?;
+        let start = Instant::now();
+        let child = Command::new(binary)
+            .args(arguments)
+            .args(["--listen", &address.to_string()])
+            .stdin(Stdio::null())
+            .stderr(out.try_clone()?)
+            .stdout(out)
+            .spawn()
+            .with_context(|| format!("cannot start {}", binary.display()))?;
+        let mut process = Self { child, url: format!("http://{address}"), ready_after: Duration::ZERO };
+        let probe = format!("{}{probe}", process.url);
+        while start.elapsed() < READY_WITHIN {
+            if let Some(status) = process.child.try_wait()? {
+                bail!("{arguments:?} ended at once: {status}\n{}", std::fs::read_to_string(log).unwrap_or_default());
+            }
+            if client.get(&probe).send().await.is_ok_and(|answer| answer.status().is_success()) {
+                process.ready_after = start.elapsed();
+                return Ok(process);
+            }
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        bail!("{arguments:?} did not answer {probe} within {READY_WITHIN:?}")
+    }
+
+    /// CPU time so far, in seconds.
+    pub(super) fn cpu_seconds(&self) -> anyhow::Result<f64> {
+        cpu_seconds(&self.child.id().to_string())
+    }
+
+    /// Resident memory now, in MB.
+    pub(super) fn memory_mb(&self) -> anyhow::Result<f64> {
+        self.status_mb("VmRSS:")
+    }
+
+    /// The most resident memory so far, in MB.
+    pub(super) fn peak_memory_mb(&self) -> anyhow::Result<f64> {
+        self.status_mb("VmHWM:")
+    }
+
+    fn status_mb(&self, key: &str) -> anyhow::Result<f64> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
+        let line =
+            status.lines().find_map(|line| line.strip_prefix(key)).with_context(|| format!("no {key} in status"))?;
+        let kib: f64 = line.trim().trim_end_matches(" kB").parse()?;
+        Ok(kib * 1024.0 / 1e6)
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // By the child's own handle, never by name: other servers may run on this machine. It may be gone already.
+        let _gone = self.child.kill();
+        let _status = self.child.wait();
+    }
+}
+
+/// CPU time of this driver so far, in seconds.
+pub(super) fn own_cpu_seconds() -> anyhow::Result<f64> {
+    cpu_seconds("self")
+}
+
+/// User and system time of a process (proc(5): fields 14 and 15 of `stat`; the name, which may hold blanks, is field 2).
+fn cpu_seconds(pid: &str) -> anyhow::Result<f64> {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat"))?;
+    let after_name = stat.rsplit_once(')').context("no name in stat")?.1;
+    let ticks = after_name.split_whitespace().skip(11).take(2).map(str::parse::<f64>).sum::<Result<f64, _>>()?;
+    Ok(ticks / TICKS_PER_SECOND)
+}
+
+/// A port that was free a moment ago.
+fn free_address() -> anyhow::Result<SocketAddr> {
+    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?)
+}

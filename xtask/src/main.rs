@@ -1,0 +1,70 @@
+//! The project's own commands, run as `cargo xtask <command>`: what CI checks, what is generated, what is measured.
+//!
+//! It runs tools and reads files. It holds no product code, and nothing depends on it.
+
+mod bench;
+mod ci;
+mod deny;
+mod generated;
+mod links;
+mod sim;
+mod source;
+mod test;
+mod tidy;
+mod workspace;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+#[derive(Parser)]
+#[command(name = "cargo xtask", about = "The project's own commands")]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Everything that CI checks, cheap stages first; stops at the first that fails.
+    Ci(ci::Options),
+    /// Builds the server, then runs every test of the workspace against it.
+    Test(test::Options),
+    /// Checks the walls between crates and the rules for files; reports all findings at once.
+    Tidy,
+    /// Writes docs/reference/openapi.json from the server's own output.
+    Openapi(generated::Options),
+    /// Writes docs/reference/errors.md from the server's own output.
+    Errors(generated::Options),
+    /// Checks that relative links in the documentation resolve.
+    Docs(links::Options),
+    /// Runs the simulation of the run engine over many seeds, or replays one.
+    Sim(sim::Options),
+    /// Measures.
+    #[command(subcommand)]
+    Bench(bench::Bench),
+}
+
+fn main() -> ExitCode {
+    match run(Cli::parse().command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // The chain in one line, never a backtrace: a failed check is no bug of this program.
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(command: Command) -> anyhow::Result<()> {
+    match command {
+        Command::Ci(options) => ci::run(&options),
+        Command::Test(options) => test::run(&options).map(drop),
+        Command::Tidy => tidy::run(),
+        Command::Openapi(options) => generated::run(&generated::OPENAPI, &options),
+        Command::Errors(options) => generated::run(&generated::ERRORS, &options),
+        Command::Docs(options) => links::run(&options),
+        Command::Sim(options) => sim::run(&options),
+        Command::Bench(bench) => bench::run(&bench),
+    }
+}
