@@ -20,7 +20,7 @@ use client::Client;
 use progress::Progress;
 
 /// How long the demo waits for its run.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// How long each agent of the demo takes, so that the progress can be seen.
 const THINKING: Duration = Duration::from_millis(400);

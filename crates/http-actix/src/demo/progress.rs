@@ -102,15 +102,12 @@ impl Progress {
             "metrics": format!("http://{server}/metrics"),
         });
         let machine = json!({"event": "run_finished", "run_id": run["run_id"], "status": run["status"], "output": output, "urls": urls});
-        let mut text = format!("run {}\n", plain(&run["status"]));
-        for member in ["title", "paragraph", "score", "verdict"] {
-            text += &format!("  {member:<10} {}\n", plain(&output[member]));
-        }
-        text += "look at next (with --keep the server stays up):\n";
-        for (name, url) in urls.as_object().into_iter().flatten() {
-            text += &format!("  {name:<10} {}\n", plain(url));
-        }
-        self.say(text.trim_end(), &machine);
+        let row = |name: &str, value: &Value| format!("  {name:<10} {}", plain(value));
+        let mut lines = vec![format!("run {}", plain(&run["status"]))];
+        lines.extend(["title", "paragraph", "score", "verdict"].map(|member| row(member, &output[member])));
+        lines.push("look at next (with --keep the server stays up):".to_owned());
+        lines.extend(urls.as_object().into_iter().flatten().map(|(name, url)| row(name, url)));
+        self.say(&lines.join("\n"), &machine);
     }
 
     pub(super) fn keeping(&self) {

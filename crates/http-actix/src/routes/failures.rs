@@ -32,15 +32,15 @@ impl From<Overloaded> for Problem {
     }
 }
 
-/// Maps the variants that only need a code; their texts are those of the contract.
+/// Maps the variants that only need a code, and passes nested errors on; the texts are those of the contract.
 macro_rules! plain {
-    ($error:ident { $($variant:pat => $code:ident),* $(,)? } $($store:ident)*) => {
+    ($error:ident { $($variant:pat => $code:ident),* $(,)? } $($nested:ident)*) => {
         impl From<$error> for Problem {
             fn from(error: $error) -> Self {
                 let text = error.to_string();
                 match error {
                     $($variant => Self::new(Code::$code, text),)*
-                    $($error::$store(error) => error.into(),)*
+                    $($error::$nested(error) => error.into(),)*
                 }
             }
         }
