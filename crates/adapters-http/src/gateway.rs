@@ -7,7 +7,7 @@ use domain::{
     agents::Agent,
     payload::Payload,
     ports::{AgentCard, AgentGateway, AgentHealth, Clock},
-    runs::{AgentCall, CallFailure, CallOutcome},
+    runs::{AgentCall, CallFailure, CallIds, CallOutcome},
 };
 use reqwest::{
     Client, ClientBuilder, Method, Request, Response, StatusCode,
@@ -81,8 +81,8 @@ impl HttpAgentGateway {
     }
 
     async fn exchange(&self, target: &Target, call: &AgentCall, deadline: Deadline) -> Result<Payload, CallFailure> {
-        let task_id = call.task_id();
-        let request = request(target, call, &task_id);
+        let ids = call.ids();
+        let request = request(target, call, &ids);
         let response = deadline.wait(self.client.execute(request)).await?;
         let response = response.map_err(|e| failure::transport(&e, target, self.config.connect_timeout))?;
         if !response.status().is_success() {
@@ -93,7 +93,7 @@ impl HttpAgentGateway {
             Unread::TooLarge => failure::too_large(limit),
             Unread::Transport(e) => failure::transport(&e, target, self.config.connect_timeout),
         })?;
-        answer::output(&bytes, &task_id, target)
+        answer::output(&bytes, &ids.task, target)
     }
 
     async fn refusal(&self, response: Response, target: &Target, deadline: Deadline) -> CallFailure {
@@ -169,15 +169,15 @@ impl AgentGateway for HttpAgentGateway {
     }
 }
 
-fn request(target: &Target, call: &AgentCall, task_id: &str) -> Request {
+fn request(target: &Target, call: &AgentCall, ids: &CallIds) -> Request {
     let mut request = Request::new(Method::POST, target.url.clone());
     let headers = request.headers_mut();
     headers.clone_from(&target.headers);
     // Ids may hold any text but control characters, so this cannot fail; and no call should fail for a log field.
-    if let Ok(correlation) = HeaderValue::from_bytes(call.correlation_id().as_bytes()) {
+    if let Ok(correlation) = HeaderValue::from_bytes(ids.correlation.as_bytes()) {
         headers.insert(HeaderName::from_static("x-correlation-id"), correlation);
     }
-    *request.body_mut() = Some(request::body(call, task_id).into());
+    *request.body_mut() = Some(request::body(&call.input, ids).into());
     request
 }
 

@@ -3,7 +3,7 @@
 
 use std::borrow::Cow;
 
-use domain::{payload::Payload, runs::AgentCall};
+use domain::{payload::Payload, runs::CallIds};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -39,12 +39,11 @@ enum Part<'a> {
     Data { data: &'a Value },
 }
 
-/// The bytes of a call; `task_id` is [`AgentCall::task_id`], which the caller needs again for the answer.
-pub(crate) fn body(call: &AgentCall, task_id: &str) -> Vec<u8> {
-    let parts = parts(&call.input);
-    let message_id = call.message_id();
-    let message = Message { kind: "message", role: "user", id: &message_id, parts: &parts };
-    let request = Request { jsonrpc: "2.0", id: task_id, method: "message/send", params: Params { message } };
+/// The bytes of a call.
+pub(crate) fn body(input: &Payload, ids: &CallIds) -> Vec<u8> {
+    let parts = parts(input);
+    let message = Message { kind: "message", role: "user", id: &ids.message, parts: &parts };
+    let request = Request { jsonrpc: "2.0", id: &ids.task, method: "message/send", params: Params { message } };
     serde_json::to_vec(&request).expect("a JSON value and texts always serialise")
 }
 

@@ -41,7 +41,7 @@ impl Agents {
     /// A call arrives. Answers what the engine learns of it, or what is wrong with it.
     pub(crate) fn call(&mut self, call: &AgentCall, rng: &mut Rng, faults: bool) -> Result<CallOutcome, String> {
         self.calls += 1;
-        let id = call.message_id();
+        let id = call.ids().message;
         match self.bytes.get(&id) {
             Some(bytes) if *bytes != call.input => return Err(format!("message {id} was repeated with other bytes")),
             Some(_) => self.repeated += 1,

@@ -48,20 +48,24 @@ pub struct AgentCall {
     pub input: Payload,
 }
 
-impl AgentCall {
+/// The ids that go with a call, all derived from its key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CallIds {
     /// `task-{step}-{hex}` (contract 4.3, with a longer digest).
-    pub fn task_id(&self) -> String {
-        format!("task-{}-{}", self.step, self.key.digest())
-    }
-
+    pub task: String,
     /// `msg-{task id}` (contract 4.3).
-    pub fn message_id(&self) -> String {
-        format!("msg-{}", self.task_id())
-    }
-
+    pub message: String,
     /// `corr-{run}-{step}-{hex}` (contract 4.3).
-    pub fn correlation_id(&self) -> String {
-        format!("corr-{}-{}-{}", self.key.run, self.step, self.key.digest())
+    pub correlation: String,
+}
+
+impl AgentCall {
+    /// The ids of this call: equal for equal keys.
+    pub fn ids(&self) -> CallIds {
+        let digest = self.key.digest();
+        let task = format!("task-{}-{digest}", self.step);
+        let message = format!("msg-{task}");
+        CallIds { task, message, correlation: format!("corr-{}-{}-{digest}", self.key.run, self.step) }
     }
 }
 

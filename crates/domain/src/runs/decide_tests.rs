@@ -143,13 +143,13 @@ fn after_an_unknown_outcome_the_same_call_is_made_again_and_after_a_definite_one
     assert_eq!(run.calls.len(), 1);
     run.now = 1;
     run.tell(Input::Continue).expect("accepted");
-    assert_eq!((run.calls[1].key.round, run.calls[1].message_id()), (0, run.calls[0].message_id()));
+    assert_eq!((run.calls[1].key.round, run.calls[1].ids().message), (0, run.calls[0].ids().message));
     run.end_last_call(failure(true)).expect("accepted");
     assert_eq!(run.state.status(), RunStatus::Failed);
     assert_eq!(run.state.error(), Some("Workflow failed at step 's0': boom"));
     run.resume();
     assert_eq!((run.calls[2].key.round, run.state.status()), (1, RunStatus::Running));
-    assert_ne!(run.calls[2].message_id(), run.calls[0].message_id());
+    assert_ne!(run.calls[2].ids().message, run.calls[0].ids().message);
     assert_eq!(run.closed.len(), 2, "each attempt has one row");
 }
 

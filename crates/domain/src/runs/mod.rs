@@ -14,7 +14,7 @@ mod view;
 #[path = "decide_tests.rs"]
 mod decide_tests;
 
-pub use call::{AgentCall, CallFailure, CallKey, CallOutcome};
+pub use call::{AgentCall, CallFailure, CallIds, CallKey, CallOutcome};
 pub use commit::{
     AdvanceRun, CancelRun, ClosedAttempt, CommitOutcome, ResumeRun, RunCommit, RunUpdate, StartRun, Wake,
 };
