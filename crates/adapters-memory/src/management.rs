@@ -8,7 +8,7 @@ use domain::{
     ids::{AgentId, PlanHash, WorkflowId},
     page::{Page, PageRequest, SortOrder},
     ports::{Agents, StoreError, Transactions, UnitOfWork, Workflows},
-    workflows::{WorkflowDefinition, WorkflowDocument, WorkflowFilter, WorkflowName, WorkflowSort},
+    workflows::{ExecutableVersion, WorkflowDefinition, WorkflowDocument, WorkflowFilter, WorkflowName, WorkflowSort},
 };
 
 use crate::{MemoryStore, lists::page_of};
@@ -92,6 +92,10 @@ impl Agents for MemoryStore {
 impl Workflows for MemoryStore {
     async fn get(&self, id: WorkflowId) -> Result<Option<WorkflowDefinition>, StoreError> {
         Ok(self.lock().management.workflows.get(&id).map(|row| WorkflowDefinition::clone(row)))
+    }
+
+    async fn executable(&self, id: WorkflowId) -> Result<Option<ExecutableVersion>, StoreError> {
+        Ok(self.lock().management.workflows.get(&id).map(|row| ExecutableVersion::from(&**row)))
     }
 
     async fn head(&self, name: &WorkflowName) -> Result<Option<WorkflowDefinition>, StoreError> {

@@ -5,7 +5,10 @@ use domain::{
     ids::{PlanHash, WorkflowId},
     page::{Page, PageRequest, SortOrder},
     ports::{StoreError, Workflows},
-    workflows::{WorkflowDefinition, WorkflowDocument, WorkflowFilter, WorkflowName, WorkflowSort, WorkflowStatus},
+    workflows::{
+        ExecutableVersion, WorkflowDefinition, WorkflowDocument, WorkflowFilter, WorkflowName, WorkflowSort,
+        WorkflowStatus,
+    },
 };
 use rusqlite::{Connection, Row, named_params, params_from_iter};
 
@@ -28,6 +31,14 @@ impl Workflows for SqliteStore {
         let read = move |connection: &Connection| {
             let sql = format!("SELECT {WORKFLOW} FROM workflow_definitions WHERE id = ?1");
             first(&mut *connection.prepare_cached(&sql)?, [id.uuid().as_bytes()], workflow)
+        };
+        self.readers().read(read).await
+    }
+
+    async fn executable(&self, id: WorkflowId) -> Result<Option<ExecutableVersion>, StoreError> {
+        let read = move |connection: &Connection| {
+            let sql = "SELECT id, name, version, plan, status FROM workflow_definitions WHERE id = ?1";
+            first(&mut *connection.prepare_cached(sql)?, [id.uuid().as_bytes()], executable)
         };
         self.readers().read(read).await
     }
@@ -149,6 +160,16 @@ pub(crate) fn document_text(document: &WorkflowDocument) -> Outcome<String> {
 
 fn document(row: &Row<'_>, column: usize) -> Outcome<WorkflowDocument> {
     parsed("workflow document", serde_json::from_str(text(row, column)?))
+}
+
+fn executable(row: &Row<'_>) -> Outcome<ExecutableVersion> {
+    Ok(ExecutableVersion {
+        id: WorkflowId::new(uuid(row, 0)?),
+        name: sound("workflow's name", WorkflowName::parse(text(row, 1)?))?,
+        version: small(row, 2)?,
+        plan: plan_hash(row, 3)?,
+        status: sound("status", WorkflowStatus::parse(text(row, 4)?))?,
+    })
 }
 
 fn workflow(row: &Row<'_>) -> Outcome<WorkflowDefinition> {

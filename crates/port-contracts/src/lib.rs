@@ -30,6 +30,7 @@ macro_rules! port_contracts {
             ]
             workflows: [
                 a_definition_comes_back_as_it_was_stored,
+                what_executing_needs_is_read_without_the_document,
                 an_unknown_definition_is_none,
                 the_head_of_a_chain_is_found_by_name,
                 only_heads_are_listed,

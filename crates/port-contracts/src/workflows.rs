@@ -4,7 +4,7 @@ use chrono::TimeDelta;
 use domain::{
     ids::WorkflowId,
     page::{SortOrder, Total},
-    workflows::{WorkflowDefinition, WorkflowFilter, WorkflowSort, WorkflowStatus},
+    workflows::{ExecutableVersion, WorkflowDefinition, WorkflowFilter, WorkflowSort, WorkflowStatus},
 };
 
 use crate::{
@@ -42,6 +42,14 @@ pub async fn a_definition_comes_back_as_it_was_stored(stores: &Stores) {
         add(stores, [workflow.clone()]).await;
         assert_eq!(stores.workflows.get(workflow.id).await.expect("the store works"), Some(workflow));
     }
+}
+
+pub async fn what_executing_needs_is_read_without_the_document(stores: &Stores) {
+    let workflow = WorkflowDefinition { status: WorkflowStatus::Inactive, ..older(2, 1, "w", 3) };
+    add(stores, [workflow.clone()]).await;
+    let found = stores.workflows.executable(workflow.id).await.expect("the store works");
+    assert_eq!(found, Some(ExecutableVersion::from(&workflow)));
+    assert_eq!(stores.workflows.executable(WorkflowId::new(uuid(7))).await.expect("the store works"), None);
 }
 
 pub async fn an_unknown_definition_is_none(stores: &Stores) {

@@ -113,7 +113,7 @@ impl<'a> Load<'a> {
     async fn keep_up(&mut self, time: Duration) -> anyhow::Result<()> {
         let end = Instant::now() + time;
         // A lone run is over in a few milliseconds, so it is looked at more often.
-        let pause = Duration::from_millis(if self.in_flight == 1 { 2 } else { 5 });
+        let pause = Duration::from_millis(if self.in_flight == 1 { 2 } else { 10 });
         while Instant::now() < end {
             let finished = self.finished().await?;
             for _ in (self.started - finished.min(self.started))..self.in_flight {

@@ -160,7 +160,7 @@ fn meaning() -> String {
          * A *run* has {STEPS} steps in sequence; each calls an echo agent in another process and hands the text on.\n\
          * *Steps* are counted by the server's counter of completed step attempts, runs by that of finished runs.\n\
          * *In flight*: a closed loop; a run that ended is replaced within some milliseconds (the driver reads the \
-         server's counter of finished runs every 2 ms at one in flight, every 5 ms otherwise, so the rate at one in \
+         server's counter of finished runs every 2 ms at one in flight, every 10 ms otherwise, so the rate at one in \
          flight includes up to 2 ms of idle time per run; times per step do not).\n\
          * *Wall time per step*: `completed_at` minus `created_at` of a run, divided by {STEPS}, over up to 1,000 runs a \
          round. *Overhead* is that minus the agent's own working time per call, as its process tells; the way to the \

@@ -7,7 +7,7 @@ use domain::{
     payload::Payload,
     ports::{Adopted, Clock, Engine, IdGenerator, Overloaded, RunWriter, StoreError, Workflows},
     runs::{CommitOutcome, Run, RunCommit, RunEvent, RunStatus, StartRun, start},
-    workflows::{SharedPlan, WorkflowDefinition, WorkflowStatus},
+    workflows::{ExecutableVersion, SharedPlan, WorkflowStatus},
 };
 
 use crate::{Ports, plans::PlanCache};
@@ -58,7 +58,7 @@ impl ExecuteWorkflow {
 
     /// Starts the run and answers as soon as it is durable: the run as it was accepted, PENDING.
     pub async fn execute(&self, id: WorkflowId, input: Payload, by: &str) -> Result<Run, ExecuteWorkflowError> {
-        let definition = self.workflows.get(id).await?.ok_or(ExecuteWorkflowError::NotFound(id))?;
+        let definition = self.workflows.executable(id).await?.ok_or(ExecuteWorkflowError::NotFound(id))?;
         if definition.status != WorkflowStatus::Active {
             let (name, status) = (definition.name.as_str().to_owned(), definition.status);
             return Err(ExecuteWorkflowError::NotActive { name, status });
@@ -73,7 +73,7 @@ impl ExecuteWorkflow {
         Ok(run)
     }
 
-    fn first_commit(&self, definition: &WorkflowDefinition, input: Payload, by: &str) -> StartRun {
+    fn first_commit(&self, definition: &ExecutableVersion, input: Payload, by: &str) -> StartRun {
         StartRun {
             commit: CommitId::new(self.ids.unique()),
             run: RunId::mint(self.ids.unique()),

@@ -84,6 +84,27 @@ pub struct WorkflowDefinition {
     pub updated_by: Option<String>,
 }
 
+/// What it takes to execute a version: all of it but the document, which the plan stands for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ExecutableVersion {
+    /// The id of the row.
+    pub id: WorkflowId,
+    /// The name, shared by the chain.
+    pub name: WorkflowName,
+    /// The version's number.
+    pub version: u32,
+    /// The plan that runs of this version are pinned to.
+    pub plan: PlanHash,
+    /// Whether it may be executed.
+    pub status: WorkflowStatus,
+}
+
+impl From<&WorkflowDefinition> for ExecutableVersion {
+    fn from(row: &WorkflowDefinition) -> Self {
+        Self { id: row.id, name: row.name.clone(), version: row.version, plan: row.plan, status: row.status }
+    }
+}
+
 /// What a list of workflows is sorted by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WorkflowSort {

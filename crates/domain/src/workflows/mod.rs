@@ -8,7 +8,9 @@ mod plan;
 mod reference;
 
 pub use check::compile;
-pub use definition::{WorkflowDefinition, WorkflowFilter, WorkflowName, WorkflowSort, WorkflowStatus};
+pub use definition::{
+    ExecutableVersion, WorkflowDefinition, WorkflowFilter, WorkflowName, WorkflowSort, WorkflowStatus,
+};
 pub use diagnostic::{Diagnostic, Severity};
 pub use document::{StepDocument, WorkflowDocument};
 pub use plan::{Plan, PlanStep, SharedPlan, StepIndex};
