@@ -134,6 +134,8 @@ async fn an_output_that_no_store_can_keep_fails_with_the_reason() {
 
     let deep = format!(r#"{{"jsonrpc":"2.0","result":{{"a":{}{}}}}}"#, "[".repeat(1000), "]".repeat(1000));
     let deep = RawAgent::answering("200 OK", "", &deep).await.failure().await;
-    assert_eq!(deep.message, "the agent's output cannot be kept: nested deeper than 128 levels");
+    let expected =
+        format!("the agent's output cannot be kept: nested deeper than {} levels", domain::payload::MAX_DEPTH);
+    assert_eq!(deep.message, expected);
     assert!(deep.definite);
 }
