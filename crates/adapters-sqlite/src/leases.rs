@@ -11,7 +11,7 @@ use rusqlite::{Connection, params};
 use crate::{
     SqliteStore,
     codec::{all, count, first, micros, parsed, payload, text, uuid},
-    failure::Outcome,
+    failure::{Failure, Outcome},
     rows::LIVE,
     runs,
 };
@@ -55,7 +55,16 @@ fn claim(connection: &Connection, executor: ExecutorId, limit: usize, now: Times
     )?;
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
     let ready: Vec<i64> = all(&mut ready, params![micros(now), limit], |row| Ok(row.get(0)?))?;
-    ready.into_iter().map(|run| take(connection, executor, run)).collect()
+    let mut claimed = Vec::with_capacity(ready.len());
+    for run in ready {
+        match take(connection, executor, run) {
+            Ok(run) => claimed.push(run),
+            // It stays owned and is not looked at again: one unreadable run must not keep all others from being claimed.
+            Err(Failure::Corrupt(what)) => tracing::error!(run.number = run, error = what, "a run cannot be read"),
+            Err(other) => return Err(other),
+        }
+    }
+    Ok(claimed)
 }
 
 fn take(connection: &Connection, executor: ExecutorId, run: i64) -> Outcome<Claimed> {

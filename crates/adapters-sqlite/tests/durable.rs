@@ -178,3 +178,19 @@ fn the_floor_is_measured_in_the_same_folder_and_leaves_nothing_behind() {
     assert!(floor.commits > 0 && floor.per_second() > 0.0 && floor.p50 <= floor.p99, "{floor:?}");
     assert_eq!(std::fs::read_dir(folder.path()).expect("a folder").count(), 0);
 }
+
+#[tokio::test]
+async fn a_run_that_cannot_be_read_keeps_no_other_from_being_claimed() {
+    let folder = folder();
+    let store = open(&folder);
+    let stores = Stores::new(store.clone());
+    for run in ["a", "b", "c"] {
+        stores.committed(start(run)).await;
+    }
+    let file = rusqlite::Connection::open(folder.path().join("orrery.db")).expect("a database");
+    let damage = "UPDATE run_events SET events = '[{\"type\":\"unheard_of\"}]' WHERE run = (SELECT run FROM workflow_runs WHERE run_id = 'b')";
+    assert_eq!(file.execute(damage, []).expect("damaged"), 1);
+    let claimed = store.claim(executor(1), 10, at(9)).await.expect("the store works");
+    assert_eq!(claimed.iter().map(|run| run.run.as_str()).collect::<Vec<_>>(), ["a", "c"]);
+    assert_eq!(store.claim(executor(1), 10, at(9)).await.expect("the store works"), []);
+}
