@@ -22,8 +22,9 @@ impl Failure {
     /// Whether the data of one commit is to blame, and not the state of the store.
     pub(crate) fn is_about_data(&self) -> bool {
         let code = match self {
-            Self::Unstorable(_) => return true,
-            Self::Conflict(_) | Self::Corrupt(_) => return false,
+            // What is stored of one run may be damaged while all others are sound.
+            Self::Unstorable(_) | Self::Corrupt(_) => return true,
+            Self::Conflict(_) => return false,
             Self::Sqlite(error) => error.sqlite_error_code(),
         };
         matches!(code, Some(ErrorCode::ConstraintViolation | ErrorCode::TooBig | ErrorCode::TypeMismatch))

@@ -1,8 +1,9 @@
 //! Taking a folder: the lock that keeps other processes out, and what can go wrong.
 
 use std::{
-    fs::{self, File, TryLockError},
+    fs::{DirBuilder, File, TryLockError},
     io,
+    os::unix::fs::DirBuilderExt,
     path::{Path, PathBuf},
 };
 
@@ -42,7 +43,8 @@ pub enum OpenError {
 /// Makes the folder if need be and locks it until the file is closed, by the end of the process at the latest.
 pub(crate) fn lock(folder: &Path) -> Result<File, OpenError> {
     let failed = |source| OpenError::Folder { folder: folder.to_owned(), source };
-    fs::create_dir_all(folder).map_err(failed)?;
+    // Credentials of agents lie in it: the folder is nobody else's business.
+    DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(failed)?;
     let lock = File::create(folder.join("orrery.lock")).map_err(failed)?;
     match lock.try_lock() {
         Ok(()) => Ok(lock),

@@ -28,7 +28,14 @@ fn ports(engine: MockEngine, writer: Option<MockRunWriter>) -> Ports {
     let writer: Arc<dyn RunWriter> = writer.map_or_else(
         || {
             let mut writer = MockRunWriter::new();
-            writer.expect_write().returning(move |commit| Ok(direct.commit_now(&[commit])[0]));
+            let write = move |commit| direct.commit_now(&[commit])[0];
+            let again = write.clone();
+            writer.expect_write().returning(move |commit| Ok(write(commit)));
+            writer.expect_write_then().returning(move |commit, then| {
+                let outcome = again(commit);
+                then(outcome);
+                Ok(outcome)
+            });
             Arc::new(writer) as Arc<dyn RunWriter>
         },
         |writer| Arc::new(writer),

@@ -9,7 +9,7 @@ use domain::{
     ids::{CommitId, Epoch, RunId, Seq},
     runs::{
         AdvanceRun, AgentCall, CallFailure, CallOutcome, CommitOutcome, Input, Rejection, RunData, RunState,
-        Transition, Wake, advance, calls_in_flight,
+        Transition, Wake, advance,
     },
     workflows::SharedPlan,
 };
@@ -54,23 +54,9 @@ pub enum Settled {
 }
 
 impl RunActor {
-    /// A run that was started for this executor: its first commit is durable, its calls are being made.
-    pub fn adopted(run: RunId, epoch: Epoch, plan: SharedPlan, state: RunState, data: RunData) -> Self {
+    /// A run whose state is the store's and whose calls under way are being made.
+    pub fn new(run: RunId, epoch: Epoch, plan: SharedPlan, state: RunState, data: RunData) -> Self {
         Self { run, epoch, plan, state, data, mailbox: VecDeque::new(), pending: None, reloading: false }
-    }
-
-    /// A run that was claimed. Answers the calls that its last owner had under way: they are made again, with the same keys
-    /// and the same bytes.
-    pub fn claimed(
-        run: RunId,
-        epoch: Epoch,
-        plan: SharedPlan,
-        state: RunState,
-        data: RunData,
-    ) -> (Self, Vec<AgentCall>) {
-        let mut actor = Self::adopted(run, epoch, plan, state, data);
-        let calls = calls_in_flight(&actor.plan, &actor.state, &mut actor.data);
-        (actor, calls)
     }
 
     /// Tells the run something.
@@ -175,8 +161,6 @@ impl RunActor {
         self.reloading = false;
         self.state = state;
         self.data = data;
-        // Restores the inputs of calls under way; the calls themselves were never interrupted.
-        let _ = calls_in_flight(&self.plan, &self.state, &mut self.data);
     }
 
     /// The run's plan.

@@ -13,11 +13,13 @@ use domain::{
     agents::RetryPolicy,
     ids::{CommitId, Epoch, RunId, StepPath},
     ports::{Adopted, IdGenerator},
-    runs::{AgentCall, CallKey, CallOutcome, CommitOutcome, Input, RunCommit, RunData, RunState},
-    workflows::SharedPlan,
+    runs::{AgentCall, CallKey, CallOutcome, CommitOutcome, Input, RunCommit},
 };
 
-use crate::actor::{RunActor, Settled};
+use crate::{
+    actor::{RunActor, Settled},
+    loading::Loaded,
+};
 
 /// Something that the executor is told.
 #[derive(Debug)]
@@ -30,22 +32,18 @@ pub enum EngineInput {
         run: RunId,
         /// Its new epoch.
         epoch: Epoch,
-        /// Its plan.
-        plan: SharedPlan,
-        /// Its state, folded from its events.
-        state: RunState,
-        /// Its data, with the outputs that are still needed.
-        data: RunData,
+        /// What the store has of it.
+        loaded: Loaded,
     },
     /// The store's events of a run, asked for by [`Effect::Reload`].
     Reloaded {
         /// The run.
         run: RunId,
-        /// Its state, folded from its events.
-        state: RunState,
-        /// Its data, with the outputs that are still needed.
-        data: RunData,
+        /// What the store has of it.
+        loaded: Loaded,
     },
+    /// A run that cannot be continued; whoever found out has written it down.
+    GivenUp(RunId),
     /// A call has ended.
     CallEnded {
         /// Which call.
@@ -101,26 +99,33 @@ impl EngineCore {
     pub fn on(&mut self, input: EngineInput, now: Timestamp, effects: &mut Vec<Effect>) {
         match input {
             EngineInput::Adopted(new) => {
-                let actor = RunActor::adopted(new.run.clone(), new.epoch, new.plan, new.state, new.data);
+                // Late: the run has been cancelled, resumed and claimed meanwhile, under a higher epoch.
+                if self.runs.contains_key(&new.run) {
+                    return;
+                }
+                let actor = RunActor::new(new.run.clone(), new.epoch, new.plan, new.state, new.data);
                 self.runs.insert(new.run, actor);
                 effects.extend(new.calls.into_iter().map(Effect::Call));
             }
-            EngineInput::Claimed { run, epoch, plan, state, data } => {
+            EngineInput::Claimed { run, epoch, loaded } => {
                 self.drop_run(&run, effects);
-                let (mut actor, calls) = RunActor::claimed(run.clone(), epoch, plan, state, data);
+                let Loaded { plan, state, data, calls } = loaded;
+                let mut actor = RunActor::new(run.clone(), epoch, plan, state, data);
                 effects.extend(calls.into_iter().map(Effect::Call));
                 actor.tell(Input::Continue);
                 self.runs.insert(run.clone(), actor);
                 self.turn(&run, now, effects);
             }
-            EngineInput::Reloaded { run, state, data } => {
-                if state.status().is_terminal() {
+            EngineInput::Reloaded { run, loaded } => {
+                if loaded.state.status().is_terminal() {
                     self.drop_run(&run, effects);
                 } else if let Some(actor) = self.runs.get_mut(&run) {
-                    actor.reloaded(state, data);
+                    // The calls under way were never interrupted.
+                    actor.reloaded(loaded.state, loaded.data);
                     self.turn(&run, now, effects);
                 }
             }
+            EngineInput::GivenUp(run) => self.drop_run(&run, effects),
             EngineInput::CallEnded { key, outcome, policy } => {
                 // A call of a run that has been given back: its new owner makes it again.
                 let run = key.run.clone();

@@ -4,10 +4,12 @@
 //! as it is. [`spawn`] puts it into a thin shell of tokio tasks; nothing else in this crate spawns.
 
 mod actor;
+mod claimer;
 mod core;
 mod directory;
 mod loading;
 mod measures;
+mod patience;
 mod shell;
 mod writer;
 

@@ -7,7 +7,7 @@ use domain::{
     ids::{RunId, Seq, StepPath},
     payload::Payload,
     ports::{Runs, StoreError},
-    runs::{EventRecord, RunData, RunState, StepState},
+    runs::{AgentCall, EventRecord, RunData, RunState, StepState, calls_in_flight},
     workflows::{Plan, SharedPlan},
 };
 
@@ -27,6 +27,8 @@ pub struct Loaded {
     pub state: RunState,
     /// Its data, with the outputs that are still needed.
     pub data: RunData,
+    /// The calls that may be under way; a new owner makes them again.
+    pub calls: Vec<AgentCall>,
 }
 
 impl RunLoader {
@@ -49,7 +51,8 @@ impl RunLoader {
                 }
             }
         }
-        Ok(Loaded { plan, state, data })
+        let calls = calls_in_flight(&plan, &state, &mut data).map_err(|e| StoreError::Corrupt(e.to_string()))?;
+        Ok(Loaded { plan, state, data, calls })
     }
 
     /// Prepares a run from its id alone.

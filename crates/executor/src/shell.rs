@@ -3,7 +3,7 @@
 //! The only file of this crate that spawns.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, hash_map::Entry},
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicUsize, Ordering},
@@ -15,19 +15,24 @@ use application::plans::PlanCache;
 use domain::{
     agents::RetryPolicy,
     ids::{ExecutorId, RunId, StepPath},
-    ports::{Adopted, AgentGateway, Agents, Clock, Engine, IdGenerator, RunLeases, Runs, StoreError},
+    ports::{Adopted, AgentGateway, Agents, Clock, Engine, IdGenerator, RunLeases, Runs},
     runs::{AgentCall, CallFailure, CallOutcome},
 };
 use tokio::{
     sync::{Notify, mpsc},
     task::AbortHandle,
 };
-use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tokio_util::{
+    sync::{CancellationToken, DropGuard},
+    task::TaskTracker,
+};
 
 use crate::{
+    claimer::Claimer,
     core::{Effect, EngineCore, EngineInput},
     directory::{AgentDirectory, Found},
-    loading::{Loaded, RunLoader},
+    loading::RunLoader,
+    patience::{Insisted, insist_unless_corrupt},
     writer::CommitQueue,
 };
 
@@ -65,28 +70,52 @@ impl Default for EngineConfig {
 #[derive(Clone)]
 pub struct EngineHandle {
     me: ExecutorId,
-    inbox: mpsc::UnboundedSender<EngineInput>,
+    inbox: mpsc::UnboundedSender<Message>,
     shared: Arc<Shared>,
     tasks: TaskTracker,
+    drain_for: Duration,
 }
 
-struct Shared {
-    owned: AtomicUsize,
-    capacity: usize,
+/// What the shell is told: an input, and of which call it is the end.
+pub(crate) struct Message {
+    call: Option<u64>,
+    input: EngineInput,
+}
+
+impl From<EngineInput> for Message {
+    fn from(input: EngineInput) -> Self {
+        Self { call: None, input }
+    }
+}
+
+/// What the engine's tasks and its handle share.
+pub(crate) struct Shared {
+    pub(crate) owned: AtomicUsize,
+    pub(crate) capacity: usize,
     draining: AtomicBool,
-    bell: Notify,
-    ended: Notify,
-    stop: CancellationToken,
+    pub(crate) bell: Notify,
+    pub(crate) ended: Notify,
+    pub(crate) stop: CancellationToken,
+    /// Cancelled when one of the two tasks has ended, by a panic too.
+    over: CancellationToken,
+}
+
+impl Shared {
+    /// Tells everybody that the engine is over, however its holder ends.
+    pub(crate) fn end_on_drop(&self) -> DropGuard {
+        self.over.clone().drop_guard()
+    }
 }
 
 impl Engine for EngineHandle {
     fn offer(&self) -> Option<ExecutorId> {
         let free = self.shared.owned.load(Ordering::Relaxed) < self.shared.capacity;
-        (free && !self.shared.draining.load(Ordering::Relaxed)).then_some(self.me)
+        let willing = !self.shared.draining.load(Ordering::Relaxed) && !self.shared.over.is_cancelled();
+        (free && willing).then_some(self.me)
     }
 
     fn adopt(&self, run: Adopted) {
-        let _ = self.inbox.send(EngineInput::Adopted(run));
+        let _ = self.inbox.send(EngineInput::Adopted(run).into());
     }
 
     fn ring(&self) {
@@ -100,13 +129,24 @@ impl Engine for EngineHandle {
 }
 
 impl EngineHandle {
-    /// Takes no more runs, waits for calls under way, gives everything back. Answers when all of that is done.
+    /// Takes no more runs, waits for calls under way, gives everything back. Answers when all of that is done, or when a
+    /// store that does not answer has had its time: what was not given back is found at the next start.
     pub async fn drain(&self) {
         self.shared.draining.store(true, Ordering::Relaxed);
         self.shared.stop.cancel();
-        self.tasks.wait().await;
+        if tokio::time::timeout(self.drain_for + GIVE_BACK_FOR, self.tasks.wait()).await.is_err() {
+            tracing::error!("the engine did not come to an end in time");
+        }
+    }
+
+    /// Waits until the engine is over: after a drain, or because one of its tasks has failed.
+    pub async fn over(&self) {
+        self.shared.over.cancelled().await;
     }
 }
+
+/// How long giving runs back may take.
+const GIVE_BACK_FOR: Duration = Duration::from_secs(5);
 
 /// Starts the engine's tasks. They end by [`EngineHandle::drain`].
 pub fn spawn(me: ExecutorId, ports: EnginePorts, writer: CommitQueue, config: EngineConfig) -> EngineHandle {
@@ -118,16 +158,30 @@ pub fn spawn(me: ExecutorId, ports: EnginePorts, writer: CommitQueue, config: En
         bell: Notify::new(),
         ended: Notify::new(),
         stop: CancellationToken::new(),
+        over: CancellationToken::new(),
     });
     let tasks = TaskTracker::new();
-    let handle = EngineHandle { me, inbox: inbox.clone(), shared: Arc::clone(&shared), tasks: tasks.clone() };
+    let handle = EngineHandle {
+        me,
+        inbox: inbox.clone(),
+        shared: Arc::clone(&shared),
+        tasks: tasks.clone(),
+        drain_for: config.drain_for,
+    };
     let loader = RunLoader::new(Arc::clone(&ports.runs), Arc::clone(&ports.plans));
-    let claimer =
-        Claimer { me, ports: ports.clone(), loader: loader.clone(), inbox: inbox.clone(), shared: Arc::clone(&shared) };
+    let claimer = Claimer {
+        me,
+        ports: ports.clone(),
+        loader: loader.clone(),
+        writer: writer.clone(),
+        inbox: inbox.clone(),
+        shared: Arc::clone(&shared),
+    };
     let shell = Shell {
         core: EngineCore::new(Arc::clone(&ports.ids)),
         directory: Arc::new(AgentDirectory::new(Arc::clone(&ports.agents))),
         calls: HashMap::new(),
+        made: 0,
         me,
         ports,
         loader,
@@ -149,14 +203,17 @@ struct Shell {
     loader: RunLoader,
     writer: CommitQueue,
     directory: Arc<AgentDirectory>,
-    inbox: mpsc::UnboundedSender<EngineInput>,
-    calls: HashMap<(RunId, StepPath), AbortHandle>,
+    inbox: mpsc::UnboundedSender<Message>,
+    /// The calls under way, each with its number: the end of an older call at the same place must not be taken for its own.
+    calls: HashMap<(RunId, StepPath), (u64, AbortHandle)>,
+    made: u64,
     shared: Arc<Shared>,
     tasks: TaskTracker,
 }
 
 impl Shell {
-    async fn run(mut self, mut inputs: mpsc::UnboundedReceiver<EngineInput>, drain_for: Duration) {
+    async fn run(mut self, mut inputs: mpsc::UnboundedReceiver<Message>, drain_for: Duration) {
+        let _dies_with_us = self.shared.end_on_drop();
         let mut taken = Vec::with_capacity(1024);
         let mut effects = Vec::new();
         let mut drained_by: Option<Instant> = None;
@@ -171,9 +228,9 @@ impl Shell {
                 }
             }
             let now = self.ports.clock.now();
-            for input in taken.drain(..) {
-                if let EngineInput::CallEnded { key, .. } = &input {
-                    self.calls.remove(&(key.run.clone(), key.path.clone()));
+            for Message { call, input } in taken.drain(..) {
+                if let (Some(number), EngineInput::CallEnded { key, .. }) = (call, &input) {
+                    self.forget_call(number, (key.run.clone(), key.path.clone()));
                 }
                 self.core.on(input, now, &mut effects);
             }
@@ -190,6 +247,14 @@ impl Shell {
         self.give_back().await;
     }
 
+    fn forget_call(&mut self, number: u64, place: (RunId, StepPath)) {
+        if let Entry::Occupied(call) = self.calls.entry(place)
+            && call.get().0 == number
+        {
+            call.remove();
+        }
+    }
+
     /// How long nothing happens unless somebody says something.
     fn wait(&self, drained_by: Option<Instant>) -> Duration {
         let now = self.ports.clock.now();
@@ -200,7 +265,7 @@ impl Shell {
     }
 
     async fn give_back(mut self) {
-        for (_, call) in self.calls.drain() {
+        for (_, (_, call)) in self.calls.drain() {
             call.abort();
         }
         match self.ports.leases.release(self.me, self.ports.clock.now()).await {
@@ -218,47 +283,64 @@ impl Shell {
                 let (run, id) = (commit.run().clone(), commit.id());
                 let inbox = self.inbox.clone();
                 self.writer.submit(commit, move |outcome| {
-                    let _ = inbox.send(EngineInput::CommitEnded { run, commit: id, outcome });
+                    let _ = inbox.send(EngineInput::CommitEnded { run, commit: id, outcome }.into());
                 });
             }
             Effect::Call(call) => {
                 let place = (call.key.run.clone(), call.key.path.clone());
-                let inbox = self.inbox.clone();
+                let (inbox, shared) = (self.inbox.clone(), Arc::clone(&self.shared));
                 let (directory, gateway) = (Arc::clone(&self.directory), Arc::clone(&self.ports.gateway));
+                self.made += 1;
+                let number = self.made;
                 let task = self.tasks.spawn(async move {
-                    let (outcome, policy) = make_call(&directory, &*gateway, &call).await;
-                    let _ = inbox.send(EngineInput::CallEnded { key: call.key, outcome, policy });
+                    let Some((outcome, policy)) = make_call(&shared.stop, &directory, &*gateway, &call).await else {
+                        return;
+                    };
+                    let input = EngineInput::CallEnded { key: call.key, outcome, policy };
+                    let _ = inbox.send(Message { call: Some(number), input });
                 });
-                if let Some(replaced) = self.calls.insert(place, task.abort_handle()) {
+                if let Some((_, replaced)) = self.calls.insert(place, (number, task.abort_handle())) {
                     replaced.abort();
                 }
             }
             Effect::Abort(run, path) => {
-                if let Some(call) = self.calls.remove(&(run, path)) {
+                if let Some((_, call)) = self.calls.remove(&(run, path)) {
                     call.abort();
                 }
             }
             Effect::Reload(run) => {
                 let (loader, inbox) = (self.loader.clone(), self.inbox.clone());
+                let stop = self.shared.stop.clone();
                 self.tasks.spawn(async move {
-                    match insist_unless_corrupt(|| loader.reload(&run)).await {
-                        Ok(Loaded { state, data, .. }) => {
-                            let _ = inbox.send(EngineInput::Reloaded { run, state, data });
+                    let input = match insist_unless_corrupt(&stop, || loader.reload(&run)).await {
+                        Insisted::Answer(Ok(found)) => EngineInput::Reloaded { run, loaded: found },
+                        Insisted::Answer(Err(error)) => {
+                            tracing::error!(run.id = %run, %error, "a run cannot be continued");
+                            EngineInput::GivenUp(run)
                         }
-                        Err(error) => tracing::error!(run.id = %run, %error, "a run cannot be continued"),
-                    }
+                        Insisted::Stopped => EngineInput::GivenUp(run),
+                    };
+                    let _ = inbox.send(input.into());
                 });
             }
         }
     }
 }
 
+/// None if the engine stops before the agent was found: the next owner makes the call.
 async fn make_call(
+    stop: &CancellationToken,
     directory: &AgentDirectory,
     gateway: &dyn AgentGateway,
     call: &AgentCall,
-) -> (CallOutcome, RetryPolicy) {
-    match insist(|| directory.find(&call.agent)).await {
+) -> Option<(CallOutcome, RetryPolicy)> {
+    let found = match insist_unless_corrupt(stop, || directory.find(&call.agent)).await {
+        Insisted::Answer(found) => {
+            found.unwrap_or_else(|error| Found::Unusable(format!("Agent '{}' cannot be read: {error}", call.agent)))
+        }
+        Insisted::Stopped => return None,
+    };
+    Some(match found {
         Found::Ready(agent) => {
             let started = Instant::now();
             let outcome = gateway.call(&agent, call).await;
@@ -269,100 +351,5 @@ async fn make_call(
             let failure = CallFailure { message, definite: true, retry_after: None, permanent: true };
             (CallOutcome::Failed(failure), RetryPolicy::default())
         }
-    }
-}
-
-/// Asks the store until it answers; nothing can be done for a run without it.
-async fn insist<T, F: Future<Output = Result<T, StoreError>>>(mut ask: impl FnMut() -> F) -> T {
-    let mut wait = Duration::from_millis(50);
-    loop {
-        match ask().await {
-            Ok(answer) => return answer,
-            Err(error) => {
-                tracing::warn!(%error, "the store did not answer; asking again");
-                tokio::time::sleep(wait).await;
-                wait = (wait * 2).min(Duration::from_secs(5));
-            }
-        }
-    }
-}
-
-/// Claims runs: when the bell rings, and by a scan that finds what no bell announced.
-struct Claimer {
-    me: ExecutorId,
-    ports: EnginePorts,
-    loader: RunLoader,
-    inbox: mpsc::UnboundedSender<EngineInput>,
-    shared: Arc<Shared>,
-}
-
-impl Claimer {
-    /// The most runs claimed at once.
-    const SLICE: usize = 256;
-
-    async fn run(self, scan_every: Duration) {
-        loop {
-            tokio::select! {
-                () = self.shared.stop.cancelled() => return,
-                () = self.shared.bell.notified() => {}
-                () = self.shared.ended.notified() => self.find_ended().await,
-                () = tokio::time::sleep(scan_every) => self.find_ended().await,
-            }
-            while self.claim().await == Self::SLICE {}
-        }
-    }
-
-    /// The durable twin of [`Engine::cancelled`].
-    async fn find_ended(&self) {
-        match self.ports.leases.take_ended(self.me).await {
-            Ok(ended) => ended.into_iter().for_each(|(run, epoch)| {
-                let _ = self.inbox.send(EngineInput::Cancelled(run, epoch));
-            }),
-            Err(error) => tracing::warn!(%error, "could not look for cancelled runs"),
-        }
-    }
-
-    /// Claims a slice; answers how many runs it got.
-    async fn claim(&self) -> usize {
-        let free = self.shared.capacity.saturating_sub(self.shared.owned.load(Ordering::Relaxed)).min(Self::SLICE);
-        if free == 0 || self.shared.stop.is_cancelled() {
-            return 0;
-        }
-        let claimed = match self.ports.leases.claim(self.me, free, self.ports.clock.now()).await {
-            Ok(claimed) => claimed,
-            Err(error) => {
-                tracing::warn!(%error, "could not claim runs");
-                return 0;
-            }
-        };
-        let count = claimed.len();
-        for run in claimed {
-            let (id, epoch) = (run.run.clone(), run.epoch);
-            match insist_unless_corrupt(|| self.loader.prepare(&run.run, &run.history, run.input.clone())).await {
-                Ok(Loaded { plan, state, data }) => {
-                    let _ = self.inbox.send(EngineInput::Claimed { run: id, epoch, plan, state, data });
-                }
-                // It stays owned, so that it is not claimed again and again; a person has to look.
-                Err(error) => tracing::error!(run.id = %id, %error, "a run cannot be continued"),
-            }
-        }
-        self.shared.owned.fetch_add(count, Ordering::Relaxed);
-        count
-    }
-}
-
-async fn insist_unless_corrupt<T, F: Future<Output = Result<T, StoreError>>>(
-    mut ask: impl FnMut() -> F,
-) -> Result<T, StoreError> {
-    insist(|| {
-        let asked = ask();
-        async move {
-            match asked.await {
-                Err(error @ StoreError::Corrupt(_)) => Ok(Err(error)),
-                Ok(answer) => Ok(Ok(answer)),
-                Err(other) => Err(other),
-            }
-        }
     })
-    .await
 }

@@ -9,7 +9,7 @@ use std::{
 
 use async_trait::async_trait;
 use domain::{
-    ports::{Overloaded, RunJournal, RunWriter},
+    ports::{Overloaded, RunJournal, RunWriter, Then},
     runs::{CommitOutcome, RunCommit, RunStatus},
 };
 use tokio::sync::{Semaphore, mpsc, oneshot};
@@ -23,13 +23,13 @@ const BATCH_BYTES: usize = 4 << 20;
 /// How many commits of use cases may wait. An executor's own are bounded by the runs it owns.
 const WAITING: usize = 2048;
 
-/// What is done with the outcome of a commit.
-type Done = Box<dyn FnOnce(CommitOutcome) + Send>;
+/// A commit with a large payload takes several places: one, and one more for each of these.
+const BYTES_PER_PLACE: usize = 64 << 10;
 
 /// The queue before the writer. Cheap to clone.
 #[derive(Clone)]
 pub struct CommitQueue {
-    queue: mpsc::UnboundedSender<(RunCommit, Done)>,
+    queue: mpsc::UnboundedSender<(RunCommit, Then)>,
     waiting: Arc<Semaphore>,
 }
 
@@ -49,10 +49,14 @@ impl CommitQueue {
 
 #[async_trait]
 impl RunWriter for CommitQueue {
-    async fn write(&self, commit: RunCommit) -> Result<CommitOutcome, Overloaded> {
-        let _place = self.waiting.try_acquire().map_err(|_| Overloaded)?;
+    async fn write_then(&self, commit: RunCommit, then: Then) -> Result<CommitOutcome, Overloaded> {
+        let places = 1 + u32::try_from(commit.weight() / BYTES_PER_PLACE).unwrap_or(u32::MAX);
+        let places = Arc::clone(&self.waiting).try_acquire_many_owned(places).map_err(|_| Overloaded)?;
         let (answer, outcome) = oneshot::channel();
         self.submit(commit, |outcome| {
+            // The place is the commit's, not the caller's: who hangs up frees none.
+            drop(places);
+            then(outcome);
             // The caller may have hung up; the commit is durable all the same.
             let _ = answer.send(outcome);
         });
@@ -60,7 +64,7 @@ impl RunWriter for CommitQueue {
     }
 }
 
-async fn write_all(journal: Arc<dyn RunJournal>, mut queued: mpsc::UnboundedReceiver<(RunCommit, Done)>) {
+async fn write_all(journal: Arc<dyn RunJournal>, mut queued: mpsc::UnboundedReceiver<(RunCommit, Then)>) {
     let mut taken = Vec::with_capacity(BATCH);
     while queued.recv_many(&mut taken, BATCH).await > 0 {
         while !taken.is_empty() {
@@ -76,7 +80,7 @@ async fn write_all(journal: Arc<dyn RunJournal>, mut queued: mpsc::UnboundedRece
 }
 
 /// How many of the commits fit into one batch; at least one.
-fn fitting(taken: &[(RunCommit, Done)]) -> usize {
+fn fitting(taken: &[(RunCommit, Then)]) -> usize {
     let mut bytes = 0;
     let fits = taken.iter().take_while(|(commit, _)| {
         let before = bytes;
@@ -146,10 +150,10 @@ fn count_committed(commit: &RunCommit) {
 
 fn finished(commit: &RunCommit, status: RunStatus, error: Option<&str>) {
     let status = status.as_str();
+    tracing::info!(run.id = %commit.run(), run.status = status, "run ended");
     if let Some(error) = error {
-        tracing::info!(run.id = %commit.run(), run.status = status, error, "run ended");
-    } else {
-        tracing::debug!(run.id = %commit.run(), run.status = status, "run ended");
+        // In the words of agents and of people: not above debug.
+        tracing::debug!(run.id = %commit.run(), error, "why it ended");
     }
     metrics::counter!("orrery_runs_finished_total", "status" => status).increment(1);
 }

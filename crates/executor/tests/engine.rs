@@ -13,9 +13,10 @@ use domain::{
     Timestamp,
     agents::{Agent, AgentAuth, AgentName, AgentUrl, RetryPolicy},
     ids::{ExecutorId, RunId, WorkflowId},
+    page::{PageRequest, SortOrder},
     payload::Payload,
     ports::{AgentGateway, AgentHealth, Clock, IdGenerator, Runs},
-    runs::{AgentCall, CallFailure, CallOutcome, RunStatus, StepStatus},
+    runs::{AgentCall, CallFailure, CallOutcome, RunFilter, RunSort, RunStatus, StepStatus},
     workflows::{StepDocument, WorkflowName},
 };
 use executor::{CommitQueue, EngineConfig, EngineHandle, EnginePorts};
@@ -268,5 +269,25 @@ fn a_run_whose_first_input_cannot_be_resolved_fails_without_a_call() {
         let run = process.uses.execute_workflow.execute(workflow, Payload::empty(), "test").await.expect("accepted").id;
         process.until(&run, RunStatus::Failed).await;
         assert_eq!(process.agents.made("echo"), []);
+    });
+}
+
+#[test]
+fn a_start_whose_client_hangs_up_is_carried_out_all_the_same() {
+    test(async {
+        let process = Process::start(1, &MemoryStore::new(), EngineConfig::default());
+        process.register().await;
+        let workflow = process.workflow("w", &["echo"]).await;
+        tokio::select! {
+            biased;
+            _ = process.uses.execute_workflow.execute(workflow, Payload::new(json!({"x": 1})).expect("storable"), "test") => {
+                panic!("the start was durable before anything could be written")
+            }
+            () = std::future::ready(()) => {}
+        }
+        process.until_called("echo", 1).await;
+        let (filter, page) = (RunFilter::default(), PageRequest::new(1, 10).expect("a page"));
+        let found = process.uses.list_runs.execute(&filter, RunSort::CreatedAt, SortOrder::Ascending, page).await;
+        process.until(&found.expect("memory").items[0].id, RunStatus::Completed).await;
     });
 }

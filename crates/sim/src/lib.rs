@@ -6,6 +6,7 @@
 
 mod agents;
 mod documents;
+mod faults;
 mod invariants;
 mod reference;
 mod wiring;

@@ -10,7 +10,7 @@ use domain::{
     Timestamp,
     agents::Agent,
     ids::{ExecutorId, RunId},
-    ports::{Adopted, AgentGateway, AgentHealth, Engine, Overloaded, RunWriter},
+    ports::{Adopted, AgentGateway, AgentHealth, Engine, Overloaded, RunWriter, Then},
     runs::{AgentCall, CallOutcome, CommitOutcome, RunCommit},
 };
 use executor::RunLoader;
@@ -71,8 +71,10 @@ struct AtOnce(MemoryStore);
 
 #[async_trait]
 impl RunWriter for AtOnce {
-    async fn write(&self, commit: RunCommit) -> Result<CommitOutcome, Overloaded> {
-        Ok(self.0.commit_now(&[commit])[0])
+    async fn write_then(&self, commit: RunCommit, then: Then) -> Result<CommitOutcome, Overloaded> {
+        let outcome = self.0.commit_now(&[commit])[0];
+        then(outcome);
+        Ok(outcome)
     }
 }
 

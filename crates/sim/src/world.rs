@@ -11,7 +11,7 @@ use domain::{
     runs::{AgentCall, CallKey, CallOutcome, CommitOutcome, RunCommit, RunStatus, StepStatus},
     workflows::WorkflowName,
 };
-use executor::{Effect, EngineCore, EngineInput, Loaded};
+use executor::{Effect, EngineCore, EngineInput};
 use fastrand::Rng;
 use serde_json::json;
 
@@ -34,16 +34,17 @@ const CALM_STEPS: u32 = 20_000;
 pub struct Report {
     /// Every step.
     pub trace: Vec<String>,
-    counts: Counts,
+    pub(crate) counts: Counts,
 }
 
 #[derive(Debug, Default)]
-struct Counts {
+pub(crate) struct Counts {
     runs: u64,
     calls: u64,
     repeated: u64,
-    crashes: u64,
-    robberies: u64,
+    pub(crate) crashes: u64,
+    pub(crate) robberies: u64,
+    pub(crate) drains: u64,
     refused: u64,
     cancels: u64,
     resumes: u64,
@@ -58,6 +59,7 @@ impl Report {
         sum.repeated += more.repeated;
         sum.crashes += more.crashes;
         sum.robberies += more.robberies;
+        sum.drains += more.drains;
         sum.refused += more.refused;
         sum.cancels += more.cancels;
         sum.resumes += more.resumes;
@@ -66,52 +68,57 @@ impl Report {
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Counts { runs, calls, repeated, crashes, robberies, refused, cancels, resumes } = &self.counts;
-        write!(f, "{runs} runs, {calls} calls ({repeated} repeated), {crashes} crashes, {robberies} leases lost, ")?;
+        let Counts { runs, calls, repeated, crashes, robberies, drains, refused, cancels, resumes } = &self.counts;
+        write!(
+            f,
+            "{runs} runs, {calls} calls ({repeated} repeated), {crashes} crashes, {robberies} leases lost, {drains} drains, "
+        )?;
         write!(f, "{refused} commits refused, {cancels} cancelled, {resumes} resumed")
     }
 }
 
 /// One life of an executor.
-struct Node {
-    id: ExecutorId,
-    core: EngineCore,
-    pending: Vec<Pending>,
+pub(crate) struct Node {
+    pub(crate) id: ExecutorId,
+    pub(crate) core: EngineCore,
+    pub(crate) pending: Vec<Pending>,
+    /// Whether it drains, to be replaced once nothing of its own is under way.
+    pub(crate) retiring: bool,
 }
 
 /// Something that an executor's shell has yet to do or to tell; a crash loses it.
 #[derive(Clone)]
-enum Pending {
+pub(crate) enum Pending {
     Do(Arc<Effect>),
     Tell(Told),
 }
 
 #[derive(Clone)]
-enum Told {
+pub(crate) enum Told {
     Adopted(Box<domain::ports::Adopted>),
     CallEnded(CallKey, CallOutcome),
     CommitEnded(RunId, domain::ids::CommitId, CommitOutcome),
     Cancelled(RunId, Epoch),
 }
 
-struct Started {
+pub(crate) struct Started {
     run: RunId,
     expected: Expected,
 }
 
-struct World {
-    rng: Rng,
-    wiring: Wiring,
-    nodes: Vec<Node>,
+pub(crate) struct World {
+    pub(crate) rng: Rng,
+    pub(crate) wiring: Wiring,
+    pub(crate) nodes: Vec<Node>,
     agents: Agents,
     memory: Memory,
     runs: Vec<Started>,
     /// Commits of dead processes that are still on the wire.
-    ghosts: Vec<RunCommit>,
+    pub(crate) ghosts: Vec<RunCommit>,
     /// Executors whose leases will be found to have run out.
-    dead: Vec<ExecutorId>,
-    faults: bool,
-    report: Report,
+    pub(crate) dead: Vec<ExecutorId>,
+    pub(crate) faults: bool,
+    pub(crate) report: Report,
 }
 
 /// Runs one seed to its end.
@@ -146,12 +153,17 @@ impl World {
         world
     }
 
-    fn node(&self) -> Node {
+    pub(crate) fn node(&self) -> Node {
         let ids = &self.wiring.ids;
-        Node { id: ExecutorId::new(ids.unique()), core: EngineCore::new(ids.clone()), pending: Vec::new() }
+        Node {
+            id: ExecutorId::new(ids.unique()),
+            core: EngineCore::new(ids.clone()),
+            pending: Vec::new(),
+            retiring: false,
+        }
     }
 
-    fn log(&mut self, line: impl FnOnce() -> String) {
+    pub(crate) fn log(&mut self, line: impl FnOnce() -> String) {
         let at = self.wiring.clock.now().timestamp_millis() - 1_800_000_000_000;
         let line = format!("{at:>8} {}", line());
         self.report.trace.push(line);
@@ -178,6 +190,7 @@ impl World {
     }
 
     fn step(&mut self) -> Result<(), String> {
+        self.retire()?;
         match self.rng.u8(0..100) {
             0..70 => return self.deliver(),
             70..78 => return self.claim(),
@@ -187,15 +200,16 @@ impl World {
             92..94 => return self.haunt(),
             94..95 if self.faults => self.crash(),
             95..96 if self.faults => return self.rob(),
-            96..97 if self.faults => return self.cancel(),
-            97..98 => return self.resume(),
-            98.. if self.faults => self.duplicate(),
+            96..97 if self.faults => self.drain(),
+            97..98 if self.faults => return self.cancel(),
+            98..99 => return self.resume(),
+            99.. if self.faults => self.duplicate(),
             _ => {}
         }
         Ok(())
     }
 
-    fn check(&mut self, run: &RunId) -> Result<RunStatus, String> {
+    pub(crate) fn check(&mut self, run: &RunId) -> Result<RunStatus, String> {
         self.memory.check(&self.wiring.store, run)
     }
 
@@ -228,7 +242,8 @@ impl World {
     }
 
     fn execute(&mut self, workflow: WorkflowId, input: serde_json::Value, expected: Expected) -> Result<(), String> {
-        let offered = self.rng.bool().then(|| self.nodes[self.rng.usize(0..self.nodes.len())].id);
+        let node = &self.nodes[self.rng.usize(0..self.nodes.len())];
+        let offered = (self.rng.bool() && !node.retiring).then_some(node.id);
         *self.wiring.doorstep.offered.lock().expect("not poisoned") = offered;
         let input = Payload::new(input).expect("storable");
         let run = now(self.wiring.uses.execute_workflow.execute(workflow, input, "me")).map_err(|e| e.to_string())?;
@@ -340,8 +355,8 @@ impl World {
             Effect::Call(call) => self.call(at, call),
             Effect::Abort(..) => Ok(()),
             Effect::Reload(run) => {
-                let Loaded { state, data, .. } = now(self.wiring.loader.reload(run)).map_err(|e| e.to_string())?;
-                self.input(at, EngineInput::Reloaded { run: run.clone(), state, data });
+                let loaded = now(self.wiring.loader.reload(run)).map_err(|e| e.to_string())?;
+                self.input(at, EngineInput::Reloaded { run: run.clone(), loaded });
                 Ok(())
             }
         }
@@ -373,14 +388,16 @@ impl World {
 
     fn claim(&mut self) -> Result<(), String> {
         let at = self.rng.usize(0..self.nodes.len());
+        if self.nodes[at].retiring {
+            return Ok(());
+        }
         let limit = self.rng.usize(1..=3);
         let claimed = self.wiring.store.claim_now(self.nodes[at].id, limit, self.wiring.clock.now());
         for run in claimed {
             self.log(|| format!("node {at} claims {} at epoch {}", run.run, run.epoch));
             let loaded =
                 now(self.wiring.loader.prepare(&run.run, &run.history, run.input)).map_err(|e| e.to_string())?;
-            let Loaded { plan, state, data } = loaded;
-            self.input(at, EngineInput::Claimed { run: run.run, epoch: run.epoch, plan, state, data });
+            self.input(at, EngineInput::Claimed { run: run.run, epoch: run.epoch, loaded });
         }
         Ok(())
     }
@@ -398,66 +415,6 @@ impl World {
         self.wiring.clock.advance(Duration::from_millis(by));
         for at in 0..self.nodes.len() {
             self.input(at, EngineInput::Tick);
-        }
-    }
-
-    // ---- faults ------------------------------------------------------------------------------------------------------
-
-    /// `kill -9`: everything in memory is lost; commits that were sent may still arrive.
-    fn crash(&mut self) {
-        let at = self.rng.usize(0..self.nodes.len());
-        let fresh = self.node();
-        let old = std::mem::replace(&mut self.nodes[at], fresh);
-        for pending in old.pending {
-            if let (Pending::Do(effect), true) = (pending, self.rng.bool())
-                && let Effect::Commit(commit) = &*effect
-            {
-                self.ghosts.push(commit.clone());
-            }
-        }
-        self.dead.push(old.id);
-        self.report.counts.crashes += 1;
-        self.log(|| format!("node {at} crashes"));
-    }
-
-    /// An executor is taken for dead although it is only frozen: its runs are given to others, and it goes on.
-    fn rob(&mut self) -> Result<(), String> {
-        let at = self.rng.usize(0..self.nodes.len());
-        let id = self.nodes[at].id;
-        let runs = now(self.wiring.store.release(id, self.wiring.clock.now())).map_err(|e| e.to_string())?;
-        self.report.counts.robberies += 1;
-        self.log(|| format!("node {at} is taken for dead and loses {runs} runs"));
-        Ok(())
-    }
-
-    /// The lease of a dead executor is found to have run out.
-    fn expire(&mut self) -> Result<(), String> {
-        if let Some(id) = self.dead.pop() {
-            let runs = now(self.wiring.store.release(id, self.wiring.clock.now())).map_err(|e| e.to_string())?;
-            self.log(|| format!("a dead executor's {runs} runs are released"));
-        }
-        Ok(())
-    }
-
-    /// A commit of a dead process arrives.
-    fn haunt(&mut self) -> Result<(), String> {
-        let Some(commit) = self.ghosts.pop() else { return Ok(()) };
-        let outcome = self.wiring.store.commit_now(std::slice::from_ref(&commit))[0];
-        self.log(|| format!("a dead executor's commit to {} arrives: {outcome:?}", commit.run()));
-        self.check(commit.run()).map(drop)
-    }
-
-    /// Something that an executor will be told is told twice.
-    fn duplicate(&mut self) {
-        let at = self.rng.usize(0..self.nodes.len());
-        let told: Vec<_> = self.nodes[at]
-            .pending
-            .iter()
-            .filter(|p| matches!(p, Pending::Tell(Told::CallEnded(..) | Told::CommitEnded(..))))
-            .cloned()
-            .collect();
-        if let Some(pending) = self.rng.choice(told) {
-            self.nodes[at].pending.push(pending);
         }
     }
 

@@ -56,13 +56,13 @@ impl CancelRun {
             by: by.to_owned(),
             reason,
         };
-        let outcome = self.writer.write(RunCommit::Cancel(cancellation)).await?;
+        let engine = Arc::clone(&self.engine);
+        let cancelled = id.clone();
+        let ring = move |_| engine.cancelled(&cancelled);
+        let outcome = self.writer.write_then(RunCommit::Cancel(cancellation), Box::new(ring)).await?;
         let run = self.runs.get(id).await?.ok_or_else(|| CancelRunError::NotFound(id.clone()))?;
         match outcome {
-            CommitOutcome::Committed | CommitOutcome::AlreadyApplied => {
-                self.engine.cancelled(id);
-                Ok(run)
-            }
+            CommitOutcome::Committed | CommitOutcome::AlreadyApplied => Ok(run),
             CommitOutcome::Gone => Err(CancelRunError::NotFound(id.clone())),
             CommitOutcome::Unstorable => Err(StoreError::Corrupt("the store refused the commit".to_owned()).into()),
             CommitOutcome::Absorbed | CommitOutcome::Fenced | CommitOutcome::Moved | CommitOutcome::Duplicate => {

@@ -106,23 +106,29 @@ impl ExecuteWorkflow {
         commit.status = state.status();
         commit.owner = Some(executor);
         let run = commit.run.clone();
-        self.write(commit).await?;
-        self.engine.adopt(Adopted { run, epoch: Epoch::new(1), plan, state, data, calls: made.calls });
-        Ok(())
+        let adopted = Adopted { run, epoch: Epoch::new(1), plan, state, data, calls: made.calls };
+        let engine = Arc::clone(&self.engine);
+        // Not after the await: a client that hangs up drops this future, and its run must be looked after all the same.
+        let hand_over = move |outcome| {
+            if matches!(outcome, CommitOutcome::Committed | CommitOutcome::AlreadyApplied) {
+                engine.adopt(adopted);
+            }
+        };
+        accept(self.writer.write_then(RunCommit::Start(commit), Box::new(hand_over)).await?)
     }
 
     async fn start_anywhere(&self, commit: StartRun) -> Result<(), ExecuteWorkflowError> {
-        self.write(commit).await?;
+        accept(self.writer.write(RunCommit::Start(commit)).await?)?;
         self.engine.ring();
         Ok(())
     }
+}
 
-    async fn write(&self, commit: StartRun) -> Result<(), ExecuteWorkflowError> {
-        match self.writer.write(RunCommit::Start(commit)).await? {
-            CommitOutcome::Committed | CommitOutcome::AlreadyApplied => Ok(()),
-            // The id was minted for this start.
-            refused => Err(StoreError::Corrupt(format!("a new run was refused: {refused:?}")).into()),
-        }
+fn accept(outcome: CommitOutcome) -> Result<(), ExecuteWorkflowError> {
+    match outcome {
+        CommitOutcome::Committed | CommitOutcome::AlreadyApplied => Ok(()),
+        // The id was minted for this start.
+        refused => Err(StoreError::Corrupt(format!("a new run was refused: {refused:?}")).into()),
     }
 }
 

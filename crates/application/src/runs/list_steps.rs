@@ -5,7 +5,7 @@ use std::sync::Arc;
 use domain::{
     ids::RunId,
     ports::Runs,
-    runs::{RunStatus, StepExecution, open_attempts},
+    runs::{StepExecution, open_attempts},
 };
 
 use super::GetRunError;
@@ -25,14 +25,12 @@ impl ListSteps {
     /// All attempts in the order of their dispatch. Those under way have no row; they are derived from the run's events.
     pub async fn execute(&self, id: &RunId) -> Result<Vec<StepExecution>, GetRunError> {
         let run = self.runs.get(id).await?.ok_or_else(|| GetRunError::NotFound(id.clone()))?;
+        // The events first: a row that is newer than they are only means that nothing needs to be derived for it.
+        let history = self.runs.history(id).await?;
         let mut steps = self.runs.steps(id).await?;
-        // Rows are complete once every attempt has ended by an answer.
-        if run.status != RunStatus::Completed {
-            let history = self.runs.history(id).await?;
-            let plan = self.plans.get(run.plan).await?;
-            steps.extend(open_attempts(&plan, &run, &history, &steps));
-            steps.sort_by_key(|step| step.execution);
-        }
+        let plan = self.plans.get(run.plan).await?;
+        steps.extend(open_attempts(&plan, &run, &history, &steps));
+        steps.sort_by_key(|step| step.execution);
         Ok(steps)
     }
 }

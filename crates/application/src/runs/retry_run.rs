@@ -66,9 +66,9 @@ impl RetryRun {
         }
         let at = self.clock.now();
         let resume = ResumeRun { commit: CommitId::new(self.ids.unique()), run: id.clone(), at, by: by.to_owned() };
-        match self.writer.write(RunCommit::Resume(resume)).await? {
+        let engine = Arc::clone(&self.engine);
+        match self.writer.write_then(RunCommit::Resume(resume), Box::new(move |_| engine.ring())).await? {
             CommitOutcome::Committed | CommitOutcome::AlreadyApplied => {
-                self.engine.ring();
                 // As it was accepted; by now it may be further.
                 let (status, updated_at) = (RunStatus::Pending, at);
                 Ok(Run {

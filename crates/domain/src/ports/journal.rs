@@ -40,12 +40,21 @@ pub trait RunJournal: Send + Sync {
 #[error("too many runs are being started; try again in a moment")]
 pub struct Overloaded;
 
+/// What is done when the outcome of a commit is known.
+pub type Then = Box<dyn FnOnce(CommitOutcome) + Send>;
+
 /// Hands single commits to the journal's writer, which groups them with others.
 #[cfg_attr(any(test, feature = "testing"), mockall::automock)]
 #[async_trait]
 pub trait RunWriter: Send + Sync {
     /// Waits until the commit is durable or refused. Only a commit that cannot even be queued is answered `Overloaded`.
-    async fn write(&self, commit: RunCommit) -> Result<CommitOutcome, Overloaded>;
+    async fn write(&self, commit: RunCommit) -> Result<CommitOutcome, Overloaded> {
+        self.write_then(commit, Box::new(|_| ())).await
+    }
+
+    /// The same, and `then` is told the outcome before anything that is committed later can be known to anybody. It MUST be
+    /// told even if the caller has stopped waiting: a client that hangs up drops its future, not its run.
+    async fn write_then(&self, commit: RunCommit, then: Then) -> Result<CommitOutcome, Overloaded>;
 }
 
 /// Reading runs.

@@ -13,7 +13,7 @@ mod workflows;
 pub use agents::Agents;
 pub use engine::{Adopted, Engine};
 pub use gateway::{AgentCard, AgentGateway, AgentHealth};
-pub use journal::{Overloaded, RunJournal, RunWriter, Runs};
+pub use journal::{Overloaded, RunJournal, RunWriter, Runs, Then};
 pub use leases::{Claimed, RunLeases};
 pub use store::{StoreError, Transactions, UnitOfWork};
 pub use time::{Clock, IdGenerator};

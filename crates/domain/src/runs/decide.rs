@@ -122,20 +122,30 @@ pub fn advance(
     Ok(decision.made)
 }
 
+/// A call that was made cannot be made again with the same bytes: what it was made of is no longer there.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the call under way at step '{path}' cannot be made again: {problem}")]
+pub struct CannotRepeat {
+    path: StepPath,
+    problem: String,
+}
+
 /// The calls that a run has under way, to be made again by a new owner with the same keys and the same bytes.
-pub fn calls_in_flight(plan: &Plan, state: &RunState, data: &mut RunData) -> Vec<AgentCall> {
+pub fn calls_in_flight(plan: &Plan, state: &RunState, data: &mut RunData) -> Result<Vec<AgentCall>, CannotRepeat> {
     if state.status().is_terminal() {
-        return Vec::new();
+        return Ok(Vec::new());
     }
     let in_flight: Vec<_> = state.in_flight().map(|(path, attempt)| (path.clone(), *attempt)).collect();
-    let calls = in_flight.into_iter().filter_map(|(path, attempt)| {
-        let step = plan.at(&path)?;
+    let mut calls = Vec::with_capacity(in_flight.len());
+    for (path, attempt) in in_flight {
+        let cannot = |problem: String| CannotRepeat { path: path.clone(), problem };
+        let step = plan.at(&path).ok_or_else(|| cannot("the plan has no such step".to_owned()))?;
         // It was resolved when it was dispatched, from values that do not change; so it resolves again.
-        let input = Payload::new(step.resolve_input(data).ok()?).ok()?;
+        let input = resolve(step, data).map_err(cannot)?;
         data.calls.insert(path, input.clone());
-        Some(call(&data.run, step, &attempt, input))
-    });
-    calls.collect()
+        calls.push(call(&data.run, step, &attempt, input));
+    }
+    Ok(calls)
 }
 
 struct Decision<'a> {
@@ -204,7 +214,8 @@ impl Decision<'_> {
             self.fail_run(step, &message);
         } else {
             let wait = policy.delay_after(attempt.number).max(failure.retry_after.unwrap_or_default());
-            let retry_at = self.now + chrono::TimeDelta::from_std(wait).unwrap_or(chrono::TimeDelta::MAX);
+            let wait = chrono::TimeDelta::from_std(wait).unwrap_or(chrono::TimeDelta::MAX);
+            let retry_at = self.now.checked_add_signed(wait).unwrap_or(Timestamp::MAX_UTC);
             self.emit(RunEvent::StepRetryScheduled { path, execution, definite, retry_at });
         }
     }

@@ -18,7 +18,7 @@ pub use call::{AgentCall, CallFailure, CallIds, CallKey, CallOutcome};
 pub use commit::{
     AdvanceRun, CancelRun, ClosedAttempt, CommitOutcome, ResumeRun, RunCommit, RunUpdate, StartRun, Wake,
 };
-pub use decide::{Input, Rejection, RunData, Transition, advance, calls_in_flight, start};
+pub use decide::{CannotRepeat, Input, Rejection, RunData, Transition, advance, calls_in_flight, start};
 pub use event::{EventRecord, RunEvent};
 pub use state::{Attempt, CorruptHistory, RunState, RunStatus, StepState};
 pub use view::{Run, RunFilter, RunSort, StepExecution, StepStatus, open_attempts};

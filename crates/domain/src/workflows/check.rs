@@ -22,6 +22,10 @@ const MAX_STEPS: usize = 1000;
 pub fn compile(document: &WorkflowDocument) -> Result<Plan, Vec<Diagnostic>> {
     let mut check = Check { document, found: Vec::new() };
     check.size();
+    // The rest costs more with each step, and says nothing that matters while there are too many.
+    if !check.found.is_empty() {
+        return Err(check.found);
+    }
     let steps: BTreeMap<&str, CheckedStep> =
         document.steps.iter().filter_map(|(key, step)| Some((key.as_str(), check.step(key, step)?))).collect();
     check.links();

@@ -1,5 +1,6 @@
 //! Workflow definitions: documents, the references in them, their check and the plan they compile to.
 
+mod budget;
 mod check;
 mod definition;
 mod diagnostic;
@@ -7,6 +8,7 @@ mod document;
 mod plan;
 mod reference;
 
+pub use budget::{Budget, MAX_INPUT_BYTES};
 pub use check::compile;
 pub use definition::{
     ExecutableVersion, WorkflowDefinition, WorkflowFilter, WorkflowName, WorkflowSort, WorkflowStatus,

@@ -4,7 +4,10 @@ use std::{collections::HashMap, sync::Arc};
 
 use serde_json::{Map, Value};
 
-use super::reference::{ResolveError, Scope, Source, Template};
+use super::{
+    budget::Budget,
+    reference::{ResolveError, Scope, Source, Template},
+};
 use crate::{
     agents::AgentName,
     ids::{PlanHash, StepId, StepPath},
@@ -94,7 +97,11 @@ impl Plan {
 impl PlanStep {
     /// The step's input, with every reference replaced.
     pub fn resolve_input(&self, scope: &dyn Scope) -> Result<Value, ResolveError> {
-        let members = self.input.iter().map(|(field, template)| Ok((field.clone(), template.resolve(field, scope)?)));
+        let mut budget = Budget::default();
+        let members = self
+            .input
+            .iter()
+            .map(|(field, template)| Ok((field.clone(), template.resolve(field, scope, &mut budget)?)));
         members.collect::<Result<Map<_, _>, _>>().map(Value::Object)
     }
 

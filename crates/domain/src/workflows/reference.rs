@@ -6,6 +6,7 @@
 
 use serde_json::{Map, Value};
 
+use super::budget::{Budget, MAX_INPUT_BYTES};
 use crate::ids::StepId;
 
 /// A value of an `input_mapping`, parsed.
@@ -82,6 +83,9 @@ pub enum ResolveError {
         /// What is missing.
         problem: String,
     },
+    /// All values together are more than a step's input may hold.
+    #[error("The step's input would be larger than {MAX_INPUT_BYTES} bytes")]
+    TooLarge,
     /// A value that has no text is spliced into text.
     #[error(
         "Cannot substitute non-string value for '{raw}' in field '{field}'. Make it the whole value, or refer to a text inside it"
@@ -116,20 +120,22 @@ impl Template {
     }
 
     /// The value with all references replaced. `field` names the member of the mapping in messages.
-    pub fn resolve(&self, field: &str, scope: &dyn Scope) -> Result<Value, ResolveError> {
+    pub fn resolve(&self, field: &str, scope: &dyn Scope, budget: &mut Budget) -> Result<Value, ResolveError> {
         match self {
-            Self::Literal(value) => Ok(value.clone()),
-            Self::Reference(reference) => reference.resolve(field, scope).cloned(),
+            Self::Literal(value) => budget.spend(value).cloned(),
+            Self::Reference(reference) => budget.spend(reference.resolve(field, scope)?).cloned(),
             Self::Text(pieces) => {
-                pieces.iter().try_fold(String::new(), |text, piece| piece.append(text, field, scope)).map(Value::String)
+                let spliced =
+                    pieces.iter().try_fold(String::new(), |text, piece| piece.append(text, field, scope, budget));
+                spliced.map(Value::String)
             }
             Self::Object(members) => members
                 .iter()
-                .map(|(key, member)| Ok((key.clone(), member.resolve(field, scope)?)))
+                .map(|(key, member)| Ok((key.clone(), member.resolve(field, scope, budget)?)))
                 .collect::<Result<Map<_, _>, _>>()
                 .map(Value::Object),
             Self::Array(items) => {
-                items.iter().map(|item| item.resolve(field, scope)).collect::<Result<_, _>>().map(Value::Array)
+                items.iter().map(|item| item.resolve(field, scope, budget)).collect::<Result<_, _>>().map(Value::Array)
             }
         }
     }
@@ -220,10 +226,19 @@ impl Template {
 }
 
 impl Piece {
-    fn append(&self, mut text: String, field: &str, scope: &dyn Scope) -> Result<String, ResolveError> {
+    fn append(
+        &self,
+        mut text: String,
+        field: &str,
+        scope: &dyn Scope,
+        budget: &mut Budget,
+    ) -> Result<String, ResolveError> {
         match self {
-            Self::Plain(plain) => text.push_str(plain),
-            Self::Reference(reference) => match reference.resolve(field, scope)? {
+            Self::Plain(plain) => {
+                budget.spend_bytes(plain.len())?;
+                text.push_str(plain);
+            }
+            Self::Reference(reference) => match budget.spend(reference.resolve(field, scope)?)? {
                 Value::String(value) => text.push_str(value),
                 Value::Number(number) => text.push_str(&number.to_string()),
                 Value::Bool(truth) => text.push_str(if *truth { "true" } else { "false" }),
@@ -350,7 +365,7 @@ mod tests {
             json!({"text": "hello", "n": null}),
         );
         let template = Template::parse(template).map_err(|problems| problems[0].to_string())?;
-        template.resolve("f", &scope).map_err(|e| e.to_string())
+        template.resolve("f", &scope, &mut Budget::default()).map_err(|e| e.to_string())
     }
 
     #[test]
@@ -405,6 +420,16 @@ mod tests {
         assert!(message("workflow.input.l.x").ends_with("'l' is not a dictionary"));
         assert!(message("workflow.input.a[0]").ends_with("'a' is not a list"));
         assert!(message("workflow.input.l[2]").ends_with("Index 2 is out of range (length 2)"));
+    }
+
+    #[test]
+    fn a_small_document_cannot_multiply_a_large_value_without_end() {
+        let scope = Values(json!({"big": "x".repeat(MAX_INPUT_BYTES / 3)}), Value::Null);
+        let many = |n: usize| Template::parse(&Value::Array(vec![json!("${workflow.input.big}"); n])).expect("sound");
+        assert!(many(2).resolve("f", &scope, &mut Budget::default()).is_ok());
+        assert_eq!(many(30_000).resolve("f", &scope, &mut Budget::default()), Err(ResolveError::TooLarge));
+        let text = Template::parse(&json!("${workflow.input.big} ".repeat(4))).expect("sound");
+        assert_eq!(text.resolve("f", &scope, &mut Budget::default()), Err(ResolveError::TooLarge));
     }
 
     #[test]

@@ -61,7 +61,7 @@ impl Orrery {
             plans: plans.clone(),
         };
         let config = EngineConfig {
-            capacity: options.capacity,
+            capacity: capacity(options.capacity),
             drain_for: Duration::from_secs(options.drain_seconds),
             ..EngineConfig::default()
         };
@@ -91,19 +91,57 @@ impl Orrery {
         self.address
     }
 
+    /// Waits until a part ends that should not, and names it.
+    pub(crate) async fn failed(&mut self) -> &'static str {
+        tokio::select! {
+            _ = &mut self.serving => "HTTP server",
+            _ = &mut self.writing => "writer of commits",
+            () = self.engine.over() => "engine",
+        }
+    }
+
     /// Stops in the order in which nothing is lost: requests, then runs, then commits, then the store.
     pub(crate) async fn stop(self) {
         self.server.stop(true).await;
-        if let Ok(Err(error)) = self.serving.await {
+        // A part that has failed has been waited for before.
+        if !self.serving.is_finished()
+            && let Ok(Err(error)) = self.serving.await
+        {
             tracing::error!(%error, "the HTTP server ended with an error");
         }
         self.engine.drain().await;
         drop(self.engine);
         // The writer ends once every queue before it is gone and everything is written.
-        let _ = tokio::time::timeout(Duration::from_secs(5), self.writing).await;
+        if !self.writing.is_finished() {
+            let _ = tokio::time::timeout(Duration::from_secs(5), self.writing).await;
+        }
         // Dropping the last clone writes what is left and folds the log into the file.
         drop(self.store);
     }
+}
+
+/// File descriptors kept for the store, for clients and for the rest of the process.
+const RESERVED_FILES: u64 = 256;
+
+/// As many runs as were asked for, as far as each can have a connection to its agent.
+fn capacity(wanted: usize) -> usize {
+    let files = match rlimit::increase_nofile_limit(u64::MAX) {
+        Ok(files) => files,
+        Err(error) => {
+            tracing::warn!(%error, "the limit of open files is unknown; many runs at once may fail to reach their agents");
+            return wanted;
+        }
+    };
+    let possible = usize::try_from(files.saturating_sub(RESERVED_FILES)).unwrap_or(usize::MAX).max(1);
+    if possible < wanted {
+        tracing::warn!(
+            files,
+            wanted,
+            possible,
+            "the limit of open files allows fewer runs at once than were asked for"
+        );
+    }
+    wanted.min(possible)
 }
 
 /// The store's lock says that nobody else is alive, so whoever owns runs is dead.

@@ -27,12 +27,17 @@ pub(crate) fn block_on<T>(future: impl Future<Output = anyhow::Result<T>>) -> an
 /// Serves until a signal asks to stop, then drains.
 pub(crate) async fn serve(options: Serve) -> anyhow::Result<()> {
     init_logging(options.log_format, &options.log)?;
-    let orrery = Orrery::start(&options).await?;
-    signalled().await;
+    let mut orrery = Orrery::start(&options).await?;
+    let failed = tokio::select! {
+        () = signalled() => None,
+        part = orrery.failed() => Some(part),
+    };
     tracing::info!("stopping: no new runs, waiting for agent calls under way");
-    orrery.stop().await;
-    tracing::info!("stopped");
-    Ok(())
+    tokio::select! {
+        () = orrery.stop() => tracing::info!("stopped"),
+        () = signalled() => anyhow::bail!("stopped at once, at the second signal; what was under way is taken up at the next start"),
+    }
+    failed.map_or(Ok(()), |part| Err(anyhow::anyhow!("the {part} ended unexpectedly")))
 }
 
 /// Waits for SIGTERM or Ctrl-C.

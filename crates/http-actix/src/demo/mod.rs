@@ -36,7 +36,10 @@ pub(crate) async fn run(options: Demo) -> anyhow::Result<()> {
     .context("cannot start the demo agents")?;
     let orrery = Orrery::start(&serve_options(folder.path.clone())).await?;
     let progress = Progress::new(options.json);
-    let shown = show(&options, &orrery, &agents, &progress).await;
+    let shown = tokio::select! {
+        shown = show(&options, &orrery, &agents, &progress) => shown,
+        () = composition::signalled() => Err(anyhow::anyhow!("interrupted")),
+    };
     if options.keep && shown.is_ok() {
         progress.keeping();
         composition::signalled().await;
@@ -60,8 +63,7 @@ async fn show(options: &Demo, orrery: &Orrery, agents: &DemoAgents, progress: &P
     let client = Client::new(orrery.address())?;
     progress.serving(orrery.address(), agents.address());
     for agent in story::agents(agents) {
-        let registered = client.post("/agents", &agent).await?;
-        progress.agent(&registered);
+        progress.agent(&register(&client, &agent).await?);
     }
     let workflow = client.post("/workflows", &story::workflow()).await?;
     progress.workflow(&workflow);
@@ -78,6 +80,15 @@ async fn show(options: &Demo, orrery: &Orrery, agents: &DemoAgents, progress: &P
         bail!("the run ended as {}: {}", run["status"], run["error_message"]);
     }
     Ok(())
+}
+
+/// Registers an agent; one that is left from an earlier demo in the same folder has moved.
+async fn register(client: &Client, agent: &Value) -> anyhow::Result<Value> {
+    let known = client.get(&format!("/agents?name={}", text(agent, "name")?)).await?;
+    match known["items"][0]["id"].as_str() {
+        Some(id) => client.put(&format!("/agents/{id}"), &json!({"url": agent["url"], "status": "active"})).await,
+        None => client.post("/agents", agent).await,
+    }
 }
 
 async fn follow(client: &Client, id: &str, progress: &Progress) -> anyhow::Result<Value> {

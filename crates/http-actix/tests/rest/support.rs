@@ -21,6 +21,7 @@ use domain::{
     ids::{ExecutorId, RunId},
     ports::{
         Adopted, AgentCard, AgentGateway, AgentHealth, Agents, Engine, IdGenerator, Overloaded, RunWriter, StoreError,
+        Then,
     },
     runs::{AgentCall, CallOutcome, CommitOutcome, RunCommit},
 };
@@ -230,11 +231,13 @@ struct Writer {
 
 #[async_trait]
 impl RunWriter for Writer {
-    async fn write(&self, commit: RunCommit) -> Result<CommitOutcome, Overloaded> {
+    async fn write_then(&self, commit: RunCommit, then: Then) -> Result<CommitOutcome, Overloaded> {
         if self.overloaded {
             return Err(Overloaded);
         }
-        Ok(self.store.commit_now(&[commit]).pop().expect("one outcome"))
+        let outcome = self.store.commit_now(&[commit]).pop().expect("one outcome");
+        then(outcome);
+        Ok(outcome)
     }
 }
 
