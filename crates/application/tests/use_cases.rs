@@ -59,6 +59,7 @@ fn deaf() -> MockEngine {
     let mut engine = MockEngine::new();
     engine.expect_offer().return_const(None);
     engine.expect_ring().return_const(());
+    engine.expect_agents_changed().return_const(());
     engine.expect_cancelled().return_const(());
     engine
 }

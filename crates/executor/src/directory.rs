@@ -17,7 +17,8 @@ const FRESH: Duration = Duration::from_secs(1);
 /// The most agents kept.
 const CAPACITY: usize = 10_000;
 
-/// Finds agents without a question to the store for each call. A change of an agent takes effect within a second.
+/// Finds agents without a question to the store for each call. A change of an agent takes effect at once in
+/// the process that made it, and within a second elsewhere.
 pub(crate) struct AgentDirectory {
     agents: Arc<dyn Agents>,
     known: Mutex<HashMap<AgentName, (Instant, Arc<Agent>)>>,
@@ -54,6 +55,11 @@ impl AgentDirectory {
         }
         known.insert(name.clone(), (Instant::now(), Arc::clone(&agent)));
         Ok(Found::Ready(agent))
+    }
+
+    /// Forgets everything, so that a change made in this process takes effect at once.
+    pub(crate) fn forget(&self) {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
 
     fn fresh(&self, name: &AgentName) -> Option<Arc<Agent>> {

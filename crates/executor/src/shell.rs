@@ -73,6 +73,7 @@ pub struct EngineHandle {
     inbox: mpsc::UnboundedSender<Message>,
     shared: Arc<Shared>,
     tasks: TaskTracker,
+    directory: Arc<AgentDirectory>,
     drain_for: Duration,
 }
 
@@ -122,6 +123,10 @@ impl Engine for EngineHandle {
         self.shared.bell.notify_one();
     }
 
+    fn agents_changed(&self) {
+        self.directory.forget();
+    }
+
     fn cancelled(&self, _: &RunId) {
         // The store knows whose run it was, and under which epoch.
         self.shared.ended.notify_one();
@@ -161,8 +166,10 @@ pub fn spawn(me: ExecutorId, ports: EnginePorts, writer: CommitQueue, config: En
         over: CancellationToken::new(),
     });
     let tasks = TaskTracker::new();
+    let directory = Arc::new(AgentDirectory::new(Arc::clone(&ports.agents)));
     let handle = EngineHandle {
         me,
+        directory: Arc::clone(&directory),
         inbox: inbox.clone(),
         shared: Arc::clone(&shared),
         tasks: tasks.clone(),
@@ -179,7 +186,7 @@ pub fn spawn(me: ExecutorId, ports: EnginePorts, writer: CommitQueue, config: En
     };
     let shell = Shell {
         core: EngineCore::new(Arc::clone(&ports.ids)),
-        directory: Arc::new(AgentDirectory::new(Arc::clone(&ports.agents))),
+        directory,
         calls: HashMap::new(),
         made: 0,
         me,

@@ -3,7 +3,10 @@
 //! It never waits for company: an idle system commits at once, a busy one shares each fsync among many runs.
 
 use std::{
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -29,6 +32,7 @@ const BYTES_PER_PLACE: usize = 64 << 10;
 /// The queue before the writer. Cheap to clone.
 #[derive(Clone)]
 pub struct CommitQueue {
+    failing: Arc<AtomicBool>,
     queue: mpsc::UnboundedSender<(RunCommit, Then)>,
     waiting: Arc<Semaphore>,
 }
@@ -37,7 +41,14 @@ impl CommitQueue {
     /// A queue, and its writer as a future to be spawned; the writer ends when all queues are gone and everything is written.
     pub fn new(journal: Arc<dyn RunJournal>) -> (Self, impl Future<Output = ()> + Send) {
         let (queue, queued) = mpsc::unbounded_channel();
-        (Self { queue, waiting: Arc::new(Semaphore::new(WAITING)) }, write_all(journal, queued))
+        let failing = Arc::new(AtomicBool::new(false));
+        let writer = write_all(journal, queued, Arc::clone(&failing));
+        (Self { failing, queue, waiting: Arc::new(Semaphore::new(WAITING)) }, writer)
+    }
+
+    /// Whether the last attempt to write failed, so that nothing can be made durable at the moment.
+    pub fn is_failing(&self) -> bool {
+        self.failing.load(Ordering::Relaxed)
     }
 
     /// Queues a commit of the executor.
@@ -50,6 +61,10 @@ impl CommitQueue {
 #[async_trait]
 impl RunWriter for CommitQueue {
     async fn write_then(&self, commit: RunCommit, then: Then) -> Result<CommitOutcome, Overloaded> {
+        // What waits behind a store that cannot write would be answered nobody knows when.
+        if self.is_failing() {
+            return Err(Overloaded);
+        }
         let places = 1 + u32::try_from(commit.weight() / BYTES_PER_PLACE).unwrap_or(u32::MAX);
         let places = Arc::clone(&self.waiting).try_acquire_many_owned(places).map_err(|_| Overloaded)?;
         let (answer, outcome) = oneshot::channel();
@@ -64,14 +79,18 @@ impl RunWriter for CommitQueue {
     }
 }
 
-async fn write_all(journal: Arc<dyn RunJournal>, mut queued: mpsc::UnboundedReceiver<(RunCommit, Then)>) {
+async fn write_all(
+    journal: Arc<dyn RunJournal>,
+    mut queued: mpsc::UnboundedReceiver<(RunCommit, Then)>,
+    failing: Arc<AtomicBool>,
+) {
     let mut taken = Vec::with_capacity(BATCH);
     while queued.recv_many(&mut taken, BATCH).await > 0 {
         while !taken.is_empty() {
             let (commits, done): (Vec<_>, Vec<_>) = taken.drain(..fitting(&taken)).unzip();
             let commits: Arc<[RunCommit]> = commits.into();
             let started = Instant::now();
-            let outcomes = write(&*journal, &commits).await;
+            let outcomes = write(&*journal, &commits, &failing).await;
             metrics::histogram!("orrery_commit_duration_seconds").record(started.elapsed());
             count(&commits, &outcomes);
             done.into_iter().zip(outcomes).for_each(|(done, outcome)| done(outcome));
@@ -91,13 +110,17 @@ fn fitting(taken: &[(RunCommit, Then)]) -> usize {
 }
 
 /// Writes a batch until its outcome is known. Sending the same commits again is harmless: the store recognises them.
-async fn write(journal: &dyn RunJournal, commits: &Arc<[RunCommit]>) -> Vec<CommitOutcome> {
+async fn write(journal: &dyn RunJournal, commits: &Arc<[RunCommit]>, failing: &AtomicBool) -> Vec<CommitOutcome> {
     let mut wait = Duration::from_millis(20);
     loop {
         match journal.commit(Arc::clone(commits)).await {
-            Ok(outcomes) => return outcomes,
+            Ok(outcomes) => {
+                failing.store(false, Ordering::Relaxed);
+                return outcomes;
+            }
             Err(error) => {
                 tracing::error!(%error, commits = commits.len(), "run commits could not be written; trying again");
+                failing.store(true, Ordering::Relaxed);
                 metrics::counter!("orrery_commit_errors_total").increment(1);
                 tokio::time::sleep(wait).await;
                 wait = (wait * 2).min(Duration::from_secs(2));

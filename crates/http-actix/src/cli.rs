@@ -47,7 +47,7 @@ pub(crate) struct Serve {
     #[arg(long, env = "ORRERY_DATA", default_value = "orrery-data")]
     pub(crate) data: PathBuf,
     /// The most runs that are looked after at once; more wait their turn in the store.
-    #[arg(long, env = "ORRERY_CAPACITY", default_value_t = 10_000)]
+    #[arg(long, env = "ORRERY_CAPACITY", default_value_t = 10_000, value_parser = at_least_one)]
     pub(crate) capacity: usize,
     /// How many seconds a shutdown waits for agent calls under way.
     #[arg(long, env = "ORRERY_DRAIN_SECONDS", default_value_t = 10)]
@@ -117,6 +117,10 @@ impl Cli {
             }
         }
     }
+}
+
+fn at_least_one(text: &str) -> Result<usize, String> {
+    text.parse::<usize>().ok().filter(|n| *n > 0).ok_or_else(|| "a number of at least 1 is needed".to_owned())
 }
 
 /// Writes to standard output; a closed pipe is no error.

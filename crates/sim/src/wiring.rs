@@ -64,6 +64,7 @@ impl Engine for Doorstep {
         self.adopted.lock().expect("not poisoned").push(run);
     }
     fn ring(&self) {}
+    fn agents_changed(&self) {}
     fn cancelled(&self, _: &RunId) {}
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use domain::{
     agents::{Agent, AgentStatus},
     ids::AgentId,
-    ports::{Agents, Clock, StoreError, Transactions},
+    ports::{Agents, Clock, Engine, StoreError, Transactions},
 };
 
 use crate::{Ports, TRIES};
@@ -26,11 +26,17 @@ pub struct DeleteAgent {
     agents: Arc<dyn Agents>,
     transactions: Arc<dyn Transactions>,
     clock: Arc<dyn Clock>,
+    engine: Arc<dyn Engine>,
 }
 
 impl DeleteAgent {
     pub(crate) fn new(ports: &Ports) -> Self {
-        Self { agents: ports.agents.clone(), transactions: ports.transactions.clone(), clock: ports.clock.clone() }
+        Self {
+            agents: ports.agents.clone(),
+            transactions: ports.transactions.clone(),
+            clock: ports.clock.clone(),
+            engine: ports.engine.clone(),
+        }
     }
 
     /// Deletes the agent; deleting it again changes nothing. Answers the agent as it is then.
@@ -47,7 +53,10 @@ impl DeleteAgent {
             agent.updated_by = Some(by.to_owned());
             tries += 1;
             match self.keep(&agent).await {
-                Ok(()) => return Ok(agent),
+                Ok(()) => {
+                    self.engine.agents_changed();
+                    return Ok(agent);
+                }
                 Err(StoreError::Conflict(_)) if tries < TRIES => {}
                 Err(other) => return Err(other.into()),
             }

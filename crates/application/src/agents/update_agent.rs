@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use domain::{
     agents::{Agent, AgentAuth, AgentStatus, AgentUrl, ApiKey, CircuitBreakerConfig, RetryPolicy, Secret},
     ids::AgentId,
-    ports::{Agents, Clock, StoreError, Transactions},
+    ports::{Agents, Clock, Engine, StoreError, Transactions},
 };
 
 use crate::{Ports, TRIES};
@@ -104,11 +104,17 @@ pub struct UpdateAgent {
     agents: Arc<dyn Agents>,
     transactions: Arc<dyn Transactions>,
     clock: Arc<dyn Clock>,
+    engine: Arc<dyn Engine>,
 }
 
 impl UpdateAgent {
     pub(crate) fn new(ports: &Ports) -> Self {
-        Self { agents: ports.agents.clone(), transactions: ports.transactions.clone(), clock: ports.clock.clone() }
+        Self {
+            agents: ports.agents.clone(),
+            transactions: ports.transactions.clone(),
+            clock: ports.clock.clone(),
+            engine: ports.engine.clone(),
+        }
     }
 
     /// Changes the agent. Concurrent changes of other members are kept; of the same member, the last one wins.
@@ -119,7 +125,10 @@ impl UpdateAgent {
             let agent = changes.apply(old, self.clock.now(), by);
             tries += 1;
             match self.keep(&agent).await {
-                Ok(()) => return Ok(agent),
+                Ok(()) => {
+                    self.engine.agents_changed();
+                    return Ok(agent);
+                }
                 Err(StoreError::Conflict(_)) if tries < TRIES => {}
                 Err(other) => return Err(other.into()),
             }
@@ -158,7 +167,7 @@ mod tests {
     use super::*;
     use domain::{
         agents::AgentName,
-        ports::{MockAgents, MockClock, MockTransactions, MockUnitOfWork},
+        ports::{MockAgents, MockClock, MockEngine, MockTransactions, MockUnitOfWork},
     };
 
     fn agent() -> Agent {
@@ -209,8 +218,14 @@ mod tests {
         });
         let mut clock = MockClock::new();
         clock.expect_now().return_const(domain::Timestamp::UNIX_EPOCH);
-        let update =
-            UpdateAgent { agents: Arc::new(agents), transactions: Arc::new(transactions), clock: Arc::new(clock) };
+        let mut engine = MockEngine::new();
+        engine.expect_agents_changed().times(1).return_const(());
+        let update = UpdateAgent {
+            agents: Arc::new(agents),
+            transactions: Arc::new(transactions),
+            clock: Arc::new(clock),
+            engine: Arc::new(engine),
+        };
         let changes = AgentChanges { status: Some(AgentStatus::Inactive), ..AgentChanges::default() };
         let after = update.execute(agent().id, &changes, "me").await.expect("changed");
         assert_eq!((after.status, after.revision, after.updated_by.as_deref()), (AgentStatus::Inactive, 8, Some("me")));

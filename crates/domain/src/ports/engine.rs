@@ -35,6 +35,9 @@ pub trait Engine: Send + Sync {
     /// A run can be claimed.
     fn ring(&self);
 
+    /// An agent was changed: what is known of agents is to be read anew.
+    fn agents_changed(&self);
+
     /// A run was cancelled, perhaps one of this executor's.
     fn cancelled(&self, run: &RunId);
 }

@@ -35,9 +35,9 @@ pub trait RunJournal: Send + Sync {
     async fn commit(&self, batch: Arc<[RunCommit]>) -> Result<Vec<CommitOutcome>, StoreError>;
 }
 
-/// More commits are waiting than can be written soon; nothing was stored.
+/// More commits are waiting than can be written soon, or the store cannot write at all at the moment; nothing was stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("too many runs are being started; try again in a moment")]
+#[error("the server can store no more at the moment; try again shortly")]
 pub struct Overloaded;
 
 /// What is done when the outcome of a commit is known.

@@ -22,5 +22,6 @@ pub(crate) use input::State;
 pub(crate) use moment::Moment;
 pub(crate) use output::{Exposition, Located, Output, Reply, json_response};
 pub(crate) use parameters::{Path, Query};
+pub(crate) use schema::Checked;
 pub use table::Api;
 pub(crate) use table::Declarations;

@@ -18,8 +18,13 @@ use crate::problem::{Mistake, Part};
 
 /// A type that a part of a request can be read as. Limits stand in its schema; what a schema cannot say stands in its
 /// [`Validate`].
-pub(crate) trait Checked: DeserializeOwned + JsonSchema + Validate<Context = ()> + 'static {}
-impl<T: DeserializeOwned + JsonSchema + Validate<Context = ()> + 'static> Checked for T {}
+pub(crate) trait Checked: DeserializeOwned + JsonSchema + Validate<Context = ()> + 'static {
+    /// What a use case would find wrong with it. Asked only where the request is refused anyway, so that the answer
+    /// names those mistakes too.
+    fn findings(&self) -> Vec<Mistake> {
+        Vec::new()
+    }
+}
 
 /// The old API's word for an unknown member.
 const UNKNOWN: &str = "extra_forbidden";
@@ -88,6 +93,9 @@ impl Contract {
                 // A rule about a member that is wrong anyway adds nothing.
                 let rules: Vec<_> = rules.filter(|rule| mistakes.iter().all(|m| m.pointer != rule.pointer)).collect();
                 mistakes.extend(rules);
+                if !mistakes.is_empty() {
+                    mistakes.extend(read.findings());
+                }
                 if mistakes.is_empty() { Ok(read) } else { Err(mistakes) }
             }
             Err(error) if mistakes.is_empty() => {

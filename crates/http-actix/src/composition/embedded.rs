@@ -37,7 +37,8 @@ pub(crate) struct Orrery {
 impl Orrery {
     /// Opens the store, takes over what a predecessor left unfinished, and listens.
     pub(crate) async fn start(options: &Serve) -> anyhow::Result<Self> {
-        let folder = options.data.display();
+        let folder = std::path::absolute(&options.data).unwrap_or_else(|_| options.data.clone());
+        let folder = folder.display();
         tracing::info!(folder = %folder, "Orrery keeps everything in the folder {folder}");
         let store = SqliteStore::open(&options.data).with_context(|| format!("cannot open the store in {folder}"))?;
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::default());
@@ -71,7 +72,7 @@ impl Orrery {
             workflows: shared.clone(),
             transactions: shared.clone(),
             runs: shared.clone(),
-            writer: Arc::new(queue),
+            writer: Arc::new(queue.clone()),
             // Connections belong to the runtime that opened them: requests must not share the engine's.
             gateway: Arc::new(gateway()?),
             engine: Arc::new(engine.clone()),
@@ -79,7 +80,7 @@ impl Orrery {
             ids: ids.clone(),
             plans,
         });
-        let state = AppState::new(Arc::new(uses), clock, ids, Arc::new(StoreReadiness::new(shared)));
+        let state = AppState::new(Arc::new(uses), clock, ids, Arc::new(StoreReadiness::new(shared, queue)));
         executor::describe_metrics();
         let (address, server, serving) = listen(options.listen, state)?;
         tracing::info!(address = %address, "listening on http://{address} (docs at http://{address}/docs)");

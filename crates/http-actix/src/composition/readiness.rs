@@ -4,16 +4,18 @@ use std::{sync::Arc, time::Instant};
 
 use async_trait::async_trait;
 use domain::{ids::RunId, ports::Runs};
+use executor::CommitQueue;
 use http_actix::{ComponentCheck, Readiness};
 
 /// Asks the store a question that it can answer from an index.
 pub(super) struct StoreReadiness {
     runs: Arc<dyn Runs>,
+    writer: CommitQueue,
 }
 
 impl StoreReadiness {
-    pub(super) fn new(runs: Arc<dyn Runs>) -> Self {
-        Self { runs }
+    pub(super) fn new(runs: Arc<dyn Runs>, writer: CommitQueue) -> Self {
+        Self { runs, writer }
     }
 }
 
@@ -22,6 +24,7 @@ impl Readiness for StoreReadiness {
     async fn check(&self) -> Vec<ComponentCheck> {
         let started = Instant::now();
         let answer = match RunId::parse("run-readiness") {
+            Ok(_) if self.writer.is_failing() => Err("the store cannot write; see the log".to_owned()),
             Ok(run) => self.runs.get(&run).await.map(drop).map_err(|e| e.to_string()),
             Err(invalid) => Err(invalid.to_string()),
         };

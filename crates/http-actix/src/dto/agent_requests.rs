@@ -248,3 +248,8 @@ impl UpdateAgent {
         })
     }
 }
+
+impl crate::api::Checked for CreateAgent {}
+impl crate::api::Checked for UpdateAgent {}
+impl crate::api::Checked for AgentPath {}
+impl crate::api::Checked for AgentQuery {}

@@ -181,3 +181,9 @@ pub(crate) struct CancelRun {
     #[schemars(length(max = 500))]
     pub(crate) reason: Option<String>,
 }
+
+impl crate::api::Checked for CancelRun {}
+impl crate::api::Checked for RetryRun {}
+impl crate::api::Checked for RunPath {}
+impl crate::api::Checked for RunQuery {}
+impl crate::api::Checked for ExecuteWorkflow {}

@@ -4,12 +4,16 @@
 use std::collections::BTreeMap;
 
 use application::workflows::{NewWorkflow, WorkflowChanges};
-use domain::workflows::{StepDocument, WorkflowFilter, WorkflowName, WorkflowSort, WorkflowStatus};
+use domain::workflows::{
+    StepDocument, WorkflowDocument, WorkflowFilter, WorkflowName, WorkflowSort, WorkflowStatus, compile,
+};
 use garde::{Path, Report, Validate};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use uuid::Uuid;
+
+use crate::{api::Checked, problem::Mistake};
 
 use super::{
     lists::{self, Direction},
@@ -219,6 +223,14 @@ impl Validate for CreateWorkflow {
     }
 }
 
+impl Checked for CreateWorkflow {
+    fn findings(&self) -> Vec<Mistake> {
+        let document = WorkflowDocument::new(&self.name, 1, self.start_step.clone(), documents(self.steps.clone()));
+        let found = compile(&document).err().unwrap_or_default();
+        found.into_iter().map(Mistake::from).collect()
+    }
+}
+
 impl CreateWorkflow {
     /// The workflow to be created; `None` only where [`Validate`] would have refused.
     pub(crate) fn command(self) -> Option<NewWorkflow> {
@@ -264,3 +276,8 @@ impl UpdateWorkflow {
         }
     }
 }
+
+impl Checked for UpdateWorkflow {}
+impl Checked for WorkflowPath {}
+impl Checked for WorkflowQuery {}
+impl Checked for VersionQuery {}

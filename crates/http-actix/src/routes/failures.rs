@@ -94,7 +94,7 @@ impl From<Refused> for Problem {
     fn from(refused: Refused) -> Self {
         let first = refused.first().to_owned();
         let only_agents = refused.only_agents();
-        let mistakes: Vec<Mistake> = refused.diagnostics.into_iter().map(mistake).collect();
+        let mistakes: Vec<Mistake> = refused.diagnostics.into_iter().map(Mistake::from).collect();
         if only_agents {
             Self::mistakes(Code::AgentsUnusable, mistakes).detail(first)
         } else {
@@ -103,10 +103,12 @@ impl From<Refused> for Problem {
     }
 }
 
-/// The document's pointers fit the body as well: `start_step` and `steps` stand at the top of both.
-fn mistake(found: Diagnostic) -> Mistake {
-    let mut mistake = Mistake::new(Part::Body, found.pointer, "value_error", found.message);
-    mistake.code = Some(found.code);
-    mistake.hint = found.hint;
-    mistake
+impl From<Diagnostic> for Mistake {
+    /// The document's pointers fit the body as well: `start_step` and `steps` stand at the top of both.
+    fn from(found: Diagnostic) -> Self {
+        let mut mistake = Self::new(Part::Body, found.pointer, "value_error", found.message);
+        mistake.code = Some(found.code);
+        mistake.hint = found.hint;
+        mistake
+    }
 }

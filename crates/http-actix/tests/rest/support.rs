@@ -250,6 +250,7 @@ impl Engine for NoEngine {
     }
     fn adopt(&self, _: Adopted) {}
     fn ring(&self) {}
+    fn agents_changed(&self) {}
     fn cancelled(&self, _: &RunId) {}
 }
 
