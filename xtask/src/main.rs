@@ -7,6 +7,7 @@ mod ci;
 mod deny;
 mod generated;
 mod links;
+mod postgres;
 mod sim;
 mod source;
 mod test;

@@ -9,7 +9,10 @@ use std::{
 
 use anyhow::Context;
 
-use crate::workspace::{ORRERY_BIN, Profile, build_server, cargo, shown};
+use crate::{
+    postgres,
+    workspace::{ORRERY_BIN, Profile, build_server, cargo, root, shown},
+};
 
 #[derive(clap::Args, Default)]
 pub(crate) struct Options {
@@ -50,6 +53,7 @@ impl fmt::Display for Counts {
 }
 
 pub(crate) fn run(options: &Options) -> anyhow::Result<Counts> {
+    postgres::ensure()?;
     println!("building the server");
     let server = build_server(Profile::Dev)?;
     let mut tests = cargo();
@@ -58,7 +62,9 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<Counts> {
         tests.arg("--workspace");
     }
     tests.args(&options.rest).env(ORRERY_BIN, server);
-    let counts = passing_on(&mut tests)?;
+    let counts = passing_on(&mut tests);
+    postgres::stop(&root().join("target"));
+    let counts = counts?;
     println!("all tests: {counts}");
     Ok(counts)
 }

@@ -1,0 +1,110 @@
+//! Connecting: what a URL must say, which schema must be there, and how the connections are set up.
+
+use std::{collections::BTreeSet, time::Duration};
+
+use sqlx::{
+    ConnectOptions, Connection, PgConnection, PgPool,
+    postgres::{PgConnectOptions, PgPoolOptions},
+};
+
+/// The migrations that this program needs; the newest is the last.
+const SCHEMA: &[&str] = &["m0001_initial"];
+
+/// How long the first connection may take.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Connections for management and for reading.
+const CONNECTIONS: u32 = 10;
+
+/// Connections for commits to runs. Each has a batch under way; a second one keeps the server busy while the first waits
+/// for the disk.
+const WRITERS: u32 = 2;
+
+/// Why a store cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ConnectError {
+    /// The URL is another database's.
+    #[error("the database URL must begin with postgres:// or postgresql://")]
+    Scheme,
+    /// The URL has the right beginning, but not the right form.
+    #[error("the database URL is not valid: {0}")]
+    Url(#[source] sqlx::Error),
+    /// Nothing answers in time.
+    #[error("the database does not answer within {} seconds", PATIENCE.as_secs())]
+    Timeout,
+    /// There is no such server or database, or it does not let this user in.
+    #[error("the database cannot be reached: {0}")]
+    Unreachable(#[source] sqlx::Error),
+    /// Its schema is older than this program.
+    #[error("the database lacks the migration {missing}; run the migrations first")]
+    Older {
+        /// The first migration that is missing.
+        missing: &'static str,
+    },
+    /// Its schema is newer than this program.
+    #[error("the database has the migration {found}, which this program does not know; use a newer program")]
+    Newer {
+        /// A migration that is not known.
+        found: String,
+    },
+}
+
+pub(crate) fn options(url: &str) -> Result<PgConnectOptions, ConnectError> {
+    // The parser looks only at what follows.
+    if !["postgres://", "postgresql://"].iter().any(|scheme| url.starts_with(scheme)) {
+        return Err(ConnectError::Scheme);
+    }
+    let options: PgConnectOptions = url.parse().map_err(ConnectError::Url)?;
+    Ok(options.application_name("orrery").disable_statement_logging())
+}
+
+/// Says what is wrong with a database before anything is done with it; a pool would only say that it has waited.
+pub(crate) async fn check(options: &PgConnectOptions) -> Result<(), ConnectError> {
+    let seen = tokio::time::timeout(PATIENCE, migrations(options)).await.map_err(|_| ConnectError::Timeout)?;
+    let seen: BTreeSet<String> = seen.map_err(ConnectError::Unreachable)?.into_iter().collect();
+    if let Some(missing) = SCHEMA.iter().find(|known| !seen.contains(**known)) {
+        return Err(ConnectError::Older { missing });
+    }
+    match seen.into_iter().find(|seen| !SCHEMA.contains(&seen.as_str())) {
+        Some(found) => Err(ConnectError::Newer { found }),
+        None => Ok(()),
+    }
+}
+
+async fn migrations(options: &PgConnectOptions) -> Result<Vec<String>, sqlx::Error> {
+    let mut connection = PgConnection::connect_with(options).await?;
+    let kept: bool =
+        sqlx::query_scalar("SELECT to_regclass('seaql_migrations') IS NOT NULL").fetch_one(&mut connection).await?;
+    let seen = if kept {
+        sqlx::query_scalar("SELECT version::text FROM seaql_migrations").fetch_all(&mut connection).await?
+    } else {
+        Vec::new()
+    };
+    connection.close().await?;
+    Ok(seen)
+}
+
+pub(crate) fn pool(options: &PgConnectOptions) -> PgPool {
+    PgPoolOptions::new()
+        .max_connections(CONNECTIONS)
+        .acquire_timeout(PATIENCE)
+        .connect_lazy_with(options.clone().options([("statement_timeout", "30s")]))
+}
+
+/// A plan that was made while a table was small would scan it for ever after; the plans that are left to choose from are
+/// right for a table of any size. A connection that broke while it was idle costs one batch an error, after which the same
+/// batch is sent again; asking each time whether it still works would cost every batch a round trip.
+pub(crate) fn writers(options: &PgConnectOptions) -> PgPool {
+    let settings = [
+        ("statement_timeout", "30s"),
+        ("plan_cache_mode", "force_generic_plan"),
+        ("enable_seqscan", "off"),
+        ("enable_hashjoin", "off"),
+        ("enable_mergejoin", "off"),
+    ];
+    PgPoolOptions::new()
+        .max_connections(WRITERS)
+        .acquire_timeout(PATIENCE)
+        .test_before_acquire(false)
+        .connect_lazy_with(options.clone().options(settings))
+}

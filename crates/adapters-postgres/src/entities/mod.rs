@@ -1,0 +1,8 @@
+//! The rows that sea-orm reads and writes. Columns that nobody here needs are left out.
+
+pub(crate) mod agent;
+pub(crate) mod event;
+pub(crate) mod plan;
+pub(crate) mod run;
+pub(crate) mod step;
+pub(crate) mod workflow;

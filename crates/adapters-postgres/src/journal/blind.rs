@@ -1,0 +1,143 @@
+//! Cancellations and resumes: rare, and made without knowledge of the run. Its head is locked first, so that what is read
+//! afterwards stays true.
+
+use std::collections::HashMap;
+
+use domain::{
+    Timestamp,
+    ids::{CommitId, RunId, Seq},
+    runs::{CancelRun, CommitOutcome, ResumeRun, RunEvent},
+};
+use sqlx::PgConnection;
+
+use super::wave::{At, Events, LIVE, STOPPED, Verdicts, column};
+use crate::{codec::count, failure::Outcome};
+
+/// A commit that its owner did not decide.
+pub(super) enum Blind<'a> {
+    Cancel(At<'a, CancelRun>),
+    Resume(At<'a, ResumeRun>),
+}
+
+impl<'a> Blind<'a> {
+    fn ord(&self) -> i32 {
+        match self {
+            Self::Cancel(cancel) => cancel.ord,
+            Self::Resume(resume) => resume.ord,
+        }
+    }
+
+    fn run(&self) -> &'a RunId {
+        match self {
+            Self::Cancel(cancel) => &cancel.commit.run,
+            Self::Resume(resume) => &resume.commit.run,
+        }
+    }
+
+    fn id(&self) -> CommitId {
+        match self {
+            Self::Cancel(cancel) => cancel.commit.commit,
+            Self::Resume(resume) => resume.commit.commit,
+        }
+    }
+
+    fn at(&self) -> Timestamp {
+        match self {
+            Self::Cancel(cancel) => cancel.commit.at,
+            Self::Resume(resume) => resume.commit.at,
+        }
+    }
+
+    fn event(&self) -> RunEvent {
+        match self {
+            Self::Cancel(cancel) => cancel.commit.event(),
+            Self::Resume(resume) => resume.commit.event(),
+        }
+    }
+
+    /// The phase that a run must be in.
+    fn needs(&self) -> i16 {
+        match self {
+            Self::Cancel(_) => LIVE,
+            Self::Resume(_) => STOPPED,
+        }
+    }
+}
+
+pub(super) async fn apply<'a>(
+    connection: &mut PgConnection,
+    commits: &[Blind<'a>],
+    events: &mut Events<'a>,
+    verdicts: &mut Verdicts,
+) -> Outcome<()> {
+    if commits.is_empty() {
+        return Ok(());
+    }
+    let heads: Vec<(String, i64, i16)> = sqlx::query_as(include_str!("../sql/lock_heads.sql"))
+        .bind(column(commits, |commit| commit.run().as_str()))
+        .fetch_all(&mut *connection)
+        .await?;
+    let heads: HashMap<&str, (i64, i16)> =
+        heads.iter().map(|(run, seq, phase)| (run.as_str(), (*seq, *phase))).collect();
+    let applied = applied_before(connection, commits).await?;
+    let (mut cancels, mut resumes) = (Vec::new(), Vec::new());
+    for commit in commits {
+        let (seq, outcome) = match heads.get(commit.run().as_str()) {
+            None => (0, CommitOutcome::Gone),
+            Some(_) if applied.contains(&commit.ord()) => (0, CommitOutcome::AlreadyApplied),
+            Some((_, phase)) if *phase != commit.needs() => (0, CommitOutcome::Absorbed),
+            Some((seq, _)) => (*seq, CommitOutcome::Committed),
+        };
+        verdicts.set(commit.ord(), outcome);
+        if outcome == CommitOutcome::Committed {
+            let after = Seq::new(count(seq)?);
+            events.add(commit.run(), after, commit.id(), commit.at(), &[commit.event()])?;
+            match commit {
+                Blind::Cancel(cancel) => cancels.push(cancel.commit),
+                Blind::Resume(resume) => resumes.push(resume.commit),
+            }
+        }
+    }
+    cancel(connection, &cancels).await?;
+    resume(connection, &resumes).await
+}
+
+async fn applied_before(connection: &mut PgConnection, commits: &[Blind<'_>]) -> Outcome<Vec<i32>> {
+    let applied = sqlx::query_scalar(include_str!("../sql/applied_before.sql"))
+        .bind(column(commits, Blind::ord))
+        .bind(column(commits, |commit| commit.run().as_str()))
+        .bind(column(commits, |commit| commit.id().uuid()))
+        .fetch_all(connection)
+        .await?;
+    Ok(applied)
+}
+
+async fn cancel(connection: &mut PgConnection, cancels: &[&CancelRun]) -> Outcome<()> {
+    if cancels.is_empty() {
+        return Ok(());
+    }
+    let runs = column(cancels, |cancel| cancel.run.as_str());
+    sqlx::query(include_str!("../sql/cancel_heads.sql")).bind(runs.as_slice()).execute(&mut *connection).await?;
+    sqlx::query(include_str!("../sql/cancel_runs.sql"))
+        .bind(runs)
+        .bind(column(cancels, |cancel| cancel.at))
+        .bind(column(cancels, |cancel| cancel.by.as_str()))
+        .bind(column(cancels, |cancel| cancel.message()))
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+async fn resume(connection: &mut PgConnection, resumes: &[&ResumeRun]) -> Outcome<()> {
+    if resumes.is_empty() {
+        return Ok(());
+    }
+    let (runs, times) = (column(resumes, |resume| resume.run.as_str()), column(resumes, |resume| resume.at));
+    sqlx::query(include_str!("../sql/resume_heads.sql"))
+        .bind(runs.as_slice())
+        .bind(times.as_slice())
+        .execute(&mut *connection)
+        .await?;
+    sqlx::query(include_str!("../sql/resume_runs.sql")).bind(runs).bind(times).execute(connection).await?;
+    Ok(())
+}

@@ -1,0 +1,99 @@
+//! New runs.
+
+use std::collections::HashSet;
+
+use domain::{
+    ids::{ExecutorId, Seq},
+    payload::Payload,
+    runs::{CommitOutcome, RunEvent, StartRun},
+};
+use sqlx::PgConnection;
+
+use super::wave::{At, Events, Verdicts, column, completed_at, phase};
+use crate::{
+    codec::{signed, signed_small},
+    exact::beyond_jsonb,
+    failure::Outcome,
+};
+
+pub(super) async fn apply<'a>(
+    connection: &mut PgConnection,
+    starts: &[At<'a, StartRun>],
+    events: &mut Events<'a>,
+    verdicts: &mut Verdicts,
+) -> Outcome<()> {
+    if starts.is_empty() {
+        return Ok(());
+    }
+    let new = insert(connection, starts).await?;
+    let (new, known): (Vec<_>, Vec<_>) = starts.iter().partition(|start| new.contains(start.commit.run.as_str()));
+    if !known.is_empty() {
+        refuse(connection, &known, verdicts).await?;
+    }
+    if new.is_empty() {
+        return Ok(());
+    }
+    for At { ord, commit } in &new {
+        events.add(&commit.run, Seq::default(), commit.commit, commit.at, &commit.events)?;
+        verdicts.set(*ord, CommitOutcome::Committed);
+    }
+    let seqs = new.iter().map(|start| signed(start.commit.events.len() as u64)).collect::<Outcome<Vec<_>>>()?;
+    sqlx::query(include_str!("../sql/start_heads.sql"))
+        .bind(column(&new, |start| start.commit.run.as_str()))
+        .bind(seqs)
+        .bind(column(&new, |start| i64::from(start.commit.owner.is_some())))
+        .bind(column(&new, |start| start.commit.owner.map(ExecutorId::uuid)))
+        .bind(column(&new, |start| phase(start.commit.status)))
+        .bind(column(&new, |start| start.commit.owner.is_none().then_some(start.commit.at)))
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+/// Inserts the rows of runs that are not there, and answers which these are.
+async fn insert(connection: &mut PgConnection, starts: &[At<'_, StartRun>]) -> Outcome<HashSet<String>> {
+    let versions = starts.iter().map(|start| signed_small(start.commit.workflow_version));
+    let inserted: Vec<String> = sqlx::query_scalar(include_str!("../sql/start_runs.sql"))
+        .bind(column(starts, |start| start.commit.run.as_str()))
+        .bind(column(starts, |start| start.commit.workflow.to_string()))
+        .bind(column(starts, |start| start.commit.workflow_name.as_str()))
+        .bind(versions.collect::<Outcome<Vec<_>>>()?)
+        .bind(column(starts, |start| start.commit.plan.bytes().as_slice()))
+        .bind(column(starts, |start| start.commit.status.as_str()))
+        .bind(column(starts, |start| start.commit.input.text()))
+        .bind(column(starts, |start| exact_input(&start.commit.input)))
+        .bind(column(starts, |start| start.commit.triggered_by.as_str()))
+        .bind(column(starts, |start| start.commit.at))
+        .bind(column(starts, |start| completed_at(start.commit.status, start.commit.at)))
+        .bind(column(starts, |start| first_error(&start.commit.events)))
+        .fetch_all(connection)
+        .await?;
+    Ok(inserted.into_iter().collect())
+}
+
+fn exact_input(input: &Payload) -> Option<&str> {
+    beyond_jsonb(input.text())
+}
+
+/// Why runs that are there already were not started: by this very commit, or by another one.
+async fn refuse(connection: &mut PgConnection, known: &[&At<'_, StartRun>], verdicts: &mut Verdicts) -> Outcome<()> {
+    let same: Vec<i32> = sqlx::query_scalar(include_str!("../sql/started_by.sql"))
+        .bind(column(known, |start| start.ord))
+        .bind(column(known, |start| start.commit.run.as_str()))
+        .bind(column(known, |start| start.commit.commit.uuid()))
+        .fetch_all(connection)
+        .await?;
+    for start in known {
+        let again = same.contains(&start.ord);
+        verdicts.set(start.ord, if again { CommitOutcome::AlreadyApplied } else { CommitOutcome::Duplicate });
+    }
+    Ok(())
+}
+
+/// Why a run failed that failed at its very start.
+fn first_error(events: &[RunEvent]) -> Option<&str> {
+    events.iter().rev().find_map(|event| match event {
+        RunEvent::RunFailed { error } => Some(error.as_str()),
+        _ => None,
+    })
+}

@@ -1,0 +1,22 @@
+//! The store behind every storage port in PostgreSQL, for any number of processes at a time.
+//!
+//! Agents, workflows and reading runs go through sea-orm, whose entities never leave this crate. Commits to runs and
+//! leases, of which there are thousands in a second, are plain statements over arrays, in `sql/`, on connections of their
+//! own. The schema is made by the package `migration`; this crate only checks that it is the one that it knows.
+
+mod agents;
+mod codec;
+mod connect;
+mod entities;
+mod exact;
+mod failure;
+mod journal;
+mod leases;
+mod lists;
+mod runs;
+mod store;
+mod units;
+mod workflows;
+
+pub use connect::ConnectError;
+pub use store::PgStore;

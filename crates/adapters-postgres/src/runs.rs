@@ -1,0 +1,148 @@
+//! Reading runs.
+
+use std::collections::HashMap;
+
+use async_trait::async_trait;
+use domain::{
+    agents::AgentName,
+    ids::{CommitId, PlanHash, RunId, Seq, StepId, StepPath},
+    page::{Page, PageRequest, SortOrder},
+    payload::Payload,
+    ports::{Runs, StoreError},
+    runs::{EventRecord, Run, RunFilter, RunSort, RunStatus, StepExecution, StepStatus},
+};
+use sea_orm::{ColumnTrait, EntityTrait, Order, QueryFilter, QueryOrder, Select};
+use serde_json::Value;
+
+use crate::{
+    PgStore,
+    codec::{count, parsed, plan_hash, signed, small, sound},
+    entities::{event, run, step},
+    exact,
+    failure::{Failure, Outcome},
+    lists,
+    workflows::id_or_nil,
+};
+
+#[async_trait]
+impl Runs for PgStore {
+    async fn get(&self, id: &RunId) -> Result<Option<Run>, StoreError> {
+        let found = run::Entity::find_by_id(id.as_str()).one(self.management()).await.map_err(Failure::from)?;
+        Ok(found.map(decode).transpose()?)
+    }
+
+    async fn list(
+        &self,
+        filter: &RunFilter,
+        sort: RunSort,
+        order: SortOrder,
+        page: PageRequest,
+    ) -> Result<Page<Run>, StoreError> {
+        let wanted = wanted(filter);
+        let order = lists::direction(order);
+        let by = match sort {
+            RunSort::CreatedAt => run::Column::CreatedAt,
+            RunSort::UpdatedAt => run::Column::UpdatedAt,
+        };
+        let sorted = wanted.clone().order_by(by, order.clone()).order_by(lists::in_code_points("run_id"), order);
+        let rows = lists::page(self.management(), sorted, page).await?;
+        let items = rows.into_iter().map(decode).collect::<Outcome<_>>()?;
+        Ok(Page { items, total: lists::total(self.management(), wanted).await? })
+    }
+
+    async fn steps(&self, run: &RunId) -> Result<Vec<StepExecution>, StoreError> {
+        // Attempts of the old executor have no number; how they are adopted is not decided here.
+        let ended = step::Entity::find()
+            .filter(step::Column::RunId.eq(run.as_str()))
+            .filter(step::Column::Execution.is_not_null())
+            .order_by(step::Column::Execution, Order::Asc);
+        let rows = ended.all(self.management()).await.map_err(Failure::from)?;
+        Ok(rows.into_iter().map(|row| decode_step(run, row)).collect::<Outcome<_>>()?)
+    }
+
+    async fn history(&self, run: &RunId) -> Result<Vec<EventRecord>, StoreError> {
+        let events = event::Entity::find()
+            .filter(event::Column::RunId.eq(run.as_str()))
+            .order_by(event::Column::FirstSeq, Order::Asc);
+        let rows = events.all(self.management()).await.map_err(Failure::from)?;
+        let record = |row: event::Model| {
+            Ok(EventRecord {
+                first: Seq::new(count(row.first_seq)?),
+                commit: CommitId::new(row.commit_id),
+                at: row.at,
+                events: parsed("list of events", serde_json::from_value(row.events))?,
+            })
+        };
+        Ok(rows.into_iter().map(record).collect::<Outcome<_>>()?)
+    }
+
+    async fn outputs(&self, run: &RunId, executions: &[Seq]) -> Result<Vec<(Seq, Payload)>, StoreError> {
+        let wanted = executions.iter().map(|execution| signed(execution.get())).collect::<Outcome<Vec<_>>>()?;
+        let select = sqlx::query_as(include_str!("sql/outputs.sql")).bind(run.as_str()).bind(wanted);
+        let found: Vec<(i64, Option<String>, Option<Value>)> =
+            select.fetch_all(self.pool()).await.map_err(Failure::from)?;
+        let mut outputs = HashMap::with_capacity(found.len());
+        for (execution, text, json) in found {
+            if let Some(output) = exact::payload(text, json)? {
+                outputs.insert(Seq::new(count(execution)?), output);
+            }
+        }
+        Ok(executions.iter().filter_map(|asked| Some((*asked, outputs.get(asked)?.clone()))).collect())
+    }
+}
+
+/// The translation of [`RunFilter::matches`].
+fn wanted(filter: &RunFilter) -> Select<run::Entity> {
+    let mut wanted = run::Entity::find();
+    if let Some(status) = filter.status {
+        wanted = wanted.filter(run::Column::Status.eq(status.as_str()));
+    }
+    if let Some(workflow) = filter.workflow {
+        wanted = wanted.filter(run::Column::WorkflowId.eq(workflow.to_string()));
+    }
+    if let Some(after) = filter.created_after {
+        wanted = wanted.filter(run::Column::CreatedAt.gte(after.naive_utc()));
+    }
+    if let Some(before) = filter.created_before {
+        wanted = wanted.filter(run::Column::CreatedAt.lte(before.naive_utc()));
+    }
+    wanted
+}
+
+/// A run of the old system says neither which version it executes nor which plan it is pinned to.
+fn decode(row: run::Model) -> Outcome<Run> {
+    Ok(Run {
+        id: parsed("run id", RunId::parse(&row.run_id))?,
+        workflow: id_or_nil(&row.workflow_id),
+        workflow_name: row.workflow_name,
+        workflow_version: row.workflow_version.map_or(Ok(1), small)?,
+        plan: row.plan_hash.map_or(Ok(PlanHash::new([0; 32])), |hash| plan_hash(&hash))?,
+        status: sound("status", RunStatus::parse(&row.status))?,
+        input: exact::payload(row.input_text, row.input_data)?.unwrap_or_else(Payload::empty),
+        triggered_by: row.triggered_by,
+        created_at: row.created_at.and_utc(),
+        updated_at: row.updated_at.and_utc(),
+        completed_at: row.completed_at.map(|at| at.and_utc()),
+        cancelled_at: row.cancelled_at.map(|at| at.and_utc()),
+        cancelled_by: row.cancelled_by,
+        error: row.error_message,
+    })
+}
+
+fn decode_step(run: &RunId, row: step::Model) -> Outcome<StepExecution> {
+    let statuses = [StepStatus::Running, StepStatus::Completed, StepStatus::Failed];
+    Ok(StepExecution {
+        execution: Seq::new(count(sound("number of an attempt", row.execution)?)?),
+        run: run.clone(),
+        step: parsed("step id", StepId::parse(&row.step_id))?,
+        path: parsed("step path", StepPath::parse(&sound("step path", row.path)?))?,
+        agent: parsed("agent's name", AgentName::parse(&row.agent_name))?,
+        status: sound("status", statuses.into_iter().find(|known| known.as_str() == row.status))?,
+        attempt: small(sound("number of an attempt", row.attempt)?)?,
+        input: exact::payload(row.input_text, Some(row.input_data))?.unwrap_or_else(Payload::empty),
+        output: exact::payload(row.output_text, row.output_data)?,
+        started_at: row.started_at.and_utc(),
+        completed_at: row.completed_at.map(|at| at.and_utc()),
+        error: row.error_message,
+    })
+}

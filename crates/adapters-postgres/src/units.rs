@@ -1,0 +1,111 @@
+//! The unit of work: a transaction that is rolled back unless it is committed.
+
+use async_trait::async_trait;
+use domain::{
+    agents::Agent,
+    ids::PlanHash,
+    ports::{StoreError, Transactions, UnitOfWork},
+    workflows::{WorkflowDefinition, WorkflowDocument},
+};
+use sea_orm::{ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter, TransactionTrait};
+
+use crate::{
+    PgStore, agents,
+    codec::signed,
+    entities::{agent, workflow},
+    failure::{Failure, Outcome},
+    workflows,
+};
+
+#[async_trait]
+impl Transactions for PgStore {
+    async fn begin(&self) -> Result<Box<dyn UnitOfWork>, StoreError> {
+        let transaction = self.management().begin().await.map_err(Failure::from)?;
+        Ok(Box::new(Open { transaction, refused: None }))
+    }
+}
+
+struct Open {
+    transaction: DatabaseTransaction,
+    /// What was refused, if anything was; the rest must not become true without it.
+    refused: Option<&'static str>,
+}
+
+impl Open {
+    /// A row that is not there in its revision, or whose id or name is taken. Whatever the reason is, nothing of this unit
+    /// of work becomes true any more.
+    fn settle(&mut self, what: &'static str, changed: Outcome<u64>) -> Result<(), StoreError> {
+        let failure = match changed {
+            Ok(0) => Failure::Conflict(what),
+            Ok(_) => return Ok(()),
+            Err(failure) => failure.or_conflict(what),
+        };
+        self.refused = Some(what);
+        Err(failure.into())
+    }
+
+    async fn insert_agent(&self, agent: &Agent) -> Outcome<u64> {
+        Ok(agent::Entity::insert(agents::encode(agent)?).exec_without_returning(&self.transaction).await?)
+    }
+
+    async fn update_agent(&self, agent: &Agent) -> Outcome<u64> {
+        let updated = agent::Entity::update_many()
+            .set(agents::encode(agent)?)
+            .filter(agent::Column::Id.eq(agent.id.uuid()))
+            .filter(agent::Column::Revision.eq(signed(agent.revision)? - 1))
+            .exec(&self.transaction)
+            .await?;
+        Ok(updated.rows_affected)
+    }
+
+    async fn insert_workflow(&self, workflow: &WorkflowDefinition) -> Outcome<u64> {
+        Ok(workflow::Entity::insert(workflows::encode(workflow)?).exec_without_returning(&self.transaction).await?)
+    }
+
+    async fn update_workflow(&self, workflow: &WorkflowDefinition) -> Outcome<u64> {
+        let updated = workflow::Entity::update_many()
+            .set(workflows::encode(workflow)?)
+            .filter(workflow::Column::Id.eq(workflow.id.uuid()))
+            .filter(workflow::Column::Revision.eq(signed(workflow.revision)? - 1))
+            .exec(&self.transaction)
+            .await?;
+        Ok(updated.rows_affected)
+    }
+}
+
+#[async_trait]
+impl UnitOfWork for Open {
+    async fn add_agent(&mut self, agent: &Agent) -> Result<(), StoreError> {
+        let added = self.insert_agent(agent).await;
+        self.settle("agent", added)
+    }
+
+    async fn replace_agent(&mut self, agent: &Agent) -> Result<(), StoreError> {
+        let replaced = self.update_agent(agent).await;
+        self.settle("agent", replaced)
+    }
+
+    async fn add_workflow(&mut self, workflow: &WorkflowDefinition) -> Result<(), StoreError> {
+        let added = self.insert_workflow(workflow).await;
+        self.settle("workflow", added)
+    }
+
+    async fn replace_workflow(&mut self, workflow: &WorkflowDefinition) -> Result<(), StoreError> {
+        let replaced = self.update_workflow(workflow).await;
+        self.settle("workflow", replaced)
+    }
+
+    async fn keep_plan(&mut self, hash: PlanHash, document: &WorkflowDocument) -> Result<(), StoreError> {
+        // One that is kept already is no refusal.
+        let kept = workflows::keep_plan(&self.transaction, hash, document).await.map(|()| 1);
+        self.settle("plan", kept)
+    }
+
+    async fn commit(self: Box<Self>) -> Result<(), StoreError> {
+        // PostgreSQL answers the commit of a failed transaction with a rollback, and not with an error.
+        if let Some(what) = self.refused {
+            return Err(StoreError::Conflict(what));
+        }
+        Ok(self.transaction.commit().await.map_err(Failure::from)?)
+    }
+}

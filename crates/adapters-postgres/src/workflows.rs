@@ -1,0 +1,212 @@
+//! Workflow definitions: their rows and reading them.
+
+use async_trait::async_trait;
+use domain::{
+    ids::{PlanHash, WorkflowId},
+    page::{Page, PageRequest, SortOrder},
+    ports::{StoreError, Workflows},
+    workflows::{
+        ExecutableVersion, WorkflowDefinition, WorkflowDocument, WorkflowFilter, WorkflowName, WorkflowSort,
+        WorkflowStatus, compile,
+    },
+};
+use sea_orm::{
+    ActiveValue::Set,
+    ColumnTrait, ConnectionTrait, EntityTrait, Order, QueryFilter, QueryOrder, QuerySelect, Select,
+    sea_query::{Expr, ExprTrait, OnConflict},
+};
+use serde_json::Value;
+use uuid::Uuid;
+
+use crate::{
+    PgStore,
+    codec::{count, parsed, plan_hash, signed, signed_small, small, sound},
+    entities::{plan, workflow},
+    exact::beyond_jsonb,
+    failure::{Failure, Outcome},
+    lists,
+};
+
+#[async_trait]
+impl Workflows for PgStore {
+    async fn get(&self, id: WorkflowId) -> Result<Option<WorkflowDefinition>, StoreError> {
+        let found = workflow::Entity::find_by_id(id.uuid()).one(self.management()).await.map_err(Failure::from)?;
+        Ok(found.map(decode).transpose()?)
+    }
+
+    async fn executable(&self, id: WorkflowId) -> Result<Option<ExecutableVersion>, StoreError> {
+        let columns =
+            [workflow::Column::Name, workflow::Column::Version, workflow::Column::PlanHash, workflow::Column::Status];
+        let found: Option<(String, i32, Option<Vec<u8>>, String)> = workflow::Entity::find_by_id(id.uuid())
+            .select_only()
+            .columns(columns)
+            .into_tuple()
+            .one(self.management())
+            .await
+            .map_err(Failure::from)?;
+        let Some((name, version, plan, status)) = found else { return Ok(None) };
+        let Some(plan) = plan else { return self.adopt(id).await };
+        Ok(Some(ExecutableVersion {
+            id,
+            name: sound("workflow's name", WorkflowName::parse(&name))?,
+            version: small(version)?,
+            plan: plan_hash(&plan)?,
+            status: sound("status", WorkflowStatus::parse(&status))?,
+        }))
+    }
+
+    async fn head(&self, name: &WorkflowName) -> Result<Option<WorkflowDefinition>, StoreError> {
+        let heads = heads().filter(workflow::Column::Name.eq(name.as_str()));
+        let newest = heads.order_by(workflow::Column::Version, Order::Desc);
+        let found = newest.one(self.management()).await.map_err(Failure::from)?;
+        Ok(found.map(decode).transpose()?)
+    }
+
+    async fn list(
+        &self,
+        filter: &WorkflowFilter,
+        sort: WorkflowSort,
+        order: SortOrder,
+        page: PageRequest,
+    ) -> Result<Page<WorkflowDefinition>, StoreError> {
+        let wanted = wanted(filter);
+        let order = lists::direction(order);
+        let sorted = match sort {
+            WorkflowSort::CreatedAt => wanted.clone().order_by(workflow::Column::CreatedAt, order.clone()),
+            WorkflowSort::UpdatedAt => wanted.clone().order_by(workflow::Column::UpdatedAt, order.clone()),
+            WorkflowSort::Name => wanted.clone().order_by(lists::in_code_points("name"), order.clone()),
+        };
+        self.page(wanted, sorted.order_by(workflow::Column::Id, order), page).await
+    }
+
+    async fn versions(&self, head: WorkflowId, page: PageRequest) -> Result<Page<WorkflowDefinition>, StoreError> {
+        let chain = workflow::Entity::find().filter(workflow::Column::HeadId.eq(head.uuid()));
+        self.page(chain.clone(), chain.order_by(workflow::Column::Version, Order::Desc), page).await
+    }
+
+    async fn plan(&self, hash: PlanHash) -> Result<Option<WorkflowDocument>, StoreError> {
+        let found = plan::Entity::find_by_id(hash.bytes().to_vec()).one(self.management()).await;
+        let Some(row) = found.map_err(Failure::from)? else { return Ok(None) };
+        Ok(Some(parsed("workflow document", serde_json::from_str(&row.document))?))
+    }
+}
+
+impl PgStore {
+    /// Pins a definition that the old system stored to its plan, which is derived and therefore the same whoever does it
+    /// first. One that does not compile stays as it is.
+    async fn adopt(&self, id: WorkflowId) -> Result<Option<ExecutableVersion>, StoreError> {
+        let Some(definition) = Workflows::get(self, id).await? else { return Ok(None) };
+        if compile(&definition.document).is_ok() {
+            keep_plan(self.management(), definition.plan, &definition.document).await?;
+            workflow::Entity::update_many()
+                .col_expr(workflow::Column::PlanHash, Expr::value(definition.plan.bytes().to_vec()))
+                .filter(workflow::Column::Id.eq(id.uuid()))
+                .filter(workflow::Column::PlanHash.is_null())
+                .exec(self.management())
+                .await
+                .map_err(Failure::from)?;
+        }
+        Ok(Some(ExecutableVersion::from(&definition)))
+    }
+
+    async fn page(
+        &self,
+        wanted: Select<workflow::Entity>,
+        sorted: Select<workflow::Entity>,
+        page: PageRequest,
+    ) -> Result<Page<WorkflowDefinition>, StoreError> {
+        let rows = lists::page(self.management(), sorted, page).await?;
+        let items = rows.into_iter().map(decode).collect::<Outcome<_>>()?;
+        Ok(Page { items, total: lists::total(self.management(), wanted).await? })
+    }
+}
+
+fn heads() -> Select<workflow::Entity> {
+    workflow::Entity::find().filter(Expr::col(workflow::Column::Id).eq(Expr::col(workflow::Column::HeadId)))
+}
+
+/// The translation of [`WorkflowFilter::matches`].
+fn wanted(filter: &WorkflowFilter) -> Select<workflow::Entity> {
+    let mut wanted = heads();
+    if let Some(name) = &filter.name {
+        wanted = wanted.filter(workflow::Column::Name.eq(name.as_str()));
+    }
+    match filter.status {
+        Some(status) => wanted.filter(workflow::Column::Status.eq(status.as_str())),
+        None => wanted.filter(workflow::Column::Status.ne(WorkflowStatus::Deleted.as_str())),
+    }
+}
+
+/// The row of a definition.
+pub(crate) fn encode(workflow: &WorkflowDefinition) -> Outcome<workflow::ActiveModel> {
+    let text = document_text(&workflow.document)?;
+    let data: Value = parsed("workflow document", serde_json::from_str(&text))?;
+    Ok(workflow::ActiveModel {
+        id: Set(workflow.id.uuid()),
+        head_id: Set(Some(workflow.head.uuid())),
+        name: Set(workflow.name.as_str().to_owned()),
+        version: Set(signed_small(workflow.version)?),
+        description: Set(workflow.description.clone()),
+        workflow_data: Set(data),
+        workflow_text: Set(beyond_jsonb(&text).map(str::to_owned)),
+        plan_hash: Set(Some(workflow.plan.bytes().to_vec())),
+        status: Set(workflow.status.as_str().to_owned()),
+        revision: Set(signed(workflow.revision)?),
+        created_by: Set(workflow.created_by.clone()),
+        updated_by: Set(workflow.updated_by.clone()),
+        created_at: Set(workflow.created_at.naive_utc()),
+        updated_at: Set(workflow.updated_at.naive_utc()),
+    })
+}
+
+fn document_text(document: &WorkflowDocument) -> Outcome<String> {
+    serde_json::to_string(document).map_err(|error| Failure::Unstorable(error.to_string()))
+}
+
+/// Keeps a plan's document; keeping the same again changes nothing.
+pub(crate) async fn keep_plan<C: ConnectionTrait>(
+    connection: &C,
+    hash: PlanHash,
+    document: &WorkflowDocument,
+) -> Outcome<()> {
+    let row = plan::ActiveModel { hash: Set(hash.bytes().to_vec()), document: Set(document_text(document)?) };
+    let unless_kept = OnConflict::column(plan::Column::Hash).do_nothing().to_owned();
+    plan::Entity::insert(row).on_conflict(unless_kept).exec_without_returning(connection).await?;
+    Ok(())
+}
+
+fn decode(row: workflow::Model) -> Outcome<WorkflowDefinition> {
+    let document: WorkflowDocument = match row.workflow_text {
+        Some(text) => parsed("workflow document", serde_json::from_str(&text))?,
+        None => parsed("workflow document", serde_json::from_value(row.workflow_data))?,
+    };
+    let plan = match row.plan_hash {
+        Some(hash) => plan_hash(&hash)?,
+        None => would_be_pinned_to(&document),
+    };
+    Ok(WorkflowDefinition {
+        id: WorkflowId::new(row.id),
+        head: WorkflowId::new(row.head_id.unwrap_or(row.id)),
+        name: sound("workflow's name", WorkflowName::parse(&row.name))?,
+        version: small(row.version)?,
+        description: row.description,
+        document,
+        plan,
+        status: sound("status", WorkflowStatus::parse(&row.status))?,
+        revision: count(row.revision)?,
+        created_at: row.created_at.and_utc(),
+        updated_at: row.updated_at.and_utc(),
+        created_by: row.created_by,
+        updated_by: row.updated_by,
+    })
+}
+
+/// The plan of a definition that the old system stored; it is kept when the definition is executed first.
+fn would_be_pinned_to(document: &WorkflowDocument) -> PlanHash {
+    compile(document).map_or(PlanHash::new([0; 32]), |plan| plan.hash())
+}
+
+/// Whether a stored id is a definition's; runs of the old system may name anything.
+pub(crate) fn id_or_nil(text: &str) -> WorkflowId {
+    WorkflowId::new(text.parse().unwrap_or(Uuid::nil()))
+}

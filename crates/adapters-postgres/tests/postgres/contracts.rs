@@ -1,0 +1,5 @@
+//! The contracts of the storage ports over PostgreSQL, each test in a database of its own.
+
+use crate::stores;
+
+port_contracts::port_contracts!(stores::fresh().await);

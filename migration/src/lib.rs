@@ -1,0 +1,9 @@
+//! The schema of the PostgreSQL store: numbered migrations, each with a way back, applied by one process at a time.
+//!
+//! A database that the old system made is adopted in place. Nothing here reads or writes rows of runs; that is for
+//! `adapters-postgres`, which only checks that the schema is the one that it knows.
+
+mod m0001_initial;
+mod migrator;
+
+pub use migrator::{MigrateError, State, down, status, up};

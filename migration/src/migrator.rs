@@ -1,0 +1,119 @@
+//! Applying migrations and taking them back. Replicas that start at once wait for each other at an advisory lock.
+
+use sea_orm_migration::{
+    MigrationTrait, MigratorTrait,
+    sea_orm::{
+        ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction, DbErr, RuntimeErr,
+        TransactionTrait,
+    },
+};
+
+use crate::m0001_initial;
+
+/// The key of the advisory lock: "orrery" in ASCII.
+const LOCK: i64 = 0x6f72_7265_7279;
+
+/// How often a table that somebody else holds is waited for, five seconds each time: a little longer than the five
+/// minutes for which the old executor sits in a transaction during an agent call (contract 4.5).
+const PATIENCE: u32 = 70;
+
+/// Why the schema was not changed; nothing of it was.
+#[derive(Debug, thiserror::Error)]
+pub enum MigrateError {
+    /// The database cannot be reached, or it refuses a statement.
+    #[error("the database cannot be migrated: {0}")]
+    Database(#[from] DbErr),
+    /// Somebody holds a table of the old system for longer than they should.
+    #[error("the database cannot be migrated, because another program keeps its tables locked: {0}")]
+    Locked(#[source] DbErr),
+}
+
+/// A migration that this program knows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct State {
+    /// Its name.
+    pub name: String,
+    /// Whether the database has seen it.
+    pub applied: bool,
+}
+
+struct Migrator;
+
+impl MigratorTrait for Migrator {
+    fn migrations() -> Vec<Box<dyn MigrationTrait>> {
+        vec![Box::new(m0001_initial::Migration)]
+    }
+}
+
+#[derive(Clone, Copy)]
+enum Direction {
+    Up,
+    Down(Option<u32>),
+}
+
+/// Applies all pending migrations, in one transaction.
+pub async fn up(url: &str) -> Result<(), MigrateError> {
+    change(url, Direction::Up).await
+}
+
+/// Takes the newest migrations back, all of them if no number is given. Rows of tables that the old system made stay.
+pub async fn down(url: &str, steps: Option<u32>) -> Result<(), MigrateError> {
+    change(url, Direction::Down(steps)).await
+}
+
+/// The migrations that this program knows, oldest first.
+pub async fn status(url: &str) -> Result<Vec<State>, MigrateError> {
+    let database = connect(url).await?;
+    let transaction = locked(&database).await?;
+    let pending = Migrator::get_pending_migrations(&transaction).await?;
+    let is_pending = |name: &str| pending.iter().any(|pending| pending.name() == name);
+    let known = Migrator::migrations().into_iter();
+    let states =
+        known.map(|known| State { name: known.name().to_owned(), applied: !is_pending(known.name()) }).collect();
+    transaction.rollback().await?;
+    Ok(states)
+}
+
+async fn connect(url: &str) -> Result<DatabaseConnection, DbErr> {
+    let mut options = ConnectOptions::new(url);
+    options.max_connections(1).sqlx_logging(false);
+    Database::connect(options).await
+}
+
+/// A transaction that holds the lock to its end.
+async fn locked(database: &DatabaseConnection) -> Result<DatabaseTransaction, DbErr> {
+    let transaction = database.begin().await?;
+    transaction.execute_unprepared(&format!("SELECT pg_advisory_xact_lock({LOCK})")).await?;
+    // Only from here on: another replica may take its time with a large database.
+    transaction.execute_unprepared("SET LOCAL lock_timeout = '5s'").await?;
+    Ok(transaction)
+}
+
+async fn change(url: &str, direction: Direction) -> Result<(), MigrateError> {
+    let database = connect(url).await?;
+    let mut attempt = 1;
+    loop {
+        let transaction = locked(&database).await?;
+        let done = match direction {
+            Direction::Up => Migrator::up(&transaction, None).await,
+            Direction::Down(steps) => Migrator::down(&transaction, steps).await,
+        };
+        match done {
+            Ok(()) => return Ok(transaction.commit().await?),
+            Err(error) if is_lock_timeout(&error) && attempt < PATIENCE => {
+                tracing::info!(attempt, "another program holds a table; trying again to migrate");
+                transaction.rollback().await?;
+                attempt += 1;
+            }
+            Err(error) if is_lock_timeout(&error) => return Err(MigrateError::Locked(error)),
+            Err(error) => return Err(error.into()),
+        }
+    }
+}
+
+fn is_lock_timeout(error: &DbErr) -> bool {
+    let (DbErr::Exec(RuntimeErr::SqlxError(error)) | DbErr::Query(RuntimeErr::SqlxError(error))) = error else {
+        return false;
+    };
+    error.as_database_error().is_some_and(|error| error.code().as_deref() == Some("55P03"))
+}
