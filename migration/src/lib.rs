@@ -4,6 +4,8 @@
 //! `adapters-postgres`, which only checks that the schema is the one that it knows.
 
 mod m0001_initial;
+mod m0002_fleet_and_bus;
+mod m0003_inbox;
 mod migrator;
 
-pub use migrator::{MigrateError, State, down, status, up};
+pub use migrator::{MigrateError, State, Survey, down, fresh, status, survey, up};

@@ -8,7 +8,7 @@ use sea_orm_migration::{
     },
 };
 
-use crate::m0001_initial;
+use crate::{m0001_initial, m0002_fleet_and_bus, m0003_inbox};
 
 /// The key of the advisory lock: "orrery" in ASCII.
 const LOCK: i64 = 0x6f72_7265_7279;
@@ -37,11 +37,31 @@ pub struct State {
     pub applied: bool,
 }
 
+/// What a database and this program know of each other's migrations.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Survey {
+    /// The migrations that this program knows, oldest first.
+    pub known: Vec<State>,
+    /// Those that the database has seen and this program does not know: a newer program was here.
+    pub unknown: Vec<String>,
+}
+
+impl Survey {
+    /// Whether the database has exactly the schema that this program knows.
+    pub fn is_current(&self) -> bool {
+        self.unknown.is_empty() && self.known.iter().all(|state| state.applied)
+    }
+}
+
 struct Migrator;
 
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(m0001_initial::Migration)]
+        vec![
+            Box::new(m0001_initial::Migration),
+            Box::new(m0002_fleet_and_bus::Migration),
+            Box::new(m0003_inbox::Migration),
+        ]
     }
 }
 
@@ -49,6 +69,7 @@ impl MigratorTrait for Migrator {
 enum Direction {
     Up,
     Down(Option<u32>),
+    Anew,
 }
 
 /// Applies all pending migrations, in one transaction.
@@ -59,6 +80,30 @@ pub async fn up(url: &str) -> Result<(), MigrateError> {
 /// Takes the newest migrations back, all of them if no number is given. Rows of tables that the old system made stay.
 pub async fn down(url: &str, steps: Option<u32>) -> Result<(), MigrateError> {
     change(url, Direction::Down(steps)).await
+}
+
+/// Drops everything in the current schema, whoever made it, and applies all migrations. All rows are lost.
+pub async fn fresh(url: &str) -> Result<(), MigrateError> {
+    change(url, Direction::Anew).await
+}
+
+/// Compares the database with this program. Unlike [`status`], it does not mind a database that a newer program has
+/// migrated.
+pub async fn survey(url: &str) -> Result<Survey, MigrateError> {
+    let database = connect(url).await?;
+    let transaction = locked(&database).await?;
+    // The table of migrations may not be there yet; it goes with the transaction.
+    Migrator::install(&transaction).await?;
+    let models = Migrator::get_migration_models(&transaction).await?;
+    transaction.rollback().await?;
+    let mut unknown: Vec<String> = models.into_iter().map(|model| model.version).collect();
+    let mut known = Vec::new();
+    for migration in Migrator::migrations() {
+        let seen = unknown.iter().position(|version| version == migration.name());
+        known.push(State { name: migration.name().to_owned(), applied: seen.is_some() });
+        seen.map(|seen| unknown.remove(seen));
+    }
+    Ok(Survey { known, unknown })
 }
 
 /// The migrations that this program knows, oldest first.
@@ -97,6 +142,7 @@ async fn change(url: &str, direction: Direction) -> Result<(), MigrateError> {
         let done = match direction {
             Direction::Up => Migrator::up(&transaction, None).await,
             Direction::Down(steps) => Migrator::down(&transaction, steps).await,
+            Direction::Anew => anew(&transaction).await,
         };
         match done {
             Ok(()) => return Ok(transaction.commit().await?),
@@ -109,6 +155,12 @@ async fn change(url: &str, direction: Direction) -> Result<(), MigrateError> {
             Err(error) => return Err(error.into()),
         }
     }
+}
+
+/// `Migrator::fresh` leaves functions and views behind, and the next migration that makes them fails.
+async fn anew(transaction: &DatabaseTransaction) -> Result<(), DbErr> {
+    transaction.execute_unprepared(include_str!("sql/drop_everything.sql")).await?;
+    Migrator::up(transaction, None).await
 }
 
 fn is_lock_timeout(error: &DbErr) -> bool {

@@ -1,14 +1,12 @@
 //! A new database and an adopted one end up the same, nothing is lost on the way, and every way has a way back.
 
-// The server of the tests belongs to the adapter that needs it most; a crate of its own would be all that is left of it.
-#[path = "../../crates/adapters-postgres/tests/postgres/cluster/mod.rs"]
-mod cluster;
-
-use cluster::Database;
+use dev_services::Database;
 use migration::State;
 use sqlx::{Connection, PgConnection};
 
 const OLD_SYSTEM: &str = include_str!("old_system.sql");
+
+const NAMES: [&str; 3] = ["m0001_initial", "m0002_fleet_and_bus", "m0003_inbox"];
 
 async fn old_system() -> Database {
     let database = Database::new(None).await;
@@ -45,8 +43,11 @@ async fn schema(database: &Database) -> Vec<String> {
                          AND conrelid::regclass::text NOT IN ('seaql_migrations', 'alembic_version') ORDER BY 1";
     let options = "SELECT concat_ws(' ', relname, reloptions) FROM pg_class
                    WHERE relnamespace = 'public'::regnamespace AND reloptions IS NOT NULL ORDER BY 1";
+    let triggers = "SELECT pg_get_triggerdef(oid) FROM pg_trigger WHERE NOT tgisinternal
+                    UNION ALL SELECT pg_get_functiondef(oid) FROM pg_proc WHERE pronamespace = 'public'::regnamespace
+                    ORDER BY 1";
     let mut schema = Vec::new();
-    for part in [columns, indexes, constraints, options] {
+    for part in [columns, indexes, constraints, options, triggers] {
         schema.extend(lines(database, part).await);
     }
     schema
@@ -106,7 +107,7 @@ async fn the_way_back_leaves_the_old_system_its_rows_and_columns() {
     let migrated = schema(&database).await;
     down(&database).await;
     assert_eq!((old_rows(&database).await, columns(&database).await), (rows.clone(), tables));
-    assert_eq!(applied(&database).await, [false]);
+    assert_eq!(applied(&database).await, [false; 3]);
     up(&database).await;
     assert_eq!((old_rows(&database).await, schema(&database).await), (rows, migrated));
 }
@@ -132,11 +133,46 @@ async fn the_way_back_of_a_new_database_leaves_nothing_and_can_be_gone_again() {
 #[tokio::test]
 async fn applying_again_changes_nothing() {
     let database = Database::new(None).await;
-    assert_eq!(applied(&database).await, [false]);
+    assert_eq!(applied(&database).await, [false; 3]);
     up(&database).await;
     up(&database).await;
     let states = migration::status(database.url()).await.expect("the database answers");
-    assert_eq!(states, [State { name: "m0001_initial".to_owned(), applied: true }]);
+    let all = NAMES.map(|name| State { name: name.to_owned(), applied: true });
+    assert_eq!(states, all);
+}
+
+#[tokio::test]
+async fn beginning_anew_leaves_nothing_of_what_was_there() {
+    let (new, used) = (Database::new(None).await, old_system().await);
+    up(&new).await;
+    let strangers = "CREATE TYPE mood AS ENUM ('good'); CREATE TABLE stranger (id serial, mood mood);
+                     CREATE VIEW strangers AS SELECT * FROM stranger;
+                     CREATE FUNCTION first_mood(s stranger) RETURNS mood LANGUAGE sql AS 'SELECT s.mood'";
+    used.run(strangers).await;
+    for _ in 0..2 {
+        migration::fresh(used.url()).await.expect("the migrations are right");
+    }
+    let rest = "SELECT oid::regtype::text FROM pg_type WHERE typname = 'mood'
+                UNION ALL SELECT proname::text FROM pg_proc WHERE proname = 'first_mood'";
+    assert_eq!(lines(&used, rest).await, [""; 0]);
+    assert_eq!(schema(&used).await, schema(&new).await);
+    assert_eq!(old_rows(&used).await, [""; 0]);
+}
+
+#[tokio::test]
+async fn a_survey_tells_pending_migrations_from_unknown_ones() {
+    let database = Database::new(None).await;
+    let survey = async || migration::survey(database.url()).await.expect("the database answers");
+    let tables = "SELECT tablename::text FROM pg_tables WHERE schemaname = 'public'";
+    let before = survey().await;
+    assert!(!before.is_current() && before.known.iter().all(|state| !state.applied), "{before:?}");
+    assert_eq!(lines(&database, tables).await, [""; 0], "looking changes nothing");
+    up(&database).await;
+    assert!(survey().await.is_current());
+    database.run("INSERT INTO seaql_migrations VALUES ('m9999_future', 0)").await;
+    let after = survey().await;
+    assert!(!after.is_current() && after.known.iter().all(|state| state.applied), "{after:?}");
+    assert_eq!(after.unknown, ["m9999_future"]);
 }
 
 #[tokio::test]
@@ -145,7 +181,7 @@ async fn replicas_that_start_at_once_wait_for_each_other() {
     let url = database.url();
     let all = tokio::join!(migration::up(url), migration::up(url), migration::up(url), migration::up(url));
     assert!(all.0.is_ok() && all.1.is_ok() && all.2.is_ok() && all.3.is_ok(), "{all:?}");
-    assert_eq!(lines(&database, "SELECT version::text FROM seaql_migrations").await, ["m0001_initial"]);
+    assert_eq!(lines(&database, "SELECT version::text FROM seaql_migrations ORDER BY 1").await, NAMES);
 }
 
 #[tokio::test]
@@ -178,5 +214,5 @@ async fn a_table_that_the_old_executor_holds_is_waited_for() {
     };
     let (migrated, ()) = tokio::join!(migration::up(database.url()), release);
     migrated.expect("the table was released");
-    assert_eq!(applied(&database).await, [true]);
+    assert_eq!(applied(&database).await, [true; 3]);
 }

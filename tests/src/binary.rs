@@ -1,6 +1,8 @@
-//! Which binary is tested: the one that `ORRERY_BIN` names (`cargo xtask test` sets it), otherwise one built here, once.
+//! Which binary is tested: the one that `ORRERY_BIN` names (`cargo xtask test` sets it), otherwise one built here, once; and
+//! what the environment says that is not meant for it.
 
 use std::{
+    ffi::OsString,
     path::{Path, PathBuf},
     process::Command,
     sync::OnceLock,
@@ -14,6 +16,13 @@ pub(crate) fn orrery() -> &'static Path {
         Some(path) => path,
         None => built(),
     })
+}
+
+/// The variables around this process that would change how a server is run.
+pub(crate) fn settings_around() -> impl Iterator<Item = OsString> {
+    const NAMES: [&str; 4] = ["DATABASE_URL", "TASKS_TOPIC", "RESULTS_TOPIC", "CONSUMER_GROUP_ID"];
+    let is_ours = |name: &str| NAMES.contains(&name) || name.starts_with("ORRERY_") || name.starts_with("KAFKA_");
+    std::env::vars_os().map(|(name, _)| name).filter(move |name| name.to_str().is_some_and(is_ours))
 }
 
 #[expect(clippy::disallowed_methods, reason = "this file owns the environment of the end-to-end tests")]

@@ -2,6 +2,8 @@
 
 use std::{path::Path, process::ExitStatus};
 
+use serde_json::Value;
+
 use crate::{client::Client, eventually, process::Process};
 
 /// A running server. Dropping it kills it.
@@ -24,15 +26,63 @@ impl Orrery {
     /// Starts a server on a free port and waits until it is ready.
     pub async fn start(data: &Path) -> Self {
         let data_argument = data.to_str().expect("the folder's path is UTF-8");
-        let mut process = Process::spawn(&["serve", "--listen", "127.0.0.1:0", "--data", data_argument], data);
+        let started = Self::launch(&["--data", data_argument], data).await;
+        eventually("the server is ready", async || started.client.is_ready().await.then_some(())).await;
+        started
+    }
+
+    /// Starts `orrery serve` with these arguments in a folder, on a free port, and waits until it listens: it may not be
+    /// ready yet.
+    pub async fn launch(arguments: &[&str], folder: &Path) -> Self {
+        let arguments = [&["serve", "--listen", "127.0.0.1:0"], arguments].concat();
+        let mut process = Process::spawn(&arguments, folder);
         let client = Client::new(&format!("http://{}", process.address().await));
-        eventually("the server is ready", async || client.is_ready().await.then_some(())).await;
         Self { process, client }
     }
 
     /// A client of its REST API.
     pub fn client(&self) -> &Client {
         &self.client
+    }
+
+    /// Where it answers the look-ups of the existing components: `http://host:port`.
+    pub fn registry(&self) -> String {
+        let address = self.process.look_ups().expect("it was started with --registry-listen");
+        format!("http://{address}")
+    }
+
+    /// Whether it says that it is ready.
+    pub async fn is_ready(&self) -> bool {
+        self.client.is_ready().await
+    }
+
+    /// What it says about its readiness, with the status of the answer.
+    pub async fn readiness(&self) -> (u16, Value) {
+        let answer = self.client.get_root("/health/ready").await;
+        (answer.status, answer.json())
+    }
+
+    /// A measurement: the sum over all series of this name whose labels hold a text; 0 if there is none.
+    pub async fn metric(&self, name: &str, label: &str) -> f64 {
+        let exposition = self.client.get_root("/metrics").await.text;
+        let series = exposition.lines().filter_map(|line| line.strip_prefix(name)?.rsplit_once(' '));
+        let named = series.filter(|(labels, _)| labels.is_empty() || labels.starts_with('{'));
+        named.filter(|(labels, _)| labels.contains(label)).filter_map(|(_, value)| value.parse::<f64>().ok()).sum()
+    }
+
+    /// SIGSTOP: it keeps everything and does nothing.
+    pub fn freeze(&self) {
+        self.process.freeze();
+    }
+
+    /// SIGCONT.
+    pub fn thaw(&self) {
+        self.process.thaw();
+    }
+
+    /// What it logged so far, line by line.
+    pub fn log(&self) -> Vec<String> {
+        self.process.stderr()
     }
 
     /// Ends it as a power failure would.

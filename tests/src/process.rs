@@ -16,6 +16,9 @@ use crate::{binary, eventually};
 /// How much of the output a failing test shows.
 const SHOWN_LINES: usize = 60;
 
+/// What a process says of the address at which it answers look-ups.
+const LOOK_UPS: &str = "tells the credentials";
+
 #[derive(Clone, Default)]
 struct Lines(Arc<Mutex<Vec<String>>>);
 
@@ -48,7 +51,12 @@ pub(crate) struct Process {
 impl Process {
     /// Starts it in a folder.
     pub(crate) fn spawn(arguments: &[&str], folder: &Path) -> Self {
-        let mut child = Command::new(binary::orrery())
+        let mut command = Command::new(binary::orrery());
+        // A test says itself what its server gets: a person's database or brokers are not for it.
+        for name in binary::settings_around() {
+            command.env_remove(name);
+        }
+        let mut child = command
             .args(arguments)
             .current_dir(folder)
             .stdin(Stdio::null())
@@ -69,7 +77,9 @@ impl Process {
         let what = format!("'orrery {}' says where it listens", self.name);
         eventually(&what, async || {
             let lines = [self.stderr.all(), self.stdout.all()].concat();
-            let address = lines.iter().find_map(|line| address_in(line));
+            // Where the existing components look agents up is another address, which comes first.
+            let mut own = lines.iter().filter(|line| !line.contains(LOOK_UPS));
+            let address = own.find_map(|line| address_in(line));
             if address.is_none()
                 && let Some(status) = self.child.try_wait().expect("a child can be waited for")
             {
@@ -80,15 +90,35 @@ impl Process {
         .await
     }
 
+    /// The address at which it answers look-ups, if it says so.
+    pub(crate) fn look_ups(&self) -> Option<SocketAddr> {
+        self.stderr.all().iter().filter(|line| line.contains(LOOK_UPS)).find_map(|line| address_in(line))
+    }
+
     /// SIGKILL: no handler runs, nothing is flushed.
     pub(crate) fn kill9(&mut self) {
         self.child.kill().expect("a running child can be killed");
         self.child.wait().expect("a killed child can be waited for");
     }
 
-    /// SIGTERM. The shell's own `kill`, because this workspace forbids the unsafe call and every machine has a shell.
+    /// SIGTERM.
     pub(crate) fn terminate(&self) {
-        let script = format!("kill -TERM {}", self.child.id());
+        self.signal("TERM");
+    }
+
+    /// SIGSTOP: it keeps everything and does nothing.
+    pub(crate) fn freeze(&self) {
+        self.signal("STOP");
+    }
+
+    /// SIGCONT.
+    pub(crate) fn thaw(&self) {
+        self.signal("CONT");
+    }
+
+    /// The shell's own `kill`, because this workspace forbids the unsafe call and every machine has a shell.
+    fn signal(&self, name: &str) {
+        let script = format!("kill -{name} {}", self.child.id());
         let status = Command::new("sh").args(["-c", &script]).status().expect("sh runs");
         assert!(status.success(), "'{script}' failed: {status}");
     }

@@ -31,6 +31,8 @@ pub enum Behaviour {
     Huge,
     /// Hangs up without an answer.
     HangUp,
+    /// Answers 200 with this body.
+    Says(&'static str),
 }
 
 /// A call that arrived.
@@ -112,6 +114,7 @@ async fn serve(stream: TcpStream, shared: &Shared) -> std::io::Result<()> {
             Behaviour::Nonsense => respond(&mut stream, 200, "<html>Welcome!</html>").await?,
             Behaviour::Huge => respond_hugely(&mut stream).await?,
             Behaviour::HangUp => return Ok(()),
+            Behaviour::Says(body) => respond(&mut stream, 200, body).await?,
         }
     }
     Ok(())

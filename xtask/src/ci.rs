@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use anyhow::Context;
 
 use crate::{
-    deny, generated, links, sim, test, tidy,
+    deny, generated, libraries, links, sim, test, tidy,
     workspace::{cargo, must},
 };
 
@@ -51,6 +51,7 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
 
 fn stages(options: &Options) -> Vec<Stage<'_>> {
     vec![
+        ("libraries", Box::new(|| passed(libraries::ensure()))),
         ("fmt", Box::new(|| passed(must(cargo().args(["fmt", "--all", "--check"]))))),
         ("tidy", Box::new(|| passed(tidy::run()))),
         ("docs", Box::new(|| passed(links::run(&links::Options::check())))),

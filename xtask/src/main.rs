@@ -6,8 +6,10 @@ mod bench;
 mod ci;
 mod deny;
 mod generated;
+mod libraries;
 mod links;
-mod postgres;
+mod migrate;
+mod services;
 mod sim;
 mod source;
 mod test;
@@ -31,6 +33,11 @@ enum Command {
     Ci(ci::Options),
     /// Builds the server, then runs every test of the workspace against it.
     Test(test::Options),
+    /// PostgreSQL and Kafka for development.
+    #[command(subcommand)]
+    Services(services::Services),
+    /// The schema of a PostgreSQL database, forth and back.
+    Migrate(migrate::Options),
     /// Checks the walls between crates and the rules for files; reports all findings at once.
     Tidy,
     /// Writes docs/reference/openapi.json from the server's own output.
@@ -61,6 +68,8 @@ fn run(command: Command) -> anyhow::Result<()> {
     match command {
         Command::Ci(options) => ci::run(&options),
         Command::Test(options) => test::run(&options).map(drop),
+        Command::Services(services) => services::run(&services),
+        Command::Migrate(options) => migrate::run(&options),
         Command::Tidy => tidy::run(),
         Command::Openapi(options) => generated::run(&generated::OPENAPI, &options),
         Command::Errors(options) => generated::run(&generated::ERRORS, &options),

@@ -10,15 +10,42 @@ use std::{
 use anyhow::Context;
 
 use crate::{
-    postgres,
-    workspace::{ORRERY_BIN, Profile, build_server, cargo, root, shown},
+    libraries,
+    services::ForTests,
+    workspace::{ORRERY_BIN, Profile, build_server, cargo, shown},
 };
+
+/// Tells the tests to run the long ones too; `dev_services::full_tests` reads it.
+const FULL: &str = "ORRERY_TEST_FULL";
+
+/// What does not run without `--full`.
+const LONG: [&str; 1] = ["three-broker fail-over"];
 
 #[derive(clap::Args, Default)]
 pub(crate) struct Options {
+    /// Runs the long tests too.
+    #[arg(long)]
+    full: bool,
     /// Passed on to `cargo test` (for example `-p domain`, or `-- a_name`).
     #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
     rest: Vec<String>,
+}
+
+impl Options {
+    /// Whether the long tests run too. Clap takes everything after the first argument that it does not know as passed on.
+    fn full(&self) -> bool {
+        self.full || self.ours().any(|argument| argument == "--full")
+    }
+
+    /// What `cargo test` gets: all but a `--full` of ours; one after `--` belongs to the tests.
+    fn passed_on(&self) -> Vec<&String> {
+        let ours = self.ours().filter(|argument| *argument != "--full");
+        ours.chain(self.rest.iter().skip_while(|argument| *argument != "--")).collect()
+    }
+
+    fn ours(&self) -> impl Iterator<Item = &String> {
+        self.rest.iter().take_while(|argument| *argument != "--")
+    }
 }
 
 /// The sums over all test binaries.
@@ -53,20 +80,37 @@ impl fmt::Display for Counts {
 }
 
 pub(crate) fn run(options: &Options) -> anyhow::Result<Counts> {
-    postgres::ensure()?;
+    libraries::ensure()?;
+    let services = ForTests::ensure()?;
+    let counts = run_with(&services, options);
+    services.stop();
+    if options.full() {
+        println!("the long tests ran too ({FULL}=1)");
+    }
+    for name in LONG.iter().filter(|_| !options.full()) {
+        println!("NOT RUN: {name} (cargo xtask test --full)");
+    }
+    let counts = counts?;
+    println!("all tests: {counts}");
+    Ok(counts)
+}
+
+fn run_with(services: &ForTests, options: &Options) -> anyhow::Result<Counts> {
     println!("building the server");
     let server = build_server(Profile::Dev)?;
     let mut tests = cargo();
     tests.arg("test");
-    if options.rest.is_empty() || options.rest.first().is_some_and(|first| first == "--") {
+    let passed_on = options.passed_on();
+    if passed_on.first().is_none_or(|first| *first == "--") {
         tests.arg("--workspace");
     }
-    tests.args(&options.rest).env(ORRERY_BIN, server);
-    let counts = passing_on(&mut tests);
-    postgres::stop(&root().join("target"));
-    let counts = counts?;
-    println!("all tests: {counts}");
-    Ok(counts)
+    tests.args(passed_on).env(ORRERY_BIN, server).envs(services.variables.iter().cloned());
+    if options.full() {
+        tests.env(FULL, "1");
+    } else {
+        tests.env_remove(FULL);
+    }
+    passing_on(&mut tests)
 }
 
 /// Runs the command, passing its output on line by line while counting.
@@ -88,6 +132,17 @@ fn passing_on(command: &mut Command) -> anyhow::Result<Counts> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_full_run_can_be_asked_for_anywhere_before_what_the_tests_get() {
+        let options = |rest: &[&str]| Options { full: false, rest: rest.iter().map(ToString::to_string).collect() };
+        let asked = options(&["-p", "domain", "--full", "--", "a_name"]);
+        assert!(asked.full());
+        assert_eq!(asked.passed_on(), ["-p", "domain", "--", "a_name"]);
+        let other = options(&["--", "--full"]);
+        assert!(!other.full());
+        assert_eq!(other.passed_on(), ["--", "--full"]);
+    }
 
     #[test]
     fn the_closing_lines_of_all_binaries_are_summed() {

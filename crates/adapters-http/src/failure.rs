@@ -9,22 +9,27 @@ use crate::target::{Target, Uncallable};
 
 /// The agent certainly did not do the work, or certainly did: another attempt is a new call.
 pub(crate) fn definite(message: impl Into<String>) -> CallFailure {
-    CallFailure { message: message.into(), definite: true, retry_after: None, permanent: false }
+    CallFailure { message: message.into(), definite: true, retry_after: None, permanent: false, passing: false }
 }
 
 /// Nobody knows whether the agent did the work: another attempt repeats this call.
 pub(crate) fn unknown(message: impl Into<String>) -> CallFailure {
-    CallFailure { message: message.into(), definite: false, retry_after: None, permanent: false }
+    CallFailure { message: message.into(), definite: false, retry_after: None, permanent: false, passing: false }
+}
+
+/// It may be over a moment later.
+fn passing(failure: CallFailure) -> CallFailure {
+    CallFailure { passing: true, ..failure }
 }
 
 /// The agent cannot be called as it is registered.
 pub(crate) fn uncallable(reason: &Uncallable) -> CallFailure {
-    CallFailure { message: reason.to_string(), definite: true, retry_after: None, permanent: true }
+    CallFailure { message: reason.to_string(), definite: true, retry_after: None, permanent: true, passing: false }
 }
 
 /// The whole time of a call is over.
 pub(crate) fn timeout(allowed: Duration) -> CallFailure {
-    unknown(format!("no answer within {} ms", allowed.as_millis()))
+    passing(unknown(format!("no answer within {} ms", allowed.as_millis())))
 }
 
 /// The answer is larger than is kept.
@@ -42,25 +47,27 @@ pub(crate) fn status(status: StatusCode, body: &str, retry_after: Option<Duratio
         (false, body) => format!("HTTP {code} from the agent: {body}"),
     };
     let refused = status.is_client_error() && !matches!(code, 408 | 425 | 429);
-    CallFailure { message, definite: refused || status.is_redirection(), retry_after, permanent: false }
+    let passing = status.is_server_error() || code == 429;
+    CallFailure { message, definite: refused || status.is_redirection(), retry_after, permanent: false, passing }
 }
 
 /// No answer, or half of one. Whatever happens before a connection stands is definite: nothing was sent.
 pub(crate) fn transport(error: &reqwest::Error, target: &Target, connect_timeout: Duration) -> CallFailure {
     if error.is_connect() {
-        return definite(no_connection(error, target, connect_timeout));
+        return passing(definite(no_connection(error, target, connect_timeout)));
     }
     let place = target.authority();
-    unknown(match io_error(error) {
+    match io_error(error) {
         Some(ErrorKind::ConnectionReset | ErrorKind::ConnectionAborted | ErrorKind::BrokenPipe) => {
-            format!("the connection was reset ({place})")
+            passing(unknown(format!("the connection was reset ({place})")))
         }
-        Some(ErrorKind::UnexpectedEof) => format!("the agent hung up in the middle of its answer ({place})"),
+        // The agent broke the protocol, and may do so again.
+        Some(ErrorKind::UnexpectedEof) => unknown(format!("the agent hung up in the middle of its answer ({place})")),
         _ if chain(error).any(|e| e.to_string().starts_with("connection closed before message completed")) => {
-            format!("the agent hung up without an answer ({place})")
+            unknown(format!("the agent hung up without an answer ({place})"))
         }
-        _ => format!("the call failed: {} ({place})", innermost(error)),
-    })
+        _ => passing(unknown(format!("the call failed: {} ({place})", innermost(error)))),
+    }
 }
 
 /// Why no connection came about, for people.

@@ -7,7 +7,7 @@ use domain::{
     agents::Agent,
     payload::Payload,
     ports::{AgentCard, AgentGateway, AgentHealth, Clock},
-    runs::{AgentCall, CallFailure, CallIds, CallOutcome},
+    runs::{AgentRequest, CallFailure, CallOutcome},
 };
 use reqwest::{
     Client, ClientBuilder, Method, Request, Response, StatusCode,
@@ -80,9 +80,14 @@ impl HttpAgentGateway {
         Ok(Self { client: client.map_err(InvalidGateway)?, targets: Targets::default(), config, clock })
     }
 
-    async fn exchange(&self, target: &Target, call: &AgentCall, deadline: Deadline) -> Result<Payload, CallFailure> {
-        let ids = call.ids();
-        let request = request(target, call, &ids);
+    async fn exchange(
+        &self,
+        target: &Target,
+        asked: &AgentRequest,
+        deadline: Deadline,
+    ) -> Result<Payload, CallFailure> {
+        let ids = &asked.ids;
+        let request = request(target, asked);
         let response = deadline.wait(self.client.execute(request)).await?;
         let response = response.map_err(|e| failure::transport(&e, target, self.config.connect_timeout))?;
         if !response.status().is_success() {
@@ -136,10 +141,10 @@ impl HttpAgentGateway {
 
 #[async_trait]
 impl AgentGateway for HttpAgentGateway {
-    async fn call(&self, agent: &Agent, call: &AgentCall) -> CallOutcome {
+    async fn call(&self, agent: &Agent, request: &AgentRequest) -> CallOutcome {
         let deadline = Deadline::after(agent.timeout);
         let outcome = match self.targets.of(agent) {
-            Ok(target) => self.exchange(&target, call, deadline).await,
+            Ok(target) => self.exchange(&target, request, deadline).await,
             Err(reason) => Err(failure::uncallable(&reason)),
         };
         outcome.map_or_else(CallOutcome::Failed, CallOutcome::Completed)
@@ -169,7 +174,8 @@ impl AgentGateway for HttpAgentGateway {
     }
 }
 
-fn request(target: &Target, call: &AgentCall, ids: &CallIds) -> Request {
+fn request(target: &Target, asked: &AgentRequest) -> Request {
+    let ids = &asked.ids;
     let mut request = Request::new(Method::POST, target.url.clone());
     let headers = request.headers_mut();
     headers.clone_from(&target.headers);
@@ -177,7 +183,7 @@ fn request(target: &Target, call: &AgentCall, ids: &CallIds) -> Request {
     if let Ok(correlation) = HeaderValue::from_bytes(ids.correlation.as_bytes()) {
         headers.insert(HeaderName::from_static("x-correlation-id"), correlation);
     }
-    *request.body_mut() = Some(request::body(&call.input, ids).into());
+    *request.body_mut() = Some(request::body(&asked.input, ids).into());
     request
 }
 

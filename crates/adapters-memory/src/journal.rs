@@ -5,16 +5,17 @@ use std::{collections::BTreeMap, sync::Arc};
 use async_trait::async_trait;
 use domain::{
     Timestamp,
-    ids::{Epoch, Seq},
+    ids::{Epoch, Seq, StepExecutionId},
     ports::{RunJournal, StoreError},
     runs::{
-        AdvanceRun, CancelRun, ClosedAttempt, CommitOutcome, EventRecord, ResumeRun, Run, RunCommit, RunEvent,
-        RunStatus, RunUpdate, StartRun, StepExecution, StepStatus, Wake,
+        AdvanceRun, CancelRun, ClosedAttempt, CommitOutcome, EventRecord, ResumeRun, Run, RunCommit, RunEngine,
+        RunEvent, RunStatus, RunUpdate, StartRun, StepExecution, StepStatus, Wake,
     },
 };
 
 use crate::{
     MemoryStore,
+    inbox::Inbox,
     table::{Entry, Head, Phase, RunTable},
 };
 
@@ -32,6 +33,7 @@ impl RunTable {
             RunCommit::Advance(advance) => self.advance(advance),
             RunCommit::Cancel(cancel) => self.cancel(cancel),
             RunCommit::Resume(resume) => self.resume(resume),
+            RunCommit::Adopt(adopt) => self.adopt(adopt),
         }
     }
 
@@ -49,11 +51,13 @@ impl RunTable {
         };
         let mut run = Run {
             id: start.run.clone(),
-            workflow: start.workflow,
+            workflow: start.workflow.into(),
             workflow_name: start.workflow_name.clone(),
-            workflow_version: start.workflow_version,
-            plan: start.plan,
+            workflow_version: Some(start.workflow_version),
+            engine: RunEngine::Orrery,
+            plan: Some(start.plan),
             status: start.status,
+            paused: false,
             input: start.input.clone(),
             triggered_by: Some(start.triggered_by.clone()),
             created_at: start.at,
@@ -63,11 +67,15 @@ impl RunTable {
             cancelled_by: None,
             error: None,
         };
-        update(&mut run, &RunUpdate { status: start.status, error: first_error(&start.events) }, start.at);
+        update(
+            &mut run,
+            &RunUpdate { status: start.status, error: first_error(&start.events), paused: false },
+            start.at,
+        );
         let history =
             record(Seq::default(), start.commit, start.at, start.events.clone()).into_iter().collect::<Vec<_>>();
         let number = self.len();
-        self.insert(Entry { number, head, run, history, steps: BTreeMap::new() });
+        self.insert(Entry { number, head, run, history, steps: BTreeMap::new(), inbox: Inbox::default() });
         CommitOutcome::Committed
     }
 
@@ -95,12 +103,24 @@ impl RunTable {
             entry.steps.entry(closed.execution).or_insert_with(row);
         }
         entry.history.extend(record(advance.seq, advance.commit, advance.at, advance.events.clone()));
-        self.set_head(&advance.run, advanced(head, advance));
+        entry.inbox.drain(&advance.drained);
+        let mut head = advanced(head, advance);
+        if head.phase.is_terminal() {
+            entry.inbox.clear();
+        } else if head.owner.is_none() && !entry.inbox.is_empty() {
+            head.wake_at = Some(head.wake_at.map_or(advance.at, |at| at.min(advance.at)));
+        }
+        self.set_head(&advance.run, head);
         CommitOutcome::Committed
     }
 
     fn cancel(&mut self, cancel: &CancelRun) -> CommitOutcome {
-        let Some(entry) = self.get_mut(&cancel.run) else { return CommitOutcome::Gone };
+        let Some(entry) = self.get_mut(&cancel.run) else {
+            if cancel.ahead {
+                self.early.entry(cancel.run.clone()).or_insert_with(|| cancel.clone());
+            }
+            return CommitOutcome::Gone;
+        };
         let head = entry.head;
         if entry.has(cancel.commit) {
             return CommitOutcome::AlreadyApplied;
@@ -108,8 +128,10 @@ impl RunTable {
         if head.phase.is_terminal() {
             return CommitOutcome::Absorbed;
         }
+        entry.inbox.clear();
         let run = &mut entry.run;
         run.status = RunStatus::Cancelled;
+        run.paused = false;
         run.updated_at = cancel.at;
         run.cancelled_at = Some(cancel.at);
         run.cancelled_by = Some(cancel.by.clone());
@@ -130,6 +152,7 @@ impl RunTable {
         }
         let run = &mut entry.run;
         run.status = RunStatus::Pending;
+        run.paused = false;
         run.updated_at = resume.at;
         (run.completed_at, run.cancelled_at, run.cancelled_by, run.error) = (None, None, None, None);
         entry.history.extend(record(head.seq, resume.commit, resume.at, vec![resume.event()]));
@@ -144,7 +167,7 @@ fn advanced(head: Head, advance: &AdvanceRun) -> Head {
     let (owner, wake_at) = match advance.wake {
         Wake::Owned => (head.owner, head.wake_at),
         Wake::At(at) => (None, Some(at)),
-        Wake::Never => (None, None),
+        Wake::Asleep | Wake::Never => (None, None),
     };
     Head {
         seq: after(advance.seq, &advance.events),
@@ -155,11 +178,16 @@ fn advanced(head: Head, advance: &AdvanceRun) -> Head {
     }
 }
 
-fn after(seq: Seq, events: &[RunEvent]) -> Seq {
+pub(crate) fn after(seq: Seq, events: &[RunEvent]) -> Seq {
     Seq::new(seq.get() + events.len() as u64)
 }
 
-fn record(seq: Seq, commit: domain::ids::CommitId, at: Timestamp, events: Vec<RunEvent>) -> Option<EventRecord> {
+pub(crate) fn record(
+    seq: Seq,
+    commit: domain::ids::CommitId,
+    at: Timestamp,
+    events: Vec<RunEvent>,
+) -> Option<EventRecord> {
     (!events.is_empty()).then(|| EventRecord { first: seq.next(), commit, at, events })
 }
 
@@ -173,6 +201,7 @@ fn first_error(events: &[RunEvent]) -> Option<String> {
 
 fn update(run: &mut Run, update: &RunUpdate, at: Timestamp) {
     run.status = update.status;
+    run.paused = update.paused;
     run.error.clone_from(&update.error);
     run.updated_at = at;
     if matches!(update.status, RunStatus::Completed | RunStatus::Failed) {
@@ -182,7 +211,8 @@ fn update(run: &mut Run, update: &RunUpdate, at: Timestamp) {
 
 fn step_row(run: &Run, closed: &ClosedAttempt) -> StepExecution {
     StepExecution {
-        execution: closed.execution,
+        id: StepExecutionId::derive(&run.id, &closed.step, closed.execution),
+        execution: Some(closed.execution),
         run: run.id.clone(),
         step: closed.step.clone(),
         path: closed.path.clone(),

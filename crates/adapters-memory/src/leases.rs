@@ -26,6 +26,15 @@ impl RunLeases for MemoryStore {
         Ok(self.lock().runs.release(executor, now))
     }
 
+    async fn owned(&self, executor: ExecutorId) -> Result<Vec<(RunId, Epoch)>, StoreError> {
+        Ok(self.lock().runs.owned(executor))
+    }
+
+    async fn give_back(&self, executor: ExecutorId, runs: &[(RunId, Epoch)], now: Timestamp) -> Result<(), StoreError> {
+        self.lock().runs.give_back(executor, runs, now);
+        Ok(())
+    }
+
     async fn owners(&self) -> Result<Vec<ExecutorId>, StoreError> {
         Ok(self.lock().runs.owners())
     }
@@ -40,9 +49,23 @@ impl RunTable {
             self.set_head(&run, head);
             let entry = self.get(&run)?;
             let (input, history) = (entry.run.input.clone(), entry.history.clone());
-            Some(Claimed { run, epoch: head.epoch, input, history })
+            Some(Claimed { run, epoch: head.epoch, input, history, inbox: entry.inbox.entries() })
         });
         claimed.collect()
+    }
+
+    fn owned(&self, executor: ExecutorId) -> Vec<(RunId, Epoch)> {
+        let heads = self.owned_by(executor).filter_map(|run| Some((run.clone(), self.get(run)?.head)));
+        heads.filter(|(_, head)| !head.phase.is_terminal()).map(|(run, head)| (run, head.epoch)).collect()
+    }
+
+    fn give_back(&mut self, executor: ExecutorId, runs: &[(RunId, Epoch)], now: Timestamp) {
+        for (run, epoch) in runs {
+            let Some(head) = self.get(run).map(|entry| entry.head) else { continue };
+            if head.owner == Some(executor) && head.epoch == *epoch && !head.phase.is_terminal() {
+                self.set_head(run, Head { epoch: head.epoch.next(), owner: None, wake_at: Some(now), ..head });
+            }
+        }
     }
 
     fn take_ended(&mut self, executor: ExecutorId) -> Vec<(RunId, Epoch)> {

@@ -4,12 +4,16 @@
 //! answers in the same order. No future of this crate ever pends, so a caller without a runtime may poll it once. It
 //! keeps nothing when the process ends.
 
+mod adoptions;
 mod clock;
+mod fleet;
 mod ids;
+mod inbox;
 mod journal;
 mod leases;
 mod lists;
 mod management;
+mod outbox;
 mod runs;
 mod store;
 mod table;

@@ -1,6 +1,7 @@
 //! The store as a whole: its state, its lock and the calls that need no future.
 
 use std::{
+    collections::BTreeMap,
     fmt,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
@@ -8,11 +9,11 @@ use std::{
 use domain::{
     Timestamp,
     ids::ExecutorId,
-    ports::Claimed,
-    runs::{CommitOutcome, RunCommit},
+    ports::{Claimed, LifeSign},
+    runs::{CancelRun, CommitOutcome, RunCommit, RunEnded},
 };
 
-use crate::{management::Management, table::RunTable};
+use crate::{management::Management, outbox::Messages, table::RunTable};
 
 /// Agents, workflows and runs in memory, behind every storage port. Clones share one state.
 #[derive(Clone, Default)]
@@ -24,6 +25,38 @@ pub struct MemoryStore {
 pub(crate) struct State {
     pub(crate) management: Management,
     pub(crate) runs: RunTable,
+    pub(crate) fleet: BTreeMap<ExecutorId, LifeSign>,
+    pub(crate) messages: Messages,
+    announces: bool,
+}
+
+impl State {
+    fn commit(&mut self, commit: &RunCommit) -> CommitOutcome {
+        let is_new = self.runs.get(commit.run()).is_none();
+        let outcome = self.runs.commit(commit);
+        if self.announces
+            && is_new
+            && let (RunCommit::Adopt(adopt), Some(entry)) = (commit, self.runs.get(commit.run()))
+        {
+            let (run, by) = (&entry.run, entry.run.cancelled_by.clone());
+            let cancel = by.map(|by| CancelRun {
+                commit: adopt.commit,
+                run: run.id.clone(),
+                at: adopt.at,
+                by,
+                reason: run.error.as_ref().and_then(|error| error.strip_prefix("Cancelled: ")).map(str::to_owned),
+                ahead: true,
+            });
+            self.messages.extend(RunEnded::of_adoption(adopt, cancel.as_ref(), entry.head.seq));
+        }
+        if self.announces && outcome == CommitOutcome::Committed {
+            let last = self.runs.get(commit.run()).map(|entry| entry.head.seq);
+            if let Some(news) = last.and_then(|last| RunEnded::of(commit, last)) {
+                self.messages.put(news);
+            }
+        }
+        outcome
+    }
 }
 
 impl MemoryStore {
@@ -32,10 +65,17 @@ impl MemoryStore {
         Self::default()
     }
 
+    /// An empty store that puts what others are to be told of a run into its outbox.
+    pub fn announcing() -> Self {
+        let store = Self::default();
+        store.lock().announces = true;
+        store
+    }
+
     /// [`RunJournal::commit`](domain::ports::RunJournal::commit), at once.
     pub fn commit_now(&self, batch: &[RunCommit]) -> Vec<CommitOutcome> {
         let mut state = self.lock();
-        batch.iter().map(|commit| state.runs.commit(commit)).collect()
+        batch.iter().map(|commit| state.commit(commit)).collect()
     }
 
     /// [`RunLeases::claim`](domain::ports::RunLeases::claim), at once.

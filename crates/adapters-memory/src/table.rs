@@ -7,8 +7,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use domain::{
     Timestamp,
     ids::{CommitId, Epoch, ExecutorId, RunId, Seq},
-    runs::{EventRecord, Run, RunStatus, StepExecution},
+    runs::{CancelRun, EventRecord, Run, RunStatus, StepExecution},
 };
+
+use crate::inbox::Inbox;
 
 /// Whether anything more happens to a run by itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,6 +66,7 @@ pub(crate) struct Entry {
     pub(crate) run: Run,
     pub(crate) history: Vec<EventRecord>,
     pub(crate) steps: BTreeMap<Seq, StepExecution>,
+    pub(crate) inbox: Inbox,
 }
 
 impl Entry {
@@ -85,6 +88,8 @@ pub(crate) struct RunTable {
     entries: BTreeMap<RunId, Entry>,
     ready: BTreeSet<(Timestamp, usize, RunId)>,
     owned: BTreeMap<ExecutorId, BTreeSet<RunId>>,
+    /// Cancellations of runs that have not arrived yet.
+    pub(crate) early: BTreeMap<RunId, CancelRun>,
 }
 
 impl RunTable {

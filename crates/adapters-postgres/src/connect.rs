@@ -8,7 +8,7 @@ use sqlx::{
 };
 
 /// The migrations that this program needs; the newest is the last.
-const SCHEMA: &[&str] = &["m0001_initial"];
+const SCHEMA: &[&str] = &["m0001_initial", "m0002_fleet_and_bus", "m0003_inbox"];
 
 /// How long the first connection may take.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -18,7 +18,15 @@ const CONNECTIONS: u32 = 10;
 
 /// Connections for commits to runs. Each has a batch under way; a second one keeps the server busy while the first waits
 /// for the disk.
-const WRITERS: u32 = 2;
+const WRITERS: usize = 2;
+
+/// Connections for claims.
+const LEASES: usize = 2;
+
+/// After how long a transaction whose process says nothing is ended by the server. A process that is frozen, or whose machine
+/// is gone, in the midst of one would keep the rows of its runs locked, and with them everybody who takes them over; so it is
+/// no longer than the shortest lease.
+const ABANDONED: (&str, &str) = ("idle_in_transaction_session_timeout", "2s");
 
 /// Why a store cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -55,6 +63,8 @@ pub(crate) fn options(url: &str) -> Result<PgConnectOptions, ConnectError> {
         return Err(ConnectError::Scheme);
     }
     let options: PgConnectOptions = url.parse().map_err(ConnectError::Url)?;
+    // Compiling a statement takes a hundred times as long as any of ours runs.
+    let options = options.options([("jit", "off")]);
     Ok(options.application_name("orrery").disable_statement_logging())
 }
 
@@ -68,6 +78,14 @@ pub(crate) async fn check(options: &PgConnectOptions) -> Result<(), ConnectError
     match seen.into_iter().find(|seen| !SCHEMA.contains(&seen.as_str())) {
         Some(found) => Err(ConnectError::Newer { found }),
         None => Ok(()),
+    }
+}
+
+/// The same before the schema is brought up to date: it may be older.
+pub(crate) async fn check_before_migration(options: &PgConnectOptions) -> Result<(), ConnectError> {
+    match check(options).await {
+        Ok(()) | Err(ConnectError::Older { .. }) => Ok(()),
+        Err(other) => Err(other),
     }
 }
 
@@ -88,23 +106,49 @@ pub(crate) fn pool(options: &PgConnectOptions) -> PgPool {
     PgPoolOptions::new()
         .max_connections(CONNECTIONS)
         .acquire_timeout(PATIENCE)
-        .connect_lazy_with(options.clone().options([("statement_timeout", "30s")]))
+        .connect_lazy_with(options.clone().options([("statement_timeout", "30s"), ABANDONED]))
 }
 
 /// A plan that was made while a table was small would scan it for ever after; the plans that are left to choose from are
 /// right for a table of any size. A connection that broke while it was idle costs one batch an error, after which the same
 /// batch is sent again; asking each time whether it still works would cost every batch a round trip.
 pub(crate) fn writers(options: &PgConnectOptions) -> PgPool {
+    for_runs(options, WRITERS)
+}
+
+/// Connections for claims and what goes with them, set up in the same way: behind commits they would wait, and among others
+/// their plans would be made for tables that were small once.
+pub(crate) fn leases(options: &PgConnectOptions) -> PgPool {
+    for_runs(options, LEASES)
+}
+
+fn for_runs(options: &PgConnectOptions, connections: usize) -> PgPool {
     let settings = [
         ("statement_timeout", "30s"),
+        ABANDONED,
         ("plan_cache_mode", "force_generic_plan"),
         ("enable_seqscan", "off"),
         ("enable_hashjoin", "off"),
         ("enable_mergejoin", "off"),
     ];
     PgPoolOptions::new()
-        .max_connections(WRITERS)
+        .max_connections(u32::try_from(connections).unwrap_or(1))
         .acquire_timeout(PATIENCE)
         .test_before_acquire(false)
         .connect_lazy_with(options.clone().options(settings))
+}
+
+/// The settings of the connection that nothing but beats uses.
+pub(crate) fn heart(options: &PgConnectOptions) -> PgConnectOptions {
+    options.clone().options([("statement_timeout", "2s"), ABANDONED])
+}
+
+/// The connection that listens. It is never idle in the pool, and older than any other may become.
+pub(crate) fn ears(options: &PgConnectOptions) -> PgPool {
+    PgPoolOptions::new()
+        .max_connections(1)
+        .acquire_timeout(PATIENCE)
+        .max_lifetime(None)
+        .idle_timeout(None)
+        .connect_lazy_with(options.clone())
 }

@@ -4,8 +4,11 @@
 //! the one before has done. Data that PostgreSQL cannot keep fails the whole transaction; then the batch is halved until
 //! the guilty commits stand alone.
 
+mod adoptions;
 mod advances;
+mod announcements;
 mod blind;
+mod inbox;
 mod starts;
 mod wave;
 
@@ -19,7 +22,7 @@ use domain::{
 use sqlx::{PgConnection, PgPool};
 
 use crate::{
-    PgStore,
+    PgStore, doorbell,
     failure::{Failure, Outcome},
 };
 
@@ -33,7 +36,7 @@ impl RunJournal for PgStore {
             return Ok(Vec::new());
         }
         let commits: Vec<&RunCommit> = batch.iter().collect();
-        Ok(retried(|| write(self.writers(), &commits)).await?)
+        Ok(retried(|| write(self.writers(), &commits, self.announces())).await?)
     }
 }
 
@@ -51,28 +54,27 @@ pub(crate) async fn retried<T, F: Future<Output = Outcome<T>>>(work: impl Fn() -
     }
 }
 
-async fn write(writers: &PgPool, commits: &[&RunCommit]) -> Outcome<Vec<CommitOutcome>> {
+async fn write(writers: &PgPool, commits: &[&RunCommit], announce: bool) -> Outcome<Vec<CommitOutcome>> {
     let mut transaction = writers.begin().await?;
-    match wave::apply_all(&mut transaction, commits).await {
-        Ok(outcomes) => {
-            transaction.commit().await?;
-            Ok(outcomes)
-        }
+    let outcomes = match wave::apply_all(&mut transaction, commits, announce).await {
+        Ok(outcomes) => outcomes,
         Err(failure) if failure.is_about_data() => {
             transaction.rollback().await?;
-            let mut transaction = writers.begin().await?;
-            let outcomes = isolate(&mut transaction, commits, failure).await?;
-            transaction.commit().await?;
-            Ok(outcomes)
+            transaction = writers.begin().await?;
+            isolate(&mut transaction, commits, announce, failure).await?
         }
-        Err(failure) => Err(failure),
-    }
+        Err(failure) => return Err(failure),
+    };
+    doorbell::ring(&mut transaction, commits, &outcomes).await?;
+    transaction.commit().await?;
+    Ok(outcomes)
 }
 
 /// The outcomes of commits that cannot be stored together, because of this failure.
 fn isolate<'a>(
     connection: &'a mut PgConnection,
     commits: &'a [&'a RunCommit],
+    announce: bool,
     failure: Failure,
 ) -> Pin<Box<dyn Future<Output = Outcome<Vec<CommitOutcome>>> + Send + 'a>> {
     Box::pin(async move {
@@ -81,23 +83,23 @@ fn isolate<'a>(
             return Ok(vec![CommitOutcome::Unstorable]);
         }
         let (first, second) = commits.split_at(commits.len() / 2);
-        let mut outcomes = attempt(connection, first).await?;
-        outcomes.extend(attempt(connection, second).await?);
+        let mut outcomes = attempt(connection, first, announce).await?;
+        outcomes.extend(attempt(connection, second, announce).await?);
         Ok(outcomes)
     })
 }
 
 /// Applies commits behind a savepoint; what fails for its data is undone and halved.
-async fn attempt(connection: &mut PgConnection, commits: &[&RunCommit]) -> Outcome<Vec<CommitOutcome>> {
+async fn attempt(connection: &mut PgConnection, commits: &[&RunCommit], announce: bool) -> Outcome<Vec<CommitOutcome>> {
     sqlx::raw_sql("SAVEPOINT half").execute(&mut *connection).await?;
-    match wave::apply_all(connection, commits).await {
+    match wave::apply_all(connection, commits, announce).await {
         Ok(outcomes) => {
             sqlx::raw_sql("RELEASE SAVEPOINT half").execute(&mut *connection).await?;
             Ok(outcomes)
         }
         Err(failure) if failure.is_about_data() => {
             sqlx::raw_sql("ROLLBACK TO SAVEPOINT half; RELEASE SAVEPOINT half").execute(&mut *connection).await?;
-            isolate(connection, commits, failure).await
+            isolate(connection, commits, announce, failure).await
         }
         Err(failure) => Err(failure),
     }

@@ -1,4 +1,5 @@
-//! Claims and releases. Each is one statement that locks what it takes; a claim steps over what others are taking.
+//! Claims and releases. Each is one statement that locks what it takes, or some of them; a claim steps over what others are
+//! taking.
 
 use std::collections::HashMap;
 
@@ -16,9 +17,10 @@ use uuid::Uuid;
 
 use crate::{
     PgStore,
-    codec::{count, parsed, sound},
+    codec::{count, parsed, signed, sound},
     exact,
     failure::{Failure, Outcome},
+    inbox,
     journal::retried,
 };
 
@@ -31,7 +33,7 @@ impl RunLeases for PgStore {
     async fn take_ended(&self, executor: ExecutorId) -> Result<Vec<(RunId, Epoch)>, StoreError> {
         let take = || async {
             let taken = sqlx::query_as(include_str!("sql/take_ended.sql")).bind(executor.uuid());
-            let taken: Vec<(String, i64)> = taken.fetch_all(self.pool()).await?;
+            let taken: Vec<(String, i64)> = taken.fetch_all(self.leases()).await?;
             let mut ended = taken.into_iter().map(run_and_epoch).collect::<Outcome<Vec<_>>>()?;
             ended.sort_unstable();
             Ok(ended)
@@ -40,15 +42,41 @@ impl RunLeases for PgStore {
     }
 
     async fn release(&self, executor: ExecutorId, now: Timestamp) -> Result<u64, StoreError> {
-        let release = || async {
-            let released = sqlx::query_scalar(include_str!("sql/release.sql")).bind(executor.uuid()).bind(now);
-            count(released.fetch_one(self.pool()).await?)
+        let slice = || async {
+            let slice = sqlx::query_as(include_str!("sql/release.sql")).bind(executor.uuid()).bind(now);
+            Ok(slice.fetch_one(self.leases()).await?)
         };
-        Ok(retried(release).await?)
+        let mut live = 0;
+        loop {
+            let (released, of_them_live): (i64, i64) = retried(slice).await?;
+            live += count(of_them_live)?;
+            if released == 0 {
+                return Ok(live);
+            }
+        }
+    }
+
+    async fn owned(&self, executor: ExecutorId) -> Result<Vec<(RunId, Epoch)>, StoreError> {
+        let owned = "SELECT run_id::text, epoch FROM run_heads WHERE owner = $1 AND phase = 0";
+        let owned = sqlx::query_as(owned).bind(executor.uuid()).fetch_all(self.leases()).await;
+        let owned: Vec<(String, i64)> = owned.map_err(Failure::from)?;
+        Ok(owned.into_iter().map(run_and_epoch).collect::<Outcome<Vec<_>>>()?)
+    }
+
+    async fn give_back(&self, executor: ExecutorId, runs: &[(RunId, Epoch)], now: Timestamp) -> Result<(), StoreError> {
+        let epochs = runs.iter().map(|(_, epoch)| signed(epoch.get())).collect::<Outcome<Vec<_>>>()?;
+        let runs: Vec<&str> = runs.iter().map(|(run, _)| run.as_str()).collect();
+        let give_back = || async {
+            let give_back = sqlx::query(include_str!("sql/give_back.sql")).bind(executor.uuid());
+            let give_back = give_back.bind(runs.as_slice()).bind(epochs.as_slice()).bind(now);
+            Ok(give_back.execute(self.leases()).await?.rows_affected())
+        };
+        retried(give_back).await?;
+        Ok(())
     }
 
     async fn owners(&self) -> Result<Vec<ExecutorId>, StoreError> {
-        let owners = sqlx::query_scalar(include_str!("sql/owners.sql")).fetch_all(self.pool()).await;
+        let owners = sqlx::query_scalar(include_str!("sql/owners.sql")).fetch_all(self.leases()).await;
         let owners: Vec<Uuid> = owners.map_err(Failure::from)?;
         Ok(owners.into_iter().map(ExecutorId::new).collect())
     }
@@ -56,7 +84,7 @@ impl RunLeases for PgStore {
 
 impl PgStore {
     async fn claim_once(&self, executor: ExecutorId, limit: usize, now: Timestamp) -> Outcome<Vec<Claimed>> {
-        let mut transaction = self.pool().begin().await?;
+        let mut transaction = self.leases().begin().await?;
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
         let claim = sqlx::query_as(include_str!("sql/claim.sql")).bind(executor.uuid()).bind(now).bind(limit);
         let mut taken: Vec<(String, i64, Timestamp)> = claim.fetch_all(&mut *transaction).await?;
@@ -67,12 +95,21 @@ impl PgStore {
         let runs: Vec<&str> = taken.iter().map(|(run, ..)| run.as_str()).collect();
         let mut inputs = inputs(&mut transaction, &runs).await?;
         let mut histories = histories(&mut transaction, &runs).await?;
+        let mut inboxes = inbox::of_runs(&mut transaction, &runs).await?;
         let mut claimed = Vec::with_capacity(taken.len());
         for (run, epoch, _) in taken {
-            let input = sound("run", inputs.remove(&run))?;
-            let history = histories.remove(&run).unwrap_or_default();
-            let (run, epoch) = run_and_epoch((run, epoch))?;
-            claimed.push(Claimed { run, epoch, input, history });
+            let mut read = || -> Outcome<Claimed> {
+                let input = sound("run", inputs.remove(&run))??;
+                let history = histories.remove(&run).unwrap_or_else(|| Ok(Vec::new()))?;
+                let inbox = inboxes.remove(&run).unwrap_or_default();
+                let (run, epoch) = run_and_epoch((run.clone(), epoch))?;
+                Ok(Claimed { run, epoch, input, history, inbox })
+            };
+            match read() {
+                Ok(run) => claimed.push(run),
+                // It stays owned for a while: one unreadable run must not keep all others from being claimed.
+                Err(failure) => tracing::error!(run.id = run, ?failure, "a run cannot be read"),
+            }
         }
         transaction.commit().await?;
         Ok(claimed)
@@ -83,24 +120,32 @@ fn run_and_epoch((run, epoch): (String, i64)) -> Outcome<(RunId, Epoch)> {
     Ok((parsed("run id", RunId::parse(&run))?, Epoch::new(count(epoch)?)))
 }
 
-async fn inputs(connection: &mut PgConnection, runs: &[&str]) -> Outcome<HashMap<String, Payload>> {
+async fn inputs(connection: &mut PgConnection, runs: &[&str]) -> Outcome<HashMap<String, Outcome<Payload>>> {
     let select = sqlx::query_as(include_str!("sql/claimed_inputs.sql")).bind(runs);
     let rows: Vec<(String, Option<String>, Option<Value>)> = select.fetch_all(connection).await?;
-    let input = |(run, text, json)| Ok((run, exact::payload(text, json)?.unwrap_or_else(Payload::empty)));
-    rows.into_iter().map(input).collect()
+    let input = |(run, text, json)| (run, exact::payload(text, json).map(|input| input.unwrap_or_else(Payload::empty)));
+    Ok(rows.into_iter().map(input).collect())
 }
 
-async fn histories(connection: &mut PgConnection, runs: &[&str]) -> Outcome<HashMap<String, Vec<EventRecord>>> {
+async fn histories(
+    connection: &mut PgConnection,
+    runs: &[&str],
+) -> Outcome<HashMap<String, Outcome<Vec<EventRecord>>>> {
     let select = sqlx::query_as(include_str!("sql/histories.sql")).bind(runs);
     let rows: Vec<(String, i64, Uuid, Timestamp, Value)> = select.fetch_all(connection).await?;
-    let mut histories: HashMap<String, Vec<EventRecord>> = HashMap::new();
+    let mut histories: HashMap<String, Outcome<Vec<EventRecord>>> = HashMap::new();
     for (run, first, commit, at, events) in rows {
-        histories.entry(run).or_default().push(EventRecord {
-            first: Seq::new(count(first)?),
-            commit: CommitId::new(commit),
-            at,
-            events: parsed("list of events", serde_json::from_value(events))?,
-        });
+        let history = histories.entry(run).or_insert_with(|| Ok(Vec::new()));
+        match (record(first, commit, at, events), &mut *history) {
+            (Ok(record), Ok(records)) => records.push(record),
+            (Err(failure), _) => *history = Err(failure),
+            (Ok(_), Err(_)) => {}
+        }
     }
     Ok(histories)
+}
+
+fn record(first: i64, commit: Uuid, at: Timestamp, events: Value) -> Outcome<EventRecord> {
+    let events = parsed("list of events", serde_json::from_value(events))?;
+    Ok(EventRecord { first: Seq::new(count(first)?), commit: CommitId::new(commit), at, events })
 }

@@ -7,16 +7,22 @@
 mod agents;
 mod codec;
 mod connect;
+mod doorbell;
 mod entities;
 mod exact;
+mod external;
 mod failure;
+mod fleet;
+pub mod floor;
+mod inbox;
 mod journal;
 mod leases;
 mod lists;
+mod outbox;
 mod runs;
 mod store;
 mod units;
 mod workflows;
 
 pub use connect::ConnectError;
-pub use store::PgStore;
+pub use store::{PgSettings, PgStore};

@@ -5,13 +5,13 @@ use std::collections::HashMap;
 use async_trait::async_trait;
 use domain::{
     agents::AgentName,
-    ids::{CommitId, PlanHash, RunId, Seq, StepId, StepPath},
+    ids::{CommitId, RunId, Seq, StepExecutionId, StepId, StepPath, WorkflowRef},
     page::{Page, PageRequest, SortOrder},
     payload::Payload,
     ports::{Runs, StoreError},
-    runs::{EventRecord, Run, RunFilter, RunSort, RunStatus, StepExecution, StepStatus},
+    runs::{EventRecord, Run, RunEngine, RunFilter, RunSort, RunStatus, StepExecution, StepStatus},
 };
-use sea_orm::{ColumnTrait, EntityTrait, Order, QueryFilter, QueryOrder, Select};
+use sea_orm::{ColumnTrait, EntityTrait, Order, QueryFilter, QueryOrder, Select, sea_query::Expr};
 use serde_json::Value;
 
 use crate::{
@@ -21,7 +21,6 @@ use crate::{
     exact,
     failure::{Failure, Outcome},
     lists,
-    workflows::id_or_nil,
 };
 
 #[async_trait]
@@ -51,13 +50,17 @@ impl Runs for PgStore {
     }
 
     async fn steps(&self, run: &RunId) -> Result<Vec<StepExecution>, StoreError> {
-        // Attempts of the old executor have no number; how they are adopted is not decided here.
         let ended = step::Entity::find()
             .filter(step::Column::RunId.eq(run.as_str()))
-            .filter(step::Column::Execution.is_not_null())
-            .order_by(step::Column::Execution, Order::Asc);
+            // The old executor knows no generations; what it did, it did before the run was adopted.
+            .order_by(Expr::cust("generation IS NOT NULL"), Order::Asc)
+            .order_by(Expr::cust("CASE WHEN generation IS NULL THEN started_at END"), Order::Asc)
+            .order_by(step::Column::Execution, Order::Asc)
+            .order_by(step::Column::Id, Order::Asc);
         let rows = ended.all(self.management()).await.map_err(Failure::from)?;
-        Ok(rows.into_iter().map(|row| decode_step(run, row)).collect::<Outcome<_>>()?)
+        let mut attempts = HashMap::new();
+        let steps = rows.into_iter().map(|row| decode_step(run, row, &mut attempts));
+        Ok(steps.filter_map(Result::transpose).collect::<Outcome<_>>()?)
     }
 
     async fn history(&self, run: &RunId) -> Result<Vec<EventRecord>, StoreError> {
@@ -113,11 +116,17 @@ fn wanted(filter: &RunFilter) -> Select<run::Entity> {
 fn decode(row: run::Model) -> Outcome<Run> {
     Ok(Run {
         id: parsed("run id", RunId::parse(&row.run_id))?,
-        workflow: id_or_nil(&row.workflow_id),
+        workflow: WorkflowRef::from_text(&row.workflow_id),
         workflow_name: row.workflow_name,
-        workflow_version: row.workflow_version.map_or(Ok(1), small)?,
-        plan: row.plan_hash.map_or(Ok(PlanHash::new([0; 32])), |hash| plan_hash(&hash))?,
+        workflow_version: row.workflow_version.map(small).transpose()?,
+        engine: if row.engine.as_deref() == Some(RunEngine::Orrery.as_str()) {
+            RunEngine::Orrery
+        } else {
+            RunEngine::External
+        },
+        plan: row.plan_hash.map(|hash| plan_hash(&hash)).transpose()?,
         status: sound("status", RunStatus::parse(&row.status))?,
+        paused: row.paused,
         input: exact::payload(row.input_text, row.input_data)?.unwrap_or_else(Payload::empty),
         triggered_by: row.triggered_by,
         created_at: row.created_at.and_utc(),
@@ -129,20 +138,36 @@ fn decode(row: run::Model) -> Outcome<Run> {
     })
 }
 
-fn decode_step(run: &RunId, row: step::Model) -> Outcome<StepExecution> {
+/// A row of a step. The old executor's rows have no path and no number of their attempt: it runs steps at the top level only,
+/// and each of its rows is an attempt; `attempts` counts them. It takes names that no document of ours may hold; such rows
+/// are left out.
+fn decode_step(run: &RunId, row: step::Model, attempts: &mut HashMap<String, u32>) -> Outcome<Option<StepExecution>> {
     let statuses = [StepStatus::Running, StepStatus::Completed, StepStatus::Failed];
-    Ok(StepExecution {
-        execution: Seq::new(count(sound("number of an attempt", row.execution)?)?),
+    let (step, agent) = (StepId::parse(&row.step_id), AgentName::parse(&row.agent_name));
+    let (step, agent) = if row.generation.is_some() {
+        (parsed("step id", step)?, parsed("agent's name", agent)?)
+    } else {
+        let (Ok(step), Ok(agent)) = (step, agent) else {
+            tracing::warn!(run.id = %run, step.id = row.step_id, "a step of the old executor has names that cannot be shown");
+            return Ok(None);
+        };
+        (step, agent)
+    };
+    let path = row.path.map_or_else(|| Ok(step.top_level()), |path| parsed("step path", StepPath::parse(&path)))?;
+    let nth = attempts.entry(row.step_id).and_modify(|nth| *nth += 1).or_insert(1);
+    Ok(Some(StepExecution {
+        id: StepExecutionId::from_stored(row.id),
+        execution: row.execution.map(count).transpose()?.map(Seq::new),
         run: run.clone(),
-        step: parsed("step id", StepId::parse(&row.step_id))?,
-        path: parsed("step path", StepPath::parse(&sound("step path", row.path)?))?,
-        agent: parsed("agent's name", AgentName::parse(&row.agent_name))?,
+        step,
+        path,
+        agent,
         status: sound("status", statuses.into_iter().find(|known| known.as_str() == row.status))?,
-        attempt: small(sound("number of an attempt", row.attempt)?)?,
+        attempt: row.attempt.map_or(Ok(*nth), small)?,
         input: exact::payload(row.input_text, Some(row.input_data))?.unwrap_or_else(Payload::empty),
         output: exact::payload(row.output_text, row.output_data)?,
         started_at: row.started_at.and_utc(),
         completed_at: row.completed_at.map(|at| at.and_utc()),
         error: row.error_message,
-    })
+    }))
 }

@@ -5,7 +5,7 @@ use std::{fmt, sync::Arc};
 use sea_orm::{DatabaseConnection, SqlxPostgresConnector};
 use sqlx::PgPool;
 
-use crate::{ConnectError, connect};
+use crate::{ConnectError, connect, doorbell::Ears, fleet::Heart};
 
 /// Agents, workflows and runs in a PostgreSQL database, behind every storage port. Clones share their connections.
 #[derive(Clone)]
@@ -17,17 +17,41 @@ struct Inner {
     management: DatabaseConnection,
     pool: PgPool,
     writers: PgPool,
+    leases: PgPool,
+    heart: Heart,
+    ears: Ears,
+    settings: PgSettings,
+}
+
+/// What a store does beyond keeping things.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct PgSettings {
+    /// Whether what others are to be told of a run is put into the outbox. Without a relay it would stay there.
+    pub announce: bool,
 }
 
 impl PgStore {
+    /// Says what is wrong with a database whose schema is about to be brought up to date, in this store's words: those of
+    /// the migration's driver show the URL with its password.
+    pub async fn check_before_migration(url: &str) -> Result<(), ConnectError> {
+        connect::check_before_migration(&connect::options(url)?).await
+    }
+
     /// Connects to a database whose schema is up to date.
     pub async fn connect(url: &str) -> Result<Self, ConnectError> {
+        Self::connect_with(url, PgSettings::default()).await
+    }
+
+    /// The same, with settings.
+    pub async fn connect_with(url: &str, settings: PgSettings) -> Result<Self, ConnectError> {
         let options = connect::options(url)?;
         connect::check(&options).await?;
         let pool = connect::pool(&options);
         let management = SqlxPostgresConnector::from_sqlx_postgres_pool(pool.clone());
-        let writers = connect::writers(&options);
-        Ok(Self { inner: Arc::new(Inner { management, pool, writers }) })
+        let (writers, heart) = (connect::writers(&options), Heart::new(connect::heart(&options)));
+        let leases = connect::leases(&options);
+        let ears = Ears::new(connect::ears(&options));
+        Ok(Self { inner: Arc::new(Inner { management, pool, writers, leases, heart, ears, settings }) })
     }
 
     /// The connections as sea-orm sees them.
@@ -44,10 +68,30 @@ impl PgStore {
     pub(crate) fn writers(&self) -> &PgPool {
         &self.inner.writers
     }
+
+    /// The connections that claims use.
+    pub(crate) fn leases(&self) -> &PgPool {
+        &self.inner.leases
+    }
+
+    /// The connection that nothing but beats uses.
+    pub(crate) fn heart(&self) -> &Heart {
+        &self.inner.heart
+    }
+
+    /// What hears the doorbell.
+    pub(crate) fn ears(&self) -> &Ears {
+        &self.inner.ears
+    }
+
+    /// Whether ends of runs are put into the outbox.
+    pub(crate) fn announces(&self) -> bool {
+        self.inner.settings.announce
+    }
 }
 
 impl fmt::Debug for PgStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("PgStore").finish_non_exhaustive()
+        f.debug_struct("PgStore").field("settings", &self.inner.settings).finish_non_exhaustive()
     }
 }

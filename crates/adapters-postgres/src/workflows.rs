@@ -16,7 +16,6 @@ use sea_orm::{
     sea_query::{Expr, ExprTrait, OnConflict},
 };
 use serde_json::Value;
-use uuid::Uuid;
 
 use crate::{
     PgStore,
@@ -204,9 +203,4 @@ fn decode(row: workflow::Model) -> Outcome<WorkflowDefinition> {
 /// The plan of a definition that the old system stored; it is kept when the definition is executed first.
 fn would_be_pinned_to(document: &WorkflowDocument) -> PlanHash {
     compile(document).map_or(PlanHash::new([0; 32]), |plan| plan.hash())
-}
-
-/// Whether a stored id is a definition's; runs of the old system may name anything.
-pub(crate) fn id_or_nil(text: &str) -> WorkflowId {
-    WorkflowId::new(text.parse().unwrap_or(Uuid::nil()))
 }

@@ -94,6 +94,7 @@ impl Load {
             completed_at: now,
         };
         RunCommit::Advance(AdvanceRun {
+            drained: Vec::new(),
             commit: CommitId::new(self.unique()),
             run: run.clone(),
             epoch: Epoch::new(1),
@@ -101,7 +102,7 @@ impl Load {
             at: now,
             events: vec![RunEvent::StepSucceeded { path: self.step.top_level(), execution }, next],
             closed: vec![closed],
-            update: last.then_some(RunUpdate { status: RunStatus::Completed, error: None }),
+            update: last.then_some(RunUpdate { status: RunStatus::Completed, error: None, paused: false }),
             wake: if last { Wake::Never } else { Wake::Owned },
         })
     }

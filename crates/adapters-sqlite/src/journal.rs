@@ -17,6 +17,7 @@ use crate::{
     SqliteStore,
     codec::{micros, signed},
     failure::Outcome,
+    inbox,
     rows::{
         LIVE, STOPPED, add_events, add_step, completed_at, first_error, has, head_of, is_at, number_of, phase,
         update_run,
@@ -64,6 +65,8 @@ fn apply(connection: &Connection, commit: &RunCommit) -> Outcome<CommitOutcome> 
         RunCommit::Advance(advance) => apply_advance(connection, advance),
         RunCommit::Cancel(cancel) => apply_cancel(connection, cancel),
         RunCommit::Resume(resume) => apply_resume(connection, resume),
+        // No bus reaches the store of a single process, and no other system shares it.
+        RunCommit::Adopt(_) => Ok(CommitOutcome::Unstorable),
     }
 }
 
@@ -124,6 +127,7 @@ fn apply_advance(connection: &Connection, advance: &AdvanceRun) -> Outcome<Commi
     if let Some(update) = &advance.update {
         update_run(connection, run, update, advance.at)?;
     }
+    inbox::settle(connection, run, advance)?;
     Ok(CommitOutcome::Committed)
 }
 
@@ -141,7 +145,7 @@ fn move_head(connection: &Connection, run: i64, advance: &AdvanceRun) -> Outcome
     let (stays, wake_at) = match advance.wake {
         Wake::Owned => (true, None),
         Wake::At(at) => (false, Some(micros(at))),
-        Wake::Never => (false, None),
+        Wake::Asleep | Wake::Never => (false, None),
     };
     let mut update = connection.prepare_cached(
         "UPDATE run_heads SET seq = ?4, phase = ?5, owner = CASE WHEN ?6 THEN owner END, wake_at = ?7
@@ -181,9 +185,10 @@ fn apply_cancel(connection: &Connection, cancel: &CancelRun) -> Outcome<CommitOu
     connection
         .prepare_cached(
             "UPDATE workflow_runs SET status = ?2, updated_at = ?3, cancelled_at = ?3, cancelled_by = ?4,
-                    error = coalesce(?5, error) WHERE run = ?1",
+                    error = coalesce(?5, error), paused = 0 WHERE run = ?1",
         )?
         .execute(params![run, RunStatus::Cancelled.as_str(), micros(cancel.at), cancel.by, cancel.message()])?;
+    inbox::clear(connection, run)?;
     add_events(connection, run, head.seq, cancel.commit, cancel.at, &[cancel.event()])?;
     Ok(CommitOutcome::Committed)
 }

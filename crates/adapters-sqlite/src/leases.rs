@@ -12,6 +12,7 @@ use crate::{
     SqliteStore,
     codec::{all, count, first, micros, parsed, payload, text, uuid},
     failure::{Failure, Outcome},
+    inbox,
     rows::LIVE,
     runs,
 };
@@ -40,6 +41,16 @@ impl RunLeases for SqliteStore {
 
     async fn release(&self, executor: ExecutorId, now: Timestamp) -> Result<u64, StoreError> {
         let work = move |connection: &Connection| release(connection, executor, now);
+        self.writer().work(move |session| session.transaction(work)).await
+    }
+
+    async fn owned(&self, executor: ExecutorId) -> Result<Vec<(RunId, Epoch)>, StoreError> {
+        self.readers().read(move |connection| owned(connection, executor)).await
+    }
+
+    async fn give_back(&self, executor: ExecutorId, runs: &[(RunId, Epoch)], now: Timestamp) -> Result<(), StoreError> {
+        let runs = runs.to_vec();
+        let work = move |connection: &Connection| give_back(connection, executor, &runs, now);
         self.writer().work(move |session| session.transaction(work)).await
     }
 
@@ -72,13 +83,14 @@ fn take(connection: &Connection, executor: ExecutorId, run: i64) -> Outcome<Clai
         .prepare_cached("UPDATE run_heads SET owner = ?2, epoch = epoch + 1, wake_at = NULL WHERE run = ?1")?
         .execute(params![run, executor.uuid().as_bytes()])?;
     let history = runs::history(connection, run)?;
+    let inbox = inbox::entries(connection, run)?;
     let mut select = connection.prepare_cached(
         "SELECT run_id, epoch, input FROM run_heads JOIN workflow_runs USING (run) JOIN run_inputs USING (run)
          WHERE run = ?1",
     )?;
     let claimed = first(&mut select, [run], |row| {
         let id = parsed("run id", RunId::parse(text(row, 0)?))?;
-        Ok(Claimed { run: id, epoch: Epoch::new(count(row, 1)?), input: payload(row, 2)?, history })
+        Ok(Claimed { run: id, epoch: Epoch::new(count(row, 1)?), input: payload(row, 2)?, history, inbox })
     })?;
     crate::codec::sound("run", claimed)
 }
@@ -91,6 +103,27 @@ fn ended(connection: &Connection, executor: ExecutorId) -> Outcome<Vec<(RunId, E
     all(&mut select, [executor.uuid().as_bytes()], |row| {
         Ok((parsed("run id", RunId::parse(text(row, 0)?))?, Epoch::new(count(row, 1)?)))
     })
+}
+
+fn owned(connection: &Connection, executor: ExecutorId) -> Outcome<Vec<(RunId, Epoch)>> {
+    let mut select = connection.prepare_cached(
+        "SELECT run_id, epoch FROM run_heads JOIN workflow_runs USING (run) WHERE owner = ?1 AND phase = 0",
+    )?;
+    all(&mut select, [executor.uuid().as_bytes()], |row| {
+        Ok((parsed("run id", RunId::parse(text(row, 0)?))?, Epoch::new(count(row, 1)?)))
+    })
+}
+
+fn give_back(connection: &Connection, executor: ExecutorId, runs: &[(RunId, Epoch)], now: Timestamp) -> Outcome<()> {
+    let mut update = connection.prepare_cached(
+        "UPDATE run_heads SET owner = NULL, epoch = epoch + 1, wake_at = ?4
+         WHERE run = (SELECT run FROM workflow_runs WHERE run_id = ?1) AND owner = ?2 AND epoch = ?3 AND phase = 0",
+    )?;
+    for (run, epoch) in runs {
+        let epoch = crate::codec::signed(epoch.get())?;
+        update.execute(params![run.as_str(), executor.uuid().as_bytes(), epoch, micros(now)])?;
+    }
+    Ok(())
 }
 
 fn release(connection: &Connection, executor: ExecutorId, now: Timestamp) -> Outcome<u64> {

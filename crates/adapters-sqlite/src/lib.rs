@@ -9,6 +9,7 @@ mod checkpoint;
 mod codec;
 mod failure;
 pub mod floor;
+mod inbox;
 mod journal;
 mod leases;
 mod lists;

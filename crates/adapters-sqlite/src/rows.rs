@@ -105,9 +105,16 @@ pub(crate) fn update_run(connection: &Connection, run: i64, update: &RunUpdate, 
     connection
         .prepare_cached(
             "UPDATE workflow_runs SET status = ?2, error = ?3, updated_at = ?4,
-                    completed_at = coalesce(?5, completed_at) WHERE run = ?1",
+                    completed_at = coalesce(?5, completed_at), paused = ?6 WHERE run = ?1",
         )?
-        .execute(params![run, update.status.as_str(), update.error, micros(at), completed_at(update.status, at)])?;
+        .execute(params![
+            run,
+            update.status.as_str(),
+            update.error,
+            micros(at),
+            completed_at(update.status, at),
+            update.paused
+        ])?;
     Ok(())
 }
 

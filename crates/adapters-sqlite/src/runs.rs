@@ -3,11 +3,11 @@
 use async_trait::async_trait;
 use domain::{
     agents::AgentName,
-    ids::{CommitId, RunId, Seq, StepId, StepPath, WorkflowId},
+    ids::{CommitId, RunId, Seq, StepExecutionId, StepId, StepPath, WorkflowId},
     page::{Page, PageRequest, SortOrder},
     payload::Payload,
     ports::{Runs, StoreError},
-    runs::{EventRecord, Run, RunFilter, RunSort, RunStatus, StepExecution, StepStatus},
+    runs::{EventRecord, Run, RunEngine, RunFilter, RunSort, RunStatus, StepExecution, StepStatus},
 };
 use rusqlite::{Connection, Row, params, params_from_iter};
 
@@ -23,7 +23,7 @@ use crate::{
 /// The columns that [`run`] reads.
 const RUN: &str = "run_id, workflow_id, workflow_name, workflow_version, plan, status, triggered_by, created_at,
     updated_at, completed_at, cancelled_at, cancelled_by, error,
-    (SELECT input FROM run_inputs WHERE run_inputs.run = workflow_runs.run)";
+    (SELECT input FROM run_inputs WHERE run_inputs.run = workflow_runs.run), paused";
 
 const NUMBER: &str = "(SELECT run FROM workflow_runs WHERE run_id = ?1)";
 
@@ -149,10 +149,11 @@ pub(crate) fn history(connection: &Connection, run: i64) -> Outcome<Vec<EventRec
 fn run(row: &Row<'_>) -> Outcome<Run> {
     Ok(Run {
         id: parsed("run id", RunId::parse(text(row, 0)?))?,
-        workflow: WorkflowId::new(uuid(row, 1)?),
+        workflow: WorkflowId::new(uuid(row, 1)?).into(),
         workflow_name: row.get(2)?,
-        workflow_version: small(row, 3)?,
-        plan: plan_hash(row, 4)?,
+        workflow_version: Some(small(row, 3)?),
+        engine: RunEngine::Orrery,
+        plan: Some(plan_hash(row, 4)?),
         status: sound("status", RunStatus::parse(text(row, 5)?))?,
         triggered_by: row.get(6)?,
         created_at: time(row, 7)?,
@@ -162,16 +163,20 @@ fn run(row: &Row<'_>) -> Outcome<Run> {
         cancelled_by: row.get(11)?,
         error: row.get(12)?,
         input: payload(row, 13)?,
+        paused: row.get(14)?,
     })
 }
 
 fn step(run: &RunId, row: &Row<'_>) -> Outcome<StepExecution> {
     let statuses = [StepStatus::Running, StepStatus::Completed, StepStatus::Failed];
     let status = text(row, 4)?;
+    let execution = Seq::new(count(row, 0)?);
+    let id = parsed("step id", StepId::parse(text(row, 1)?))?;
     Ok(StepExecution {
-        execution: Seq::new(count(row, 0)?),
+        id: StepExecutionId::derive(run, &id, execution),
+        execution: Some(execution),
         run: run.clone(),
-        step: parsed("step id", StepId::parse(text(row, 1)?))?,
+        step: id,
         path: parsed("step path", StepPath::parse(text(row, 2)?))?,
         agent: parsed("agent's name", AgentName::parse(text(row, 3)?))?,
         status: sound("status", statuses.into_iter().find(|known| known.as_str() == status))?,

@@ -62,7 +62,11 @@ fn an_advance() -> impl Strategy<Value = RunCommit> {
     let status = proptest::sample::select(&[RunStatus::Running, RunStatus::Completed, RunStatus::Failed][..]);
     let update = proptest::option::weighted(
         0.3,
-        (status, proptest::option::of(Just("oops".to_owned()))).prop_map(|(status, error)| RunUpdate { status, error }),
+        (status, proptest::option::of(Just("oops".to_owned()))).prop_map(|(status, error)| RunUpdate {
+            status,
+            error,
+            paused: false,
+        }),
     );
     let numbers = (0_u64..4, 0_u64..8, 0_i64..10, 0_usize..3, proptest::collection::vec(1_u64..6, 0..3));
     (run(), commit_id(), numbers, update, wake).prop_map(

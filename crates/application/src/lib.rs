@@ -7,9 +7,20 @@ pub mod workflows;
 
 use std::sync::Arc;
 
-use domain::ports::{AgentGateway, Agents, Clock, Engine, IdGenerator, RunWriter, Runs, Transactions, Workflows};
+use domain::ports::{
+    AgentGateway, Agents, Clock, Engine, ExternalRuns, IdGenerator, RunInbox, RunWriter, Runs, Transactions, Workflows,
+};
 
 use plans::PlanCache;
+
+/// The executor of the old system, beside ours.
+#[derive(Clone)]
+pub struct External {
+    /// Its runs.
+    pub runs: Arc<dyn ExternalRuns>,
+    /// Whether new runs are its own.
+    pub takes_new_runs: bool,
+}
 
 /// The ports that the use cases need.
 #[derive(Clone)]
@@ -19,12 +30,15 @@ pub struct Ports {
     pub workflows: Arc<dyn Workflows>,
     pub transactions: Arc<dyn Transactions>,
     pub runs: Arc<dyn Runs>,
+    pub inbox: Arc<dyn RunInbox>,
     pub writer: Arc<dyn RunWriter>,
     pub gateway: Arc<dyn AgentGateway>,
     pub engine: Arc<dyn Engine>,
     pub clock: Arc<dyn Clock>,
     pub ids: Arc<dyn IdGenerator>,
     pub plans: Arc<PlanCache>,
+    /// None on a store that no other system shares.
+    pub external: Option<External>,
 }
 
 /// All use cases, ready to be called.
@@ -48,6 +62,7 @@ pub struct UseCases {
     pub list_steps: runs::ListSteps,
     pub retry_run: runs::RetryRun,
     pub cancel_run: runs::CancelRun,
+    pub pause_run: runs::PauseRun,
 }
 
 impl UseCases {
@@ -72,6 +87,7 @@ impl UseCases {
             list_steps: runs::ListSteps::new(ports),
             retry_run: runs::RetryRun::new(ports),
             cancel_run: runs::CancelRun::new(ports),
+            pause_run: runs::PauseRun::new(ports),
         }
     }
 }

@@ -8,7 +8,7 @@ use std::{
 use domain::{
     ids::PlanHash,
     ports::{StoreError, Workflows},
-    workflows::{SharedPlan, compile},
+    workflows::{Plan, SharedPlan, compile},
 };
 
 /// The most plans kept. Beyond it the cache starts anew, which costs one read and one compilation per plan in use.
@@ -35,16 +35,22 @@ impl PlanCache {
         let document =
             self.workflows.plan(hash).await?.ok_or_else(|| StoreError::Corrupt(format!("plan {hash} is missing")))?;
         let plan = compile(&document).map_err(|_| StoreError::Corrupt(format!("plan {hash} does not compile")))?;
+        Ok(self.insert(hash, plan))
+    }
+
+    /// Keeps a plan that its caller has compiled, and whose document is stored.
+    pub(crate) fn insert(&self, hash: PlanHash, plan: Plan) -> SharedPlan {
         let plan = Arc::new(plan);
         let mut compiled = self.compiled.lock().unwrap_or_else(PoisonError::into_inner);
         if compiled.len() >= CAPACITY {
             compiled.clear();
         }
         compiled.insert(hash, Arc::clone(&plan));
-        Ok(plan)
+        plan
     }
 
-    fn cached(&self, hash: PlanHash) -> Option<SharedPlan> {
+    /// The plan with a hash, if it is at hand: then its document is stored.
+    pub(crate) fn cached(&self, hash: PlanHash) -> Option<SharedPlan> {
         self.compiled.lock().unwrap_or_else(PoisonError::into_inner).get(&hash).map(Arc::clone)
     }
 }

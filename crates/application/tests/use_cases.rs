@@ -45,12 +45,14 @@ fn ports(engine: MockEngine, writer: Option<MockRunWriter>) -> Ports {
         workflows: store.clone(),
         transactions: store.clone(),
         runs: store.clone(),
+        inbox: store.clone(),
         writer,
         gateway: Arc::new(MockAgentGateway::new()),
         engine: Arc::new(engine),
         clock: Arc::new(VirtualClock::new(Timestamp::UNIX_EPOCH)),
         ids: Arc::new(SequentialIds::new(1)),
         plans: Arc::new(PlanCache::new(store)),
+        external: None,
     }
 }
 
@@ -125,7 +127,7 @@ async fn new_content_makes_a_new_version_under_the_same_id() {
     let told: Vec<_> = versions.iter().map(|v| (v.version, v.document.steps.len(), v.head == first.id)).collect();
     assert_eq!(told, [(3, 3, true), (2, 2, true), (1, 1, true)]);
     let run = uses.execute_workflow.execute(versions[2].id, Payload::empty(), "me").await.expect("an old version runs");
-    assert_eq!((run.workflow_version, run.plan), (1, first.plan));
+    assert_eq!((run.workflow_version, run.plan), (Some(1), Some(first.plan)));
 }
 
 #[tokio::test]

@@ -129,6 +129,36 @@ impl RunId {
 }
 
 text_id!(
+    /// The workflow of a run, as it was addressed: the id of a definition, or whatever a foreign producer calls its plan, 1 to
+    /// 255 characters.
+    WorkflowRef
+);
+
+impl WorkflowRef {
+    /// Reads what a foreign producer says; what is too long is cut.
+    pub fn from_text(text: &str) -> Self {
+        let clean = text.chars().filter(|c| !c.is_control()).take(255).collect::<String>();
+        Self(if clean.is_empty() { "unknown" } else { &clean }.into())
+    }
+
+    /// Reads a stored reference; none is refused.
+    pub fn parse(text: &str) -> Result<Self, InvalidId> {
+        Ok(Self::from_text(text))
+    }
+
+    /// The definition, if it is one's id.
+    pub fn definition(&self) -> Option<WorkflowId> {
+        self.0.parse().ok()
+    }
+}
+
+impl From<WorkflowId> for WorkflowRef {
+    fn from(id: WorkflowId) -> Self {
+        Self(id.to_string().into())
+    }
+}
+
+text_id!(
     /// A step of a workflow document: 1 to 128 letters, digits, `-` or `_`.
     StepId
 );
@@ -209,6 +239,10 @@ counter!(
     Seq
 );
 counter!(
+    /// A message in the inbox of a run; later messages of a run have higher numbers.
+    InboxId
+);
+counter!(
     /// The fencing token of a run: rises when its owner changes, and by nothing else.
     Epoch
 );
@@ -221,6 +255,11 @@ impl StepExecutionId {
     /// `{run}-{step}-{8 hex digits of the dispatching event's number}` (contract 4.3).
     pub fn derive(run: &RunId, step: &StepId, dispatched: Seq) -> Self {
         Self(format!("{run}-{step}-{:08x}", dispatched.get()))
+    }
+
+    /// Takes back what a store holds; the old executor ends its own with random digits.
+    pub fn from_stored(text: String) -> Self {
+        Self(text)
     }
 
     /// The text.

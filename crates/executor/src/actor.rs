@@ -2,17 +2,19 @@
 //!
 //! Inputs that arrive while a commit is under way are decided together into the next one.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 
 use domain::{
     Timestamp,
-    ids::{CommitId, Epoch, RunId, Seq},
+    ids::{CommitId, Epoch, InboxId, RunId, Seq},
     runs::{
-        AdvanceRun, AgentCall, CallFailure, CallOutcome, CommitOutcome, Input, Rejection, RunData, RunState,
-        Transition, Wake, advance,
+        AdvanceRun, AgentCall, CallFailure, CallOutcome, CommitOutcome, InboxEntry, Input, MonitoringUpdate, Rejection,
+        RunData, RunState, Transition, Wake, advance,
     },
     workflows::SharedPlan,
 };
+
+use crate::news::news_of;
 
 /// A wait longer than this many seconds gives the run back: a parked run costs a row and no memory.
 const PARK_SECONDS: i64 = 10;
@@ -24,7 +26,9 @@ pub struct RunActor {
     plan: SharedPlan,
     state: RunState,
     data: RunData,
-    mailbox: VecDeque<Input>,
+    mailbox: VecDeque<Letter>,
+    /// The entries of its inbox that it has been given, drained ones included: a look at the inbox may be late.
+    given: BTreeSet<InboxId>,
     pending: Option<Pending>,
     /// Whether the state is known to differ from the store's, so that nothing must be decided on it.
     reloading: bool,
@@ -33,18 +37,37 @@ pub struct RunActor {
 /// A commit under way: what it was decided from, and what may be done once it is durable.
 struct Pending {
     commit: CommitId,
-    inputs: Vec<Input>,
+    letters: Vec<Letter>,
     calls: Vec<AgentCall>,
+    news: Vec<MonitoringUpdate>,
     wake: Wake,
+}
+
+/// How a run is to be taken forward.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Manner {
+    /// It is given back as soon as nothing of its own is under way.
+    pub draining: bool,
+    /// Whoever watches is told.
+    pub reporting: bool,
+}
+
+/// What a settled commit leaves to be done.
+#[derive(Debug, Default, PartialEq)]
+pub struct Following {
+    /// What to tell those who watch.
+    pub news: Vec<MonitoringUpdate>,
+    /// The calls to be made, after that.
+    pub calls: Vec<AgentCall>,
 }
 
 /// What the end of a commit means for its run.
 #[derive(Debug, PartialEq)]
 pub enum Settled {
-    /// The run goes on: make these calls.
-    GoOn(Vec<AgentCall>),
-    /// The run is given back or over; these calls were cut from it.
-    Done,
+    /// The run goes on.
+    GoOn(Following),
+    /// The run is given back or over; no calls follow.
+    Done(Following),
     /// The run is somebody else's or over without us.
     Lost,
     /// The store has other events: load them, then tell [`RunActor::reloaded`].
@@ -56,32 +79,58 @@ pub enum Settled {
 impl RunActor {
     /// A run whose state is the store's and whose calls under way are being made.
     pub fn new(run: RunId, epoch: Epoch, plan: SharedPlan, state: RunState, data: RunData) -> Self {
-        Self { run, epoch, plan, state, data, mailbox: VecDeque::new(), pending: None, reloading: false }
+        Self {
+            run,
+            epoch,
+            plan,
+            state,
+            data,
+            mailbox: VecDeque::new(),
+            given: BTreeSet::new(),
+            pending: None,
+            reloading: false,
+        }
     }
 
     /// Tells the run something.
     pub fn tell(&mut self, input: Input) {
-        self.mailbox.push_back(input);
+        self.mailbox.push_back(Letter::Input(input));
+    }
+
+    /// Gives the run what was in its inbox; what it has been given before is left out.
+    pub fn deliver(&mut self, entries: Vec<InboxEntry>) {
+        for entry in entries {
+            if self.given.insert(entry.id) {
+                self.mailbox.push_back(Letter::Entry(entry));
+            }
+        }
     }
 
     /// Decides what the mailbox holds, unless a commit is under way. Answers the commit to be written, if anything changed.
-    pub fn decide(&mut self, now: Timestamp, commit: impl FnOnce() -> CommitId, draining: bool) -> Option<AdvanceRun> {
+    pub fn decide(&mut self, now: Timestamp, commit: impl FnOnce() -> CommitId, manner: Manner) -> Option<AdvanceRun> {
         if self.is_committing() || self.mailbox.is_empty() {
             return None;
         }
-        let inputs: Vec<Input> = self.mailbox.drain(..).collect();
+        let letters: Vec<Letter> = self.mailbox.drain(..).collect();
         let seq = self.state.seq();
-        let made = self.advance_all(&inputs, now);
-        if made.events.is_empty() {
+        let made = self.advance_all(&letters, now);
+        let drained: Vec<InboxId> = letters.iter().filter_map(Letter::entry).collect();
+        // A paused run that was claimed without need is given back by a commit without events.
+        if made.events.is_empty() && drained.is_empty() && !self.is_asleep() {
             return None;
         }
-        Some(self.commit(commit(), seq, inputs, made, now, draining))
+        Some(self.commit(commit(), seq, letters, drained, made, now, manner))
     }
 
-    fn advance_all(&mut self, inputs: &[Input], now: Timestamp) -> Transition {
+    /// Whether there is nothing to be done until somebody says so.
+    fn is_asleep(&self) -> bool {
+        self.state.is_paused() && self.state.in_flight().next().is_none()
+    }
+
+    fn advance_all(&mut self, letters: &[Letter], now: Timestamp) -> Transition {
         let mut all = Transition::default();
-        for input in inputs {
-            match advance(&self.plan, &mut self.state, &mut self.data, input.clone(), now) {
+        for letter in letters {
+            match advance(&self.plan, &mut self.state, &mut self.data, letter.input(), now) {
                 Ok(mut made) => {
                     all.events.append(&mut made.events);
                     all.closed.append(&mut made.closed);
@@ -95,17 +144,20 @@ impl RunActor {
         all
     }
 
+    #[expect(clippy::too_many_arguments, reason = "each is a part of the one commit that is put together here")]
     fn commit(
         &mut self,
         commit: CommitId,
         seq: Seq,
-        inputs: Vec<Input>,
+        letters: Vec<Letter>,
+        drained: Vec<InboxId>,
         made: Transition,
         now: Timestamp,
-        draining: bool,
+        manner: Manner,
     ) -> AdvanceRun {
-        let wake = self.wake(now, draining);
-        self.pending = Some(Pending { commit, inputs, calls: made.calls, wake });
+        let wake = self.wake(now, manner.draining);
+        let news = if manner.reporting { news_of(&self.run, &self.plan, &made, now) } else { Vec::new() };
+        self.pending = Some(Pending { commit, letters, calls: made.calls, news, wake });
         AdvanceRun {
             commit,
             run: self.run.clone(),
@@ -115,6 +167,7 @@ impl RunActor {
             events: made.events,
             closed: made.closed,
             update: made.update,
+            drained,
             wake,
         }
     }
@@ -122,6 +175,9 @@ impl RunActor {
     fn wake(&self, now: Timestamp, draining: bool) -> Wake {
         if self.state.status().is_terminal() {
             return Wake::Never;
+        }
+        if self.is_asleep() {
+            return Wake::Asleep;
         }
         match self.state.wake_at() {
             Some(due) if draining || due - now > chrono::TimeDelta::seconds(PARK_SECONDS) => Wake::At(due),
@@ -135,18 +191,20 @@ impl RunActor {
         let Some(pending) = self.pending.take_if(|pending| pending.commit == commit) else { return Settled::Stale };
         match outcome {
             CommitOutcome::Committed | CommitOutcome::AlreadyApplied => match pending.wake {
-                Wake::Owned => Settled::GoOn(pending.calls),
-                Wake::At(_) | Wake::Never => Settled::Done,
+                Wake::Owned => Settled::GoOn(Following { news: pending.news, calls: pending.calls }),
+                Wake::At(_) | Wake::Asleep | Wake::Never => {
+                    Settled::Done(Following { news: pending.news, calls: Vec::new() })
+                }
             },
             CommitOutcome::Moved => {
                 // Nothing is thrown away: the same inputs are decided again on the state that the store has.
-                pending.inputs.into_iter().rev().for_each(|input| self.mailbox.push_front(input));
+                pending.letters.into_iter().rev().for_each(|letter| self.mailbox.push_front(letter));
                 self.reloading = true;
                 Settled::Reload
             }
             CommitOutcome::Unstorable => {
                 // Decided again as failures, on the state that the store has: the run ends with a reason.
-                pending.inputs.into_iter().rev().for_each(|input| self.mailbox.push_front(given_up(input)));
+                pending.letters.into_iter().rev().for_each(|letter| self.mailbox.push_front(letter.given_up()));
                 self.reloading = true;
                 Settled::Reload
             }
@@ -184,14 +242,38 @@ impl RunActor {
     }
 }
 
-/// What a run is told instead of an answer that its store cannot hold.
-fn given_up(input: Input) -> Input {
-    match input {
-        Input::Continue => Input::Continue,
-        Input::CallEnded { key, policy, .. } => {
-            let message = "the agent's answer could not be stored".to_owned();
-            let failure = CallFailure { message, definite: true, retry_after: None, permanent: true };
-            Input::CallEnded { key, outcome: CallOutcome::Failed(failure), policy }
+/// Something in the mailbox: said by this process, or found in the run's inbox.
+#[derive(Debug, Clone)]
+enum Letter {
+    Input(Input),
+    Entry(InboxEntry),
+}
+
+impl Letter {
+    fn input(&self) -> Input {
+        match self {
+            Self::Input(input) => input.clone(),
+            Self::Entry(entry) => Input::Told(entry.message.clone()),
+        }
+    }
+
+    fn entry(&self) -> Option<InboxId> {
+        match self {
+            Self::Input(_) => None,
+            Self::Entry(entry) => Some(entry.id),
+        }
+    }
+
+    /// What a run is told instead of an answer that its store cannot hold.
+    fn given_up(self) -> Self {
+        match self {
+            Self::Input(Input::CallEnded { key, policy, .. }) => {
+                let message = "the agent's answer could not be stored".to_owned();
+                let failure =
+                    CallFailure { message, definite: true, retry_after: None, permanent: true, passing: false };
+                Self::Input(Input::CallEnded { key, outcome: CallOutcome::Failed(failure), policy })
+            }
+            Self::Input(Input::Continue | Input::Told(_)) | Self::Entry(_) => self,
         }
     }
 }

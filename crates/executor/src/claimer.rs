@@ -6,23 +6,33 @@ use std::{
 };
 
 use domain::{
-    ids::{CommitId, ExecutorId, Seq},
+    ids::{CommitId, Seq},
     ports::{Claimed, StoreError},
     runs::{AdvanceRun, RunCommit, RunEvent, RunStatus, RunUpdate, Wake},
 };
-use tokio::sync::mpsc;
+use tokio::{
+    sync::mpsc,
+    time::{Interval, MissedTickBehavior},
+};
 
 use crate::{
     core::EngineInput,
     loading::RunLoader,
+    membership::Membership,
     patience::{Insisted, insist_unless_corrupt},
     shell::{EnginePorts, Message, Shared},
     writer::CommitQueue,
 };
 
+/// How often the store is asked which runs are looked after here.
+const AUDIT_EVERY: Duration = Duration::from_secs(10);
+
+/// How long to wait before a bell that could not be heard is listened to again.
+const DEAF: Duration = Duration::from_secs(1);
+
 /// Claims runs for the shell.
 pub(crate) struct Claimer {
-    pub(crate) me: ExecutorId,
+    pub(crate) membership: Membership,
     pub(crate) ports: EnginePorts,
     pub(crate) loader: RunLoader,
     pub(crate) writer: CommitQueue,
@@ -36,32 +46,77 @@ impl Claimer {
 
     pub(crate) async fn run(self, scan_every: Duration) {
         let _dies_with_us = self.shared.end_on_drop();
+        // Not a new sleep in each round: a bell that rings all the time must not keep anybody from looking.
+        let mut scans = every(scan_every);
+        let mut audits = every(AUDIT_EVERY);
+        let mut heard = std::pin::pin!(self.hear_others());
         loop {
             tokio::select! {
                 () = self.shared.stop.cancelled() => return,
                 () = self.shared.bell.notified() => {}
+                () = &mut heard => heard.set(self.hear_others()),
                 () = self.shared.ended.notified() => self.find_ended().await,
-                () = tokio::time::sleep(scan_every) => self.find_ended().await,
+                _ = scans.tick() => self.find_ended().await,
+                _ = audits.tick() => self.audit().await,
             }
+            self.fetch_mail().await;
             while self.claim().await == Self::SLICE {}
+        }
+    }
+
+    /// Waits for another process to ring; while the bell cannot be heard, scans have to do.
+    async fn hear_others(&self) {
+        let Some(bell) = &self.ports.doorbell else { return std::future::pending().await };
+        while let Err(error) = bell.rung().await {
+            tracing::debug!(%error, "the doorbell cannot be heard");
+            tokio::time::sleep(DEAF).await;
+        }
+    }
+
+    /// Asks the store which runs are looked after here: the answer to a claim may have been lost.
+    async fn audit(&self) {
+        let me = self.membership.me();
+        match self.ports.leases.owned(me).await {
+            Ok(owned) => self.tell(Message::for_owner(me, EngineInput::Owned(owned))),
+            Err(error) => tracing::warn!(%error, "it could not be asked which runs are looked after here"),
         }
     }
 
     /// The durable twin of [`Engine::cancelled`](domain::ports::Engine::cancelled).
     async fn find_ended(&self) {
-        match self.ports.leases.take_ended(self.me).await {
-            Ok(ended) => ended.into_iter().for_each(|(run, epoch)| self.tell(EngineInput::Cancelled(run, epoch))),
+        match self.ports.leases.take_ended(self.membership.me()).await {
+            Ok(ended) => {
+                for (run, epoch) in ended {
+                    self.tell(EngineInput::Cancelled(run, epoch).into());
+                }
+            }
             Err(error) => tracing::warn!(%error, "could not look for cancelled runs"),
+        }
+    }
+
+    /// Looks into the inboxes of the runs that are looked after here.
+    async fn fetch_mail(&self) {
+        if self.shared.owned.load(Ordering::Relaxed) == 0 {
+            return;
+        }
+        match self.ports.inbox.mail_for(self.membership.me(), Self::SLICE).await {
+            Ok(mail) => {
+                for mail in mail {
+                    self.tell(EngineInput::Mail(mail).into());
+                }
+            }
+            Err(error) => tracing::warn!(%error, "could not look into the inboxes of runs"),
         }
     }
 
     /// Claims a slice; answers how many runs it got.
     async fn claim(&self) -> usize {
         let free = self.shared.capacity.saturating_sub(self.shared.owned.load(Ordering::Relaxed)).min(Self::SLICE);
-        if free == 0 || self.shared.stop.is_cancelled() {
+        if free == 0 || self.shared.stop.is_cancelled() || !self.membership.lease().holds() {
             return 0;
         }
-        let claimed = match self.ports.leases.claim(self.me, free, self.ports.clock.now()).await {
+        let me = self.membership.me();
+        let claimed = match self.ports.leases.claim(me, free, self.ports.clock.now()).await {
             Ok(claimed) => claimed,
             Err(error) => {
                 tracing::warn!(%error, "could not claim runs");
@@ -75,7 +130,8 @@ impl Claimer {
             let prepare = || self.loader.prepare(&run.run, &run.history, run.input.clone());
             match insist_unless_corrupt(&self.shared.stop, prepare).await {
                 Insisted::Answer(Ok(loaded)) => {
-                    self.tell(EngineInput::Claimed { run: run.run, epoch: run.epoch, loaded });
+                    let Claimed { run, epoch, inbox, .. } = run;
+                    self.tell(Message::for_owner(me, EngineInput::Claimed { run, epoch, loaded, inbox }));
                 }
                 Insisted::Answer(Err(error)) => self.fail(run, &error),
                 // It stays owned, and is given back with all others.
@@ -98,13 +154,20 @@ impl Claimer {
             at: self.ports.clock.now(),
             events: vec![RunEvent::RunFailed { error: error.clone() }],
             closed: Vec::new(),
-            update: Some(RunUpdate { status: RunStatus::Failed, error: Some(error) }),
+            update: Some(RunUpdate { status: RunStatus::Failed, error: Some(error), paused: false }),
+            drained: Vec::new(),
             wake: Wake::Never,
         };
         self.writer.submit(RunCommit::Advance(commit), |_| ());
     }
 
-    fn tell(&self, input: EngineInput) {
-        let _ = self.inbox.send(Message::from(input));
+    fn tell(&self, message: Message) {
+        let _ = self.inbox.send(message);
     }
+}
+
+fn every(period: Duration) -> Interval {
+    let mut interval = tokio::time::interval(period);
+    interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    interval
 }

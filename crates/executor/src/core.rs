@@ -12,12 +12,12 @@ use domain::{
     Timestamp,
     agents::RetryPolicy,
     ids::{CommitId, Epoch, RunId, StepPath},
-    ports::{Adopted, IdGenerator},
-    runs::{AgentCall, CallKey, CallOutcome, CommitOutcome, Input, RunCommit},
+    ports::{Adopted, IdGenerator, Mail},
+    runs::{AgentCall, CallKey, CallOutcome, CommitOutcome, InboxEntry, Input, MonitoringUpdate, RunCommit},
 };
 
 use crate::{
-    actor::{RunActor, Settled},
+    actor::{Manner, RunActor, Settled},
     loading::Loaded,
 };
 
@@ -34,7 +34,11 @@ pub enum EngineInput {
         epoch: Epoch,
         /// What the store has of it.
         loaded: Loaded,
+        /// What waited in its inbox.
+        inbox: Vec<InboxEntry>,
     },
+    /// Somebody has something to say to a run.
+    Mail(Mail),
     /// The store's events of a run, asked for by [`Effect::Reload`].
     Reloaded {
         /// The run.
@@ -64,6 +68,10 @@ pub enum EngineInput {
     },
     /// A run was cancelled while this executor owned it under an epoch.
     Cancelled(RunId, Epoch),
+    /// Others have taken this executor for dead: every run is somebody else's.
+    Disowned,
+    /// The live runs that the store says are this executor's.
+    Owned(Vec<(RunId, Epoch)>),
     /// Time has passed: fire what is due.
     Tick,
 }
@@ -79,6 +87,10 @@ pub enum Effect {
     Abort(RunId, StepPath),
     /// Load the run's events, then tell `Reloaded`.
     Reload(RunId),
+    /// Give these runs back: the answer that said that they are this executor's was lost.
+    GiveBack(Vec<(RunId, Epoch)>),
+    /// Tell those who watch; may be lost.
+    Report(MonitoringUpdate),
 }
 
 /// All the runs that an executor owns.
@@ -86,13 +98,21 @@ pub struct EngineCore {
     ids: Arc<dyn IdGenerator>,
     runs: HashMap<RunId, RunActor>,
     timers: BTreeSet<(Timestamp, RunId)>,
-    draining: bool,
+    manner: Manner,
+    /// The runs that the store said are ours when it was asked last, and that nobody here knew of.
+    strays: BTreeSet<(RunId, Epoch)>,
 }
 
 impl EngineCore {
     /// An executor without runs.
     pub fn new(ids: Arc<dyn IdGenerator>) -> Self {
-        Self { ids, runs: HashMap::new(), timers: BTreeSet::new(), draining: false }
+        Self { ids, runs: HashMap::new(), timers: BTreeSet::new(), manner: Manner::default(), strays: BTreeSet::new() }
+    }
+
+    /// The same, telling those who watch.
+    pub fn reporting(mut self) -> Self {
+        self.manner.reporting = true;
+        self
     }
 
     /// Takes an input and adds the effects to `effects`, in the order in which they may be done.
@@ -107,14 +127,22 @@ impl EngineCore {
                 self.runs.insert(new.run, actor);
                 effects.extend(new.calls.into_iter().map(Effect::Call));
             }
-            EngineInput::Claimed { run, epoch, loaded } => {
+            EngineInput::Claimed { run, epoch, loaded, inbox } => {
                 self.drop_run(&run, effects);
                 let Loaded { plan, state, data, calls } = loaded;
                 let mut actor = RunActor::new(run.clone(), epoch, plan, state, data);
                 effects.extend(calls.into_iter().map(Effect::Call));
+                actor.deliver(inbox);
                 actor.tell(Input::Continue);
                 self.runs.insert(run.clone(), actor);
                 self.turn(&run, now, effects);
+            }
+            EngineInput::Mail(Mail { run, epoch, entries }) => {
+                // It may be late, as the notice of a cancellation may.
+                if let Some(actor) = self.runs.get_mut(&run).filter(|actor| actor.epoch() == epoch) {
+                    actor.deliver(entries);
+                    self.turn(&run, now, effects);
+                }
             }
             EngineInput::Reloaded { run, loaded } => {
                 if loaded.state.status().is_terminal() {
@@ -141,13 +169,21 @@ impl EngineCore {
                     self.drop_run(&run, effects);
                 }
             }
+            EngineInput::Disowned => {
+                let runs: Vec<RunId> = self.runs.keys().cloned().collect();
+                for run in &runs {
+                    self.drop_run(run, effects);
+                }
+                self.timers.clear();
+            }
+            EngineInput::Owned(owned) => self.find_strays(owned, effects),
             EngineInput::Tick => self.fire(now, effects),
         }
     }
 
     /// From now on runs are given back as soon as nothing of theirs is under way.
     pub fn drain(&mut self) {
-        self.draining = true;
+        self.manner.draining = true;
     }
 
     /// How many runs the executor owns.
@@ -175,6 +211,17 @@ impl EngineCore {
         self.runs.get(run)
     }
 
+    /// A run that is a stray twice in a row is not on its way here: its claim's answer was lost, or its start's hand-over.
+    fn find_strays(&mut self, owned: Vec<(RunId, Epoch)>, effects: &mut Vec<Effect>) {
+        let is_here = |(run, epoch): &(RunId, Epoch)| self.runs.get(run).is_some_and(|actor| actor.epoch() >= *epoch);
+        let strays: BTreeSet<_> = owned.into_iter().filter(|owned| !is_here(owned)).collect();
+        let lost: Vec<_> = strays.intersection(&self.strays).cloned().collect();
+        self.strays = strays;
+        if !lost.is_empty() {
+            effects.push(Effect::GiveBack(lost));
+        }
+    }
+
     fn commit_ended(
         &mut self,
         run: &RunId,
@@ -185,11 +232,16 @@ impl EngineCore {
     ) {
         let Some(actor) = self.runs.get_mut(run) else { return };
         match actor.settle(commit, outcome) {
-            Settled::GoOn(calls) => {
-                effects.extend(calls.into_iter().map(Effect::Call));
+            Settled::GoOn(following) => {
+                effects.extend(following.news.into_iter().map(Effect::Report));
+                effects.extend(following.calls.into_iter().map(Effect::Call));
                 self.turn(run, now, effects);
             }
-            Settled::Done | Settled::Lost => self.drop_run(run, effects),
+            Settled::Done(following) => {
+                effects.extend(following.news.into_iter().map(Effect::Report));
+                self.drop_run(run, effects);
+            }
+            Settled::Lost => self.drop_run(run, effects),
             Settled::Reload => effects.push(Effect::Reload(run.clone())),
             Settled::Stale => {}
         }
@@ -199,7 +251,7 @@ impl EngineCore {
     fn turn(&mut self, run: &RunId, now: Timestamp, effects: &mut Vec<Effect>) {
         let Some(actor) = self.runs.get_mut(run) else { return };
         let ids = &self.ids;
-        if let Some(commit) = actor.decide(now, || CommitId::new(ids.unique()), self.draining) {
+        if let Some(commit) = actor.decide(now, || CommitId::new(ids.unique()), self.manner) {
             effects.push(Effect::Commit(RunCommit::Advance(commit)));
         } else if let (false, Some(due)) = (actor.is_committing(), actor.state().wake_at()) {
             self.timers.insert((due, run.clone()));

@@ -28,6 +28,8 @@ pub(crate) struct AgentDirectory {
 pub(crate) enum Found {
     /// The agent, ready to be called.
     Ready(Arc<Agent>),
+    /// There is none with this name.
+    Unknown,
     /// Why it must not be called.
     Unusable(String),
 }
@@ -43,7 +45,7 @@ impl AgentDirectory {
             return Ok(Found::Ready(agent));
         }
         let Some(agent) = self.agents.by_names(std::slice::from_ref(name)).await?.pop() else {
-            return Ok(Found::Unusable(format!("Agent '{name}' not found")));
+            return Ok(Found::Unknown);
         };
         if agent.status != AgentStatus::Active {
             return Ok(Found::Unusable(format!("Agent '{name}' is not active (status: {})", agent.status.as_str())));

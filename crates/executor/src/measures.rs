@@ -5,6 +5,7 @@ use metrics::{Unit, describe_counter, describe_gauge, describe_histogram};
 /// Describes every metric of the engine; called once, after a recorder was installed.
 pub fn describe_metrics() {
     describe_counter!("orrery_runs_started_total", "Runs that were started.");
+    describe_counter!("orrery_runs_adopted_total", "Runs that others asked for or began, and that are done here.");
     describe_counter!("orrery_runs_finished_total", "Runs that became terminal, by status.");
     describe_counter!("orrery_step_attempts_total", "Attempts of steps that ended, by outcome.");
     describe_counter!("orrery_commits_total", "Commits of runs that were written.");
@@ -20,5 +21,10 @@ pub fn describe_metrics() {
         "Time from handing a batch to the store until it was durable."
     );
     describe_histogram!("orrery_agent_call_duration_seconds", Unit::Seconds, "Time of agent calls.");
+    describe_counter!("orrery_leases_lost_total", "How often others took this process for dead.");
+    describe_counter!("orrery_runs_taken_over_total", "Runs of processes that are gone, made claimable by this one.");
+    describe_counter!("orrery_messages_relayed_total", "Messages of the outbox that were acknowledged.");
+    describe_gauge!("orrery_outbox_waiting", "Messages that wait in the outbox, at most 10,000 of them counted.");
+    describe_counter!("orrery_external_requests_total", "Requests that were sent to the existing executor.");
     describe_gauge!("orrery_runs_owned", "Runs that this process looks after.");
 }

@@ -13,10 +13,13 @@ use std::{
 
 use application::plans::PlanCache;
 use domain::{
+    Timestamp,
     agents::RetryPolicy,
     ids::{ExecutorId, RunId, StepPath},
-    ports::{Adopted, AgentGateway, Agents, Clock, Engine, IdGenerator, RunLeases, Runs},
-    runs::{AgentCall, CallFailure, CallOutcome},
+    ports::{
+        Adopted, AgentGateway, Agents, Clock, Doorbell, Engine, IdGenerator, Monitoring, RunInbox, RunLeases, Runs,
+    },
+    runs::{AgentCall, CallFailure, CallOutcome, MonitoringUpdate},
 };
 use tokio::{
     sync::{Notify, mpsc},
@@ -32,6 +35,8 @@ use crate::{
     core::{Effect, EngineCore, EngineInput},
     directory::{AgentDirectory, Found},
     loading::RunLoader,
+    membership::Membership,
+    news::started,
     patience::{Insisted, insist_unless_corrupt},
     writer::CommitQueue,
 };
@@ -43,10 +48,15 @@ pub struct EnginePorts {
     pub agents: Arc<dyn Agents>,
     pub runs: Arc<dyn Runs>,
     pub leases: Arc<dyn RunLeases>,
+    pub inbox: Arc<dyn RunInbox>,
     pub gateway: Arc<dyn AgentGateway>,
     pub clock: Arc<dyn Clock>,
     pub ids: Arc<dyn IdGenerator>,
     pub plans: Arc<PlanCache>,
+    /// None where nobody watches.
+    pub monitoring: Option<Arc<dyn Monitoring>>,
+    /// None where no other process makes runs claimable.
+    pub doorbell: Option<Arc<dyn Doorbell>>,
 }
 
 /// The engine's settings.
@@ -69,7 +79,7 @@ impl Default for EngineConfig {
 /// The engine as the rest of the process sees it. Cheap to clone.
 #[derive(Clone)]
 pub struct EngineHandle {
-    me: ExecutorId,
+    membership: Membership,
     inbox: mpsc::UnboundedSender<Message>,
     shared: Arc<Shared>,
     tasks: TaskTracker,
@@ -80,12 +90,21 @@ pub struct EngineHandle {
 /// What the shell is told: an input, and of which call it is the end.
 pub(crate) struct Message {
     call: Option<u64>,
+    /// Who this process was when it was given a run, for inputs that give it one.
+    owner: Option<ExecutorId>,
     input: EngineInput,
+}
+
+impl Message {
+    /// A run that was claimed for this executor.
+    pub(crate) fn for_owner(owner: ExecutorId, input: EngineInput) -> Self {
+        Self { call: None, owner: Some(owner), input }
+    }
 }
 
 impl From<EngineInput> for Message {
     fn from(input: EngineInput) -> Self {
-        Self { call: None, input }
+        Self { call: None, owner: None, input }
     }
 }
 
@@ -112,11 +131,11 @@ impl Engine for EngineHandle {
     fn offer(&self) -> Option<ExecutorId> {
         let free = self.shared.owned.load(Ordering::Relaxed) < self.shared.capacity;
         let willing = !self.shared.draining.load(Ordering::Relaxed) && !self.shared.over.is_cancelled();
-        (free && willing).then_some(self.me)
+        (free && willing && self.membership.lease().holds()).then(|| self.membership.me())
     }
 
     fn adopt(&self, run: Adopted) {
-        let _ = self.inbox.send(EngineInput::Adopted(run).into());
+        let _ = self.inbox.send(Message::for_owner(run.executor, EngineInput::Adopted(run)));
     }
 
     fn ring(&self) {
@@ -154,7 +173,7 @@ impl EngineHandle {
 const GIVE_BACK_FOR: Duration = Duration::from_secs(5);
 
 /// Starts the engine's tasks. They end by [`EngineHandle::drain`].
-pub fn spawn(me: ExecutorId, ports: EnginePorts, writer: CommitQueue, config: EngineConfig) -> EngineHandle {
+pub fn spawn(membership: Membership, ports: EnginePorts, writer: CommitQueue, config: EngineConfig) -> EngineHandle {
     let (inbox, inputs) = mpsc::unbounded_channel();
     let shared = Arc::new(Shared {
         owned: AtomicUsize::new(0),
@@ -168,7 +187,7 @@ pub fn spawn(me: ExecutorId, ports: EnginePorts, writer: CommitQueue, config: En
     let tasks = TaskTracker::new();
     let directory = Arc::new(AgentDirectory::new(Arc::clone(&ports.agents)));
     let handle = EngineHandle {
-        me,
+        membership: membership.clone(),
         directory: Arc::clone(&directory),
         inbox: inbox.clone(),
         shared: Arc::clone(&shared),
@@ -177,7 +196,7 @@ pub fn spawn(me: ExecutorId, ports: EnginePorts, writer: CommitQueue, config: En
     };
     let loader = RunLoader::new(Arc::clone(&ports.runs), Arc::clone(&ports.plans));
     let claimer = Claimer {
-        me,
+        membership: membership.clone(),
         ports: ports.clone(),
         loader: loader.clone(),
         writer: writer.clone(),
@@ -185,11 +204,16 @@ pub fn spawn(me: ExecutorId, ports: EnginePorts, writer: CommitQueue, config: En
         shared: Arc::clone(&shared),
     };
     let shell = Shell {
-        core: EngineCore::new(Arc::clone(&ports.ids)),
+        core: if ports.monitoring.is_some() {
+            EngineCore::new(Arc::clone(&ports.ids)).reporting()
+        } else {
+            EngineCore::new(Arc::clone(&ports.ids))
+        },
         directory,
         calls: HashMap::new(),
         made: 0,
-        me,
+        me: membership.me(),
+        membership,
         ports,
         loader,
         writer,
@@ -204,6 +228,8 @@ pub fn spawn(me: ExecutorId, ports: EnginePorts, writer: CommitQueue, config: En
 }
 
 struct Shell {
+    membership: Membership,
+    /// Who this process was when its runs became its own.
     me: ExecutorId,
     core: EngineCore,
     ports: EnginePorts,
@@ -224,18 +250,30 @@ impl Shell {
         let mut taken = Vec::with_capacity(1024);
         let mut effects = Vec::new();
         let mut drained_by: Option<Instant> = None;
+        let mut membership = self.membership.clone();
         loop {
             let wait = self.wait(drained_by);
             tokio::select! {
                 _ = inputs.recv_many(&mut taken, 1024) => {}
                 () = tokio::time::sleep(wait) => {}
+                () = membership.reborn() => {}
                 () = self.shared.stop.cancelled(), if drained_by.is_none() => {
                     self.core.drain();
                     drained_by = Some(Instant::now() + drain_for);
                 }
             }
             let now = self.ports.clock.now();
-            for Message { call, input } in taken.drain(..) {
+            // Before the inputs, and after they were taken: what is among them of the new identity was sent after it changed.
+            let me = self.membership.me();
+            if me != self.me {
+                self.me = me;
+                self.core.on(EngineInput::Disowned, now, &mut effects);
+            }
+            for Message { call, owner, input } in taken.drain(..) {
+                // Started for who this process was before: whoever looks for the runs of the dead finds it.
+                if owner.is_some_and(|owner| owner != self.me) {
+                    continue;
+                }
                 if let (Some(number), EngineInput::CallEnded { key, .. }) = (call, &input) {
                     self.forget_call(number, (key.run.clone(), key.path.clone()));
                 }
@@ -275,12 +313,18 @@ impl Shell {
         for (_, (_, call)) in self.calls.drain() {
             call.abort();
         }
-        match self.ports.leases.release(self.me, self.ports.clock.now()).await {
+        match self.ports.leases.release(self.membership.me(), self.ports.clock.now()).await {
             Ok(0) => tracing::info!("all runs had ended or been given back"),
             Ok(runs) => tracing::info!(runs, "unfinished runs were given back"),
             Err(error) => {
                 tracing::error!(%error, "unfinished runs could not be given back; they are found at the next start");
             }
+        }
+    }
+
+    fn report(&self, update: impl FnOnce(Timestamp) -> MonitoringUpdate) {
+        if let Some(monitoring) = &self.ports.monitoring {
+            monitoring.report(update(self.ports.clock.now()));
         }
     }
 
@@ -299,17 +343,30 @@ impl Shell {
                 let (directory, gateway) = (Arc::clone(&self.directory), Arc::clone(&self.ports.gateway));
                 self.made += 1;
                 let number = self.made;
+                self.report(|now| started(&call, now));
+                let caller = Caller { membership: self.membership.clone(), me: self.me };
                 let task = self.tasks.spawn(async move {
-                    let Some((outcome, policy)) = make_call(&shared.stop, &directory, &*gateway, &call).await else {
+                    let Some((outcome, policy)) = make_call(&shared.stop, &caller, &directory, &*gateway, &call).await
+                    else {
                         return;
                     };
                     let input = EngineInput::CallEnded { key: call.key, outcome, policy };
-                    let _ = inbox.send(Message { call: Some(number), input });
+                    let _ = inbox.send(Message { call: Some(number), owner: None, input });
                 });
                 if let Some((_, replaced)) = self.calls.insert(place, (number, task.abort_handle())) {
                     replaced.abort();
                 }
             }
+            Effect::GiveBack(runs) => {
+                tracing::warn!(runs = runs.len(), "runs that nobody here knows of are given back");
+                let (leases, me, now) = (Arc::clone(&self.ports.leases), self.me, self.ports.clock.now());
+                self.tasks.spawn(async move {
+                    if let Err(error) = leases.give_back(me, &runs, now).await {
+                        tracing::warn!(%error, "runs could not be given back; it is tried again");
+                    }
+                });
+            }
+            Effect::Report(update) => self.report(|_| update),
             Effect::Abort(run, path) => {
                 if let Some((_, call)) = self.calls.remove(&(run, path)) {
                     call.abort();
@@ -334,9 +391,17 @@ impl Shell {
     }
 }
 
+/// Who makes a call.
+struct Caller {
+    membership: Membership,
+    /// Whose run it is.
+    me: ExecutorId,
+}
+
 /// None if the engine stops before the agent was found: the next owner makes the call.
 async fn make_call(
     stop: &CancellationToken,
+    caller: &Caller,
     directory: &AgentDirectory,
     gateway: &dyn AgentGateway,
     call: &AgentCall,
@@ -349,14 +414,25 @@ async fn make_call(
     };
     Some(match found {
         Found::Ready(agent) => {
+            tokio::select! {
+                () = caller.membership.lease().held() => {}
+                () = stop.cancelled(), if !caller.membership.lease().holds() => return None,
+            }
+            // Others have taken this process for dead, and make the call; the shell may not have heard of it yet.
+            if caller.membership.me() != caller.me {
+                return None;
+            }
             let started = Instant::now();
-            let outcome = gateway.call(&agent, call).await;
+            let outcome = gateway.call(&agent, &call.request()).await;
             metrics::histogram!("orrery_agent_call_duration_seconds").record(started.elapsed());
             (outcome, agent.retry)
         }
-        Found::Unusable(message) => {
-            let failure = CallFailure { message, definite: true, retry_after: None, permanent: true };
-            (CallOutcome::Failed(failure), RetryPolicy::default())
-        }
+        Found::Unknown => uncallable(format!("Agent '{}' not found", call.agent)),
+        Found::Unusable(message) => uncallable(message),
     })
+}
+
+fn uncallable(message: String) -> (CallOutcome, RetryPolicy) {
+    let failure = CallFailure { message, definite: true, retry_after: None, permanent: true, passing: false };
+    (CallOutcome::Failed(failure), RetryPolicy::default())
 }

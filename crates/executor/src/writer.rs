@@ -12,7 +12,7 @@ use std::{
 
 use async_trait::async_trait;
 use domain::{
-    ports::{Overloaded, RunJournal, RunWriter, Then},
+    ports::{Overloaded, RunJournal, RunWriter, StoreError, Then},
     runs::{CommitOutcome, RunCommit, RunStatus},
 };
 use tokio::sync::{Semaphore, mpsc, oneshot};
@@ -22,6 +22,9 @@ const BATCH: usize = 512;
 
 /// The most payload bytes in a batch, unless a single commit carries more.
 const BATCH_BYTES: usize = 4 << 20;
+
+/// How long the store may take for a batch; what it may have done by then is found out by sending the same batch again.
+const PATIENCE: Duration = Duration::from_secs(40);
 
 /// How many commits of use cases may wait. An executor's own are bounded by the runs it owns.
 const WAITING: usize = 2048;
@@ -113,7 +116,9 @@ fn fitting(taken: &[(RunCommit, Then)]) -> usize {
 async fn write(journal: &dyn RunJournal, commits: &Arc<[RunCommit]>, failing: &AtomicBool) -> Vec<CommitOutcome> {
     let mut wait = Duration::from_millis(20);
     loop {
-        match journal.commit(Arc::clone(commits)).await {
+        // A connection whose other end is gone without a word would be waited for much longer.
+        let answer = tokio::time::timeout(PATIENCE, journal.commit(Arc::clone(commits))).await;
+        match answer.unwrap_or_else(|_| Err(StoreError::Unavailable("no answer in time".to_owned()))) {
             Ok(outcomes) => {
                 failing.store(false, Ordering::Relaxed);
                 return outcomes;
@@ -168,6 +173,10 @@ fn count_committed(commit: &RunCommit) {
         }
         RunCommit::Cancel(cancel) => finished(commit, RunStatus::Cancelled, cancel.reason.as_deref()),
         RunCommit::Resume(resume) => tracing::info!(run.id = %resume.run, "run resumed"),
+        RunCommit::Adopt(adopt) => {
+            tracing::info!(run.id = %adopt.run, "run adopted");
+            metrics::counter!("orrery_runs_adopted_total").increment(1);
+        }
     }
 }
 

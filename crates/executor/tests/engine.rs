@@ -16,40 +16,42 @@ use domain::{
     page::{PageRequest, SortOrder},
     payload::Payload,
     ports::{AgentGateway, AgentHealth, Clock, IdGenerator, Runs},
-    runs::{AgentCall, CallFailure, CallOutcome, RunFilter, RunSort, RunStatus, StepStatus},
+    runs::{AgentRequest, CallFailure, CallOutcome, RunFilter, RunSort, RunStatus, StepStatus},
     workflows::{StepDocument, WorkflowName},
 };
-use executor::{CommitQueue, EngineConfig, EngineHandle, EnginePorts};
+use executor::{CommitQueue, EngineConfig, EngineHandle, EnginePorts, Membership};
 use serde_json::json;
 
 /// Agents named by what they do: `echo`, `hang`, `fail`, `once` (fails its first call).
 #[derive(Default)]
 struct Scripted {
-    calls: Mutex<Vec<AgentCall>>,
+    calls: Mutex<Vec<(String, AgentRequest)>>,
 }
 
 impl Scripted {
-    fn made(&self, agent: &str) -> Vec<AgentCall> {
-        self.calls.lock().expect("not poisoned").iter().filter(|call| call.agent.as_str() == agent).cloned().collect()
+    fn made(&self, agent: &str) -> Vec<AgentRequest> {
+        let calls = self.calls.lock().expect("not poisoned");
+        calls.iter().filter(|(called, _)| called.as_str() == agent).map(|(_, call)| call.clone()).collect()
     }
 }
 
 #[async_trait]
 impl AgentGateway for Scripted {
-    async fn call(&self, agent: &Agent, call: &AgentCall) -> CallOutcome {
-        self.calls.lock().expect("not poisoned").push(call.clone());
+    async fn call(&self, agent: &Agent, call: &AgentRequest) -> CallOutcome {
+        self.calls.lock().expect("not poisoned").push((agent.name.as_str().to_owned(), call.clone()));
         let failed = |message: &str| {
             CallOutcome::Failed(CallFailure {
                 message: message.into(),
                 definite: true,
                 retry_after: None,
                 permanent: false,
+                passing: false,
             })
         };
         match agent.name.as_str() {
             "hang" => std::future::pending().await,
             "fail" => failed("no"),
-            "once" if call.key.round == 0 => failed("not yet"),
+            "once" | "later" if self.made(agent.name.as_str()).len() == 1 => failed("not yet"),
             _ => CallOutcome::Completed(call.input.clone()),
         }
     }
@@ -89,36 +91,42 @@ impl Process {
             agents: store.clone(),
             runs: store.clone(),
             leases: store.clone(),
+            inbox: store.clone(),
             gateway: agents.clone(),
             clock: clock.clone(),
             ids: ids.clone(),
             plans: plans.clone(),
+            monitoring: None,
+            doorbell: None,
         };
-        let engine = executor::spawn(ExecutorId::new(ids.unique()), ports, queue.clone(), config);
+        let engine = executor::spawn(Membership::alone(ExecutorId::new(ids.unique())), ports, queue.clone(), config);
         let uses = UseCases::new(&Ports {
             agents: store.clone(),
             workflows: store.clone(),
             transactions: store.clone(),
             runs: store.clone(),
+            inbox: store.clone(),
             writer: Arc::new(queue),
             gateway: agents.clone(),
             engine: Arc::new(engine.clone()),
             clock,
             ids,
             plans,
+            external: None,
         });
         Self { uses, engine, agents, store }
     }
 
     async fn register(&self) {
-        for name in ["echo", "hang", "fail", "once"] {
+        for name in ["echo", "hang", "fail", "once", "later"] {
+            let delay = if name == "later" { 60_000 } else { 100 };
             let agent = NewAgent {
                 name: AgentName::parse(name).expect("a name"),
                 url: AgentUrl::parse("http://agent/").expect("a URL"),
                 description: None,
                 auth: AgentAuth::None,
                 timeout: Duration::from_secs(30),
-                retry: RetryPolicy::new(2, 100, 1000, 1.0).expect("valid"),
+                retry: RetryPolicy::new(2, delay, 60_000, 1.0).expect("valid"),
                 circuit_breaker: None,
             };
             self.uses.create_agent.execute(agent).await.expect("registered");
@@ -153,6 +161,15 @@ impl Process {
         };
         let in_time = tokio::time::timeout(Duration::from_secs(10), reached).await.is_ok();
         assert!(in_time, "the run did not become {wanted:?}: {:?}", self.store.get(run).await);
+    }
+
+    async fn until_row(&self, run: &RunId, is_so: impl Fn(&domain::runs::Run) -> bool) {
+        let reached = async {
+            while !is_so(&self.store.get(run).await.expect("memory").expect("a run")) {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(10), reached).await.expect("the row says so in time");
     }
 
     async fn until_called(&self, agent: &str, times: usize) {
@@ -289,5 +306,52 @@ fn a_start_whose_client_hangs_up_is_carried_out_all_the_same() {
         let (filter, page) = (RunFilter::default(), PageRequest::new(1, 10).expect("a page"));
         let found = process.uses.list_runs.execute(&filter, RunSort::CreatedAt, SortOrder::Ascending, page).await;
         process.until(&found.expect("memory").items[0].id, RunStatus::Completed).await;
+    });
+}
+
+#[test]
+fn a_run_that_waits_is_paused_and_let_go_on_by_whoever_claims_it() {
+    test(async {
+        let store = MemoryStore::new();
+        let first = Process::start(1, &store, EngineConfig::default());
+        first.register().await;
+        let workflow = first.workflow("w", &["later", "echo"]).await;
+        let run = first.execute(workflow).await;
+        first.until_called("later", 1).await;
+        first.uses.pause_run.pause(&run, "test").await.expect("told");
+        first.until_row(&run, |row| row.paused).await;
+        first.engine.drain().await;
+
+        let second = Process::start(2, &store, EngineConfig::default());
+        second.uses.pause_run.unpause(&run, "test").await.expect("told");
+        second.until_row(&run, |row| !row.paused).await;
+        assert_eq!(second.agents.made("echo"), []);
+        second.uses.cancel_run.execute(&run, None, "test").await.expect("cancelled");
+        let refused = second.uses.pause_run.pause(&run, "test").await.expect_err("it is over");
+        assert_eq!(
+            refused.to_string(),
+            "Can only pause and unpause pending or running runs. Current status: CANCELLED"
+        );
+    });
+}
+
+#[test]
+fn a_call_under_way_in_a_paused_run_is_repeated_by_the_next_owner() {
+    test(async {
+        let store = MemoryStore::new();
+        let config = EngineConfig { drain_for: Duration::from_millis(50), ..EngineConfig::default() };
+        let first = Process::start(1, &store, config);
+        first.register().await;
+        let workflow = first.workflow("w", &["hang"]).await;
+        let run = first.execute(workflow).await;
+        first.until_called("hang", 1).await;
+        first.uses.pause_run.pause(&run, "test").await.expect("told");
+        first.until_row(&run, |row| row.paused).await;
+        first.engine.drain().await;
+
+        let second = Process::start(2, &store, config);
+        second.until_called("hang", 1).await;
+        assert_eq!(first.agents.made("hang"), second.agents.made("hang"));
+        second.uses.cancel_run.execute(&run, None, "test").await.expect("cancelled");
     });
 }

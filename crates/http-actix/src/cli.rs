@@ -1,13 +1,15 @@
 //! The command line.
 
+pub(crate) mod kafka;
+mod serve;
+
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
-use clap::{Args, Parser, Subcommand};
+use clap::{ArgGroup, Args, Parser, Subcommand};
 
-use crate::{
-    composition::{self, LogFormat},
-    demo,
-};
+pub(crate) use serve::{AgentCalls, EngineKind, Role, Serve};
+
+use crate::{composition, demo};
 
 /// Orrery runs workflows of agents, durably.
 ///
@@ -23,8 +25,8 @@ pub(crate) struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Serve the API and run workflows, on a SQLite store in a local folder.
-    Serve(Serve),
+    /// Serve: everything in one process on a local folder, or one of several processes on PostgreSQL and Kafka.
+    Serve(Box<Serve>),
     /// Start everything on free ports with three built-in agents, and show a workflow run.
     Demo(Demo),
     /// Serve the built-in demo agents alone, for tests and benchmarks.
@@ -33,31 +35,8 @@ enum Command {
     Openapi,
     /// Print the reference of problem codes, as Markdown.
     Errors,
-    /// Measure single-row commits per second of the store's file system: the floor of a benchmark.
+    /// Measure single-row commits per second of the store's file system or database: the floor of a benchmark.
     BenchFloor(BenchFloor),
-}
-
-/// How to serve.
-#[derive(Args, Clone)]
-pub(crate) struct Serve {
-    /// The address to listen on; port 0 takes a free one.
-    #[arg(long, env = "ORRERY_LISTEN", default_value = "127.0.0.1:8000")]
-    pub(crate) listen: SocketAddr,
-    /// The folder that holds everything this server keeps.
-    #[arg(long, env = "ORRERY_DATA", default_value = "orrery-data")]
-    pub(crate) data: PathBuf,
-    /// The most runs that are looked after at once; more wait their turn in the store.
-    #[arg(long, env = "ORRERY_CAPACITY", default_value_t = 10_000, value_parser = at_least_one)]
-    pub(crate) capacity: usize,
-    /// How many seconds a shutdown waits for agent calls under way.
-    #[arg(long, env = "ORRERY_DRAIN_SECONDS", default_value_t = 10)]
-    pub(crate) drain_seconds: u64,
-    /// How logs are written to standard error; by default text on a terminal and JSON elsewhere.
-    #[arg(long, env = "ORRERY_LOG_FORMAT", value_enum)]
-    pub(crate) log_format: Option<LogFormat>,
-    /// What is logged, in the syntax of `RUST_LOG`.
-    #[arg(long, env = "ORRERY_LOG", default_value = "info")]
-    pub(crate) log: String,
 }
 
 /// How to show the demo.
@@ -91,10 +70,17 @@ struct DemoAgents {
 }
 
 #[derive(Args)]
+#[command(group(ArgGroup::new("place").required(true).args(["data", "database_url"])))]
 struct BenchFloor {
     /// The folder to measure in.
     #[arg(long)]
-    data: PathBuf,
+    data: Option<PathBuf>,
+    /// The PostgreSQL database to measure in.
+    #[arg(long)]
+    database_url: Option<String>,
+    /// How many connections to the database commit at the same time.
+    #[arg(long, default_value_t = 1, conflicts_with = "data", value_parser = at_least_one)]
+    connections: usize,
     /// For how long, in seconds.
     #[arg(long, default_value_t = 2)]
     seconds: u64,
@@ -103,8 +89,8 @@ struct BenchFloor {
 impl Cli {
     /// Runs the command.
     pub(crate) fn run(self) -> anyhow::Result<()> {
-        match self.command.unwrap_or(Command::Serve(self.serve)) {
-            Command::Serve(serve) => composition::block_on(composition::serve(serve)),
+        match self.command.unwrap_or(Command::Serve(Box::new(self.serve))) {
+            Command::Serve(serve) => composition::block_on(composition::serve(*serve)),
             Command::Demo(demo) => composition::block_on(demo::run(demo)),
             Command::DemoAgents(agents) => {
                 let delay = Duration::from_millis(agents.delay_ms);
@@ -112,9 +98,20 @@ impl Cli {
             }
             Command::Openapi => print(&serde_json::to_string_pretty(&http_actix::openapi_document())?),
             Command::Errors => print(http_actix::problem::errors_markdown().trim_end()),
-            Command::BenchFloor(floor) => {
-                print(&composition::bench_floor(&floor.data, Duration::from_secs(floor.seconds))?)
+            Command::BenchFloor(floor) => print(&floor.measure()?),
+        }
+    }
+}
+
+impl BenchFloor {
+    fn measure(&self) -> anyhow::Result<String> {
+        let duration = Duration::from_secs(self.seconds);
+        match (&self.database_url, &self.data) {
+            (Some(url), _) => {
+                composition::block_on(composition::bench_floor_of_database(url, self.connections, duration))
             }
+            (None, Some(folder)) => composition::bench_floor(folder, duration),
+            (None, None) => anyhow::bail!("--data or --database-url is needed"),
         }
     }
 }

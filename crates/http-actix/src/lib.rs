@@ -8,6 +8,8 @@ mod docs;
 mod dto;
 mod metrics;
 pub mod problem;
+mod registry;
 mod routes;
 
+pub use registry::Registry;
 pub use routes::{AppState, ComponentCheck, Readiness, api, openapi_document};

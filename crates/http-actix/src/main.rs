@@ -13,9 +13,33 @@ fn main() -> ExitCode {
     match command.run() {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            // The chain of causes on one line: what failed, and why.
-            eprintln!("orrery: {error:#}");
+            eprintln!("orrery: {}", in_one_line(&error));
             ExitCode::FAILURE
         }
+    }
+}
+
+/// The chain of causes: what failed, and why. Many errors of libraries say what their causes say; that is told once.
+fn in_one_line(error: &anyhow::Error) -> String {
+    let mut line = String::new();
+    for cause in error.chain().map(|cause| cause.to_string().replace('\n', " ")) {
+        if line.is_empty() {
+            line = cause;
+        } else if !line.contains(&cause) {
+            line = format!("{line}: {cause}");
+        }
+    }
+    line
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_cause_repeats_is_told_once() {
+        let error =
+            anyhow::anyhow!("refused").context("no connection: refused").context("the database\ncannot be used");
+        assert_eq!(in_one_line(&error), "the database cannot be used: no connection: refused");
     }
 }

@@ -5,8 +5,10 @@ use std::{any::Any, sync::Arc};
 use domain::{
     agents::Agent,
     ids::{PlanHash, RunId},
-    ports::{Agents, RunJournal, RunLeases, Runs, StoreError, Transactions, UnitOfWork, Workflows},
-    runs::{AdvanceRun, CancelRun, CommitOutcome, EventRecord, ResumeRun, Run, RunCommit, StartRun, StepExecution},
+    ports::{Agents, RunInbox, RunJournal, RunLeases, Runs, StoreError, Transactions, UnitOfWork, Workflows},
+    runs::{
+        AdoptRun, AdvanceRun, CancelRun, CommitOutcome, EventRecord, ResumeRun, Run, RunCommit, StartRun, StepExecution,
+    },
     workflows::{WorkflowDefinition, WorkflowDocument},
 };
 
@@ -25,6 +27,8 @@ pub struct Stores {
     pub runs: Arc<dyn Runs>,
     /// See [`RunLeases`].
     pub leases: Arc<dyn RunLeases>,
+    /// See [`RunInbox`].
+    pub inbox: Arc<dyn RunInbox>,
     /// What must outlive the store, such as its folder.
     guard: Option<Arc<dyn Any + Send + Sync>>,
 }
@@ -33,7 +37,7 @@ impl Stores {
     /// The ports of a store that has them all.
     pub fn new<S>(store: S) -> Self
     where
-        S: Agents + Workflows + Transactions + RunJournal + Runs + RunLeases + 'static,
+        S: Agents + Workflows + Transactions + RunJournal + Runs + RunLeases + RunInbox + 'static,
     {
         let store = Arc::new(store);
         Self {
@@ -42,7 +46,8 @@ impl Stores {
             transactions: store.clone(),
             journal: store.clone(),
             runs: store.clone(),
-            leases: store,
+            leases: store.clone(),
+            inbox: store,
             guard: None,
         }
     }
@@ -159,5 +164,11 @@ impl IntoCommit for CancelRun {
 impl IntoCommit for ResumeRun {
     fn into_commit(self) -> RunCommit {
         RunCommit::Resume(self)
+    }
+}
+
+impl IntoCommit for AdoptRun {
+    fn into_commit(self) -> RunCommit {
+        RunCommit::Adopt(self)
     }
 }

@@ -47,8 +47,8 @@ pub async fn a_started_run_is_there(stores: &Stores) {
     stores.committed(start.clone()).await;
     let (row, steps, history) = stores.all_of(&start.run).await;
     let row = row.expect("the run is there");
-    assert_eq!((row.id, row.workflow, row.plan), (start.run, start.workflow, start.plan));
-    assert_eq!((row.workflow_name, row.workflow_version), (start.workflow_name, start.workflow_version));
+    assert_eq!((row.id, row.workflow, row.plan), (start.run, start.workflow.into(), Some(start.plan)));
+    assert_eq!((row.workflow_name, row.workflow_version), (start.workflow_name, Some(start.workflow_version)));
     assert_eq!((row.status, row.input, row.triggered_by), (start.status, start.input, Some(start.triggered_by)));
     assert_eq!((row.created_at, row.updated_at), (start.at, start.at));
     assert_eq!((row.completed_at, row.cancelled_at, row.cancelled_by, row.error), (None, None, None, None));

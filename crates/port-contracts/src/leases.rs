@@ -29,8 +29,13 @@ async fn take_ended(stores: &Stores, of: u64) -> Vec<(RunId, Epoch)> {
 pub async fn a_claim_brings_all_that_is_needed_and_raises_the_epoch(stores: &Stores) {
     let input = payload(serde_json::json!({"mine": [1, 2]}));
     stores.committed(StartRun { input: input.clone(), ..start("r") }).await;
-    let expected =
-        |epoch, history| Claimed { run: run_id("r"), epoch: Epoch::new(epoch), input: input.clone(), history };
+    let expected = |epoch, history| Claimed {
+        run: run_id("r"),
+        epoch: Epoch::new(epoch),
+        input: input.clone(),
+        history,
+        inbox: Vec::new(),
+    };
     let (_, _, history) = stores.all_of(&run_id("r")).await;
     assert_eq!(claim(stores, 1, 5, 0).await, [expected(1, history)]);
     stores.committed(AdvanceRun { wake: Wake::At(at(1)), ..advance("r", 1) }).await;
@@ -147,6 +152,31 @@ pub async fn a_release_leaves_the_runs_of_others_alone(stores: &Stores) {
     assert_eq!(stores.leases.release(executor(2), at(50)).await.expect("the store works"), 1);
     stores.committed(advance("mine", 1)).await;
     assert_eq!(claim(stores, 3, 5, 0).await.first().map(|claimed| claimed.epoch), Some(Epoch::new(1)));
+}
+
+pub async fn what_an_executor_owns_alive_is_told_with_its_epochs(stores: &Stores) {
+    for run in ["a", "b", "ended"] {
+        stores.committed(owned_start(run)).await;
+    }
+    stores.committed(cancel("ended")).await;
+    stores.committed(StartRun { owner: Some(executor(2)), ..owned_start("theirs") }).await;
+    let mut owned = stores.leases.owned(executor(1)).await.expect("the store works");
+    owned.sort();
+    assert_eq!(owned, [(run_id("a"), Epoch::new(1)), (run_id("b"), Epoch::new(1))]);
+}
+
+pub async fn runs_are_given_back_one_by_one_and_only_under_their_epochs(stores: &Stores) {
+    for run in ["a", "b", "ended"] {
+        stores.committed(owned_start(run)).await;
+    }
+    stores.committed(cancel("ended")).await;
+    let runs = [("a", 1), ("b", 2), ("ended", 1)].map(|(run, epoch)| (run_id(run), Epoch::new(epoch)));
+    stores.leases.give_back(executor(2), &runs, at(50)).await.expect("the store works");
+    assert_eq!(claim(stores, 3, 5, 1_000_000).await, [], "they are another executor's");
+    stores.leases.give_back(executor(1), &runs, at(50)).await.expect("the store works");
+    assert_eq!(stores.commit(advance("a", 1)).await, CommitOutcome::Fenced);
+    assert_eq!(claimed(stores, 3, 5, 1_000_000).await, ["a"]);
+    stores.committed(advance("b", 1)).await;
 }
 
 pub async fn owners_are_those_that_own_runs(stores: &Stores) {

@@ -1,19 +1,27 @@
-//! One test per sentence of the storage ports; every adapter runs them with [`port_contracts!`].
+//! One test per sentence of the storage ports; every adapter runs them with [`port_contracts!`], and those of stores that
+//! several processes share with [`shared_port_contracts!`] too.
 //!
 //! The tests know the ports and nothing of any store. What a store promises beyond its ports, such as surviving a
 //! restart, it tests by itself.
 #![expect(missing_docs, reason = "the names of the contracts are their sentences")]
 
+pub mod adoptions;
 pub mod agents;
+pub mod announcements;
 mod fixture;
+pub mod fleet;
+pub mod inbox;
 pub mod journal;
 pub mod leases;
+pub mod outbox;
 pub mod runs;
 pub mod samples;
+mod shared;
 pub mod units;
 pub mod workflows;
 
 pub use fixture::{Change, IntoCommit, Stores};
+pub use shared::SharedStores;
 
 /// Makes a test of each contract; the expression gives a fresh, empty [`Stores`] each time that it is evaluated.
 #[macro_export]
@@ -98,6 +106,19 @@ macro_rules! port_contracts {
                 every_kind_of_event_comes_back,
                 times_keep_their_microseconds,
             ]
+            inbox: [
+                a_message_waits_for_the_owner_of_its_run,
+                a_message_that_is_sent_again_is_there_once,
+                nothing_is_put_into_the_inbox_of_a_run_that_is_over_or_unknown,
+                what_a_commit_has_drained_is_gone_and_the_rest_stays,
+                a_refused_commit_drains_nothing,
+                a_claim_brings_the_inbox,
+                a_run_that_sleeps_is_woken_by_its_inbox_alone,
+                a_message_makes_a_parked_run_due,
+                a_run_that_is_given_back_with_mail_is_due_at_once,
+                the_inbox_of_a_run_that_ends_is_emptied,
+                a_pause_shows_in_the_runs_row_until_it_ends_or_is_resumed,
+            ]
             leases: [
                 a_claim_brings_all_that_is_needed_and_raises_the_epoch,
                 a_claim_takes_only_runs_that_are_due,
@@ -111,13 +132,66 @@ macro_rules! port_contracts {
                 what_an_owner_ended_itself_is_not_ended_without_it,
                 a_release_gives_back_live_runs_and_fences_their_owner,
                 a_release_leaves_the_runs_of_others_alone,
+                what_an_executor_owns_alive_is_told_with_its_epochs,
+                runs_are_given_back_one_by_one_and_only_under_their_epochs,
                 owners_are_those_that_own_runs,
             ]
         }
     };
 }
 
-/// Expands the lists of [`port_contracts!`].
+/// Makes a test of each contract of a store that several processes and systems may share; the expression gives a fresh,
+/// empty [`SharedStores`] each time that it is evaluated. They come in addition to those of [`port_contracts!`].
+#[macro_export]
+macro_rules! shared_port_contracts {
+    ($stores:expr) => {
+        $crate::contract_tests! { $stores;
+            fleet: [
+                a_new_member_has_not_beaten_and_is_known_by_its_duties,
+                a_beat_raises_the_counter_of_its_member_by_one,
+                a_beat_of_no_member_answers_so_and_changes_nothing,
+                a_member_whose_heart_stands_still_can_be_buried,
+                a_member_whose_heart_has_beaten_since_is_not_buried,
+                a_member_that_somebody_else_has_buried_is_gone,
+                a_member_may_leave_and_so_may_one_that_is_none,
+            ]
+            outbox: [
+                a_relay_gets_no_more_shards_than_it_may_hold,
+                a_lone_relay_can_hold_every_shard,
+                who_does_not_drive_never_holds_the_external_shard,
+                no_shard_is_held_by_two_relays,
+                the_shards_of_a_buried_relay_are_free_and_change_hands_with_a_higher_epoch,
+                what_is_given_back_is_free,
+                delivered_messages_are_gone,
+                messages_of_several_shards_are_delivered_at_once_but_for_shards_that_changed_hands,
+                what_is_delivered_for_a_shard_that_changed_hands_stays,
+            ]
+            announcements: [
+                a_run_that_ends_is_announced,
+                a_run_that_fails_at_its_start_is_announced,
+                what_does_not_end_a_run_is_not_announced,
+                a_run_that_ends_where_it_is_adopted_is_announced,
+                a_refused_commit_announces_nothing,
+                later_messages_of_a_run_have_higher_numbers,
+                some_shards_are_read_in_one_question_and_so_many_of_each,
+                what_waits_is_counted,
+            ]
+            adoptions: [
+                an_adopted_run_is_there_and_waits_to_be_claimed,
+                a_repeated_adoption_is_already_applied,
+                an_adoption_of_a_run_that_has_events_is_a_duplicate_and_changes_nothing,
+                an_adopted_run_that_cannot_be_done_has_failed,
+                a_run_that_was_cancelled_ahead_is_cancelled_when_it_is_adopted,
+                a_run_that_was_cancelled_ahead_can_be_resumed,
+                a_cancellation_ahead_of_nothing_is_an_ordinary_one,
+                a_cancellation_that_is_not_ahead_is_forgotten,
+                a_batch_may_hold_adoptions_with_all_that_belongs_to_them,
+            ]
+        }
+    };
+}
+
+/// Expands the lists of [`port_contracts!`] and [`shared_port_contracts!`].
 #[doc(hidden)]
 #[macro_export]
 macro_rules! contract_tests {
@@ -152,6 +226,11 @@ mod tests {
             include_str!("journal/blind.rs"),
             include_str!("runs.rs"),
             include_str!("leases.rs"),
+            include_str!("inbox.rs"),
+            include_str!("fleet.rs"),
+            include_str!("outbox.rs"),
+            include_str!("announcements.rs"),
+            include_str!("adoptions.rs"),
         ];
         let contracts = sources.iter().flat_map(|source| source.split("pub async fn ").skip(1));
         let names = contracts.filter_map(|rest| rest.split('(').next());

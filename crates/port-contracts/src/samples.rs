@@ -9,10 +9,13 @@ use std::{
 use domain::{
     Timestamp,
     agents::{Agent, AgentAuth, AgentName, AgentStatus, AgentUrl, RetryPolicy},
-    ids::{AgentId, CommitId, Epoch, ExecutorId, PlanHash, RunId, Seq, StepId, WorkflowId},
+    ids::{AgentId, CommitId, Epoch, ExecutorId, PlanHash, RunId, Seq, StepId, WorkflowId, WorkflowRef},
     page::PageRequest,
     payload::Payload,
-    runs::{AdvanceRun, CancelRun, ClosedAttempt, ResumeRun, RunEvent, RunStatus, RunUpdate, StartRun, Wake},
+    runs::{
+        AdoptRun, Adoption, AdvanceRun, CancelRun, ClosedAttempt, ResumeRun, RunEvent, RunStatus, RunUpdate, StartRun,
+        Wake,
+    },
     workflows::{StepDocument, WorkflowDefinition, WorkflowDocument, WorkflowName, WorkflowStatus},
 };
 use serde_json::{Value, json};
@@ -158,6 +161,7 @@ pub fn dispatched() -> RunEvent {
 /// A commit of one event, under epoch 1, by an owner that keeps the run.
 pub fn advance(run: &str, seq: u64) -> AdvanceRun {
     AdvanceRun {
+        drained: Vec::new(),
         commit: commit_id(),
         run: run_id(run),
         epoch: Epoch::new(1),
@@ -177,8 +181,9 @@ pub fn finish(run: &str, seq: u64, status: RunStatus, error: Option<&str>) -> Ad
         None => RunEvent::RunCompleted,
     };
     AdvanceRun {
+        drained: Vec::new(),
         events: vec![event],
-        update: Some(RunUpdate { status, error: error.map(str::to_owned) }),
+        update: Some(RunUpdate { status, error: error.map(str::to_owned), paused: false }),
         wake: Wake::Never,
         ..advance(run, seq)
     }
@@ -205,6 +210,7 @@ pub fn closed(execution: u64) -> ClosedAttempt {
 /// A cancellation with a reason.
 pub fn cancel(run: &str) -> CancelRun {
     CancelRun {
+        ahead: false,
         commit: commit_id(),
         run: run_id(run),
         at: at(20),
@@ -216,4 +222,20 @@ pub fn cancel(run: &str) -> CancelRun {
 /// A resume.
 pub fn resume(run: &str) -> ResumeRun {
     ResumeRun { commit: commit_id(), run: run_id(run), at: at(30), by: "operator".to_owned() }
+}
+
+/// A foreign producer's request for a run of the steps `a` and `b`.
+pub fn adopt(run: &str) -> AdoptRun {
+    AdoptRun {
+        commit: commit_id(),
+        run: run_id(run),
+        workflow: WorkflowRef::from_text("wf-greeting-1"),
+        workflow_name: "greeting".to_owned(),
+        plan: plan_hash(1),
+        steps: vec![step_id("a"), step_id("b")],
+        input: payload(json!({"x": 2})),
+        at: at(40),
+        cause: Adoption::Request,
+        failure: None,
+    }
 }

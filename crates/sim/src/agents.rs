@@ -67,5 +67,11 @@ impl Agents {
 }
 
 fn failed(message: &str, definite: bool) -> CallOutcome {
-    CallOutcome::Failed(CallFailure { message: message.to_owned(), definite, retry_after: None, permanent: false })
+    CallOutcome::Failed(CallFailure {
+        message: message.to_owned(),
+        definite,
+        retry_after: None,
+        permanent: false,
+        passing: false,
+    })
 }

@@ -1,7 +1,7 @@
 //! What goes wrong: crashes, leases lost, commits that arrive late, answers that arrive twice, and drains.
 
 use domain::ports::{Clock, RunLeases};
-use executor::Effect;
+use executor::{Effect, EngineInput};
 
 use crate::{
     now,
@@ -33,7 +33,20 @@ impl World {
         let runs = now(self.wiring.store.release(id, self.wiring.clock.now())).map_err(|e| e.to_string())?;
         self.report.counts.robberies += 1;
         self.log(|| format!("node {at} is taken for dead and loses {runs} runs"));
+        if self.rng.bool() {
+            self.be_reborn(at);
+        }
         Ok(())
+    }
+
+    /// It learns of it: it drops everything and goes on as somebody else. What was started for it meanwhile is found by whoever
+    /// looks for the runs of the dead.
+    fn be_reborn(&mut self, at: usize) {
+        let id = self.node().id;
+        let before = std::mem::replace(&mut self.nodes[at].id, id);
+        self.dead.push(before);
+        self.log(|| format!("node {at} goes on under a new id"));
+        self.input(at, EngineInput::Disowned);
     }
 
     /// The lease of a dead executor is found to have run out.
@@ -59,7 +72,7 @@ impl World {
         let told: Vec<_> = self.nodes[at]
             .pending
             .iter()
-            .filter(|p| matches!(p, Pending::Tell(Told::CallEnded(..) | Told::CommitEnded(..))))
+            .filter(|p| matches!(p, Pending::Tell(Told::CallEnded(..) | Told::CommitEnded(..) | Told::Mail(..))))
             .cloned()
             .collect();
         if let Some(pending) = self.rng.choice(told) {

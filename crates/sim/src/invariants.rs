@@ -48,13 +48,19 @@ impl Memory {
 fn check_events(run: &RunId, events: &[&RunEvent]) -> Result<(), String> {
     let (mut succeeded, mut in_flight) = (BTreeSet::new(), BTreeSet::new());
     let mut terminal = false;
+    let mut paused = false;
     for event in events {
         if terminal && !matches!(event, RunEvent::RunResumed { .. }) {
             return Err(format!("{run}: {event:?} after the end"));
         }
         match event {
             RunEvent::Started { .. } => {}
+            RunEvent::RunPaused { .. } => paused = true,
+            RunEvent::RunUnpaused { .. } => paused = false,
             RunEvent::StepDispatched { path, .. } => {
+                if paused {
+                    return Err(format!("{run}: {path} was dispatched in a paused run"));
+                }
                 if succeeded.contains(path) {
                     return Err(format!("{run}: {path} was dispatched after it had succeeded"));
                 }
@@ -62,7 +68,7 @@ fn check_events(run: &RunId, events: &[&RunEvent]) -> Result<(), String> {
                     return Err(format!("{run}: {path} was dispatched twice at once"));
                 }
             }
-            RunEvent::StepSucceeded { path, .. } => {
+            RunEvent::StepSucceeded { path, .. } | RunEvent::StepAdopted { path, .. } => {
                 in_flight.remove(path);
                 if !succeeded.insert(path) {
                     return Err(format!("{run}: {path} succeeded twice"));
@@ -73,6 +79,7 @@ fn check_events(run: &RunId, events: &[&RunEvent]) -> Result<(), String> {
             }
             RunEvent::RunCompleted | RunEvent::RunFailed { .. } | RunEvent::RunCancelled { .. } => terminal = true,
             RunEvent::RunResumed { .. } => {
+                paused = false;
                 terminal = false;
                 in_flight.clear();
             }

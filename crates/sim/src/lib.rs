@@ -8,6 +8,7 @@ mod agents;
 mod documents;
 mod faults;
 mod invariants;
+mod people;
 mod reference;
 mod wiring;
 mod world;

@@ -11,7 +11,7 @@ use domain::{
     agents::Agent,
     ids::{ExecutorId, RunId},
     ports::{Adopted, AgentGateway, AgentHealth, Engine, Overloaded, RunWriter, Then},
-    runs::{AgentCall, CallOutcome, CommitOutcome, RunCommit},
+    runs::{AgentRequest, CallOutcome, CommitOutcome, RunCommit},
 };
 use executor::RunLoader;
 
@@ -38,12 +38,14 @@ impl Wiring {
             workflows: shared.clone(),
             transactions: shared.clone(),
             runs: shared.clone(),
+            inbox: shared.clone(),
             writer: Arc::new(AtOnce(store.clone())),
             gateway: Arc::new(NoGateway),
             engine: doorstep.clone(),
             clock: Arc::new(clock.clone()),
             ids: ids.clone(),
             plans: plans.clone(),
+            external: None,
         });
         Self { store, clock, ids, uses, loader: RunLoader::new(shared, plans), doorstep }
     }
@@ -84,7 +86,7 @@ struct NoGateway;
 
 #[async_trait]
 impl AgentGateway for NoGateway {
-    async fn call(&self, _: &Agent, _: &AgentCall) -> CallOutcome {
+    async fn call(&self, _: &Agent, _: &AgentRequest) -> CallOutcome {
         unreachable!("only executors call agents")
     }
     async fn health(&self, _: &Agent) -> AgentHealth {

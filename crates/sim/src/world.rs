@@ -7,7 +7,7 @@ use domain::{
     agents::{AgentAuth, AgentName, AgentUrl, RetryPolicy},
     ids::{Epoch, ExecutorId, RunId, WorkflowId},
     payload::Payload,
-    ports::{Clock, IdGenerator, RunLeases, Runs},
+    ports::{Clock, IdGenerator, Mail, RunLeases, Runs},
     runs::{AgentCall, CallKey, CallOutcome, CommitOutcome, RunCommit, RunStatus, StepStatus},
     workflows::WorkflowName,
 };
@@ -46,8 +46,9 @@ pub(crate) struct Counts {
     pub(crate) robberies: u64,
     pub(crate) drains: u64,
     refused: u64,
-    cancels: u64,
-    resumes: u64,
+    pub(crate) cancels: u64,
+    pub(crate) resumes: u64,
+    pub(crate) pauses: u64,
 }
 
 impl Report {
@@ -63,17 +64,19 @@ impl Report {
         sum.refused += more.refused;
         sum.cancels += more.cancels;
         sum.resumes += more.resumes;
+        sum.pauses += more.pauses;
     }
 }
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Counts { runs, calls, repeated, crashes, robberies, drains, refused, cancels, resumes } = &self.counts;
+        let Counts { runs, calls, repeated, crashes, robberies, drains, refused, cancels, resumes, pauses } =
+            &self.counts;
         write!(
             f,
             "{runs} runs, {calls} calls ({repeated} repeated), {crashes} crashes, {robberies} leases lost, {drains} drains, "
         )?;
-        write!(f, "{refused} commits refused, {cancels} cancelled, {resumes} resumed")
+        write!(f, "{refused} commits refused, {cancels} cancelled, {resumes} resumed, {pauses} paused")
     }
 }
 
@@ -99,6 +102,7 @@ pub(crate) enum Told {
     CallEnded(CallKey, CallOutcome),
     CommitEnded(RunId, domain::ids::CommitId, CommitOutcome),
     Cancelled(RunId, Epoch),
+    Mail(Mail),
 }
 
 pub(crate) struct Started {
@@ -195,14 +199,18 @@ impl World {
             0..70 => return self.deliver(),
             70..78 => return self.claim(),
             78..88 => self.pass_time(),
-            88..90 => return self.find_ended(),
+            88..89 => return self.find_ended(),
+            89..90 if self.rng.bool() => self.fetch_mail(),
+            89..90 => return self.audit(),
             90..92 => return self.expire(),
             92..94 => return self.haunt(),
             94..95 if self.faults => self.crash(),
             95..96 if self.faults => return self.rob(),
             96..97 if self.faults => self.drain(),
-            97..98 if self.faults => return self.cancel(),
-            98..99 => return self.resume(),
+            97..98 if self.faults && self.rng.bool() => return self.cancel(),
+            97..98 if self.faults => self.pause(),
+            98..99 if self.rng.bool() => return self.resume(),
+            98..99 => self.unpause(),
             99.. if self.faults => self.duplicate(),
             _ => {}
         }
@@ -255,34 +263,9 @@ impl World {
         Ok(())
     }
 
-    fn some_run(&mut self) -> RunId {
+    pub(crate) fn some_run(&mut self) -> RunId {
         let at = self.rng.usize(0..self.runs.len());
         self.runs[at].run.clone()
-    }
-
-    fn cancel(&mut self) -> Result<(), String> {
-        let run = self.some_run();
-        let result = now(self.wiring.uses.cancel_run.execute(&run, None, "me"));
-        self.report.counts.cancels += u64::from(result.is_ok());
-        self.log(|| {
-            format!("cancel {run}: {}", result.map_or_else(|e| e.to_string(), |r| r.status.as_str().to_owned()))
-        });
-        self.check(&run).map(drop)
-    }
-
-    fn resume(&mut self) -> Result<(), String> {
-        let run = self.some_run();
-        // A run that is bound to fail would be resumed for ever.
-        let row = now(self.wiring.store.get(&run)).expect("memory").ok_or("a run is lost")?;
-        if row.status != RunStatus::Cancelled && !(self.faults && row.status == RunStatus::Failed) {
-            return Ok(());
-        }
-        let result = now(self.wiring.uses.retry_run.execute(&run, None, "me"));
-        self.report.counts.resumes += u64::from(result.is_ok());
-        self.log(|| {
-            format!("resume {run}: {}", result.map_or_else(|e| e.to_string(), |r| r.status.as_str().to_owned()))
-        });
-        self.check(&run).map(drop)
     }
 
     // ---- the shells --------------------------------------------------------------------------------------------------
@@ -323,6 +306,7 @@ impl World {
             Told::CommitEnded(run, commit, outcome) => {
                 (format!("commit to {run} ended: {outcome:?}"), EngineInput::CommitEnded { run, commit, outcome })
             }
+            Told::Mail(mail) => (format!("{} has mail at epoch {}", mail.run, mail.epoch), EngineInput::Mail(mail)),
             Told::Cancelled(run, epoch) => {
                 (format!("{run} was cancelled at epoch {epoch}"), EngineInput::Cancelled(run, epoch))
             }
@@ -331,7 +315,7 @@ impl World {
         self.input(at, input);
     }
 
-    fn input(&mut self, at: usize, input: EngineInput) {
+    pub(crate) fn input(&mut self, at: usize, input: EngineInput) {
         let mut effects = Vec::new();
         let now = self.wiring.clock.now();
         self.nodes[at].core.on(input, now, &mut effects);
@@ -344,7 +328,11 @@ impl World {
                         |p| !matches!(p, Pending::Tell(Told::CallEnded(key, _)) if key.run == run && key.path == path),
                     );
                 }
-                Effect::Commit(_) | Effect::Call(_) | Effect::Reload(_) => pending.push(Pending::Do(Arc::new(effect))),
+                Effect::Commit(_) | Effect::Call(_) | Effect::Reload(_) | Effect::GiveBack(_) => {
+                    pending.push(Pending::Do(Arc::new(effect)));
+                }
+                // Nobody watches.
+                Effect::Report(_) => {}
             }
         }
     }
@@ -353,7 +341,11 @@ impl World {
         match &**effect {
             Effect::Commit(commit) => self.commit(at, commit, effect),
             Effect::Call(call) => self.call(at, call),
-            Effect::Abort(..) => Ok(()),
+            Effect::Abort(..) | Effect::Report(_) => Ok(()),
+            Effect::GiveBack(runs) => {
+                let (id, at_now) = (self.nodes[at].id, self.wiring.clock.now());
+                now(self.wiring.store.give_back(id, runs, at_now)).map_err(|e| e.to_string())
+            }
             Effect::Reload(run) => {
                 let loaded = now(self.wiring.loader.reload(run)).map_err(|e| e.to_string())?;
                 self.input(at, EngineInput::Reloaded { run: run.clone(), loaded });
@@ -393,11 +385,15 @@ impl World {
         }
         let limit = self.rng.usize(1..=3);
         let claimed = self.wiring.store.claim_now(self.nodes[at].id, limit, self.wiring.clock.now());
+        if self.faults && self.rng.u8(0..8) == 0 {
+            self.log(|| format!("the answer to a claim of node {at} is lost"));
+            return Ok(());
+        }
         for run in claimed {
             self.log(|| format!("node {at} claims {} at epoch {}", run.run, run.epoch));
             let loaded =
                 now(self.wiring.loader.prepare(&run.run, &run.history, run.input)).map_err(|e| e.to_string())?;
-            self.input(at, EngineInput::Claimed { run: run.run, epoch: run.epoch, loaded });
+            self.input(at, EngineInput::Claimed { run: run.run, epoch: run.epoch, loaded, inbox: run.inbox });
         }
         Ok(())
     }
@@ -408,6 +404,19 @@ impl World {
             self.nodes[at].pending.push(Pending::Tell(Told::Cancelled(run, epoch)));
         }
         Ok(())
+    }
+
+    fn audit(&mut self) -> Result<(), String> {
+        let at = self.rng.usize(0..self.nodes.len());
+        let owned = now(self.wiring.store.owned(self.nodes[at].id)).map_err(|e| e.to_string())?;
+        self.input(at, EngineInput::Owned(owned));
+        Ok(())
+    }
+
+    fn fetch_mail(&mut self) {
+        let at = self.rng.usize(0..self.nodes.len());
+        let mail = self.wiring.store.mail_now(self.nodes[at].id, 10);
+        self.nodes[at].pending.extend(mail.into_iter().map(|mail| Pending::Tell(Told::Mail(mail))));
     }
 
     fn pass_time(&mut self) {

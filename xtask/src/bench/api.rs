@@ -24,6 +24,15 @@ pub(super) enum Started {
     Refused,
 }
 
+/// What follows on a failed call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Patience {
+    /// The run fails.
+    NeverTriesAgain,
+    /// The run is parked meanwhile.
+    TriesAgainInAnHour,
+}
+
 /// The counters that the measurement reads.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Counters {
@@ -53,9 +62,15 @@ impl Api {
         Self { client, base: base.to_owned() }
     }
 
-    /// Registers an agent. Its calls may take long and are not repeated.
-    pub(super) async fn register_agent(&self, name: &str, url: &str) -> anyhow::Result<()> {
-        let agent = json!({"name": name, "url": url, "timeout_ms": 300_000, "retry_config": {"max_retries": 1}});
+    /// Registers an agent. Its calls may take long.
+    pub(super) async fn register_agent(&self, name: &str, url: &str, patience: Patience) -> anyhow::Result<()> {
+        let retries = match patience {
+            Patience::NeverTriesAgain => json!({"max_retries": 1}),
+            Patience::TriesAgainInAnHour => {
+                json!({"max_retries": 10, "initial_delay_ms": 3_600_000, "max_delay_ms": 3_600_000})
+            }
+        };
+        let agent = json!({"name": name, "url": url, "timeout_ms": 300_000, "retry_config": retries});
         self.post("/agents", &agent).await.map(drop)
     }
 

@@ -10,6 +10,7 @@ use tokio::task::JoinSet;
 
 use super::{
     api::{AgentWork, Api, Counters, Started},
+    database::{Activity, Database},
     process::{Process, own_cpu_seconds},
 };
 
@@ -24,6 +25,8 @@ pub(super) struct Watched<'a> {
     pub(super) api: &'a Api,
     pub(super) server: &'a Process,
     pub(super) agents: &'a Process,
+    /// Where the store is a database.
+    pub(super) database: Option<&'a Database>,
 }
 
 /// What happened within a window, as differences.
@@ -36,6 +39,8 @@ pub(super) struct Window {
     pub(super) driver_cpu: f64,
     /// The agent's own working time per call, in milliseconds.
     pub(super) agent_ms: f64,
+    /// What the database did meanwhile, if there is one.
+    pub(super) activity: Option<Activity>,
 }
 
 struct Snapshot {
@@ -45,12 +50,18 @@ struct Snapshot {
     agent_cpu: f64,
     driver_cpu: f64,
     work: AgentWork,
+    activity: Option<Activity>,
 }
 
 impl Watched<'_> {
     async fn snapshot(&self) -> anyhow::Result<Snapshot> {
+        let activity = match self.database {
+            Some(database) => Some(database.activity().await?),
+            None => None,
+        };
         let counters = self.api.counters().await?;
         Ok(Snapshot {
+            activity,
             work: self.api.agent_work(&self.agents.url).await?,
             at: Instant::now(),
             counters,
@@ -92,6 +103,7 @@ fn between(before: &Snapshot, after: &Snapshot) -> Window {
         agent_cpu: after.agent_cpu - before.agent_cpu,
         driver_cpu: after.driver_cpu - before.driver_cpu,
         agent_ms: (after.work.handler_us - before.work.handler_us) / 1000.0 / (after.work.calls - before.work.calls),
+        activity: after.activity.zip(before.activity).map(|(after, before)| after.since(before)),
     }
 }
 

@@ -2,15 +2,17 @@
 
 use std::collections::BTreeMap;
 
-/// One figure. The number is how many runs or calls are in flight.
+use super::database::Table;
+
+/// One figure. The number is how many runs or calls are in flight; for commits of the floor, how many connections.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Figure {
-    /// Floor: commits of one row per second in the server's own store.
-    FloorCommitsPerSecond,
+    /// Floor: commits of one row per second in a store like the server's.
+    FloorCommitsPerSecond(usize),
     /// Floor: half of these commits take longer, in milliseconds.
-    FloorCommitP50,
+    FloorCommitP50(usize),
     /// Floor: one in a hundred takes longer, in milliseconds.
-    FloorCommitP99,
+    FloorCommitP99(usize),
     /// Floor: bare calls per second to the agent.
     BareCallsPerSecond(usize),
     /// Floor: a bare call in milliseconds, median.
@@ -63,6 +65,18 @@ pub(super) enum Figure {
     StartsWhileExecutingByFloor,
     /// Overhead (99th percentile) by the floor's median commit.
     OverheadByCommit(usize),
+    /// Overhead (99th percentile) by the floor's median commit on as many connections as runs are in flight.
+    OverheadByCrowdedCommit(usize),
+    /// Bytes that PostgreSQL wrote ahead per completed step.
+    WalPerStep(usize),
+    /// Transactions of all kinds, reading ones too, that PostgreSQL committed per completed step.
+    ServerTransactionsPerStep(usize),
+    /// How many of a hundred updates of a table left its indexes alone.
+    HotUpdates(Table, usize),
+    /// From a run's being due to its being claimed, in milliseconds, median.
+    ClaimP50,
+    /// From a run's being due to its being claimed, in milliseconds, 99th percentile.
+    ClaimP99,
 }
 
 /// All figures of all rounds.
@@ -148,8 +162,8 @@ mod tests {
     fn a_ratio_compares_values_of_one_round() {
         let mut figures = Figures::default();
         figures.add(Figure::StartsOnly, 6.0);
-        figures.add(Figure::FloorCommitsPerSecond, 4.0);
-        figures.add_ratio(Figure::StartsByFloor, Figure::StartsOnly, Figure::FloorCommitsPerSecond);
+        figures.add(Figure::FloorCommitsPerSecond(1), 4.0);
+        figures.add_ratio(Figure::StartsByFloor, Figure::StartsOnly, Figure::FloorCommitsPerSecond(1));
         assert_eq!(figures.last(Figure::StartsByFloor), Some(1.5));
     }
 }

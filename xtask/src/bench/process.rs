@@ -10,11 +10,16 @@ use std::{
 
 use anyhow::{Context, bail};
 
+use super::store::Home;
+
 /// The kernel counts CPU time of processes in hundredths of a second (`USER_HZ`) on every architecture that it runs on here.
 const TICKS_PER_SECOND: f64 = 100.0;
 
 /// How long a process may take until it answers.
 const READY_WITHIN: Duration = Duration::from_secs(30);
+
+/// How long it may take until it has ended after it was asked to.
+const STOPPED_WITHIN: Duration = Duration::from_secs(30);
 
 /// A process of ours that listens on a port.
 pub(super) struct Process {
@@ -26,21 +31,27 @@ pub(super) struct Process {
 }
 
 impl Process {
-    /// Starts the server on a data folder; its log goes into that folder.
-    pub(super) async fn server(binary: &Path, data: &Path, client: &reqwest::Client) -> anyhow::Result<Self> {
-        let data_argument = data.to_str().context("the path of the data is not UTF-8")?;
-        let log = data.with_extension("log");
-        Self::start(binary, &["serve", "--data", data_argument], &log, "/health/ready", client).await
+    /// Starts the server on its store.
+    pub(super) async fn server(
+        binary: &Path,
+        home: &Home,
+        log: &Path,
+        client: &reqwest::Client,
+    ) -> anyhow::Result<Self> {
+        let mut arguments = vec!["serve".to_owned()];
+        arguments.extend(home.arguments());
+        Self::start(binary, &arguments, log, "/health/ready", client).await
     }
 
     /// Starts the demo agents; they do not record calls, because the record would grow without bound.
     pub(super) async fn agents(binary: &Path, folder: &Path, client: &reqwest::Client) -> anyhow::Result<Self> {
-        Self::start(binary, &["demo-agents", "--no-record"], &folder.join("agents.log"), "/calls", client).await
+        let arguments = ["demo-agents", "--no-record"].map(str::to_owned);
+        Self::start(binary, &arguments, &folder.join("agents.log"), "/calls", client).await
     }
 
     async fn start(
         binary: &Path,
-        arguments: &[&str],
+        arguments: &[String],
         log: &Path,
         probe: &str,
         client: &reqwest::Client,
@@ -51,6 +62,9 @@ impl Process {
         let child = Command::new(binary)
             .args(arguments)
             .args(["--listen", &address.to_string()])
+            // They would give it another store.
+            .env_remove("DATABASE_URL")
+            .env_remove("KAFKA_BROKERS")
             .stdin(Stdio::null())
             .stderr(out.try_clone()?)
             .stdout(out)
@@ -60,7 +74,7 @@ impl Process {
         let probe = format!("{}{probe}", process.url);
         while start.elapsed() < READY_WITHIN {
             if let Some(status) = process.child.try_wait()? {
-                bail!("{arguments:?} ended at once: {status}\n{}", std::fs::read_to_string(log).unwrap_or_default());
+                bail!("{} ended at once: {status}\n{}", arguments[0], std::fs::read_to_string(log).unwrap_or_default());
             }
             if client.get(&probe).send().await.is_ok_and(|answer| answer.status().is_success()) {
                 process.ready_after = start.elapsed();
@@ -68,7 +82,21 @@ impl Process {
             }
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
-        bail!("{arguments:?} did not answer {probe} within {READY_WITHIN:?}")
+        bail!("{} did not answer {probe} within {READY_WITHIN:?}; see {}", arguments[0], log.display())
+    }
+
+    /// Asks it to end, and waits until it has.
+    pub(super) async fn stop(mut self) -> anyhow::Result<()> {
+        // The shell's own `kill`, because this workspace forbids the unsafe call.
+        Command::new("sh").args(["-c", &format!("kill -TERM {}", self.child.id())]).status()?;
+        let begin = Instant::now();
+        while begin.elapsed() < STOPPED_WITHIN {
+            if self.child.try_wait()?.is_some() {
+                return Ok(());
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        bail!("{} did not stop within {STOPPED_WITHIN:?}", self.url)
     }
 
     /// CPU time so far, in seconds.

@@ -2,21 +2,21 @@
 
 use std::{
     path::{Path, PathBuf},
-    process::Command,
     time::Duration,
 };
 
-use anyhow::{Context, bail};
 use reqwest::Client;
-use serde_json::Value;
 
 use super::{
-    api::Api,
-    bare,
+    api::{Api, Patience},
     closed_loop::{self, Watched, Window},
+    database::{Database, Table},
     figures::{Figure, Figures},
+    floors,
+    parked::ParkedRuns,
     process::Process,
     run_times, starts,
+    store::{Home, Store},
 };
 
 /// How many runs or calls are in flight.
@@ -31,90 +31,121 @@ pub(super) struct Plan {
     pub(super) binary: PathBuf,
     /// Where the data folders of all rounds are made.
     pub(super) folder: PathBuf,
+    /// Where servers keep everything.
+    pub(super) store: Store,
     /// How long each figure is measured.
     pub(super) window: Duration,
+    /// Beside how many parked runs everything that could suffer from them is measured a second time.
+    pub(super) parked: Option<usize>,
+}
+
+/// What the rounds say.
+#[derive(Debug, Default)]
+pub(super) struct Measured {
+    pub(super) figures: Figures,
+    /// The same beside parked runs.
+    pub(super) beside_parked: Figures,
 }
 
 /// Measures everything once.
-pub(super) async fn measure(plan: &Plan, figures: &mut Figures) -> anyhow::Result<()> {
-    let round = tempfile::Builder::new().prefix("round-").tempdir_in(&plan.folder)?;
+pub(super) async fn measure(plan: &Plan, measured: &mut Measured) -> anyhow::Result<()> {
+    let folder = tempfile::Builder::new().prefix("round-").tempdir_in(&plan.folder)?;
     let client = Client::builder().no_proxy().tcp_nodelay(true).pool_max_idle_per_host(1024).build()?;
-    let agents = Process::agents(&plan.binary, round.path(), &client).await?;
-    floors(plan, round.path(), &client, &agents, figures).await?;
-    runs(plan, round.path(), &client, &agents, figures).await?;
-    starts_while_executing(plan, round.path(), &client, &agents, figures).await?;
-    starts_only(plan, round.path(), &client, &agents, figures).await?;
-    ratios(figures);
-    Ok(())
-}
-
-async fn floors(
-    plan: &Plan,
-    round: &Path,
-    client: &Client,
-    agents: &Process,
-    figures: &mut Figures,
-) -> anyhow::Result<()> {
-    let (binary, data, window) = (plan.binary.clone(), round.join("floor"), plan.window);
-    let floor = tokio::task::spawn_blocking(move || commit_floor(&binary, &data, window)).await??;
-    let member = |name: &str| floor[name].as_f64().with_context(|| format!("bench-floor printed no {name}: {floor}"));
-    figures.add(Figure::FloorCommitsPerSecond, member("commits_per_second")?);
-    figures.add(Figure::FloorCommitP50, member("p50_us")? / 1000.0);
-    figures.add(Figure::FloorCommitP99, member("p99_us")? / 1000.0);
-    for level in LEVELS {
-        let calls = bare::measure(client, &format!("{}/echo", agents.url), level, plan.window).await?;
-        figures.add(Figure::BareCallsPerSecond(level), calls.per_second);
-        figures.add(Figure::BareP50(level), calls.p50_ms);
-        figures.add(Figure::BareP99(level), calls.p99_ms);
+    let agents = Process::agents(&plan.binary, folder.path(), &client).await?;
+    let round = Round { plan, folder: folder.path(), client: &client, agents: &agents };
+    let figures = &mut measured.figures;
+    floors::add(plan, folder.path(), &client, &agents, figures).await?;
+    round.runs(0, figures).await?;
+    round.starts_while_executing(figures).await?;
+    round.starts_only(0, figures).await?;
+    ratios(figures, plan.store.kind().floor_of_starts());
+    if let Some(parked) = plan.parked {
+        println!("  with {parked} parked runs:");
+        round.runs(parked, &mut measured.beside_parked).await?;
+        round.starts_only(parked, &mut measured.beside_parked).await?;
     }
     Ok(())
 }
 
-fn commit_floor(binary: &Path, data: &Path, window: Duration) -> anyhow::Result<Value> {
-    std::fs::create_dir_all(data)?;
-    // Whole seconds, because that is what the command takes.
-    let seconds = window.as_secs().max(1).to_string();
-    let output =
-        Command::new(binary).arg("bench-floor").arg("--data").arg(data).args(["--seconds", &seconds]).output()?;
-    if !output.status.success() {
-        bail!("bench-floor failed: {}\n{}", output.status, String::from_utf8_lossy(&output.stderr));
-    }
-    let text = String::from_utf8(output.stdout)?;
-    let last = text.lines().rfind(|line| !line.trim().is_empty()).context("bench-floor printed nothing")?;
-    serde_json::from_str(last).with_context(|| format!("bench-floor printed '{last}'"))
+struct Round<'a> {
+    plan: &'a Plan,
+    folder: &'a Path,
+    client: &'a Client,
+    agents: &'a Process,
 }
 
-/// A server of its own on an empty store, with one agent that answers at once and one that does not.
-async fn fresh_server(plan: &Plan, data: &Path, client: &Client, agents: &Process) -> anyhow::Result<(Process, Api)> {
-    let server = Process::server(&plan.binary, data, client).await?;
-    let api = Api::new(client.clone(), &server.url);
-    api.register_agent("echo", &format!("{}/echo", agents.url)).await?;
-    api.register_agent("slow", &format!("{}/slow?ms=60000", agents.url)).await?;
-    Ok((server, api))
+/// A server of its own, with one agent that answers at once and one that does not.
+struct Fresh {
+    server: Process,
+    api: Api,
+    database: Option<Database>,
 }
 
-async fn runs(
-    plan: &Plan,
-    round: &Path,
-    client: &Client,
-    agents: &Process,
-    figures: &mut Figures,
-) -> anyhow::Result<()> {
-    let (server, api) = fresh_server(plan, &round.join("runs"), client, agents).await?;
-    figures.add(Figure::ReadyAfter, server.ready_after.as_secs_f64() * 1000.0);
-    tokio::time::sleep(IDLE).await;
-    figures.add(Figure::IdleMemory, server.memory_mb()?);
-    for level in LEVELS {
-        // A workflow for each level, so that its runs can be told from those of others.
-        let workflow = api.create_workflow(&format!("ten-steps-{level}"), "echo").await?;
-        let watched = Watched { api: &api, server: &server, agents };
-        let window = closed_loop::measure(&watched, &workflow, level, plan.window).await?;
-        add_window(figures, level, &window);
-        figures.add(Figure::PeakMemory(level), server.peak_memory_mb()?);
-        run_times::add(&api, &workflow, level, window.agent_ms, figures).await?;
-        progress(figures, level);
+impl Round<'_> {
+    /// On an empty store, or on one that holds nothing but parked runs.
+    async fn fresh_server(&self, name: &str, parked: usize) -> anyhow::Result<Fresh> {
+        let home = self.plan.store.fresh(&self.folder.join(name)).await?;
+        let database = home.url().map(Database::open).transpose()?;
+        if let (Some(database), 1..) = (&database, parked) {
+            // The server that is measured finds them when it starts.
+            let server = self.server(&home, &format!("{name}-parking")).await?;
+            let api = Api::new(self.client.clone(), &server.url);
+            ParkedRuns::template("parked", &api, database, &self.agents.url).await?.park(parked).await?;
+            server.stop().await?;
+        }
+        let server = self.server(&home, name).await?;
+        let api = Api::new(self.client.clone(), &server.url);
+        let agents = &self.agents.url;
+        api.register_agent("echo", &format!("{agents}/echo"), Patience::NeverTriesAgain).await?;
+        api.register_agent("slow", &format!("{agents}/slow?ms=60000"), Patience::NeverTriesAgain).await?;
+        Ok(Fresh { server, api, database })
     }
-    Ok(())
+
+    async fn server(&self, home: &Home, name: &str) -> anyhow::Result<Process> {
+        let log = self.folder.join(name).with_extension("log");
+        Process::server(&self.plan.binary, home, &log, self.client).await
+    }
+
+    async fn runs(&self, parked: usize, figures: &mut Figures) -> anyhow::Result<()> {
+        let Fresh { server, api, database } = &self.fresh_server("runs", parked).await?;
+        figures.add(Figure::ReadyAfter, server.ready_after.as_secs_f64() * 1000.0);
+        tokio::time::sleep(IDLE).await;
+        figures.add(Figure::IdleMemory, server.memory_mb()?);
+        for level in LEVELS {
+            // A workflow for each level, so that its runs can be told from those of others.
+            let workflow = api.create_workflow(&format!("ten-steps-{level}"), "echo").await?;
+            let watched = Watched { api, server, agents: self.agents, database: database.as_ref() };
+            let window = closed_loop::measure(&watched, &workflow, level, self.plan.window).await?;
+            add_window(figures, level, &window);
+            figures.add(Figure::PeakMemory(level), server.peak_memory_mb()?);
+            run_times::add(api, &workflow, level, window.agent_ms, figures).await?;
+            progress(figures, level);
+        }
+        if let (Some(database), Some(_)) = (database, self.plan.parked) {
+            ParkedRuns::template("woken", api, database, &self.agents.url).await?.add_claims(figures).await?;
+        }
+        Ok(())
+    }
+
+    async fn starts_while_executing(&self, figures: &mut Figures) -> anyhow::Result<()> {
+        let fresh = self.fresh_server("starts-while-executing", 0).await?;
+        let workflow = fresh.api.create_workflow("ten-steps", "echo").await?;
+        let measured = starts::measure(&fresh.api, &workflow, self.plan.window).await?;
+        println!("  starts while executing: {:>7.0}/s ({} refused)", measured.per_second, measured.refused);
+        figures.add(Figure::StartsWhileExecuting, measured.per_second);
+        Ok(())
+    }
+
+    async fn starts_only(&self, parked: usize, figures: &mut Figures) -> anyhow::Result<()> {
+        let fresh = self.fresh_server("starts-only", parked).await?;
+        let workflow = fresh.api.create_workflow("ten-slow-steps", "slow").await?;
+        let measured = starts::measure(&fresh.api, &workflow, self.plan.window).await?;
+        println!("  starts only:            {:>7.0}/s ({} refused)", measured.per_second, measured.refused);
+        figures.add(Figure::StartsOnly, measured.per_second);
+        figures.add(Figure::StartP50, measured.p50_ms);
+        figures.add(Figure::StartP99, measured.p99_ms);
+        Ok(())
+    }
 }
 
 fn add_window(figures: &mut Figures, level: usize, window: &Window) {
@@ -127,6 +158,14 @@ fn add_window(figures: &mut Figures, level: usize, window: &Window) {
     figures.add(Figure::ServerCpu(level), percent(window.server_cpu));
     figures.add(Figure::AgentCpu(level), percent(window.agent_cpu));
     figures.add(Figure::DriverCpu(level), percent(window.driver_cpu));
+    let Some(activity) = window.activity else { return };
+    figures.add(Figure::WalPerStep(level), activity.wal_bytes / steps);
+    figures.add(Figure::ServerTransactionsPerStep(level), activity.transactions / steps);
+    for table in Table::ALL {
+        if let Some(percent) = activity.hot_percent(table) {
+            figures.add(Figure::HotUpdates(table, level), percent);
+        }
+    }
 }
 
 fn progress(figures: &Figures, level: usize) {
@@ -140,45 +179,38 @@ fn progress(figures: &Figures, level: usize) {
     );
 }
 
-async fn starts_while_executing(
-    plan: &Plan,
-    round: &Path,
-    client: &Client,
-    agents: &Process,
-    figures: &mut Figures,
-) -> anyhow::Result<()> {
-    let (_server, api) = fresh_server(plan, &round.join("starts-while-executing"), client, agents).await?;
-    let workflow = api.create_workflow("ten-steps", "echo").await?;
-    let measured = starts::measure(&api, &workflow, plan.window).await?;
-    println!("  starts while executing: {:>7.0}/s ({} refused)", measured.per_second, measured.refused);
-    figures.add(Figure::StartsWhileExecuting, measured.per_second);
-    Ok(())
-}
-
-async fn starts_only(
-    plan: &Plan,
-    round: &Path,
-    client: &Client,
-    agents: &Process,
-    figures: &mut Figures,
-) -> anyhow::Result<()> {
-    let (_server, api) = fresh_server(plan, &round.join("starts-only"), client, agents).await?;
-    let workflow = api.create_workflow("ten-slow-steps", "slow").await?;
-    let measured = starts::measure(&api, &workflow, plan.window).await?;
-    println!("  starts only:            {:>7.0}/s ({} refused)", measured.per_second, measured.refused);
-    figures.add(Figure::StartsOnly, measured.per_second);
-    figures.add(Figure::StartP50, measured.p50_ms);
-    figures.add(Figure::StartP99, measured.p99_ms);
-    Ok(())
-}
-
-fn ratios(figures: &mut Figures) {
-    figures.add_ratio(Figure::StartsByFloor, Figure::StartsOnly, Figure::FloorCommitsPerSecond);
-    let executing = Figure::StartsWhileExecutingByFloor;
-    figures.add_ratio(executing, Figure::StartsWhileExecuting, Figure::FloorCommitsPerSecond);
+fn ratios(figures: &mut Figures, floor_of_starts: usize) {
+    let floor = Figure::FloorCommitsPerSecond(floor_of_starts);
+    figures.add_ratio(Figure::StartsByFloor, Figure::StartsOnly, floor);
+    figures.add_ratio(Figure::StartsWhileExecutingByFloor, Figure::StartsWhileExecuting, floor);
     for level in LEVELS {
-        let bare = Figure::BareCallsPerSecond(level);
+        let (bare, overhead) = (Figure::BareCallsPerSecond(level), Figure::OverheadP99(level));
         figures.add_ratio(Figure::StepsByBareCalls(level), Figure::StepsPerSecond(level), bare);
-        figures.add_ratio(Figure::OverheadByCommit(level), Figure::OverheadP99(level), Figure::FloorCommitP50);
+        figures.add_ratio(Figure::OverheadByCommit(level), overhead, Figure::FloorCommitP50(1));
+        figures.add_ratio(Figure::OverheadByCrowdedCommit(level), overhead, Figure::FloorCommitP50(level));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_ratio_is_taken_with_the_floor_of_its_concurrency() {
+        let mut figures = Figures::default();
+        for (figure, value) in [
+            (Figure::FloorCommitsPerSecond(1), 500.0),
+            (Figure::FloorCommitsPerSecond(64), 4000.0),
+            (Figure::FloorCommitP50(1), 0.5),
+            (Figure::FloorCommitP50(16), 2.0),
+            (Figure::StartsOnly, 6000.0),
+            (Figure::OverheadP99(16), 6.0),
+        ] {
+            figures.add(figure, value);
+        }
+        ratios(&mut figures, 64);
+        assert_eq!(figures.last(Figure::StartsByFloor), Some(1.5));
+        assert_eq!(figures.last(Figure::OverheadByCommit(16)), Some(12.0));
+        assert_eq!(figures.last(Figure::OverheadByCrowdedCommit(16)), Some(3.0));
     }
 }

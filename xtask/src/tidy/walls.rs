@@ -26,18 +26,19 @@ const DOMAIN_MAY_USE: [&str; 9] =
 const OWNED: [(&str, &[&str]); 6] = [
     ("rusqlite", &["adapters-sqlite"]),
     ("sea-orm*", &["adapters-postgres", "migration"]),
-    ("rdkafka", &["adapters-kafka"]),
+    ("rdkafka", &["adapters-kafka", "e2e-tests"]),
     ("actix-*", &["http-actix", "demo-agents"]),
     ("reqwest", &["adapters-http", "http-actix", "xtask", "e2e-tests"]),
     ("biscuit-auth", &["adapters-auth"]),
 ];
 
 /// Crates that must not see others, beside [`OWNED`].
-const FORBIDDEN: [(&str, &[&str]); 6] = [
+const FORBIDDEN: [(&str, &[&str]); 7] = [
     ("application", &["executor", "http-actix", "adapters-*", "tokio", "tokio-util", "http", "hyper*"]),
     ("executor", &["http-actix", "adapters-*", "http", "hyper*"]),
     ("adapters-*", &["adapters-*", "application", "executor", "http-actix"]),
     ("port-contracts", &["application", "executor", "http-actix", "adapters-*"]),
+    ("dev-services", &["domain", "application", "executor", "http-actix", "adapters-*"]),
     ("demo-agents", &["domain", "application", "executor", "http-actix", "adapters-*"]),
     ("e2e-tests", &["domain", "application", "executor", "http-actix", "adapters-*"]),
 ];
@@ -92,6 +93,10 @@ fn refusal(package: &str, dependency: &Dependency) -> Option<String> {
     if name == "port-contracts" {
         return Some("port-contracts is a dev-dependency only".into()).filter(|_| package != "sim");
     }
+    if name == "dev-services" {
+        return Some("dev-services is for development and tests".into())
+            .filter(|_| !matches!(package, "xtask" | "e2e-tests"));
+    }
     let forbidden = FORBIDDEN.iter().find(|(who, what)| matches(who, package) && what.iter().any(|w| matches(w, name)));
     if forbidden.is_some() {
         return Some("a wall of ARCHITECTURE.md".into());
@@ -138,5 +143,11 @@ mod tests {
     #[test]
     fn the_contracts_of_the_ports_are_for_tests_only() {
         assert!(refused("adapters-memory", "port-contracts") && refused("http-actix", "port-contracts"));
+    }
+
+    #[test]
+    fn no_product_depends_on_the_development_services() {
+        assert!(refused("adapters-postgres", "dev-services") && refused("migration", "dev-services"));
+        assert!(!refused("xtask", "dev-services") && refused("dev-services", "domain"));
     }
 }

@@ -5,7 +5,7 @@ use domain::runs::CallFailure;
 use serde_json::{Value, json};
 
 fn result(result: &Value) -> Value {
-    json!({"jsonrpc": "2.0", "id": call().ids().task, "result": result})
+    json!({"jsonrpc": "2.0", "id": call().ids.task, "result": result})
 }
 
 async fn failure_of(answer: Value) -> CallFailure {
@@ -62,10 +62,16 @@ async fn a_json_rpc_error_is_definite() {
         (json!({"code": 1, "message": "a\u{0}b\nc"}), "JSON-RPC Error 1: a b c"),
         (json!("no"), "JSON-RPC Error without a code: no"),
     ] {
-        let failure = failure_of(json!({"jsonrpc": "2.0", "id": call().ids().task, "error": error})).await;
+        let failure = failure_of(json!({"jsonrpc": "2.0", "id": call().ids.task, "error": error})).await;
         assert_eq!(
             failure,
-            CallFailure { message: message.into(), definite: true, retry_after: None, permanent: false }
+            CallFailure {
+                message: message.into(),
+                definite: true,
+                retry_after: None,
+                permanent: false,
+                passing: false
+            }
         );
     }
 }
@@ -95,7 +101,7 @@ async fn a_task_that_is_over_is_definite_and_one_that_goes_on_is_not() {
 
 #[tokio::test]
 async fn nonsense_is_an_unknown_outcome() {
-    let task_id = call().ids().task;
+    let task_id = call().ids.task;
     let done = json!({"status": {"state": "completed"}});
     for (answer, message) in [
         (json!({"id": task_id, "result": done}), "Response missing 'jsonrpc' field"),

@@ -31,17 +31,17 @@ async fn a_call_is_a_json_rpc_message_posted_to_the_agents_own_url() {
     assert!(asked.head.starts_with("POST /a/b?c=D HTTP/1.1\r\n"), "{}", asked.head);
     assert_eq!(header(&asked.head, "content-type").as_deref(), Some("application/json"));
     assert_eq!(header(&asked.head, "accept").as_deref(), Some("application/json"));
-    assert_eq!(header(&asked.head, "x-correlation-id"), Some(call.ids().correlation));
+    assert_eq!(header(&asked.head, "x-correlation-id"), Some(call.ids.correlation));
     assert_eq!(
         serde_json::from_slice::<Value>(&asked.body).expect("JSON"),
         json!({
             "jsonrpc": "2.0",
-            "id": call.ids().task,
+            "id": call.ids.task,
             "method": "message/send",
             "params": {"message": {
                 "kind": "message",
                 "role": "user",
-                "messageId": call.ids().message,
+                "messageId": call.ids.message,
                 "parts": [{"kind": "text", "text": "{\"source\": \"s3://bucket/k\"}"}],
             }},
         })

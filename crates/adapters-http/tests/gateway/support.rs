@@ -11,10 +11,10 @@ use adapters_http::{GatewayConfig, HttpAgentGateway};
 use domain::{
     Timestamp,
     agents::{Agent, AgentAuth, AgentName, AgentStatus, AgentUrl, RetryPolicy},
-    ids::{AgentId, RunId, StepId},
+    ids::{AgentId, RunId, Seq, StepId},
     payload::Payload,
     ports::{AgentGateway, Clock},
-    runs::{AgentCall, CallFailure, CallKey, CallOutcome},
+    runs::{AgentCall, AgentRequest, CallFailure, CallKey, CallOutcome},
 };
 use serde_json::Value;
 use tokio::{
@@ -170,18 +170,20 @@ pub(crate) fn agent(url: &str) -> Agent {
     }
 }
 
-pub(crate) fn call() -> AgentCall {
+pub(crate) fn call() -> AgentRequest {
     call_with(r#"{"source": "s3://bucket/k"}"#)
 }
 
-pub(crate) fn call_with(input: &str) -> AgentCall {
+pub(crate) fn call_with(input: &str) -> AgentRequest {
     let step = StepId::parse("fetch").expect("a step");
-    AgentCall {
+    let call = AgentCall {
+        execution: Seq::new(2),
         key: CallKey { run: RunId::parse("run-1").expect("a run"), path: step.top_level(), generation: 0, round: 0 },
         step,
         agent: AgentName::parse("tester").expect("a name"),
         input: Payload::parse(input.as_bytes()).expect("storable"),
-    }
+    };
+    call.request()
 }
 
 pub(crate) fn failed(outcome: CallOutcome) -> CallFailure {

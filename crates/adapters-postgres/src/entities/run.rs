@@ -11,7 +11,9 @@ pub(crate) struct Model {
     pub(crate) workflow_name: String,
     pub(crate) workflow_version: Option<i32>,
     pub(crate) plan_hash: Option<Vec<u8>>,
+    pub(crate) engine: Option<String>,
     pub(crate) status: String,
+    pub(crate) paused: bool,
     #[sea_orm(column_type = "JsonBinary", nullable)]
     pub(crate) input_data: Option<Json>,
     pub(crate) input_text: Option<String>,

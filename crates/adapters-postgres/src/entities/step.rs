@@ -14,6 +14,7 @@ pub(crate) struct Model {
     pub(crate) agent_name: String,
     pub(crate) status: String,
     pub(crate) attempt: Option<i32>,
+    pub(crate) generation: Option<i32>,
     #[sea_orm(column_type = "JsonBinary")]
     pub(crate) input_data: Json,
     pub(crate) input_text: Option<String>,

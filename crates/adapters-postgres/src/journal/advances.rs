@@ -8,7 +8,10 @@ use domain::{
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::wave::{At, Events, LIVE, Verdicts, column, completed_at, phase};
+use super::{
+    inbox,
+    wave::{At, Events, LIVE, Verdicts, column, completed_at, phase},
+};
 use crate::{
     codec::{signed, signed_small},
     exact::beyond_jsonb,
@@ -40,7 +43,8 @@ pub(super) async fn apply<'a>(
     };
     add_steps(connection, &accepted.iter().flat_map(attempts).collect::<Vec<_>>()).await?;
     let update = |advance: &&At<'a, AdvanceRun>| Some((advance.commit, advance.commit.update.as_ref()?));
-    update_runs(connection, &accepted.iter().filter_map(update).collect::<Vec<_>>()).await
+    update_runs(connection, &accepted.iter().filter_map(update).collect::<Vec<_>>()).await?;
+    inbox::settle(connection, &accepted).await
 }
 
 /// Accepts commits by moving their runs' heads, where epoch, number and phase allow it, and answers which were accepted.
@@ -51,7 +55,7 @@ async fn move_heads(connection: &mut PgConnection, advances: &[At<'_, AdvanceRun
     let phase_after = |advance: &AdvanceRun| advance.update.as_ref().map_or(LIVE, |update| phase(update.status));
     let wake_at = |advance: &AdvanceRun| match advance.wake {
         Wake::At(at) => Some(at),
-        Wake::Owned | Wake::Never => None,
+        Wake::Owned | Wake::Asleep | Wake::Never => None,
     };
     let accepted = sqlx::query_scalar(include_str!("../sql/advance_heads.sql"))
         .bind(column(advances, |advance| advance.ord))
@@ -160,6 +164,7 @@ async fn update_runs(connection: &mut PgConnection, updates: &[(&AdvanceRun, &Ru
         .bind(column(updates, |(_, update)| update.error.as_deref()))
         .bind(column(updates, |(advance, _)| advance.at))
         .bind(column(updates, |(advance, update)| completed_at(update.status, advance.at)))
+        .bind(column(updates, |(_, update)| update.paused))
         .execute(connection)
         .await?;
     Ok(())

@@ -80,7 +80,7 @@ pub(super) async fn apply<'a>(
     let heads: HashMap<&str, (i64, i16)> =
         heads.iter().map(|(run, seq, phase)| (run.as_str(), (*seq, *phase))).collect();
     let applied = applied_before(connection, commits).await?;
-    let (mut cancels, mut resumes) = (Vec::new(), Vec::new());
+    let (mut cancels, mut resumes, mut ahead) = (Vec::new(), Vec::new(), Vec::new());
     for commit in commits {
         let (seq, outcome) = match heads.get(commit.run().as_str()) {
             None => (0, CommitOutcome::Gone),
@@ -94,11 +94,15 @@ pub(super) async fn apply<'a>(
             events.add(commit.run(), after, commit.id(), commit.at(), &[commit.event()])?;
             match commit {
                 Blind::Cancel(cancel) => cancels.push(cancel.commit),
-                Blind::Resume(resume) => resumes.push(resume.commit),
+                Blind::Resume(resume) => resumes.push((&resume.commit.run, resume.commit.at)),
             }
+        }
+        if let (Blind::Cancel(cancel), CommitOutcome::Gone) = (commit, outcome) {
+            ahead.extend(Some(cancel.commit).filter(|cancel| cancel.ahead));
         }
     }
     cancel(connection, &cancels).await?;
+    cancel_ahead(connection, &ahead).await?;
     resume(connection, &resumes).await
 }
 
@@ -128,11 +132,28 @@ async fn cancel(connection: &mut PgConnection, cancels: &[&CancelRun]) -> Outcom
     Ok(())
 }
 
-async fn resume(connection: &mut PgConnection, resumes: &[&ResumeRun]) -> Outcome<()> {
+/// Keeps the cancellations of runs that have not even a row.
+async fn cancel_ahead(connection: &mut PgConnection, cancels: &[&CancelRun]) -> Outcome<()> {
+    if cancels.is_empty() {
+        return Ok(());
+    }
+    sqlx::query(include_str!("../sql/cancel_ahead.sql"))
+        .bind(column(cancels, |cancel| cancel.run.as_str()))
+        .bind(column(cancels, |cancel| cancel.commit.uuid()))
+        .bind(column(cancels, |cancel| cancel.by.as_str()))
+        .bind(column(cancels, |cancel| cancel.reason.as_deref()))
+        .bind(column(cancels, |cancel| cancel.at))
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+/// Makes stopped runs live again, from their times on.
+pub(super) async fn resume(connection: &mut PgConnection, resumes: &[(&RunId, Timestamp)]) -> Outcome<()> {
     if resumes.is_empty() {
         return Ok(());
     }
-    let (runs, times) = (column(resumes, |resume| resume.run.as_str()), column(resumes, |resume| resume.at));
+    let (runs, times) = (column(resumes, |(run, _)| run.as_str()), column(resumes, |(_, at)| *at));
     sqlx::query(include_str!("../sql/resume_heads.sql"))
         .bind(runs.as_slice())
         .bind(times.as_slice())

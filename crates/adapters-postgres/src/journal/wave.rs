@@ -5,12 +5,12 @@ use std::collections::HashMap;
 use domain::{
     Timestamp,
     ids::{CommitId, RunId, Seq},
-    runs::{AdvanceRun, CommitOutcome, RunCommit, RunEvent, RunStatus, StartRun},
+    runs::{AdoptRun, AdvanceRun, CommitOutcome, RunCommit, RunEnded, RunEvent, RunStatus, StartRun},
 };
 use sqlx::PgConnection;
 
 use super::{
-    advances,
+    adoptions, advances, announcements,
     blind::{self, Blind},
     starts,
 };
@@ -38,6 +38,8 @@ struct Wave<'a> {
     starts: Vec<At<'a, StartRun>>,
     advances: Vec<At<'a, AdvanceRun>>,
     blind: Vec<Blind<'a>>,
+    adoptions: Vec<At<'a, AdoptRun>>,
+    all: Vec<At<'a, RunCommit>>,
 }
 
 /// What became of the commits so far.
@@ -50,19 +52,32 @@ impl Verdicts {
         }
     }
 
+    pub(super) fn of(&self, ord: i32) -> Option<CommitOutcome> {
+        usize::try_from(ord).ok().and_then(|ord| self.0.get(ord)).copied().flatten()
+    }
+
     pub(super) fn is_open(&self, ord: i32) -> bool {
-        usize::try_from(ord).ok().and_then(|ord| self.0.get(ord)).is_some_and(Option::is_none)
+        self.of(ord).is_none()
     }
 }
 
 /// Applies commits in the transaction that the connection is in, and answers an outcome for each, in order.
-pub(super) async fn apply_all(connection: &mut PgConnection, commits: &[&RunCommit]) -> Outcome<Vec<CommitOutcome>> {
+pub(super) async fn apply_all(
+    connection: &mut PgConnection,
+    commits: &[&RunCommit],
+    announce: bool,
+) -> Outcome<Vec<CommitOutcome>> {
+    adoptions::exclude(connection, commits).await?;
     let mut verdicts = Verdicts(vec![None; commits.len()]);
     for wave in waves(commits)? {
         let mut events = Events::default();
         starts::apply(connection, &wave.starts, &mut events, &mut verdicts).await?;
         advances::apply(connection, &wave.advances, &mut events, &mut verdicts).await?;
         blind::apply(connection, &wave.blind, &mut events, &mut verdicts).await?;
+        adoptions::apply(connection, &wave.adoptions, &mut events, &mut verdicts).await?;
+        if announce {
+            announcements::write(connection, &wave.all, &verdicts, &events).await?;
+        }
         events.write(connection).await?;
     }
     verdicts.0.into_iter().map(|verdict| sound("outcome", verdict)).collect()
@@ -79,11 +94,13 @@ fn waves<'a>(commits: &[&'a RunCommit]) -> Outcome<Vec<Wave<'a>>> {
         let wave = &mut waves[*number];
         *number += 1;
         let ord = i32::try_from(place).map_err(|_| Failure::Unstorable("the batch is too long".to_owned()))?;
+        wave.all.push(At { ord, commit: *commit });
         match commit {
             RunCommit::Start(commit) => wave.starts.push(At { ord, commit }),
             RunCommit::Advance(commit) => wave.advances.push(At { ord, commit }),
             RunCommit::Cancel(cancel) => wave.blind.push(Blind::Cancel(At { ord, commit: cancel })),
             RunCommit::Resume(resume) => wave.blind.push(Blind::Resume(At { ord, commit: resume })),
+            RunCommit::Adopt(commit) => wave.adoptions.push(At { ord, commit }),
         }
     }
     Ok(waves)
@@ -97,6 +114,10 @@ pub(super) struct Events<'a> {
     commits: Vec<uuid::Uuid>,
     times: Vec<Timestamp>,
     texts: Vec<String>,
+    /// What others are to be told of runs that end where they are adopted.
+    pub(super) ended: Vec<RunEnded>,
+    /// The number of each run's last event.
+    pub(super) last: HashMap<&'a RunId, Seq>,
 }
 
 impl<'a> Events<'a> {
@@ -113,6 +134,7 @@ impl<'a> Events<'a> {
             return Ok(());
         }
         let text = serde_json::to_string(events).map_err(|error| Failure::Unstorable(error.to_string()))?;
+        self.last.insert(run, Seq::new(after.get() + events.len() as u64));
         self.runs.push(run.as_str());
         self.firsts.push(signed(after.next().get())?);
         self.commits.push(commit.uuid());

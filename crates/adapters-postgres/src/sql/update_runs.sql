@@ -1,6 +1,11 @@
+-- CANCELLED is never undone: the old API writes it without a word to the run's owner. The inbox of a run that ends goes with it.
+WITH ended AS (
+  DELETE FROM run_inbox i USING unnest($1::text[], $2::text[]) AS c (run_id, status)
+  WHERE i.run_id = c.run_id AND c.status IN ('COMPLETED', 'FAILED')
+)
 UPDATE workflow_runs r
-SET status = c.status, error_message = c.error, updated_at = c.at AT TIME ZONE 'UTC',
+SET status = c.status, error_message = c.error, updated_at = c.at AT TIME ZONE 'UTC', paused = c.paused,
     completed_at = coalesce(c.completed_at AT TIME ZONE 'UTC', r.completed_at)
-FROM unnest($1::text[], $2::text[], $3::text[], $4::timestamptz[], $5::timestamptz[])
-  AS c (run_id, status, error, at, completed_at)
-WHERE r.run_id = c.run_id
+FROM unnest($1::text[], $2::text[], $3::text[], $4::timestamptz[], $5::timestamptz[], $6::bool[])
+  AS c (run_id, status, error, at, completed_at, paused)
+WHERE r.run_id = c.run_id AND r.status <> 'CANCELLED'

@@ -1,5 +1,6 @@
 //! What the ports make of rows that the old system wrote.
 
+use dev_services::Database;
 use domain::{
     agents::{AgentAuth, AgentFilter, RetryPolicy},
     ids::WorkflowId,
@@ -14,7 +15,7 @@ use port_contracts::{
     samples::{all, at, run_id, uuid, workflow_name},
 };
 
-use crate::{cluster::Database, stores::open};
+use crate::stores::open;
 
 async fn adopted() -> Database {
     let database = Database::new(None).await;

@@ -3,3 +3,5 @@
 use crate::stores;
 
 port_contracts::port_contracts!(stores::fresh().await);
+
+port_contracts::shared_port_contracts!(stores::fresh_shared().await);

@@ -7,11 +7,13 @@ use domain::{
     payload::Payload,
     ports::{Claimed, RunJournal, RunLeases, Runs, StoreError},
     runs::{
-        AdvanceRun, CancelRun, CommitOutcome, EventRecord, ResumeRun, Run, RunCommit, RunEvent, RunFilter, RunSort,
-        RunStatus, RunUpdate, StartRun, StepExecution, Wake,
+        AdoptRun, AdvanceRun, CancelRun, CommitOutcome, EventRecord, ResumeRun, Run, RunCommit, RunEvent, RunFilter,
+        RunSort, RunStatus, RunUpdate, StartRun, StepExecution, Wake,
     },
 };
-use port_contracts::samples::{advance, all, at, cancel, closed, dispatched, executor, resume, run_id, start, uuid};
+use port_contracts::samples::{
+    adopt, advance, all, at, cancel, closed, dispatched, executor, resume, run_id, start, uuid,
+};
 use proptest::{prelude::*, test_runner::TestRunner};
 
 use crate::stores;
@@ -71,7 +73,11 @@ fn an_advance() -> impl Strategy<Value = RunCommit> {
     let status = proptest::sample::select(&[RunStatus::Running, RunStatus::Completed, RunStatus::Failed][..]);
     let update = proptest::option::weighted(
         0.3,
-        (status, proptest::option::of(Just("oops".to_owned()))).prop_map(|(status, error)| RunUpdate { status, error }),
+        (status, proptest::option::of(Just("oops".to_owned()))).prop_map(|(status, error)| RunUpdate {
+            status,
+            error,
+            paused: false,
+        }),
     );
     let numbers = (0_u64..4, 0_u64..8, 0_i64..10, 0_usize..3, proptest::collection::vec(1_u64..6, 0..3));
     (run(), commit_id(), numbers, update, wake).prop_map(
@@ -95,8 +101,12 @@ fn a_commit() -> impl Strategy<Value = RunCommit> {
     prop_oneof![
         2 => a_start(),
         8 => an_advance(),
-        1 => (run(), commit_id(), reason)
-            .prop_map(|(run, commit, reason)| RunCommit::Cancel(CancelRun { commit, reason, ..cancel(run) })),
+        2 => (run(), commit_id(), reason, any::<bool>())
+            .prop_map(|(run, commit, reason, ahead)| RunCommit::Cancel(CancelRun { commit, reason, ahead, ..cancel(run) })),
+        1 => (run(), commit_id(), 0_i64..5, proptest::option::weighted(0.2, Just("in vain".to_owned())))
+            .prop_map(|(run, commit, second, failure)| {
+                RunCommit::Adopt(AdoptRun { commit, at: at(second), failure, ..adopt(run) })
+            }),
         1 => (run(), commit_id()).prop_map(|(run, commit)| RunCommit::Resume(ResumeRun { commit, ..resume(run) })),
     ]
 }
@@ -156,7 +166,7 @@ async fn view(store: &(impl Runs + RunLeases)) -> Result<View, StoreError> {
 }
 
 /// Each case finds the tables empty; a database for each would take longer than the case.
-const EMPTY: &str = "TRUNCATE workflow_runs, step_executions, run_heads, run_events";
+const EMPTY: &str = "TRUNCATE workflow_runs, step_executions, run_heads, run_events, early_cancellations";
 
 #[test]
 fn the_same_steps_have_the_same_outcomes() {

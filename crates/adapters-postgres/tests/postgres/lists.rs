@@ -1,20 +1,22 @@
 //! Large tables: what totals say, and that nothing reads a table from end to end.
 
+use dev_services::Database;
 use domain::{
     page::{EXACT_TOTAL, SortOrder, Total},
     ports::{RunJournal, RunLeases, Runs},
-    runs::{CommitOutcome, RunCommit, RunFilter, RunSort, RunStatus},
+    runs::{
+        CancelRun,
+        CommitOutcome::{Committed, Duplicate, Fenced, Gone},
+        RunCommit, RunFilter, RunSort, RunStatus,
+    },
 };
 use port_contracts::{
     IntoCommit,
-    samples::{advance, at, cancel, executor, owned_start, page, resume, run_id, start},
+    samples::{adopt, advance, at, cancel, executor, owned_start, page, resume, run_id, start},
 };
 use sqlx::{Connection, PgConnection};
 
-use crate::{
-    cluster::Database,
-    stores::{migrated, open},
-};
+use crate::stores::{migrated, open};
 
 #[tokio::test]
 async fn totals_are_exact_up_to_ten_thousand_and_estimates_above() {
@@ -78,11 +80,13 @@ async fn the_hot_path_reads_no_large_table_from_end_to_end() {
         cancel("many-8").into_commit(),
         start("many-9").into_commit(),
         resume("many-8").into_commit(),
+        adopt("new").into_commit(),
+        adopt("many-10").into_commit(),
+        CancelRun { ahead: true, ..cancel("nobody's") }.into_commit(),
     ];
     let outcomes = store.commit(commits.into()).await.expect("the store works");
-    let (committed, refused) = (CommitOutcome::Committed, [CommitOutcome::Fenced, CommitOutcome::Duplicate]);
-    assert_eq!(outcomes, [committed, refused[0], committed, refused[1], committed]);
-    assert_eq!(store.claim(executor(2), 10, at(99)).await.expect("the store works").len(), 1);
+    assert_eq!(outcomes, [Committed, Fenced, Committed, Duplicate, Committed, Committed, Duplicate, Gone]);
+    assert_eq!(store.claim(executor(2), 10, at(99)).await.expect("the store works").len(), 2);
     store.take_ended(executor(2)).await.expect("the store works");
     assert_eq!(store.owners().await.expect("the store works"), [executor(1), executor(2)]);
     store.release(executor(2), at(99)).await.expect("the store works");

@@ -1,10 +1,14 @@
 //! The store over a real PostgreSQL, in one program, so that all its tests share a server and a template.
 
 mod adoption;
-mod cluster;
 mod contracts;
 mod differential;
+mod explain;
+mod external;
 mod faults;
 mod lists;
 mod opening;
+mod processes;
+mod python;
 mod stores;
+mod taking_over;

@@ -1,11 +1,9 @@
 //! What is said about a database that cannot be used.
 
 use adapters_postgres::{ConnectError, PgStore};
+use dev_services::Database;
 
-use crate::{
-    cluster::Database,
-    stores::{migrated, open},
-};
+use crate::stores::{migrated, open};
 
 async fn refused(url: &str) -> ConnectError {
     PgStore::connect(url).await.expect_err("it cannot be used")
@@ -57,4 +55,12 @@ async fn the_store_knows_every_migration() {
     let states = migration::status(database.url()).await.expect("the database answers");
     assert!(!states.is_empty() && states.iter().all(|state| state.applied));
     open(&database).await;
+}
+
+#[tokio::test]
+async fn a_server_without_tls_is_refused_if_tls_is_asked_for() {
+    let database = migrated().await;
+    let mark = if database.url().contains('?') { '&' } else { '?' };
+    let error = refused(&format!("{}{mark}sslmode=require", database.url())).await;
+    assert!(matches!(error, ConnectError::Unreachable(_)) && error.to_string().contains("TLS"), "{error}");
 }

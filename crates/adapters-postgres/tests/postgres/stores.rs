@@ -1,10 +1,9 @@
 //! Stores in databases of their own, copied from one that is migrated once.
 
-use adapters_postgres::PgStore;
-use port_contracts::Stores;
+use adapters_postgres::{PgSettings, PgStore};
+use dev_services::Database;
+use port_contracts::{SharedStores, Stores};
 use tokio::sync::OnceCell;
-
-use crate::cluster::Database;
 
 /// A database with the schema and nothing in it.
 pub(crate) async fn migrated() -> Database {
@@ -27,4 +26,15 @@ pub(crate) async fn open(database: &Database) -> PgStore {
 pub(crate) async fn fresh() -> Stores {
     let database = migrated().await;
     Stores::new(open(&database).await).guarded(database)
+}
+
+/// A store in a database that announces.
+pub(crate) async fn open_announcing(database: &Database) -> PgStore {
+    PgStore::connect_with(database.url(), PgSettings { announce: true }).await.expect("a store")
+}
+
+/// The ports of a store that announces, in a database of its own.
+pub(crate) async fn fresh_shared() -> SharedStores {
+    let database = migrated().await;
+    SharedStores::new(open_announcing(&database).await).guarded(database)
 }

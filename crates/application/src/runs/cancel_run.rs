@@ -8,7 +8,7 @@ use domain::{
     runs::{CancelRun as Cancellation, CommitOutcome, Run, RunCommit, RunStatus},
 };
 
-use crate::Ports;
+use crate::{External, Ports};
 
 /// Why a run was not cancelled.
 #[derive(Debug, thiserror::Error)]
@@ -34,6 +34,7 @@ pub struct CancelRun {
     engine: Arc<dyn Engine>,
     clock: Arc<dyn Clock>,
     ids: Arc<dyn IdGenerator>,
+    external: Option<External>,
 }
 
 impl CancelRun {
@@ -44,6 +45,7 @@ impl CancelRun {
             engine: ports.engine.clone(),
             clock: ports.clock.clone(),
             ids: ports.ids.clone(),
+            external: ports.external.clone(),
         }
     }
 
@@ -55,11 +57,16 @@ impl CancelRun {
             at: self.clock.now(),
             by: by.to_owned(),
             reason,
+            ahead: false,
         };
         let engine = Arc::clone(&self.engine);
         let cancelled = id.clone();
         let ring = move |_| engine.cancelled(&cancelled);
-        let outcome = self.writer.write_then(RunCommit::Cancel(cancellation), Box::new(ring)).await?;
+        let mut outcome = self.writer.write_then(RunCommit::Cancel(cancellation.clone()), Box::new(ring)).await?;
+        // A run without events may be the existing executor's.
+        if let (CommitOutcome::Gone, Some(external)) = (outcome, &self.external) {
+            outcome = external.runs.cancel(&cancellation).await?;
+        }
         let run = self.runs.get(id).await?.ok_or_else(|| CancelRunError::NotFound(id.clone()))?;
         match outcome {
             CommitOutcome::Committed | CommitOutcome::AlreadyApplied => Ok(run),

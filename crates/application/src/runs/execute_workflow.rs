@@ -6,11 +6,11 @@ use domain::{
     ids::{CommitId, Epoch, ExecutorId, RunId, WorkflowId},
     payload::Payload,
     ports::{Adopted, Clock, Engine, IdGenerator, Overloaded, RunWriter, StoreError, Workflows},
-    runs::{CommitOutcome, Run, RunCommit, RunEvent, RunStatus, StartRun, start},
-    workflows::{ExecutableVersion, SharedPlan, WorkflowStatus},
+    runs::{CommitOutcome, Run, RunCommit, RunEngine, RunEvent, RunStatus, StartRun, start},
+    workflows::{Diagnostic, ExecutableVersion, SharedPlan, WorkflowStatus, unfit_for_external},
 };
 
-use crate::{Ports, plans::PlanCache};
+use crate::{External, Ports, plans::PlanCache};
 
 /// Why a run was not started.
 #[derive(Debug, thiserror::Error)]
@@ -26,6 +26,14 @@ pub enum ExecuteWorkflowError {
         /// Its status.
         status: WorkflowStatus,
     },
+    /// New runs are the existing executor's, and it cannot run this document; every reason with its place in the document.
+    #[error("the existing executor cannot run this workflow: {}", all(.0))]
+    NotForExternal(Vec<Diagnostic>),
+    /// New runs are the existing executor's, and the request to it would be larger than its bus takes.
+    #[error(
+        "the document and the input have {0} bytes; a request to the existing executor holds at most {MAX_REQUEST}"
+    )]
+    TooLargeForExternal(usize),
     /// Too many starts are waiting.
     #[error(transparent)]
     Overloaded(#[from] Overloaded),
@@ -33,6 +41,9 @@ pub enum ExecuteWorkflowError {
     #[error(transparent)]
     Store(#[from] StoreError),
 }
+
+/// The most bytes of a document and an input together in a request to the existing executor, whose bus takes a mebibyte.
+const MAX_REQUEST: usize = 900_000;
 
 /// Starts a run of exactly the version addressed.
 pub struct ExecuteWorkflow {
@@ -42,6 +53,7 @@ pub struct ExecuteWorkflow {
     engine: Arc<dyn Engine>,
     clock: Arc<dyn Clock>,
     ids: Arc<dyn IdGenerator>,
+    external: Option<External>,
 }
 
 impl ExecuteWorkflow {
@@ -53,6 +65,7 @@ impl ExecuteWorkflow {
             engine: ports.engine.clone(),
             clock: ports.clock.clone(),
             ids: ports.ids.clone(),
+            external: ports.external.clone(),
         }
     }
 
@@ -65,7 +78,10 @@ impl ExecuteWorkflow {
         }
         let plan = self.plans.get(definition.plan).await?;
         let commit = self.first_commit(&definition, input, by);
-        let run = accepted(&commit);
+        if let Some(external) = self.external.as_ref().filter(|external| external.takes_new_runs) {
+            return self.start_externally(external, commit).await;
+        }
+        let run = accepted(&commit, RunEngine::Orrery);
         match self.engine.offer() {
             Some(executor) => self.start_here(commit, plan, executor).await?,
             None => self.start_anywhere(commit).await?,
@@ -106,7 +122,7 @@ impl ExecuteWorkflow {
         commit.status = state.status();
         commit.owner = Some(executor);
         let run = commit.run.clone();
-        let adopted = Adopted { run, epoch: Epoch::new(1), plan, state, data, calls: made.calls };
+        let adopted = Adopted { executor, run, epoch: Epoch::new(1), plan, state, data, calls: made.calls };
         let engine = Arc::clone(&self.engine);
         // Not after the await: a client that hangs up drops this future, and its run must be looked after all the same.
         let hand_over = move |outcome| {
@@ -115,6 +131,22 @@ impl ExecuteWorkflow {
             }
         };
         accept(self.writer.write_then(RunCommit::Start(commit), Box::new(hand_over)).await?)
+    }
+
+    /// The run is the existing executor's, which is asked once the run's row is there.
+    async fn start_externally(&self, external: &External, commit: StartRun) -> Result<Run, ExecuteWorkflowError> {
+        let missing = || StoreError::Corrupt(format!("plan {} is missing", commit.plan));
+        let document = self.workflows.plan(commit.plan).await?.ok_or_else(missing)?;
+        let unfit = unfit_for_external(&document);
+        if !unfit.is_empty() {
+            return Err(ExecuteWorkflowError::NotForExternal(unfit));
+        }
+        let bytes = document.bytes() + commit.input.text().len();
+        if bytes > MAX_REQUEST {
+            return Err(ExecuteWorkflowError::TooLargeForExternal(bytes));
+        }
+        accept(external.runs.start(&commit).await?)?;
+        Ok(accepted(&commit, RunEngine::External))
     }
 
     async fn start_anywhere(&self, commit: StartRun) -> Result<(), ExecuteWorkflowError> {
@@ -133,14 +165,16 @@ fn accept(outcome: CommitOutcome) -> Result<(), ExecuteWorkflowError> {
 }
 
 /// The run as its start tells, before anything else became true.
-fn accepted(start: &StartRun) -> Run {
+fn accepted(start: &StartRun, engine: RunEngine) -> Run {
     Run {
         id: start.run.clone(),
-        workflow: start.workflow,
+        workflow: start.workflow.into(),
         workflow_name: start.workflow_name.clone(),
-        workflow_version: start.workflow_version,
-        plan: start.plan,
+        workflow_version: Some(start.workflow_version),
+        engine,
+        plan: (engine == RunEngine::Orrery).then_some(start.plan),
         status: RunStatus::Pending,
+        paused: false,
         input: start.input.clone(),
         triggered_by: Some(start.triggered_by.clone()),
         created_at: start.at,
@@ -150,4 +184,10 @@ fn accepted(start: &StartRun) -> Run {
         cancelled_by: None,
         error: None,
     }
+}
+
+/// Every finding with its place, in one text.
+fn all(found: &[Diagnostic]) -> String {
+    let findings: Vec<String> = found.iter().map(|found| format!("{} ({})", found.message, found.pointer)).collect();
+    findings.join("; ")
 }

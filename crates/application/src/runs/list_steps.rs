@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use domain::{
     ids::RunId,
-    ports::Runs,
+    ports::{Runs, StoreError},
     runs::{StepExecution, open_attempts},
 };
 
@@ -28,9 +28,18 @@ impl ListSteps {
         // The events first: a row that is newer than they are only means that nothing needs to be derived for it.
         let history = self.runs.history(id).await?;
         let mut steps = self.runs.steps(id).await?;
-        let plan = self.plans.get(run.plan).await?;
-        steps.extend(open_attempts(&plan, &run, &history, &steps));
-        steps.sort_by_key(|step| step.execution);
+        // Without a plan the old executor looks after the run, and writes rows of steps under way itself.
+        if let Some(plan) = run.plan {
+            match self.plans.get(plan).await {
+                Ok(plan) => steps.extend(open_attempts(&plan, &run, &history, &steps)),
+                // The run of a foreign plan that cannot be executed has failed at once, and has no steps.
+                Err(StoreError::Corrupt(reason)) => {
+                    tracing::debug!(run.id = %id, reason, "no plan to derive steps from");
+                }
+                Err(error) => return Err(error.into()),
+            }
+            steps.sort_by_key(|step| step.execution);
+        }
         Ok(steps)
     }
 }

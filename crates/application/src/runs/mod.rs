@@ -5,11 +5,15 @@ mod execute_workflow;
 mod get_run;
 mod list_runs;
 mod list_steps;
+mod pause_run;
 mod retry_run;
+mod serve_requests;
 
 pub use cancel_run::{CancelRun, CancelRunError};
 pub use execute_workflow::{ExecuteWorkflow, ExecuteWorkflowError};
 pub use get_run::{GetRun, GetRunError};
 pub use list_runs::ListRuns;
 pub use list_steps::ListSteps;
+pub use pause_run::{PauseRun, PauseRunError};
 pub use retry_run::{RetryRun, RetryRunError};
+pub use serve_requests::ServeRequests;

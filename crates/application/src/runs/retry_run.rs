@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use domain::{
-    ids::{CommitId, RunId, StepId},
-    ports::{Clock, Engine, IdGenerator, Overloaded, RunWriter, Runs, StoreError},
-    runs::{CommitOutcome, ResumeRun, Run, RunCommit, RunState, RunStatus},
+    Timestamp,
+    ids::{CommitId, RunId, StepId, WorkflowRef},
+    ports::{Clock, Engine, IdGenerator, Overloaded, RunWriter, Runs, StoreError, Workflows},
+    runs::{AdoptRun, Adoption, CommitOutcome, ResumeRun, Run, RunCommit, RunEngine, RunState, RunStatus},
 };
 
-use crate::Ports;
+use crate::{External, Ports, plans::PlanCache};
 
 /// Why a run was not retried.
 #[derive(Debug, thiserror::Error)]
@@ -27,6 +28,12 @@ pub enum RetryRunError {
         /// What was asked for.
         asked: String,
     },
+    /// The run was begun by another system, with a plan that is not a workflow here.
+    #[error("The run's workflow '{0}' is not registered here, so that the run cannot be retried")]
+    NoDefinition(WorkflowRef),
+    /// The existing executor has not been told of the cancellation yet.
+    #[error("Run '{0}' is still being cancelled by the existing executor; try again in a moment")]
+    StillCancelling(RunId),
     /// Too many commits are waiting.
     #[error(transparent)]
     Overloaded(#[from] Overloaded),
@@ -35,23 +42,44 @@ pub enum RetryRunError {
     Store(#[from] StoreError),
 }
 
+/// The run as it was accepted; by now it may be further.
+fn accepted(run: Run, updated_at: Timestamp) -> Run {
+    let status = RunStatus::Pending;
+    Run {
+        status,
+        paused: false,
+        updated_at,
+        completed_at: None,
+        cancelled_at: None,
+        cancelled_by: None,
+        error: None,
+        ..run
+    }
+}
+
 /// Retries a run in place: the same run goes on.
 pub struct RetryRun {
     runs: Arc<dyn Runs>,
+    workflows: Arc<dyn Workflows>,
+    plans: Arc<PlanCache>,
     writer: Arc<dyn RunWriter>,
     engine: Arc<dyn Engine>,
     clock: Arc<dyn Clock>,
     ids: Arc<dyn IdGenerator>,
+    external: Option<External>,
 }
 
 impl RetryRun {
     pub(crate) fn new(ports: &Ports) -> Self {
         Self {
             runs: ports.runs.clone(),
+            workflows: ports.workflows.clone(),
+            plans: ports.plans.clone(),
             writer: ports.writer.clone(),
             engine: ports.engine.clone(),
             clock: ports.clock.clone(),
             ids: ports.ids.clone(),
+            external: ports.external.clone(),
         }
     }
 
@@ -61,33 +89,80 @@ impl RetryRun {
         if !matches!(run.status, RunStatus::Failed | RunStatus::Cancelled) {
             return Err(RetryRunError::NotRetryable(run.status));
         }
-        if let Some(asked) = from {
-            self.check_step(id, asked).await?;
+        match (run.engine, &self.external) {
+            // The old system accepts a step to resume from and ignores it (contract 1.8).
+            (RunEngine::External, Some(external)) if external.takes_new_runs => {
+                self.retry_externally(external, run, by).await
+            }
+            (RunEngine::External, _) => self.take_from_external(run).await,
+            (RunEngine::Orrery, _) => {
+                if let Some(asked) = from {
+                    self.check_step(id, asked).await?;
+                }
+                self.resume(run, by).await
+            }
         }
+    }
+
+    async fn resume(&self, run: Run, by: &str) -> Result<Run, RetryRunError> {
+        let id = &run.id;
         let at = self.clock.now();
         let resume = ResumeRun { commit: CommitId::new(self.ids.unique()), run: id.clone(), at, by: by.to_owned() };
         let engine = Arc::clone(&self.engine);
         match self.writer.write_then(RunCommit::Resume(resume), Box::new(move |_| engine.ring())).await? {
-            CommitOutcome::Committed | CommitOutcome::AlreadyApplied => {
-                // As it was accepted; by now it may be further.
-                let (status, updated_at) = (RunStatus::Pending, at);
-                Ok(Run {
-                    status,
-                    updated_at,
-                    completed_at: None,
-                    cancelled_at: None,
-                    cancelled_by: None,
-                    error: None,
-                    ..run
-                })
-            }
+            CommitOutcome::Committed | CommitOutcome::AlreadyApplied => Ok(accepted(run, at)),
             CommitOutcome::Gone => Err(RetryRunError::NotFound(id.clone())),
             CommitOutcome::Unstorable => Err(StoreError::Corrupt("the store refused the commit".to_owned()).into()),
             CommitOutcome::Absorbed | CommitOutcome::Fenced | CommitOutcome::Moved | CommitOutcome::Duplicate => {
-                // Somebody else was quicker.
-                let now = self.runs.get(id).await?.map_or(RunStatus::Pending, |run| run.status);
-                Err(RetryRunError::NotRetryable(now))
+                Err(self.overtaken(id).await?)
             }
+        }
+    }
+
+    /// Somebody else was quicker.
+    async fn overtaken(&self, id: &RunId) -> Result<RetryRunError, StoreError> {
+        let now = self.runs.get(id).await?.map_or(RunStatus::Pending, |run| run.status);
+        Ok(RetryRunError::NotRetryable(now))
+    }
+
+    async fn retry_externally(&self, external: &External, run: Run, by: &str) -> Result<Run, RetryRunError> {
+        let at = self.clock.now();
+        let commit = CommitId::new(self.ids.unique());
+        let retry = ResumeRun { commit, run: run.id.clone(), at, by: by.to_owned() };
+        match external.runs.retry(&retry).await? {
+            CommitOutcome::Committed => Ok(accepted(run, at)),
+            CommitOutcome::Moved => Err(RetryRunError::StillCancelling(run.id)),
+            _ => Err(self.overtaken(&run.id).await?),
+        }
+    }
+
+    /// A run that the existing executor began is done here from now on; what it has completed is not done again.
+    async fn take_from_external(&self, run: Run) -> Result<Run, RetryRunError> {
+        let definition = match run.workflow.definition() {
+            Some(definition) => self.workflows.executable(definition).await?,
+            None => None,
+        };
+        let definition = definition.ok_or_else(|| RetryRunError::NoDefinition(run.workflow.clone()))?;
+        let plan = self.plans.get(definition.plan).await?;
+        let at = self.clock.now();
+        let adopt = AdoptRun {
+            commit: CommitId::new(self.ids.unique()),
+            run: run.id.clone(),
+            workflow: run.workflow.clone(),
+            workflow_name: run.workflow_name.clone(),
+            plan: plan.hash(),
+            steps: plan.steps().map(|step| step.id.clone()).collect(),
+            input: run.input.clone(),
+            at,
+            cause: Adoption::Retry,
+            failure: None,
+        };
+        let engine = Arc::clone(&self.engine);
+        match self.writer.write_then(RunCommit::Adopt(adopt), Box::new(move |_| engine.ring())).await? {
+            CommitOutcome::Committed | CommitOutcome::AlreadyApplied => {
+                Ok(Run { engine: RunEngine::Orrery, plan: Some(plan.hash()), ..accepted(run, at) })
+            }
+            _ => Err(self.overtaken(&run.id).await?),
         }
     }
 

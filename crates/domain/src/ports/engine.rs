@@ -9,6 +9,8 @@ use crate::{
 /// A run that was started for an executor of this process and is durable.
 #[derive(Debug, Clone)]
 pub struct Adopted {
+    /// The executor that it was started for.
+    pub executor: ExecutorId,
     /// The run.
     pub run: RunId,
     /// Its epoch.

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 
 use crate::{
     agents::Agent,
-    runs::{AgentCall, CallOutcome},
+    runs::{AgentRequest, CallOutcome},
 };
 
 /// What an agent says about itself.
@@ -26,9 +26,10 @@ pub struct AgentHealth {
 #[cfg_attr(any(test, feature = "testing"), mockall::automock)]
 #[async_trait]
 pub trait AgentGateway: Send + Sync {
-    /// Makes one call. MUST end within the agent's timeout, MUST bound the memory that an answer can take, and MUST send
-    /// the same bytes for the same call.
-    async fn call(&self, agent: &Agent, call: &AgentCall) -> CallOutcome;
+    /// Makes one call. MUST end within the agent's timeout (where somebody else makes the attempts: within what those may take),
+    /// MUST bound the memory that an answer can take, and MUST send
+    /// the same bytes for the same request.
+    async fn call(&self, agent: &Agent, request: &AgentRequest) -> CallOutcome;
 
     /// Asks an agent for its card. MUST end within the agent's timeout.
     async fn health(&self, agent: &Agent) -> AgentHealth;

@@ -28,6 +28,16 @@ pub trait RunJournal: Send + Sync {
     /// * `Resume`: `Gone` without a run, `AlreadyApplied` for the same commit, `Absorbed` unless the run is FAILED or
     ///   CANCELLED; otherwise its event gets the next number, the epoch rises, the run has no owner, wakes at the
     ///   commit's time and its row is PENDING without error, completion and cancellation.
+    /// * `Adopt` of a run without events: `Committed` if it has no row, or one whose status
+    ///   [`Adoption::takes`](crate::runs::Adoption::takes); its row, if
+    ///   there is one, keeps its input; the steps at the front that have been completed are adopted with it. `Absorbed` if its
+    ///   row has another status, or if the run was cancelled ahead: then it is CANCELLED. A run with events: `AlreadyApplied`
+    ///   for the same commit; if its row says PENDING although it has ended (the old API asks for a retry in this way), it is
+    ///   resumed as by `Resume` where it was FAILED or CANCELLED, or its row says COMPLETED again; `Duplicate` otherwise.
+    /// * A `Cancel` with `ahead` of a run without a row is kept until the run is adopted; it is `Gone` all the same. A store that nobody
+    ///   shares with another system may answer `Unstorable` to every `Adopt` and forget such a `Cancel`.
+    /// * The entries that an accepted `Advance` has drained are no longer in the run's inbox; the inbox of a run that ends is
+    ///   emptied. A run that is given back alive while there is something in its inbox is due at the commit's time.
     /// * `Unstorable`, for any of them: the commit's data is to blame, and it alone.
     /// * Anything but `Committed` changes nothing.
     ///

@@ -7,7 +7,7 @@ use crate::{
     Timestamp,
     ids::{Epoch, ExecutorId, RunId},
     payload::Payload,
-    runs::EventRecord,
+    runs::{EventRecord, InboxEntry},
 };
 
 /// A run that an executor has taken, with all that is needed to go on with it but the outputs of its steps.
@@ -21,6 +21,8 @@ pub struct Claimed {
     pub input: Payload,
     /// Its events.
     pub history: Vec<EventRecord>,
+    /// What waits in its inbox, oldest first.
+    pub inbox: Vec<InboxEntry>,
 }
 
 /// Claims and releases of runs.
@@ -38,6 +40,13 @@ pub trait RunLeases: Send + Sync {
     /// Gives back all runs of an executor that is gone or is about to be; live ones can be claimed at once. MUST raise
     /// their epochs, so that a late commit of that executor is fenced. Answers how many live runs were given back.
     async fn release(&self, executor: ExecutorId, now: Timestamp) -> Result<u64, StoreError>;
+
+    /// The live runs that an executor owns, in any order.
+    async fn owned(&self, executor: ExecutorId) -> Result<Vec<(RunId, Epoch)>, StoreError>;
+
+    /// Gives back those of these runs that the executor owns alive under these epochs; they can be claimed at once, and their
+    /// epochs MUST rise.
+    async fn give_back(&self, executor: ExecutorId, runs: &[(RunId, Epoch)], now: Timestamp) -> Result<(), StoreError>;
 
     /// The executors that own runs.
     async fn owners(&self) -> Result<Vec<ExecutorId>, StoreError>;

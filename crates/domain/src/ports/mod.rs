@@ -2,28 +2,42 @@
 //! for each of those sentences and runs them over every adapter.
 
 mod agents;
+mod bus;
 mod engine;
+mod external;
+mod fleet;
 mod gateway;
+mod inbox;
 mod journal;
 mod leases;
+mod outbox;
 mod store;
 mod time;
 mod workflows;
 
 pub use agents::Agents;
+pub use bus::{Delivery, ExternalExecutor, Handled, Monitoring, Publisher, RequestHandler, TaskHandler};
 pub use engine::{Adopted, Engine};
+pub use external::ExternalRuns;
+pub use fleet::{Duties, Fleet, LifeSign};
 pub use gateway::{AgentCard, AgentGateway, AgentHealth};
+pub use inbox::{Appended, InboxNote, Mail, RunInbox};
 pub use journal::{Overloaded, RunJournal, RunWriter, Runs, Then};
 pub use leases::{Claimed, RunLeases};
+pub use outbox::{HeldShard, Outbox, QueuedMessage, SHARDS, Shard};
 pub use store::{StoreError, Transactions, UnitOfWork};
-pub use time::{Clock, IdGenerator};
+pub use time::{Clock, Doorbell, IdGenerator, StoreTime};
 pub use workflows::Workflows;
 
 #[cfg(any(test, feature = "testing"))]
 pub use {
     agents::MockAgents,
+    bus::{MockExternalExecutor, MockMonitoring, MockPublisher, MockRequestHandler, MockTaskHandler},
     engine::MockEngine,
+    external::MockExternalRuns,
+    fleet::MockFleet,
     gateway::MockAgentGateway,
+    inbox::MockRunInbox,
     journal::{MockRunWriter, MockRuns},
     store::{MockTransactions, MockUnitOfWork},
     time::{MockClock, MockIdGenerator},

@@ -1,7 +1,9 @@
 //! Time and chance, so that nothing else reads a clock or draws a number.
 
+use async_trait::async_trait;
 use uuid::Uuid;
 
+use super::StoreError;
 use crate::Timestamp;
 
 /// The time that decisions are stamped with.
@@ -16,4 +18,18 @@ pub trait Clock: Send + Sync {
 pub trait IdGenerator: Send + Sync {
     /// A new UUID. MUST be unique; SHOULD be a version 7, so that ids sort by creation.
     fn unique(&self) -> Uuid;
+}
+
+/// The time of the store, which all processes on it share, however wrong their own clocks are.
+#[async_trait]
+pub trait StoreTime: Send + Sync {
+    /// The store's current time.
+    async fn read(&self) -> Result<Timestamp, StoreError>;
+}
+
+/// Rings when another process has made a run claimable. It may ring for nothing, and not at all: scans find everything.
+#[async_trait]
+pub trait Doorbell: Send + Sync {
+    /// Waits for the bell; dropping the future loses no ring that comes later. An error means that it cannot be heard at the moment; ask again later.
+    async fn rung(&self) -> Result<(), StoreError>;
 }

@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use crate::{
     agents::AgentName,
-    ids::{RunId, StepId, StepPath},
+    ids::{RunId, Seq, StepExecutionId, StepId, StepPath},
     payload::Payload,
 };
 
@@ -33,6 +33,14 @@ impl CallKey {
         let name = format!("{}\n{}\n{}\n{}", self.run, self.path, self.generation, self.round);
         Uuid::new_v5(&CALL_NAMESPACE, name.as_bytes()).simple().to_string()
     }
+
+    /// The ids of the call: equal for equal keys.
+    pub fn ids(&self, step: &StepId) -> CallIds {
+        let digest = self.digest();
+        let task = format!("task-{step}-{digest}");
+        let message = format!("msg-{task}");
+        CallIds { task, message, correlation: format!("corr-{}-{step}-{digest}", self.run) }
+    }
 }
 
 /// A call to be made.
@@ -40,6 +48,8 @@ impl CallKey {
 pub struct AgentCall {
     /// What identifies it.
     pub key: CallKey,
+    /// The attempt that it is made for.
+    pub execution: Seq,
     /// The step's id in the document.
     pub step: StepId,
     /// The agent to be called.
@@ -59,13 +69,31 @@ pub struct CallIds {
     pub correlation: String,
 }
 
+/// What is sent to an agent, and under which ids.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AgentRequest {
+    /// The run that it is sent for.
+    pub run: RunId,
+    /// The ids that go with it.
+    pub ids: CallIds,
+    /// What the agent is to work on.
+    pub input: Payload,
+}
+
 impl AgentCall {
+    /// What is sent: equal for equal calls.
+    pub fn request(&self) -> AgentRequest {
+        AgentRequest { run: self.key.run.clone(), ids: self.ids(), input: self.input.clone() }
+    }
+
+    /// The id of the attempt's row.
+    pub fn execution_id(&self) -> StepExecutionId {
+        StepExecutionId::derive(&self.key.run, &self.step, self.execution)
+    }
+
     /// The ids of this call: equal for equal keys.
     pub fn ids(&self) -> CallIds {
-        let digest = self.key.digest();
-        let task = format!("task-{}-{digest}", self.step);
-        let message = format!("msg-{task}");
-        CallIds { task, message, correlation: format!("corr-{}-{}-{digest}", self.key.run, self.step) }
+        self.key.ids(&self.step)
     }
 }
 
@@ -81,6 +109,9 @@ pub struct CallFailure {
     pub retry_after: Option<Duration>,
     /// Whether another attempt can help at all. An agent that does not exist does not appear by asking again.
     pub permanent: bool,
+    /// Whether the way to the agent failed, or the agent for the moment, so that a bridge calls again by itself (contract
+    /// 7.5): no connection, a connection that broke, a timeout, 5xx, 429. What the agent answered does not pass.
+    pub passing: bool,
 }
 
 /// What came of a call.

@@ -5,7 +5,7 @@ use super::{event::RunEvent, state::RunStatus};
 use crate::{
     Timestamp,
     agents::AgentName,
-    ids::{CommitId, Epoch, ExecutorId, PlanHash, RunId, Seq, StepId, StepPath, WorkflowId},
+    ids::{CommitId, Epoch, ExecutorId, InboxId, PlanHash, RunId, Seq, StepId, StepPath, WorkflowId, WorkflowRef},
     payload::Payload,
 };
 
@@ -20,6 +20,8 @@ pub enum RunCommit {
     Cancel(CancelRun),
     /// A failed or cancelled run is to be done after all; whoever claims it goes on with the unfinished work.
     Resume(ResumeRun),
+    /// A run that somebody else asked for or began.
+    Adopt(AdoptRun),
 }
 
 impl RunCommit {
@@ -30,6 +32,7 @@ impl RunCommit {
             Self::Advance(advance) => &advance.run,
             Self::Cancel(cancel) => &cancel.run,
             Self::Resume(resume) => &resume.run,
+            Self::Adopt(adopt) => &adopt.run,
         }
     }
 
@@ -40,6 +43,7 @@ impl RunCommit {
             Self::Advance(advance) => advance.commit,
             Self::Cancel(cancel) => cancel.commit,
             Self::Resume(resume) => resume.commit,
+            Self::Adopt(adopt) => adopt.commit,
         }
     }
 
@@ -47,6 +51,7 @@ impl RunCommit {
     pub fn weight(&self) -> usize {
         match self {
             Self::Start(start) => start.input.text().len(),
+            Self::Adopt(adopt) => adopt.input.text().len(),
             Self::Advance(advance) => {
                 let bytes = |closed: &ClosedAttempt| {
                     closed.input.text().len() + closed.output.as_ref().map_or(0, |o| o.text().len())
@@ -94,6 +99,8 @@ pub enum Wake {
     Owned,
     /// It is given back, to be claimed from this time on.
     At(Timestamp),
+    /// It is given back, and nothing but its inbox wakes it.
+    Asleep,
     /// It is given back for good: the run is terminal.
     Never,
 }
@@ -117,6 +124,8 @@ pub struct AdvanceRun {
     pub closed: Vec<ClosedAttempt>,
     /// What changes in the run's row; `None` while its status stays.
     pub update: Option<RunUpdate>,
+    /// The messages of the run's inbox that were taken into account, and go with this commit.
+    pub drained: Vec<InboxId>,
     /// Who looks after the run from now on.
     pub wake: Wake,
 }
@@ -128,6 +137,8 @@ pub struct RunUpdate {
     pub status: RunStatus,
     /// The new message; none clears it.
     pub error: Option<String>,
+    /// Whether nothing new is to be begun.
+    pub paused: bool,
 }
 
 /// An attempt that ended: the complete row, written once.
@@ -172,6 +183,8 @@ pub struct CancelRun {
     pub by: String,
     /// Why, if they said so.
     pub reason: Option<String>,
+    /// Whether a run that is not there yet is cancelled too, as soon as it is adopted.
+    pub ahead: bool,
 }
 
 impl CancelRun {
@@ -203,6 +216,74 @@ impl ResumeRun {
     /// The one event of a resume; its number is the store's to give.
     pub fn event(&self) -> RunEvent {
         RunEvent::RunResumed { by: self.by.clone() }
+    }
+}
+
+/// A run that a foreign producer asked for, or that the old executor began, is to be done by this system. It waits to be
+/// claimed afterwards.
+#[derive(Debug, Clone, PartialEq)]
+pub struct AdoptRun {
+    /// The commit.
+    pub commit: CommitId,
+    /// The run.
+    pub run: RunId,
+    /// The workflow, as the producer calls it; for a run that has no row.
+    pub workflow: WorkflowRef,
+    /// Its name.
+    pub workflow_name: String,
+    /// The plan that it is pinned to; already stored.
+    pub plan: PlanHash,
+    /// The plan's steps in the order in which they run: those at the front that the old executor has completed are not
+    /// done again.
+    pub steps: Vec<StepId>,
+    /// The run's input; for a run whose row has none.
+    pub input: Payload,
+    /// When.
+    pub at: Timestamp,
+    /// Who asks, and therefore which runs without events are taken.
+    pub cause: Adoption,
+    /// Why the run cannot be done: then it is adopted and fails at once.
+    pub failure: Option<String>,
+}
+
+/// Why a run is adopted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Adoption {
+    /// A request from the bus: PENDING runs are taken, and those that nobody knows.
+    Request,
+    /// A retry by a person: FAILED and CANCELLED runs are taken.
+    Retry,
+}
+
+impl Adoption {
+    /// Whether a run without events is taken that has a row with this status.
+    pub fn takes(self, status: RunStatus) -> bool {
+        match self {
+            Self::Request => status == RunStatus::Pending,
+            Self::Retry => matches!(status, RunStatus::Failed | RunStatus::Cancelled),
+        }
+    }
+}
+
+impl AdoptRun {
+    /// The first events, given how many steps at the front have been completed, and the status after them. The number of a
+    /// `StepAdopted` event names the step's row from then on.
+    pub fn events(&self, completed: usize) -> (Vec<RunEvent>, RunStatus) {
+        let mut events = vec![RunEvent::Started { plan: self.plan }];
+        if let Some(error) = &self.failure {
+            events.push(RunEvent::RunFailed { error: error.clone() });
+            return (events, RunStatus::Failed);
+        }
+        let done = self.steps.iter().take(completed).zip(2..);
+        events.extend(
+            done.map(|(step, number)| RunEvent::StepAdopted { path: step.top_level(), execution: Seq::new(number) }),
+        );
+        (events, RunStatus::Pending)
+    }
+
+    /// How many steps at the front are completed, given for each step whether its last row says so.
+    pub fn completed(&self, is_completed: impl Fn(&StepId) -> bool) -> usize {
+        self.steps.iter().take_while(|step| is_completed(step)).count()
     }
 }
 

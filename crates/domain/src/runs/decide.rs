@@ -12,6 +12,7 @@ use super::{
     call::{AgentCall, CallFailure, CallKey, CallOutcome},
     commit::{ClosedAttempt, RunUpdate},
     event::RunEvent,
+    inbox::InboxMessage,
     state::{Attempt, RunState, RunStatus, StepState},
 };
 use crate::{
@@ -39,6 +40,8 @@ pub enum Input {
         /// The agent's policy, as it is now.
         policy: RetryPolicy,
     },
+    /// Somebody has something to say.
+    Told(InboxMessage),
 }
 
 /// Why an input changes nothing.
@@ -158,11 +161,11 @@ struct Decision<'a> {
 
 impl Decision<'_> {
     fn emit(&mut self, event: RunEvent) {
-        let before = self.state.status();
+        let before = (self.state.status(), self.state.is_paused());
         self.state.apply(self.now, &event);
-        let after = self.state.status();
-        if after != before {
-            self.made.update = Some(RunUpdate { status: after, error: self.state.error().map(str::to_owned) });
+        let (status, paused) = (self.state.status(), self.state.is_paused());
+        if (status, paused) != before {
+            self.made.update = Some(RunUpdate { status, error: self.state.error().map(str::to_owned), paused });
         }
         self.made.events.push(event);
     }
@@ -176,6 +179,19 @@ impl Decision<'_> {
             (RunStatus::Pending | RunStatus::Running, Input::CallEnded { key, outcome, policy }) => {
                 self.call_ended(&key, outcome, policy)
             }
+            (RunStatus::Pending | RunStatus::Running, Input::Told(message)) => {
+                self.told(message);
+                Ok(())
+            }
+        }
+    }
+
+    /// What is so already needs no event.
+    fn told(&mut self, message: InboxMessage) {
+        match message {
+            InboxMessage::Pause { by } if !self.state.is_paused() => self.emit(RunEvent::RunPaused { by }),
+            InboxMessage::Unpause { by } if self.state.is_paused() => self.emit(RunEvent::RunUnpaused { by }),
+            InboxMessage::Pause { .. } | InboxMessage::Unpause { .. } => {}
         }
     }
 
@@ -246,6 +262,11 @@ impl Decision<'_> {
     fn settle(&mut self) {
         while !self.state.status().is_terminal() {
             let current = self.state.current().and_then(|path| Some((self.plan.at(path)?, *self.state.step(path)?)));
+            let is_last = matches!(current, Some((step, StepState::Succeeded { .. })) if step.next.is_none());
+            // A paused run whose last step has ended is over: nothing new is begun by saying so.
+            if self.state.is_paused() && !is_last {
+                return;
+            }
             match current {
                 None => self.dispatch(self.plan.first(), 1, 0, 0),
                 Some((_, StepState::InFlight(_))) => return,
@@ -299,7 +320,7 @@ fn resolve(step: &PlanStep, data: &RunData) -> Result<Payload, String> {
 fn call(run: &RunId, step: &PlanStep, attempt: &Attempt, input: Payload) -> AgentCall {
     let key =
         CallKey { run: run.clone(), path: step.path.clone(), generation: attempt.generation, round: attempt.round };
-    AgentCall { key, step: step.id.clone(), agent: step.agent.clone(), input }
+    AgentCall { key, execution: attempt.execution, step: step.id.clone(), agent: step.agent.clone(), input }
 }
 
 /// A new call after a definite answer; the same call, key and bytes, after an unknown outcome.

@@ -34,6 +34,13 @@ pub enum RunEvent {
         /// The attempt.
         execution: Seq,
     },
+    /// The old executor had completed the step before the run was adopted; its row has this event's number from now on.
+    StepAdopted {
+        /// The step.
+        path: StepPath,
+        /// The number of this event.
+        execution: Seq,
+    },
     /// The attempt failed and another one follows.
     StepRetryScheduled {
         /// The step.
@@ -69,6 +76,16 @@ pub enum RunEvent {
         /// Why, if they said so.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         reason: Option<String>,
+    },
+    /// Somebody wants nothing new to be begun; what is under way is finished.
+    RunPaused {
+        /// Who.
+        by: String,
+    },
+    /// The run goes on.
+    RunUnpaused {
+        /// Who.
+        by: String,
     },
     /// Somebody asked for the unfinished work of a failed or cancelled run to be done after all.
     RunResumed {

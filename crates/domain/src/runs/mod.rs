@@ -7,6 +7,8 @@ mod call;
 mod commit;
 mod decide;
 mod event;
+mod inbox;
+mod message;
 mod state;
 mod view;
 
@@ -14,11 +16,16 @@ mod view;
 #[path = "decide_tests.rs"]
 mod decide_tests;
 
-pub use call::{AgentCall, CallFailure, CallIds, CallKey, CallOutcome};
+pub use call::{AgentCall, AgentRequest, CallFailure, CallIds, CallKey, CallOutcome};
 pub use commit::{
-    AdvanceRun, CancelRun, ClosedAttempt, CommitOutcome, ResumeRun, RunCommit, RunUpdate, StartRun, Wake,
+    AdoptRun, Adoption, AdvanceRun, CancelRun, ClosedAttempt, CommitOutcome, ResumeRun, RunCommit, RunUpdate, StartRun,
+    Wake,
 };
 pub use decide::{CannotRepeat, Input, Rejection, RunData, Transition, advance, calls_in_flight, start};
 pub use event::{EventRecord, RunEvent};
+pub use inbox::{InboxEntry, InboxMessage};
+pub use message::{
+    AgentTask, CancellationRequest, ExecutionRequest, ExternalRequest, MonitoringUpdate, News, RunEnded, TaskOutcome,
+};
 pub use state::{Attempt, CorruptHistory, RunState, RunStatus, StepState};
-pub use view::{Run, RunFilter, RunSort, StepExecution, StepStatus, open_attempts};
+pub use view::{Run, RunEngine, RunFilter, RunSort, StepExecution, StepStatus, open_attempts};

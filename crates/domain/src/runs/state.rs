@@ -108,6 +108,7 @@ pub struct RunState {
     steps: BTreeMap<StepPath, StepState>,
     /// The step that was touched last; with steps in sequence, everything before it has succeeded.
     current: Option<StepPath>,
+    paused: bool,
     error: Option<String>,
     finished_at: Option<Timestamp>,
 }
@@ -137,6 +138,7 @@ impl RunState {
             status: RunStatus::Pending,
             steps: BTreeMap::new(),
             current: None,
+            paused: false,
             error: None,
             finished_at: None,
         }
@@ -163,6 +165,10 @@ impl RunState {
             RunEvent::StepSucceeded { path, execution } => {
                 self.steps.insert(path.clone(), StepState::Succeeded { execution: *execution });
             }
+            RunEvent::StepAdopted { path, execution } => {
+                self.current = Some(path.clone());
+                self.steps.insert(path.clone(), StepState::Succeeded { execution: *execution });
+            }
             RunEvent::StepRetryScheduled { path, definite, retry_at, .. } => {
                 if let Some(StepState::InFlight(last)) = self.steps.get(path).copied() {
                     self.steps
@@ -179,6 +185,8 @@ impl RunState {
             RunEvent::RunCancelled { reason, .. } => {
                 self.finish(RunStatus::Cancelled, reason.as_ref().map(|reason| format!("Cancelled: {reason}")), at);
             }
+            RunEvent::RunPaused { .. } => self.paused = true,
+            RunEvent::RunUnpaused { .. } => self.paused = false,
             RunEvent::RunResumed { .. } => {
                 self.status = RunStatus::Pending;
                 self.error = None;
@@ -193,6 +201,7 @@ impl RunState {
 
     fn finish(&mut self, status: RunStatus, error: Option<String>, at: Timestamp) {
         self.status = status;
+        self.paused = false;
         self.error = error;
         self.finished_at = Some(at);
     }
@@ -210,6 +219,11 @@ impl RunState {
     /// The run's status.
     pub fn status(&self) -> RunStatus {
         self.status
+    }
+
+    /// Whether nothing new is to be begun.
+    pub fn is_paused(&self) -> bool {
+        self.paused
     }
 
     /// Why it failed or was cancelled.
@@ -250,7 +264,7 @@ impl RunState {
     /// When the run next wants to be woken by time alone.
     pub fn wake_at(&self) -> Option<Timestamp> {
         match self.current.as_ref().and_then(|path| self.steps.get(path)) {
-            Some(StepState::Waiting { retry_at, .. }) if !self.status.is_terminal() => Some(*retry_at),
+            Some(StepState::Waiting { retry_at, .. }) if !self.status.is_terminal() && !self.paused => Some(*retry_at),
             Some(
                 StepState::Waiting { .. }
                 | StepState::InFlight(_)

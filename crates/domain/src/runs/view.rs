@@ -9,7 +9,7 @@ use super::{
 use crate::{
     Timestamp,
     agents::AgentName,
-    ids::{PlanHash, RunId, Seq, StepExecutionId, StepId, StepPath, WorkflowId},
+    ids::{PlanHash, RunId, Seq, StepExecutionId, StepId, StepPath, WorkflowId, WorkflowRef},
     payload::Payload,
     workflows::Plan,
 };
@@ -22,15 +22,19 @@ pub struct Run {
     /// Its id.
     pub id: RunId,
     /// The workflow as it was addressed when the run was started.
-    pub workflow: WorkflowId,
+    pub workflow: WorkflowRef,
     /// The workflow's name.
     pub workflow_name: String,
-    /// The version that the run executes.
-    pub workflow_version: u32,
-    /// The plan that it is pinned to.
-    pub plan: PlanHash,
+    /// The version that the run executes, where that is known.
+    pub workflow_version: Option<u32>,
+    /// Who looks after it.
+    pub engine: RunEngine,
+    /// The plan that it is pinned to; none for a run that the old system stored.
+    pub plan: Option<PlanHash>,
     /// Its status.
     pub status: RunStatus,
+    /// Whether nothing new is to be begun; its status stays what it was.
+    pub paused: bool,
     /// Its input.
     pub input: Payload,
     /// Who started it.
@@ -47,6 +51,25 @@ pub struct Run {
     pub cancelled_by: Option<String>,
     /// Why it failed or was cancelled.
     pub error: Option<String>,
+}
+
+/// Who looks after a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RunEngine {
+    /// This system's executors: the run has events, and all guarantees hold.
+    Orrery,
+    /// The executor of the old system, asked over the bus: the run has rows only.
+    External,
+}
+
+impl RunEngine {
+    /// The name that the REST API and the tables use.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Orrery => "orrery",
+            Self::External => "external",
+        }
+    }
 }
 
 /// What a list of runs is sorted by.
@@ -75,7 +98,7 @@ impl RunFilter {
     /// Whether a run belongs to the list. The one definition, which SQL adapters translate.
     pub fn matches(&self, run: &Run) -> bool {
         self.status.is_none_or(|status| run.status == status)
-            && self.workflow.is_none_or(|workflow| run.workflow == workflow)
+            && self.workflow.is_none_or(|workflow| run.workflow.definition() == Some(workflow))
             && self.created_after.is_none_or(|after| run.created_at >= after)
             && self.created_before.is_none_or(|before| run.created_at <= before)
     }
@@ -106,8 +129,10 @@ impl StepStatus {
 /// One attempt of one step, as people read it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct StepExecution {
-    /// Names it within the run.
-    pub execution: Seq,
+    /// The id that the REST API and the tables show (contract 4.3).
+    pub id: StepExecutionId,
+    /// Names it within the run; none where the old executor made it.
+    pub execution: Option<Seq>,
     /// The run.
     pub run: RunId,
     /// The step's id.
@@ -132,19 +157,12 @@ pub struct StepExecution {
     pub error: Option<String>,
 }
 
-impl StepExecution {
-    /// The id that the REST API shows (contract 4.3).
-    pub fn id(&self) -> StepExecutionId {
-        StepExecutionId::derive(&self.run, &self.step, self.execution)
-    }
-}
-
 /// The attempts that have been dispatched but have no row, because rows are written once, when an attempt ends: those
 /// under way, and those that a cancellation cut.
 ///
 /// `rows` are the run's rows; their outputs give the inputs of the open attempts.
 pub fn open_attempts(plan: &Plan, run: &Run, history: &[EventRecord], rows: &[StepExecution]) -> Vec<StepExecution> {
-    let ended: HashSet<Seq> = rows.iter().map(|row| row.execution).collect();
+    let ended: HashSet<Seq> = rows.iter().filter_map(|row| row.execution).collect();
     let mut data = RunData::new(run.id.clone(), run.input.clone());
     for row in rows {
         if let (StepStatus::Completed, Some(output)) = (row.status, &row.output) {
@@ -159,7 +177,8 @@ pub fn open_attempts(plan: &Plan, run: &Run, history: &[EventRecord], rows: &[St
                     let Some(step) = plan.at(path) else { continue };
                     let input = step.resolve_input(&data).ok().and_then(|value| Payload::new(value).ok());
                     open.push(StepExecution {
-                        execution,
+                        id: StepExecutionId::derive(&run.id, &step.id, execution),
+                        execution: Some(execution),
                         run: run.id.clone(),
                         step: step.id.clone(),
                         path: path.clone(),

@@ -279,7 +279,8 @@ fn build<'a>(document: &WorkflowDocument, order: &[&'a str], mut checked: BTreeM
     Plan { hash: hash(document), name: document.name.clone(), steps, by_path }
 }
 
-fn hash(document: &WorkflowDocument) -> PlanHash {
+/// The hash that runs of a document are pinned to.
+pub fn hash(document: &WorkflowDocument) -> PlanHash {
     // A document is a tree of maps with text keys: it always has a JSON form.
     let mut value = serde_json::to_value(document).unwrap_or_default();
     value.sort_all_objects();

@@ -56,6 +56,13 @@ impl WorkflowDocument {
     }
 }
 
+impl WorkflowDocument {
+    /// How many bytes it has as JSON.
+    pub fn bytes(&self) -> usize {
+        serde_json::to_string(self).map_or(usize::MAX, |text| text.len())
+    }
+}
+
 impl StepDocument {
     /// The explicit type, and no null members.
     fn tidy(mut self) -> Self {

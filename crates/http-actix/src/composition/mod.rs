@@ -1,8 +1,17 @@
 //! The composition root: the one place that names adapters.
 
-mod embedded;
+mod bus;
+mod crew;
+mod files;
+mod kafka;
+mod listening;
 mod logging;
+mod nobody;
+mod parts;
+mod process;
 mod readiness;
+mod steered;
+mod stores;
 mod system;
 
 use std::{future::Future, path::Path, time::Duration};
@@ -11,8 +20,8 @@ use anyhow::Context;
 
 use crate::cli::Serve;
 
-pub(crate) use embedded::Orrery;
 pub(crate) use logging::{LogFormat, init as init_logging};
+pub(crate) use process::Orrery;
 
 /// Runs a future to its end on the runtime of this process.
 pub(crate) fn block_on<T>(future: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
@@ -55,13 +64,28 @@ pub(crate) async fn signalled() {
     }
 }
 
-/// The floor of a benchmark, as JSON.
+/// The floor of a benchmark in a folder, as JSON.
 pub(crate) fn bench_floor(folder: &Path, duration: Duration) -> anyhow::Result<String> {
     let floor = adapters_sqlite::floor::floor_commits(folder, duration).context("the floor cannot be measured")?;
+    Ok(floor_json(floor.per_second(), floor.p50, floor.p99))
+}
+
+/// The floor of a benchmark in a database, as JSON.
+pub(crate) async fn bench_floor_of_database(
+    url: &str,
+    connections: usize,
+    duration: Duration,
+) -> anyhow::Result<String> {
+    let floor = adapters_postgres::floor::floor_commits(url, connections, duration).await;
+    let floor = floor.context("the floor cannot be measured")?;
+    Ok(floor_json(floor.per_second(), floor.p50, floor.p99))
+}
+
+fn floor_json(commits_per_second: f64, p50: Duration, p99: Duration) -> String {
     let json = serde_json::json!({
-        "commits_per_second": floor.per_second(),
-        "p50_us": floor.p50.as_micros(),
-        "p99_us": floor.p99.as_micros(),
+        "commits_per_second": commits_per_second,
+        "p50_us": p50.as_micros(),
+        "p99_us": p99.as_micros(),
     });
-    Ok(json.to_string())
+    json.to_string()
 }

@@ -112,14 +112,8 @@ fn text<'a>(value: &'a Value, member: &str) -> anyhow::Result<&'a str> {
 }
 
 fn serve_options(data: PathBuf) -> Serve {
-    Serve {
-        listen: SocketAddr::from(([127, 0, 0, 1], 0)),
-        data,
-        capacity: 10_000,
-        drain_seconds: 2,
-        log_format: None,
-        log: String::new(),
-    }
+    let listen = SocketAddr::from(([127, 0, 0, 1], 0));
+    Serve { drain_seconds: 2, ..Serve::embedded(listen, data) }
 }
 
 /// The demo's folder, removed at the end if it is a temporary one.

@@ -128,6 +128,8 @@ pub(crate) fn run(status: &str) -> Value {
         "workflow_version": 1,
         "workflow_definition_id": WORKFLOW_ID,
         "status": status,
+        "paused": false,
+        "engine": "orrery",
         "input_data": {"source": "https://example.org/text"},
         "triggered_by": "system",
         "created_at": AT,
@@ -154,6 +156,11 @@ pub(crate) fn receipt(status: &str, message: &str, more: Value) -> Value {
 pub(crate) fn cancelled() -> Value {
     let more = json!({"cancelled_at": AT, "cancelled_by": "system", "error_message": "Cancelled: no longer needed"});
     receipt("CANCELLED", "Run cancelled", more)
+}
+
+/// The answer to a pause and to its end.
+pub(crate) fn run_receipt(message: &str) -> Value {
+    receipt("RUNNING", message, json!({}))
 }
 
 /// The answer to a retry.
@@ -189,5 +196,5 @@ pub(crate) fn health() -> Value {
 /// The readiness of the process.
 pub(crate) fn readiness() -> Value {
     let database = json!({"status": "healthy", "message": "SQLite answers", "response_time_ms": 1});
-    json!({"ready": true, "timestamp": AT, "checks": {"database": database}})
+    json!({"ready": true, "degraded": false, "timestamp": AT, "checks": {"database": database}})
 }

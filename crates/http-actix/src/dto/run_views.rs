@@ -2,6 +2,7 @@
 
 use domain::{
     Timestamp,
+    ids::WorkflowId,
     runs::{Run, StepExecution},
 };
 use schemars::JsonSchema;
@@ -18,15 +19,20 @@ pub(crate) struct RunView {
     /// The same as `id`.
     run_id: String,
     /// The workflow as it was addressed when the run was started.
-    workflow_id: Uuid,
+    workflow_id: String,
     workflow_name: String,
-    /// The version that the run executes, whatever becomes of the workflow.
-    workflow_version: u32,
-    /// The same as `workflow_id`.
-    workflow_definition_id: Uuid,
+    /// The version that the run executes, whatever becomes of the workflow; unknown for runs of the old system.
+    workflow_version: Option<u32>,
+    /// The same as `workflow_id` where that names a workflow; null for a run that a foreign producer brought its own plan for.
+    workflow_definition_id: Option<Uuid>,
     /// No other value will be added: old clients know only these.
     #[schemars(extend("enum" = ["PENDING", "RUNNING", "COMPLETED", "FAILED", "CANCELLED"]))]
     status: &'static str,
+    /// Whether nothing new is begun until somebody lets the run go on; its status stays what it was.
+    paused: bool,
+    /// Who looks after it: `orrery`, or `external` for the executor of the existing system.
+    #[schemars(extend("enum" = ["orrery", "external"]))]
+    engine: &'static str,
     input_data: Json,
     triggered_by: Option<String>,
     created_at: Stamp,
@@ -44,11 +50,13 @@ impl From<Run> for RunView {
         Self {
             id: run.id.to_string(),
             run_id: run.id.to_string(),
-            workflow_id: run.workflow.uuid(),
+            workflow_id: run.workflow.to_string(),
             workflow_name: run.workflow_name,
             workflow_version: run.workflow_version,
-            workflow_definition_id: run.workflow.uuid(),
+            workflow_definition_id: run.workflow.definition().map(WorkflowId::uuid),
             status: run.status.as_str(),
+            paused: run.paused,
+            engine: run.engine.as_str(),
             input_data: Json(run.input),
             triggered_by: run.triggered_by,
             created_at: Stamp(run.created_at),
@@ -125,7 +133,7 @@ pub(crate) struct StepExecutionView {
 impl From<StepExecution> for StepExecutionView {
     fn from(step: StepExecution) -> Self {
         Self {
-            id: step.id().as_str().to_owned(),
+            id: step.id.as_str().to_owned(),
             run_id: step.run.to_string(),
             step_id: step.step.to_string(),
             step_name: step.agent.to_string(),

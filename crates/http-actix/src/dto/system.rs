@@ -82,8 +82,10 @@ pub(crate) struct HealthView {
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "Readiness")]
 pub(crate) struct ReadinessView {
-    /// Whether every component is healthy.
+    /// Whether every component is healthy that the process cannot work without.
     pub(crate) ready: bool,
+    /// Whether a component is down that the process can work without: what it does for the process is done later.
+    pub(crate) degraded: bool,
     pub(crate) timestamp: Stamp,
     /// The components by name.
     pub(crate) checks: BTreeMap<&'static str, CheckView>,
@@ -94,7 +96,7 @@ pub(crate) struct ReadinessView {
 #[schemars(rename = "ComponentCheck")]
 pub(crate) struct CheckView {
     /// Whether it works.
-    #[schemars(extend("enum" = ["healthy", "unhealthy"]))]
+    #[schemars(extend("enum" = ["healthy", "degraded", "unhealthy"]))]
     pub(crate) status: &'static str,
     pub(crate) message: String,
     /// How long the check took, in milliseconds.

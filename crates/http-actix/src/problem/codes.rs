@@ -49,6 +49,9 @@ codes! {
         "A run can only be resumed at the step at which it stopped.", "Leave `resume_from_step` out.";
     RunNotCancellable: 400, "run_not_cancellable", "Run cannot be cancelled",
         "Only pending or running runs can be cancelled.", "Nothing is left to cancel.";
+    RunNotPausable: 400, "run_not_pausable", "Run cannot be paused",
+        "Only pending or running runs that Orrery itself executes can be paused and let go on.",
+        "Nothing is left to pause, or the existing executor knows no pause.";
     NotFound: 404, "not_found", "Not found",
         "Nothing is served under this path.", "Look the path up in /openapi.json.";
     AgentNotFound: 404, "agent_not_found", "Agent not found",
@@ -72,6 +75,9 @@ codes! {
     WorkflowInvalid: 422, "workflow_invalid", "Workflow document invalid",
         "The workflow document has mistakes; `errors` lists every one with its place, its code and a hint.",
         "Mend all of them and repeat the request.";
+    NotForExternalEngine: 422, "not_for_external_engine", "Not for the existing executor",
+        "New runs are given to the existing executor, and the workflow uses something that it cannot run.",
+        "Change the workflow as the detail says, or let Orrery execute it.";
     Internal: 500, "internal_error", "Internal error",
         "The server made a mistake; its log tells more under the `request_id`.", "Report the `request_id`.";
     StoreUnavailable: 503, "store_unavailable", "Store unavailable",

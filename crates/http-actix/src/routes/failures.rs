@@ -2,7 +2,7 @@
 
 use application::{
     agents::{CreateAgentError, DeleteAgentError, GetAgentError, UpdateAgentError},
-    runs::{CancelRunError, ExecuteWorkflowError, GetRunError, RetryRunError},
+    runs::{CancelRunError, ExecuteWorkflowError, GetRunError, PauseRunError, RetryRunError},
     workflows::{CreateWorkflowError, DeleteWorkflowError, GetWorkflowError, Refused, UpdateWorkflowError},
 };
 use domain::{
@@ -60,13 +60,22 @@ plain!(UpdateWorkflowError {
 plain!(ExecuteWorkflowError {
     ExecuteWorkflowError::NotFound(_) => WorkflowNotFound,
     ExecuteWorkflowError::NotActive { .. } => WorkflowNotActive,
+    ExecuteWorkflowError::NotForExternal(_) => NotForExternalEngine,
+    ExecuteWorkflowError::TooLargeForExternal(_) => BodyTooLarge,
 } Overloaded Store);
 plain!(GetRunError { GetRunError::NotFound(_) => RunNotFound } Store);
 plain!(RetryRunError {
     RetryRunError::NotFound(_) => RunNotFound,
     RetryRunError::NotRetryable(_) => RunNotRetryable,
     RetryRunError::OtherStep { .. } => RunNotResumableThere,
+    RetryRunError::NoDefinition(_) => RunNotRetryable,
+    RetryRunError::StillCancelling(_) => RunNotRetryable,
 } Overloaded Store);
+plain!(PauseRunError {
+    PauseRunError::NotFound(_) => RunNotFound,
+    PauseRunError::Over(_) => RunNotPausable,
+    PauseRunError::External(_) => RunNotPausable,
+} Store);
 plain!(CancelRunError {
     CancelRunError::NotFound(_) => RunNotFound,
     CancelRunError::NotCancellable(_) => RunNotCancellable,

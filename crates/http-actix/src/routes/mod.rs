@@ -45,6 +45,14 @@ pub fn api() -> Api {
     system::declare(runs::declare(workflows::declare(agents::declare(api)))).finish()
 }
 
+/// The routes of a process without an API: how it is, and what it measures.
+fn probes() -> Api {
+    let about = "Tells how this process is; its role has no API.";
+    let api = Declarations::new("Orrery", env!("CARGO_PKG_VERSION"), about)
+        .group(system::GROUP, "What the server says about itself.");
+    system::declare(api).finish()
+}
+
 /// The OpenAPI document: the same for the same build, members sorted.
 pub fn openapi_document() -> serde_json::Value {
     api().document().clone()
@@ -72,7 +80,26 @@ impl AppState {
         ids: Arc<dyn IdGenerator>,
         readiness: Arc<dyn Readiness>,
     ) -> Self {
-        let api = api();
+        Self::serving(api(), use_cases, clock, ids, readiness)
+    }
+
+    /// The same for a process whose role has no API: `/health`, `/health/ready` and `/metrics`.
+    pub fn probes_only(
+        use_cases: Arc<UseCases>,
+        clock: Arc<dyn Clock>,
+        ids: Arc<dyn IdGenerator>,
+        readiness: Arc<dyn Readiness>,
+    ) -> Self {
+        Self::serving(probes(), use_cases, clock, ids, readiness)
+    }
+
+    fn serving(
+        api: Api,
+        use_cases: Arc<UseCases>,
+        clock: Arc<dyn Clock>,
+        ids: Arc<dyn IdGenerator>,
+        readiness: Arc<dyn Readiness>,
+    ) -> Self {
         let pages = docs::Pages::new(api.document());
         let started = system::Started(clock.now());
         Self { api, pages, use_cases, clock, ids, readiness, metrics: crate::metrics::install(), started }

@@ -11,6 +11,8 @@ pub struct ComponentCheck {
     pub name: &'static str,
     /// Whether it works.
     pub ready: bool,
+    /// Whether the process can work without it, though not with everything it does.
+    pub optional: bool,
     /// What it is or what is wrong, for people; without secrets.
     pub message: String,
     /// How long the check took.

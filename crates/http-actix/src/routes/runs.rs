@@ -74,6 +74,45 @@ pub(super) fn declare(api: Declarations) -> Declarations {
             .answers(examples::cancelled())
             .refuses(&[Code::RunNotFound, Code::RunNotCancellable, Code::Overloaded, Code::StoreUnavailable]),
     )
+    .route(
+        Method::POST,
+        "/api/v1/runs/{run_id}/pause",
+        pause_run,
+        About::new(
+            GROUP,
+            "Pause a run",
+            "Agent calls under way are finished, and nothing new is begun until the run is let go on. The answer shows the run \
+             as it was; `paused` becomes true as soon as its executor has heard of it.",
+        )
+        .answers(examples::run_receipt("Run is going to be paused"))
+        .refuses(&[Code::RunNotFound, Code::RunNotPausable, Code::StoreUnavailable]),
+    )
+    .route(
+        Method::POST,
+        "/api/v1/runs/{run_id}/unpause",
+        unpause_run,
+        About::new(GROUP, "Let a paused run go on", "The run goes on where it was paused.")
+            .answers(examples::run_receipt("Run is going to go on"))
+            .refuses(&[Code::RunNotFound, Code::RunNotPausable, Code::StoreUnavailable]),
+    )
+}
+
+async fn pause_run(
+    State(app): State<UseCases>,
+    State(clock): State<dyn Clock>,
+    Path(path): Path<RunPath>,
+) -> Result<Reply<202, RunReceipt>, Problem> {
+    let run = app.pause_run.pause(&path.id().map_err(Problem::internal)?, SYSTEM).await?;
+    Ok(Reply(RunReceipt::new(run, "Run is going to be paused", clock.now())))
+}
+
+async fn unpause_run(
+    State(app): State<UseCases>,
+    State(clock): State<dyn Clock>,
+    Path(path): Path<RunPath>,
+) -> Result<Reply<202, RunReceipt>, Problem> {
+    let run = app.pause_run.unpause(&path.id().map_err(Problem::internal)?, SYSTEM).await?;
+    Ok(Reply(RunReceipt::new(run, "Run is going to go on", clock.now())))
 }
 
 async fn list_runs(

@@ -75,13 +75,18 @@ async fn health(
 
 async fn ready(State(clock): State<dyn Clock>, State(readiness): State<dyn Readiness>) -> Result<ReadyOrNot, Problem> {
     let components = readiness.check().await;
-    let ready = components.iter().all(|component| component.ready);
+    let ready = components.iter().all(|component| component.ready || component.optional);
+    let degraded = components.iter().any(|component| !component.ready && component.optional);
     let checks = components.into_iter().map(|component| {
-        let status = if component.ready { "healthy" } else { "unhealthy" };
+        let status = match (component.ready, component.optional) {
+            (true, _) => "healthy",
+            (false, true) => "degraded",
+            (false, false) => "unhealthy",
+        };
         let response_time_ms = millis(component.response_time);
         (component.name, CheckView { status, message: component.message, response_time_ms })
     });
-    Ok(ReadyOrNot(ReadinessView { ready, checks: checks.collect(), timestamp: Stamp(clock.now()) }))
+    Ok(ReadyOrNot(ReadinessView { ready, degraded, checks: checks.collect(), timestamp: Stamp(clock.now()) }))
 }
 
 async fn exposition(State(metrics): State<PrometheusHandle>) -> Result<Exposition, Problem> {

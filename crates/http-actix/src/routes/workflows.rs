@@ -103,7 +103,7 @@ pub(super) fn declare(api: Declarations) -> Declarations {
         )
         .sends(examples::execution())
         .answers(examples::receipt("PENDING", "Workflow execution started", serde_json::Value::Null))
-        .refuses(&[Code::WorkflowNotFound, Code::WorkflowNotActive, Code::Overloaded, Code::StoreUnavailable]),
+        .refuses(&[Code::WorkflowNotFound, Code::WorkflowNotActive, Code::NotForExternalEngine, Code::Overloaded, Code::StoreUnavailable]),
     )
 }
 

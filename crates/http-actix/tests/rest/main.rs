@@ -4,6 +4,7 @@ mod agents;
 mod errors;
 mod lists;
 mod openapi;
+mod registry;
 mod runs;
 mod support;
 mod system;

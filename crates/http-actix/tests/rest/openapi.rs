@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::support::{Orrery, assert_valid};
 
-const OPERATIONS: [&str; 22] = [
+const OPERATIONS: [&str; 24] = [
     "DELETE /api/v1/agents/{agent_id}",
     "DELETE /api/v1/workflows/{workflow_id}",
     "GET /",
@@ -24,7 +24,9 @@ const OPERATIONS: [&str; 22] = [
     "GET /metrics",
     "POST /api/v1/agents",
     "POST /api/v1/runs/{run_id}/cancel",
+    "POST /api/v1/runs/{run_id}/pause",
     "POST /api/v1/runs/{run_id}/retry",
+    "POST /api/v1/runs/{run_id}/unpause",
     "POST /api/v1/workflows",
     "POST /api/v1/workflows/{workflow_id}/execute",
     "PUT /api/v1/agents/{agent_id}",

@@ -36,6 +36,25 @@ async fn a_run_can_be_read_cancelled_and_retried() {
 }
 
 #[actix_web::test]
+async fn a_live_run_can_be_told_to_pause_and_to_go_on() {
+    let orrery = Orrery::new();
+    orrery.agent("A").await;
+    let workflow = orrery.workflow("w").await;
+    let path = format!("/api/v1/runs/{}", orrery.run(&workflow).await);
+    for what in ["pause", "unpause"] {
+        let told = orrery.send(TestRequest::post(), &format!("{path}/{what}")).await.expect(202);
+        assert_eq!(
+            (&told["status"], &told["paused"], &told["engine"]),
+            (&json!("PENDING"), &json!(false), &json!("orrery"))
+        );
+    }
+    orrery.post(&format!("{path}/cancel"), json!({})).await.expect(200);
+    let problem = orrery.send(TestRequest::post(), &format!("{path}/pause")).await.problem(400, "run_not_pausable");
+    assert_eq!(problem["detail"], "Can only pause and unpause pending or running runs. Current status: CANCELLED");
+    orrery.send(TestRequest::post(), "/api/v1/runs/run-x/unpause").await.problem(404, "run_not_found");
+}
+
+#[actix_web::test]
 async fn the_bodies_of_cancel_and_retry_may_be_absent_or_null() {
     let orrery = Orrery::new();
     orrery.agent("A").await;

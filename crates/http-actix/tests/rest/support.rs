@@ -23,7 +23,7 @@ use domain::{
         Adopted, AgentCard, AgentGateway, AgentHealth, Agents, Engine, IdGenerator, Overloaded, RunWriter, StoreError,
         Then,
     },
-    runs::{AgentCall, CallOutcome, CommitOutcome, RunCommit},
+    runs::{AgentRequest, CallOutcome, CommitOutcome, RunCommit},
 };
 use http_actix::{AppState, ComponentCheck, Readiness};
 use serde_json::{Value, json};
@@ -61,12 +61,14 @@ impl Orrery {
             workflows: store.clone(),
             transactions: store.clone(),
             runs: store.clone(),
+            inbox: store.clone(),
             writer: Arc::new(Writer { store: store.as_ref().clone(), overloaded: world.overloaded }),
             gateway: Arc::new(Gateway),
             engine: Arc::new(NoEngine(executor)),
             clock: Arc::new(clock.clone()),
             ids: ids.clone(),
             plans: Arc::new(PlanCache::new(store)),
+            external: None,
         });
         let state = AppState::new(Arc::new(uses), Arc::new(clock.clone()), ids, Arc::new(Components(!world.sick)));
         Self { state, clock }
@@ -259,7 +261,7 @@ struct Gateway;
 
 #[async_trait]
 impl AgentGateway for Gateway {
-    async fn call(&self, _: &Agent, _: &AgentCall) -> CallOutcome {
+    async fn call(&self, _: &Agent, _: &AgentRequest) -> CallOutcome {
         unreachable!("no engine runs in these tests")
     }
 
@@ -281,6 +283,7 @@ impl Readiness for Components {
     async fn check(&self) -> Vec<ComponentCheck> {
         let database = ComponentCheck {
             name: "database",
+            optional: false,
             ready: self.0,
             message: "the store answers".to_owned(),
             response_time: Duration::from_millis(3),

@@ -1,7 +1,7 @@
 //! The contracts of `Advance`.
 
 use domain::{
-    ids::{Epoch, Seq},
+    ids::{Epoch, Seq, StepExecutionId},
     runs::{
         AdvanceRun, ClosedAttempt, CommitOutcome, EventRecord, RunEvent, RunStatus, RunUpdate, StepExecution,
         StepStatus, Wake,
@@ -25,7 +25,7 @@ pub async fn an_advance_adds_its_events_rows_and_update(stores: &Stores) {
     let commit = AdvanceRun {
         events: vec![succeeded, dispatched()],
         closed: vec![closed(2)],
-        update: Some(RunUpdate { status: RunStatus::Running, error: Some("careful".into()) }),
+        update: Some(RunUpdate { status: RunStatus::Running, error: Some("careful".into()), paused: false }),
         ..advance("r", 2)
     };
     stores.committed(commit.clone()).await;
@@ -35,7 +35,8 @@ pub async fn an_advance_adds_its_events_rows_and_update(stores: &Stores) {
     assert_eq!((row.created_at, row.updated_at, row.completed_at), (at(0), at(10), None));
     let ClosedAttempt { execution, step, path, agent, attempt, input, output, error, .. } = closed(2);
     let expected = StepExecution {
-        execution,
+        id: StepExecutionId::derive(&run_id("r"), &step, execution),
+        execution: Some(execution),
         run: run_id("r"),
         step,
         path,

@@ -30,7 +30,7 @@ pub async fn a_cancel_gets_the_next_number_and_keeps_the_epoch(stores: &Stores) 
 
 pub async fn a_cancel_without_a_reason_leaves_the_message(stores: &Stores) {
     stores.committed(owned_start("r")).await;
-    let update = Some(RunUpdate { status: RunStatus::Running, error: Some("before".into()) });
+    let update = Some(RunUpdate { status: RunStatus::Running, error: Some("before".into()), paused: false });
     stores.committed(AdvanceRun { update, ..advance("r", 1) }).await;
     stores.committed(CancelRun { reason: None, ..cancel("r") }).await;
     assert_eq!(stores.run(&run_id("r")).await.error.as_deref(), Some("before"));

@@ -1,0 +1,19 @@
+//! The shapes of records: contract 3.3, and ended runs. Pure.
+
+mod fields;
+mod monitoring;
+mod plan;
+mod requests;
+mod results;
+mod run_ended;
+mod tasks;
+#[cfg(test)]
+mod tests;
+mod time;
+
+pub(crate) use monitoring::{monitoring, span_of};
+pub use plan::refused_by_the_old_executor;
+pub(crate) use requests::{Request, read_request, request};
+pub(crate) use results::{TaskResult, read_result, result};
+pub(crate) use run_ended::run_ended;
+pub(crate) use tasks::{read_task, task};

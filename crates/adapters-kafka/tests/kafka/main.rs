@@ -1,0 +1,10 @@
+//! The adapter against real brokers, and against librdkafka's own mock where a broker has to misbehave.
+
+mod bridge;
+mod gateway;
+mod misbehaviour;
+mod outage;
+mod requests;
+mod security;
+mod sending;
+mod support;

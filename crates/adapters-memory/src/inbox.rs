@@ -1,0 +1,84 @@
+//! The inboxes of runs.
+
+use std::collections::BTreeMap;
+
+use async_trait::async_trait;
+use domain::{
+    ids::{ExecutorId, InboxId},
+    ports::{Appended, InboxNote, Mail, RunInbox, StoreError},
+    runs::{InboxEntry, InboxMessage},
+};
+
+use crate::{MemoryStore, table::Head};
+
+/// What waits for one run.
+#[derive(Debug, Default)]
+pub(crate) struct Inbox {
+    made: u64,
+    waiting: BTreeMap<InboxId, (String, InboxMessage)>,
+}
+
+impl Inbox {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.waiting.is_empty()
+    }
+
+    pub(crate) fn entries(&self) -> Vec<InboxEntry> {
+        self.waiting.iter().map(|(id, (_, message))| InboxEntry { id: *id, message: message.clone() }).collect()
+    }
+
+    pub(crate) fn drain(&mut self, drained: &[InboxId]) {
+        self.waiting.retain(|id, _| !drained.contains(id));
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.waiting.clear();
+    }
+
+    fn put(&mut self, note: &InboxNote) {
+        if self.waiting.values().all(|(dedupe, _)| *dedupe != note.dedupe) {
+            self.made += 1;
+            self.waiting.insert(InboxId::new(self.made), (note.dedupe.clone(), note.message.clone()));
+        }
+    }
+}
+
+#[async_trait]
+impl RunInbox for MemoryStore {
+    async fn append(&self, note: &InboxNote) -> Result<Appended, StoreError> {
+        Ok(self.append_now(note))
+    }
+
+    async fn mail_for(&self, executor: ExecutorId, limit: usize) -> Result<Vec<Mail>, StoreError> {
+        Ok(self.mail_now(executor, limit))
+    }
+}
+
+impl MemoryStore {
+    /// [`RunInbox::append`], at once.
+    pub fn append_now(&self, note: &InboxNote) -> Appended {
+        let mut state = self.lock();
+        let Some(entry) = state.runs.get_mut(&note.run) else { return Appended::Gone };
+        let head = entry.head;
+        if head.phase.is_terminal() {
+            return Appended::Over(entry.run.status);
+        }
+        entry.inbox.put(note);
+        if head.owner.is_none() {
+            let wake_at = Some(head.wake_at.map_or(note.at, |at| at.min(note.at)));
+            state.runs.set_head(&note.run, Head { wake_at, ..head });
+        }
+        Appended::Waiting
+    }
+
+    /// [`RunInbox::mail_for`], at once.
+    pub fn mail_now(&self, executor: ExecutorId, limit: usize) -> Vec<Mail> {
+        let state = self.lock();
+        let mail = state.runs.owned_by(executor).filter_map(|run| {
+            let entry = state.runs.get(run)?;
+            let waits = !entry.inbox.is_empty();
+            waits.then(|| Mail { run: run.clone(), epoch: entry.head.epoch, entries: entry.inbox.entries() })
+        });
+        mail.take(limit).collect()
+    }
+}

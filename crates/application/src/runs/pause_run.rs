@@ -1,0 +1,74 @@
+//! Pauses a run and lets it go on. Both are said to the run's owner, who alone decides; so both answer before they are so.
+
+use std::sync::Arc;
+
+use domain::{
+    ids::RunId,
+    ports::{Appended, Clock, Engine, IdGenerator, InboxNote, RunInbox, Runs, StoreError},
+    runs::{InboxMessage, Run, RunStatus},
+};
+
+use crate::Ports;
+
+/// Why a run was neither paused nor let go on.
+#[derive(Debug, thiserror::Error)]
+pub enum PauseRunError {
+    /// There is none with this id.
+    #[error("Run with id '{0}' not found")]
+    NotFound(RunId),
+    /// It is over.
+    #[error("Can only pause and unpause pending or running runs. Current status: {}", .0.as_str())]
+    Over(RunStatus),
+    /// The existing executor looks after it, and knows no pause.
+    #[error("Run '{0}' is looked after by the existing executor, which knows no pause")]
+    External(RunId),
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Pauses runs and lets them go on.
+pub struct PauseRun {
+    runs: Arc<dyn Runs>,
+    inbox: Arc<dyn RunInbox>,
+    engine: Arc<dyn Engine>,
+    ids: Arc<dyn IdGenerator>,
+    clock: Arc<dyn Clock>,
+}
+
+impl PauseRun {
+    pub(crate) fn new(ports: &Ports) -> Self {
+        Self {
+            runs: ports.runs.clone(),
+            inbox: ports.inbox.clone(),
+            engine: ports.engine.clone(),
+            ids: ports.ids.clone(),
+            clock: ports.clock.clone(),
+        }
+    }
+
+    /// What is under way is finished, nothing new is begun. Pausing a paused run changes nothing.
+    pub async fn pause(&self, id: &RunId, by: &str) -> Result<Run, PauseRunError> {
+        self.tell(id, InboxMessage::Pause { by: by.to_owned() }).await
+    }
+
+    /// The run goes on where it was paused. A run that is not paused simply goes on.
+    pub async fn unpause(&self, id: &RunId, by: &str) -> Result<Run, PauseRunError> {
+        self.tell(id, InboxMessage::Unpause { by: by.to_owned() }).await
+    }
+
+    async fn tell(&self, id: &RunId, message: InboxMessage) -> Result<Run, PauseRunError> {
+        let run = self.runs.get(id).await?.ok_or_else(|| PauseRunError::NotFound(id.clone()))?;
+        // Each request is a message of its own: the last one counts.
+        let dedupe = self.ids.unique().to_string();
+        let note = InboxNote { run: id.clone(), dedupe, message, at: self.clock.now() };
+        match self.inbox.append(&note).await? {
+            Appended::Waiting => {
+                self.engine.ring();
+                Ok(run)
+            }
+            Appended::Over(status) => Err(PauseRunError::Over(status)),
+            Appended::Gone => Err(PauseRunError::External(id.clone())),
+        }
+    }
+}

@@ -1,0 +1,208 @@
+//! Runs that other systems ask for, and runs that the existing executor does, over the memory store.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use adapters_memory::{MemoryStore, SequentialIds, VirtualClock};
+use application::{
+    External, Ports, UseCases,
+    agents::NewAgent,
+    plans::PlanCache,
+    runs::{ExecuteWorkflowError, ServeRequests},
+    workflows::NewWorkflow,
+};
+use async_trait::async_trait;
+use domain::{
+    Timestamp,
+    agents::{AgentAuth, AgentName, AgentUrl, RetryPolicy},
+    ids::{RunId, WorkflowId},
+    payload::Payload,
+    ports::{
+        Handled, MockAgentGateway, MockEngine, MockExternalRuns, MockRunWriter, Overloaded, RequestHandler, RunWriter,
+        Runs, Then,
+    },
+    runs::{CancellationRequest, CommitOutcome, ExecutionRequest, Run, RunCommit, RunEngine, RunStatus},
+    workflows::{StepDocument, WorkflowName},
+};
+use serde_json::{Value, json};
+
+struct AtOnce(Arc<MemoryStore>);
+
+#[async_trait]
+impl RunWriter for AtOnce {
+    async fn write_then(&self, commit: RunCommit, then: Then) -> Result<CommitOutcome, Overloaded> {
+        let outcome = self.0.commit_now(&[commit])[0];
+        then(outcome);
+        Ok(outcome)
+    }
+}
+
+fn ports(store: &Arc<MemoryStore>, external: Option<External>) -> Ports {
+    let mut engine = MockEngine::new();
+    engine.expect_offer().returning(|| None);
+    engine.expect_ring().return_const(());
+    engine.expect_agents_changed().return_const(());
+    engine.expect_cancelled().return_const(());
+    Ports {
+        agents: store.clone(),
+        workflows: store.clone(),
+        transactions: store.clone(),
+        runs: store.clone(),
+        inbox: store.clone(),
+        writer: Arc::new(AtOnce(store.clone())),
+        gateway: Arc::new(MockAgentGateway::new()),
+        engine: Arc::new(engine),
+        clock: Arc::new(VirtualClock::new(Timestamp::UNIX_EPOCH)),
+        ids: Arc::new(SequentialIds::new(1)),
+        plans: Arc::new(PlanCache::new(store.clone())),
+        external,
+    }
+}
+
+struct Bench {
+    store: Arc<MemoryStore>,
+    requests: ServeRequests,
+}
+
+impl Bench {
+    fn new() -> Self {
+        let store = Arc::new(MemoryStore::new());
+        let requests = ServeRequests::new(&ports(&store, None));
+        Self { store, requests }
+    }
+
+    async fn ask(&self, run: &str, plan: Value) -> Handled {
+        let request = ExecutionRequest { run: id(run), plan, input: Payload::empty() };
+        self.requests.execution(request).await
+    }
+
+    async fn cancel(&self, run: &str) -> Handled {
+        self.requests.cancellation(CancellationRequest { run: id(run), by: None, reason: Some("late".into()) }).await
+    }
+
+    async fn run(&self, run: &str) -> Option<Run> {
+        self.store.get(&id(run)).await.expect("the store works")
+    }
+}
+
+fn id(run: &str) -> RunId {
+    RunId::parse(run).expect("an id")
+}
+
+fn plan() -> Value {
+    json!({"workflow_id": "wf-x-1", "name": "x", "version": "1", "start_step": "a",
+           "steps": {"a": {"id": "a", "agent_name": "A", "input_mapping": {}}}})
+}
+
+#[tokio::test]
+async fn a_request_makes_a_run_and_its_double_nothing() {
+    let bench = Bench::new();
+    assert_eq!(bench.ask("run-1", plan()).await, Handled::Done);
+    let run = bench.run("run-1").await.expect("it is there");
+    assert_eq!((run.status, run.engine, run.workflow.as_str()), (RunStatus::Pending, RunEngine::Orrery, "wf-x-1"));
+
+    assert_eq!(bench.ask("run-1", plan()).await, Handled::Done);
+    assert_eq!(bench.run("run-1").await, Some(run));
+}
+
+#[tokio::test]
+async fn what_is_no_plan_is_refused_for_good() {
+    let bench = Bench::new();
+    let Handled::Refused(reason) = bench.ask("run-1", json!({"steps": {}})).await else { panic!("it is no plan") };
+    assert_eq!(reason, "the workflow plan has no start_step");
+    assert_eq!(bench.run("run-1").await, None);
+}
+
+#[tokio::test]
+async fn a_plan_that_cannot_be_executed_makes_a_run_that_says_why() {
+    let bench = Bench::new();
+    let endless =
+        json!({"start_step": "a", "steps": {"a": {"agent_name": "A", "input_mapping": {}, "next_step": "a"}}});
+    assert_eq!(bench.ask("run-1", endless).await, Handled::Done);
+    let run = bench.run("run-1").await.expect("it is there");
+    assert_eq!(run.status, RunStatus::Failed);
+    assert!(run.error.as_deref().is_some_and(|error| error.contains("a -> a")), "{:?}", run.error);
+}
+
+#[tokio::test]
+async fn a_cancellation_that_comes_first_is_remembered() {
+    let bench = Bench::new();
+    assert_eq!(bench.cancel("run-1").await, Handled::Done);
+    assert_eq!(bench.ask("run-1", plan()).await, Handled::Done);
+    let run = bench.run("run-1").await.expect("it is there");
+    assert_eq!((run.status, run.cancelled_by.as_deref()), (RunStatus::Cancelled, Some("system")));
+    assert_eq!(run.error.as_deref(), Some("Cancelled: late"));
+}
+
+#[tokio::test]
+async fn a_store_that_is_full_has_the_request_given_again() {
+    let store = Arc::new(MemoryStore::new());
+    let mut writer = MockRunWriter::new();
+    writer.expect_write_then().returning(|_, _| Err(Overloaded));
+    let requests = ServeRequests::new(&Ports { writer: Arc::new(writer), ..ports(&store, None) });
+    let request = ExecutionRequest { run: id("run-1"), plan: plan(), input: Payload::empty() };
+    assert!(matches!(requests.execution(request).await, Handled::Later(_)));
+}
+
+/// A workflow of one step with this mapping, where new runs are the existing executor's.
+async fn external(runs: MockExternalRuns, mapping: Value) -> (UseCases, WorkflowId) {
+    let store = Arc::new(MemoryStore::new());
+    let uses = UseCases::new(&ports(&store, Some(External { runs: Arc::new(runs), takes_new_runs: true })));
+    let agent = NewAgent {
+        name: AgentName::parse("A").expect("a name"),
+        url: AgentUrl::parse("http://agent/").expect("a URL"),
+        description: None,
+        auth: AgentAuth::None,
+        timeout: std::time::Duration::from_secs(30),
+        retry: RetryPolicy::default(),
+        circuit_breaker: None,
+    };
+    uses.create_agent.execute(agent).await.expect("registered");
+    let step = StepDocument {
+        id: "a".into(),
+        agent_name: Some("A".into()),
+        input_mapping: mapping.as_object().cloned(),
+        ..StepDocument::default()
+    };
+    let workflow = NewWorkflow {
+        name: WorkflowName::parse("w").expect("a name"),
+        description: None,
+        start_step: "a".into(),
+        steps: BTreeMap::from([("a".to_owned(), step)]),
+    };
+    let created = uses.create_workflow.execute(workflow, "me").await.expect("created");
+    (uses, created.id)
+}
+
+#[tokio::test]
+async fn a_run_of_the_existing_executor_is_stored_for_it_and_not_for_ours() {
+    let mut runs = MockExternalRuns::new();
+    runs.expect_start().once().returning(|_| Ok(CommitOutcome::Committed));
+    let (uses, workflow) = external(runs, json!({})).await;
+    let run = uses.execute_workflow.execute(workflow, Payload::empty(), "me").await.expect("started");
+    assert_eq!((run.engine, run.status, run.plan), (RunEngine::External, RunStatus::Pending, None));
+}
+
+#[tokio::test]
+async fn what_the_existing_executor_would_drop_is_refused_with_its_place() {
+    let (uses, workflow) = external(MockExternalRuns::new(), json!({"n": 1})).await;
+    let refused = uses.execute_workflow.execute(workflow, Payload::empty(), "me").await.expect_err("it cannot");
+    assert!(matches!(refused, ExecuteWorkflowError::NotForExternal(_)));
+    assert!(refused.to_string().contains("/steps/a/input_mapping/n"), "{refused}");
+}
+
+#[tokio::test]
+async fn a_request_that_the_bus_would_not_take_is_refused_with_its_size() {
+    let (uses, workflow) = external(MockExternalRuns::new(), json!({})).await;
+    let large = Payload::new(json!({"text": "x".repeat(900_000)})).expect("storable");
+    let refused = uses.execute_workflow.execute(workflow, large, "me").await.expect_err("it is too large");
+    assert!(matches!(refused, ExecuteWorkflowError::TooLargeForExternal(bytes) if bytes > 900_000), "{refused}");
+}
+
+#[tokio::test]
+async fn a_run_without_events_is_cancelled_where_the_existing_executor_finds_it() {
+    let mut runs = MockExternalRuns::new();
+    runs.expect_cancel().once().returning(|_| Ok(CommitOutcome::Gone));
+    let (uses, _) = external(runs, json!({})).await;
+    let refused = uses.cancel_run.execute(&id("run-unknown"), None, "me").await.expect_err("there is none");
+    assert_eq!(refused.to_string(), "Run with id 'run-unknown' not found");
+}

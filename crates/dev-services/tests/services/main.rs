@@ -1,0 +1,4 @@
+//! The servers really start, die, and come back on the same port with what they knew.
+
+mod kafka;
+mod postgres;

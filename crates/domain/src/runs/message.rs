@@ -1,0 +1,211 @@
+//! What runs say to other programs, and are told by them. The wire formats belong to the adapters; the old system's are
+//! section 3.3 of the contract.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::{
+    commit::{AdoptRun, CancelRun, RunCommit},
+    state::RunStatus,
+};
+use crate::{
+    Timestamp,
+    agents::AgentName,
+    ids::{RunId, Seq, StepExecutionId, StepId},
+    payload::Payload,
+    workflows::WorkflowDocument,
+};
+
+/// A run has ended: COMPLETED, FAILED or CANCELLED. Sent at least once; equal `event_id`s are the same news.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunEnded {
+    /// `{run}-{number of the event}`.
+    pub event_id: String,
+    /// The run.
+    pub run_id: RunId,
+    /// `COMPLETED`, `FAILED` or `CANCELLED`.
+    pub status: String,
+    /// When.
+    pub timestamp: Timestamp,
+    /// Why it failed or was cancelled.
+    pub error_message: Option<String>,
+    /// Always `run_ended`.
+    pub message_type: String,
+}
+
+impl RunEnded {
+    /// What a commit, once it is applied, tells others; adoptions apart ([`RunEnded::of_adoption`]). `last` is the number of the run's last event after it.
+    pub fn of(commit: &RunCommit, last: Seq) -> Option<Self> {
+        let (status, at, error) = match commit {
+            RunCommit::Start(start) => (start.status, start.at, None),
+            RunCommit::Advance(advance) => {
+                let update = advance.update.as_ref()?;
+                (update.status, advance.at, update.error.clone())
+            }
+            RunCommit::Cancel(cancel) => (RunStatus::Cancelled, cancel.at, cancel.message()),
+            RunCommit::Resume(_) | RunCommit::Adopt(_) => return None,
+        };
+        status.is_terminal().then(|| Self::new(commit.run(), last, status, at, error))
+    }
+
+    /// What others are told of a run that ends where it is adopted: its plan cannot be executed, or it was cancelled ahead. A
+    /// run that had events before is resumed by the same commit, and ends later.
+    pub fn of_adoption(adopt: &AdoptRun, cancelled: Option<&CancelRun>, last: Seq) -> Option<Self> {
+        match (cancelled, &adopt.failure) {
+            (Some(cancel), _) => Some(Self::new(&adopt.run, last, RunStatus::Cancelled, adopt.at, cancel.message())),
+            (None, Some(why)) => Some(Self::new(&adopt.run, last, RunStatus::Failed, adopt.at, Some(why.clone()))),
+            (None, None) => None,
+        }
+    }
+
+    fn new(run: &RunId, last: Seq, status: RunStatus, timestamp: Timestamp, error_message: Option<String>) -> Self {
+        Self {
+            event_id: format!("{run}-{last}"),
+            run_id: run.clone(),
+            status: status.as_str().to_owned(),
+            timestamp,
+            error_message,
+            message_type: "run_ended".to_owned(),
+        }
+    }
+}
+
+/// How a run is getting on, for whoever watches (contract 3.3, monitoring update).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MonitoringUpdate {
+    /// The run.
+    pub run: RunId,
+    /// When.
+    pub at: Timestamp,
+    /// What happened.
+    pub news: News,
+}
+
+/// What happened to a run or to one of its steps.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum News {
+    /// The agent is about to be called.
+    StepStarted {
+        /// The step.
+        step: StepId,
+        /// Its agent.
+        agent: AgentName,
+        /// The attempt.
+        execution: StepExecutionId,
+        /// The id of the agent's task.
+        task: String,
+    },
+    /// The agent answered.
+    StepCompleted {
+        /// The step.
+        step: StepId,
+        /// Its agent.
+        agent: AgentName,
+        /// The attempt.
+        execution: StepExecutionId,
+        /// The id of the agent's task.
+        task: String,
+    },
+    /// An attempt failed.
+    StepFailed {
+        /// The step.
+        step: StepId,
+        /// Its agent.
+        agent: AgentName,
+        /// The attempt.
+        execution: StepExecutionId,
+        /// Why.
+        error: String,
+    },
+    /// The run failed.
+    RunFailed {
+        /// The workflow's name.
+        workflow: String,
+        /// The step at which it failed, if it was at one.
+        step: Option<StepId>,
+        /// Why.
+        error: String,
+    },
+}
+
+/// A foreign producer wants a run (contract 3.3, execution request).
+#[derive(Debug, Clone, PartialEq)]
+pub struct ExecutionRequest {
+    /// The run.
+    pub run: RunId,
+    /// What it executes, as it was sent: read with [`WorkflowDocument::read_leniently`].
+    pub plan: Value,
+    /// Its input.
+    pub input: Payload,
+}
+
+/// A foreign producer wants a run to be cancelled (contract 3.3, cancellation request).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CancellationRequest {
+    /// The run.
+    pub run: RunId,
+    /// Who wants it.
+    pub by: Option<String>,
+    /// Why.
+    pub reason: Option<String>,
+}
+
+/// A request to the external executor.
+#[derive(Debug, Clone, PartialEq)]
+pub enum ExternalRequest {
+    /// Execute a run.
+    Start {
+        /// The run.
+        run: RunId,
+        /// What it executes.
+        document: WorkflowDocument,
+        /// Its input.
+        input: Payload,
+        /// When this was decided.
+        at: Timestamp,
+    },
+    /// Cancel a run.
+    Cancel {
+        /// The run.
+        run: RunId,
+        /// Who wants it.
+        by: Option<String>,
+        /// Why.
+        reason: Option<String>,
+        /// When this was decided.
+        at: Timestamp,
+    },
+}
+
+impl ExternalRequest {
+    /// The run.
+    pub fn run(&self) -> &RunId {
+        match self {
+            Self::Start { run, .. } | Self::Cancel { run, .. } => run,
+        }
+    }
+}
+
+/// A task of the old executor for an agent (contract 3.3, agent task).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AgentTask {
+    /// The run.
+    pub run: RunId,
+    /// The task's id.
+    pub task: String,
+    /// The agent's name.
+    pub agent: String,
+    /// What is sent to the agent.
+    pub input: Payload,
+    /// What the executor knows the answer by.
+    pub correlation: String,
+}
+
+/// What came of a task (contract 3.3, agent result).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TaskOutcome {
+    /// The agent completed it.
+    Success(Payload),
+    /// It did not, or could not be asked.
+    Failure(String),
+}

@@ -1,0 +1,115 @@
+//! How to serve.
+
+use std::{net::SocketAddr, path::PathBuf};
+
+use clap::{Args, ValueEnum};
+
+use super::kafka::Kafka;
+use crate::composition::LogFormat;
+
+/// How to serve.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct Serve {
+    /// Which parts run in this process. Everything but `all` needs a database, which any number of processes share.
+    #[arg(long, env = "ORRERY_ROLE", value_enum, default_value_t = Role::All)]
+    pub(crate) role: Role,
+    /// The address to listen on; port 0 takes a free one. Roles without an API answer `/health`, `/health/ready` and `/metrics`.
+    #[arg(long, env = "ORRERY_LISTEN", default_value = "127.0.0.1:8000")]
+    pub(crate) listen: SocketAddr,
+    /// The folder that holds everything this server keeps, where no database is given.
+    #[arg(long, env = "ORRERY_DATA", default_value = "orrery-data")]
+    pub(crate) data: PathBuf,
+    /// The PostgreSQL database that holds everything instead: `postgres://user:password@host/database`.
+    #[arg(long, env = "DATABASE_URL", hide_env_values = true)]
+    pub(crate) database_url: Option<String>,
+    /// Do not bring the database's schema up to date at the start; a schema that is not the program's own is an error then.
+    #[arg(long, env = "ORRERY_NO_MIGRATE")]
+    pub(crate) no_migrate: bool,
+    #[command(flatten)]
+    pub(crate) kafka: Kafka,
+    /// Who executes new runs: Orrery, or the executor of the existing system, asked over Kafka.
+    #[arg(long, env = "ORRERY_ENGINE", value_enum, default_value_t = EngineKind::Orrery)]
+    pub(crate) engine: EngineKind,
+    /// How agents are called: over HTTP, or through the bridge of the existing system, over Kafka.
+    #[arg(long, env = "ORRERY_AGENT_CALLS", value_enum, default_value_t = AgentCalls::Http)]
+    pub(crate) agent_calls: AgentCalls,
+    /// Whether executors take requests of foreign producers from Kafka; by default they do where Kafka is given, unless new
+    /// runs are the existing executor's.
+    #[arg(long, env = "ORRERY_ACCEPT_REQUESTS")]
+    pub(crate) accept_requests: Option<bool>,
+    /// The address for the look-ups of the existing executor and bridge. It answers with the agents' credentials and asks
+    /// nobody who they are: only they may reach it.
+    #[arg(long, env = "ORRERY_REGISTRY_LISTEN")]
+    pub(crate) registry_listen: Option<SocketAddr>,
+    /// After how many seconds of silence the runs of an executor are given to others.
+    #[arg(long, env = "ORRERY_LEASE_SECONDS", default_value_t = executor::LEASE.as_secs(), value_parser = clap::value_parser!(u64).range(2..=300))]
+    pub(crate) lease_seconds: u64,
+    /// The most runs that are looked after at once; more wait their turn in the store.
+    #[arg(long, env = "ORRERY_CAPACITY", default_value_t = 10_000, value_parser = super::at_least_one)]
+    pub(crate) capacity: usize,
+    /// How many seconds a shutdown waits for agent calls under way.
+    #[arg(long, env = "ORRERY_DRAIN_SECONDS", default_value_t = 10)]
+    pub(crate) drain_seconds: u64,
+    /// How logs are written to standard error; by default text on a terminal and JSON elsewhere.
+    #[arg(long, env = "ORRERY_LOG_FORMAT", value_enum)]
+    pub(crate) log_format: Option<LogFormat>,
+    /// What is logged, in the syntax of `RUST_LOG`.
+    #[arg(long, env = "ORRERY_LOG", default_value = "info,actix_server=warn,sea_orm_migration=warn,sqlx=warn")]
+    pub(crate) log: String,
+}
+
+impl Serve {
+    /// Everything in one process, on a store in a folder, whatever the environment says.
+    pub(crate) fn embedded(listen: SocketAddr, data: PathBuf) -> Self {
+        Self {
+            role: Role::All,
+            listen,
+            data,
+            database_url: None,
+            no_migrate: false,
+            kafka: Kafka::default(),
+            engine: EngineKind::Orrery,
+            agent_calls: AgentCalls::Http,
+            accept_requests: None,
+            registry_listen: None,
+            lease_seconds: executor::LEASE.as_secs(),
+            capacity: 10_000,
+            drain_seconds: 10,
+            log_format: None,
+            log: "warn".to_owned(),
+        }
+    }
+}
+
+/// Which parts run in a process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Role {
+    /// API, executor and relay.
+    All,
+    /// The REST API.
+    Api,
+    /// Looks after runs.
+    Executor,
+    /// Sends messages to others over Kafka.
+    Relay,
+    /// Calls agents for the executor of the existing system, in place of its bridge.
+    Bridge,
+}
+
+/// Who executes new runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum EngineKind {
+    /// Orrery's executors.
+    Orrery,
+    /// The executor of the existing system.
+    External,
+}
+
+/// How agents are called.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum AgentCalls {
+    /// Over HTTP.
+    Http,
+    /// Through the existing bridge.
+    Bridge,
+}

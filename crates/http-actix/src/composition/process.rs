@@ -1,0 +1,314 @@
+//! One process: its parts, wired to a store and a bus, started in an order in which each finds what it needs, and stopped in
+//! the order in which nothing is lost.
+
+use std::{
+    net::{SocketAddr, TcpListener},
+    sync::Arc,
+    time::Duration,
+};
+
+use actix_web::dev::ServerHandle;
+use adapters_http::{GatewayConfig, HttpAgentGateway};
+use anyhow::Context;
+use application::{External, Ports, UseCases, plans::PlanCache};
+use domain::{
+    ids::ExecutorId,
+    ports::{AgentGateway, Clock, Duties, Engine, IdGenerator},
+};
+use executor::{CommitQueue, EngineConfig, EngineHandle, EnginePorts, FleetPorts, Heart, Membership};
+use http_actix::{AppState, Registry};
+
+use super::{
+    bus::Bus,
+    crew::{Crew, Stage},
+    files, kafka,
+    listening::{bind, listen, listen_for_registry},
+    nobody::Nobody,
+    parts::Parts,
+    readiness::Components,
+    stores::{self, Store},
+    system::SystemIds,
+};
+use crate::cli::{AgentCalls, EngineKind, Serve};
+
+/// How long requests of others that are under way are waited for, and messages to others, and the last commits.
+const GRACE: Duration = Duration::from_secs(20);
+
+/// A running server.
+pub(crate) struct Orrery {
+    address: SocketAddr,
+    server: ServerHandle,
+    registry: Option<ServerHandle>,
+    engine: Option<EngineHandle>,
+    bus: Option<Bus>,
+    crew: Crew,
+    ingress: Stage,
+    egress: Stage,
+    writing: Stage,
+    heart: Stage,
+}
+
+impl Orrery {
+    /// Opens the store, starts the parts of the role, and listens.
+    pub(crate) async fn start(options: &Serve) -> anyhow::Result<Self> {
+        let parts = Parts::of(options)?;
+        let kafka = kafka::config(&options.kafka)?;
+        let listeners =
+            Listeners { http: bind(options.listen)?, registry: options.registry_listen.map(bind).transpose()? };
+        let store = match &options.database_url {
+            Some(url) => stores::in_database(url, !options.no_migrate, kafka.is_some()).await?,
+            None => stores::in_folder(&options.data).await?,
+        };
+        let bus = kafka.map(|config| Bus::connect(config, store.clock.clone())).transpose()?;
+        Building::new(options, parts, store, bus).finish(listeners).await
+    }
+
+    /// Where the server listens.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Waits until a part ends that should not, and names it.
+    pub(crate) async fn failed(&mut self) -> &'static str {
+        let engine = self.engine.clone();
+        let engine_is_over = async {
+            match engine {
+                Some(engine) => engine.over().await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            part = self.crew.first_to_end() => part,
+            () = engine_is_over => "engine",
+        }
+    }
+
+    /// Stops: first what comes in, then the runs, then what goes out, the last commits, and at last the heart.
+    pub(crate) async fn stop(self) {
+        if let Some(registry) = self.registry {
+            registry.stop(true).await;
+        }
+        self.server.stop(true).await;
+        // Longer than consumers wait for what they have begun.
+        self.ingress.end(GRACE * 3 / 2).await;
+        if let Some(engine) = self.engine {
+            engine.drain().await;
+        }
+        self.egress.end(GRACE).await;
+        if let Some(bus) = self.bus {
+            bus.close().await;
+        }
+        // The writer ends once every queue before it is gone and everything is written.
+        self.writing.end(GRACE / 4).await;
+        self.heart.end(GRACE / 4).await;
+    }
+}
+
+/// The addresses that this process has taken.
+struct Listeners {
+    http: TcpListener,
+    registry: Option<TcpListener>,
+}
+
+/// A process while it is put together.
+struct Building<'a> {
+    options: &'a Serve,
+    parts: Parts,
+    store: Store,
+    bus: Option<Bus>,
+    ids: Arc<dyn IdGenerator>,
+    plans: Arc<PlanCache>,
+    crew: Crew,
+    ingress: Stage,
+    egress: Stage,
+    writing: Stage,
+    heart: Stage,
+}
+
+impl<'a> Building<'a> {
+    fn new(options: &'a Serve, parts: Parts, store: Store, bus: Option<Bus>) -> Self {
+        let plans = Arc::new(PlanCache::new(store.workflows.clone()));
+        Self {
+            options,
+            parts,
+            store,
+            bus,
+            ids: Arc::new(SystemIds),
+            plans,
+            crew: Crew::default(),
+            ingress: Stage::default(),
+            egress: Stage::default(),
+            writing: Stage::default(),
+            heart: Stage::default(),
+        }
+    }
+
+    async fn finish(mut self, listeners: Listeners) -> anyhow::Result<Orrery> {
+        executor::describe_metrics();
+        adapters_kafka::describe_metrics();
+        let (queue, writer) = CommitQueue::new(self.store.journal.clone());
+        self.writing.spawn(&mut self.crew, "writer of commits", |_| writer);
+        let membership = self.join().await?;
+        let engine = self.engine(&membership, &queue)?;
+        let ports = self.ports(engine.as_ref(), &queue)?;
+        let uses = Arc::new(UseCases::new(&ports));
+        self.serve_bus(&ports, &membership)?;
+        let readiness = Components {
+            runs: self.store.runs.clone(),
+            writer: queue,
+            membership: self.store.shared.as_ref().and(Some(membership)).filter(|_| self.is_member()),
+            bus: self.bus.as_ref().map(Bus::shared),
+        };
+        let (clock, ids) = (self.store.clock.clone(), self.ids.clone());
+        let state = if self.parts.api {
+            AppState::new(uses, clock, ids, Arc::new(readiness))
+        } else {
+            AppState::probes_only(uses, clock, ids, Arc::new(readiness))
+        };
+        let registry = match listeners.registry {
+            Some(listener) => {
+                let (server, serving) = listen_for_registry(listener, Registry::new(self.store.agents.clone()))?;
+                self.crew.watch("server of look-ups", serving);
+                Some(server)
+            }
+            None => None,
+        };
+        let (address, server, serving) = listen(listeners.http, state)?;
+        self.crew.watch("HTTP server", serving);
+        let docs = if self.parts.api { format!(" (docs at http://{address}/docs)") } else { String::new() };
+        tracing::info!(address = %address, "listening on http://{address}{docs}");
+        let Self { bus, crew, ingress, egress, writing, heart, .. } = self;
+        Ok(Orrery { address, server, registry, engine, bus, crew, ingress, egress, writing, heart })
+    }
+
+    /// Whether others rely on this process's signs of life.
+    fn is_member(&self) -> bool {
+        self.parts.engine || self.parts.relay
+    }
+
+    async fn join(&mut self) -> anyhow::Result<Membership> {
+        let Some(shared) = &self.store.shared else {
+            return Ok(Membership::alone(ExecutorId::new(self.ids.unique())));
+        };
+        let (clock, time) = (shared.steered.clone(), shared.time.clone());
+        self.heart.spawn(&mut self.crew, "clock", |stop| clock.keep(time, stop));
+        if !self.is_member() {
+            return Ok(Membership::alone(ExecutorId::new(self.ids.unique())));
+        }
+        let ports = FleetPorts {
+            fleet: shared.fleet.clone(),
+            leases: self.store.leases.clone(),
+            clock: self.store.clock.clone(),
+            ids: self.ids.clone(),
+        };
+        let duties = Duties { executes: self.parts.engine, relays: self.parts.relay };
+        let lease = Duration::from_secs(self.options.lease_seconds);
+        let (membership, heart) = Membership::join(ports, duties, lease).await.context("cannot join the fleet")?;
+        tracing::info!(executor.id = %membership.me(), "joined the fleet");
+        self.heart.spawn(&mut self.crew, "heart", |stop| Heart::beat_on(heart, stop));
+        Ok(membership)
+    }
+
+    fn engine(&mut self, membership: &Membership, queue: &CommitQueue) -> anyhow::Result<Option<EngineHandle>> {
+        if !self.parts.engine {
+            return Ok(None);
+        }
+        let ports = EnginePorts {
+            agents: self.store.agents.clone(),
+            runs: self.store.runs.clone(),
+            leases: self.store.leases.clone(),
+            inbox: self.store.inbox.clone(),
+            gateway: self.gateway_of_runs()?,
+            clock: self.store.clock.clone(),
+            ids: self.ids.clone(),
+            plans: self.plans.clone(),
+            monitoring: self.bus.as_ref().map(Bus::monitoring).transpose()?,
+            doorbell: self.store.shared.as_ref().map(|shared| shared.doorbell.clone()),
+        };
+        let config = EngineConfig {
+            capacity: files::capacity(self.options.capacity),
+            drain_for: Duration::from_secs(self.options.drain_seconds),
+            ..EngineConfig::default()
+        };
+        Ok(Some(executor::spawn(membership.clone(), ports, queue.clone(), config)))
+    }
+
+    /// Connections belong to the runtime that opened them: requests must not share the engine's.
+    fn gateway(&self) -> anyhow::Result<Arc<dyn AgentGateway>> {
+        let clock: Arc<dyn Clock> = self.store.clock.clone();
+        let gateway = HttpAgentGateway::new(GatewayConfig::default(), clock).context("cannot make an HTTP client")?;
+        Ok(Arc::new(gateway))
+    }
+
+    fn gateway_of_runs(&mut self) -> anyhow::Result<Arc<dyn AgentGateway>> {
+        let http = self.gateway()?;
+        match (self.options.agent_calls, &self.bus) {
+            (AgentCalls::Bridge, Some(bus)) => {
+                let (gateway, results) = bus.agent_gateway(http);
+                self.egress.spawn(&mut self.crew, "reader of results", |stop| results.run(stop));
+                Ok(gateway)
+            }
+            (AgentCalls::Http | AgentCalls::Bridge, _) => Ok(http),
+        }
+    }
+
+    fn ports(&self, engine: Option<&EngineHandle>, queue: &CommitQueue) -> anyhow::Result<Ports> {
+        let engine: Arc<dyn Engine> = match engine {
+            Some(engine) => Arc::new(engine.clone()),
+            None => Arc::new(Nobody),
+        };
+        Ok(Ports {
+            agents: self.store.agents.clone(),
+            workflows: self.store.workflows.clone(),
+            transactions: self.store.transactions.clone(),
+            runs: self.store.runs.clone(),
+            inbox: self.store.inbox.clone(),
+            writer: Arc::new(queue.clone()),
+            gateway: self.gateway()?,
+            engine,
+            clock: self.store.clock.clone(),
+            ids: self.ids.clone(),
+            plans: self.plans.clone(),
+            external: self.store.shared.as_ref().map(|shared| External {
+                runs: shared.external.clone(),
+                takes_new_runs: self.options.engine == EngineKind::External,
+            }),
+        })
+    }
+
+    /// Starts what comes from the bus and what goes there.
+    fn serve_bus(&mut self, ports: &Ports, membership: &Membership) -> anyhow::Result<()> {
+        let (Some(bus), Some(shared)) = (&self.bus, &self.store.shared) else { return Ok(()) };
+        self.egress.spawn(&mut self.crew, "keeper of topics", |stop| bus.prepare(stop));
+        if self.parts.requests {
+            let (requests, handler) = (bus.requests(), Arc::new(application::runs::ServeRequests::new(ports)));
+            self.ingress.spawn(&mut self.crew, "consumer of requests", |stop| requests.run(handler, stop));
+        }
+        if self.parts.bridge {
+            let performer = executor::TaskPerformer::new(self.store.agents.clone(), self.gateway()?);
+            let bridge = bus.bridge();
+            self.ingress.spawn(&mut self.crew, "bridge", |stop| bridge.run(Arc::new(performer), stop));
+        }
+        if self.parts.relay {
+            let relay_ports = executor::RelayPorts {
+                outbox: shared.outbox.clone(),
+                fleet: shared.fleet.clone(),
+                publisher: bus.publisher(),
+            };
+            let mut relay = executor::Relay::new(relay_ports, membership.clone());
+            if self.parts.driver {
+                let driver_ports = executor::DriverPorts {
+                    external: shared.external.clone(),
+                    runs: self.store.runs.clone(),
+                    executor: bus.external_executor(),
+                    clock: self.store.clock.clone(),
+                };
+                let pace = executor::Pace::default();
+                let driver = executor::Driver::new(driver_ports, membership.clone(), relay.driving(), pace);
+                self.egress.spawn(&mut self.crew, "driver of the external executor", |stop| driver.run(stop));
+            }
+            self.egress.spawn(&mut self.crew, "relay", |stop| relay.run(stop));
+        }
+        Ok(())
+    }
+}

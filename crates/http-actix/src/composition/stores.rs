@@ -1,0 +1,97 @@
+//! Which store is behind the ports: SQLite in a folder for one process, PostgreSQL for any number of them.
+
+use std::{path::Path, sync::Arc};
+
+use adapters_postgres::{PgSettings, PgStore};
+use adapters_sqlite::SqliteStore;
+use anyhow::Context;
+use domain::ports::{
+    Agents, Clock, Doorbell, ExternalRuns, Fleet, Outbox, RunInbox, RunJournal, RunLeases, Runs, StoreTime,
+    Transactions, Workflows,
+};
+
+use super::{steered::SteeredClock, system::SystemClock};
+
+/// The ports of one store.
+pub(super) struct Store {
+    pub(super) agents: Arc<dyn Agents>,
+    pub(super) workflows: Arc<dyn Workflows>,
+    pub(super) transactions: Arc<dyn Transactions>,
+    pub(super) journal: Arc<dyn RunJournal>,
+    pub(super) runs: Arc<dyn Runs>,
+    pub(super) leases: Arc<dyn RunLeases>,
+    pub(super) inbox: Arc<dyn RunInbox>,
+    pub(super) clock: Arc<dyn Clock>,
+    /// What only a store has that several processes share.
+    pub(super) shared: Option<Shared>,
+}
+
+/// The ports of a store that several processes share.
+pub(super) struct Shared {
+    pub(super) fleet: Arc<dyn Fleet>,
+    pub(super) outbox: Arc<dyn Outbox>,
+    pub(super) external: Arc<dyn ExternalRuns>,
+    pub(super) doorbell: Arc<dyn Doorbell>,
+    pub(super) time: Arc<dyn StoreTime>,
+    pub(super) steered: Arc<SteeredClock>,
+}
+
+/// Opens the store of a single process, and takes over what a predecessor left unfinished.
+pub(super) async fn in_folder(folder: &Path) -> anyhow::Result<Store> {
+    let absolute = std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned());
+    let shown = absolute.display();
+    tracing::info!(folder = %shown, "Orrery keeps everything in the folder {shown}");
+    let store = SqliteStore::open(folder).with_context(|| format!("cannot open the store in {shown}"))?;
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock::default());
+    take_over(&store, &*clock).await?;
+    let store = Arc::new(store);
+    Ok(Store {
+        agents: store.clone(),
+        workflows: store.clone(),
+        transactions: store.clone(),
+        journal: store.clone(),
+        runs: store.clone(),
+        leases: store.clone(),
+        inbox: store,
+        clock,
+        shared: None,
+    })
+}
+
+/// The store's lock says that nobody else is alive, so whoever owns runs is dead.
+async fn take_over(store: &SqliteStore, clock: &dyn Clock) -> anyhow::Result<()> {
+    for dead in store.owners().await.context("cannot read who owned runs")? {
+        let runs = store.release(dead, clock.now()).await.context("cannot take over unfinished runs")?;
+        tracing::info!(runs, executor.id = %dead, "taking over the runs of a process that is gone");
+    }
+    Ok(())
+}
+
+/// Connects to the store of several processes, whose schema is brought up to date before if that is wanted.
+pub(super) async fn in_database(url: &str, migrate: bool, announce: bool) -> anyhow::Result<Store> {
+    if migrate {
+        PgStore::check_before_migration(url).await.context("the database cannot be used")?;
+        migration::up(url).await.context("the database cannot be used")?;
+    }
+    let connected = PgStore::connect_with(url, PgSettings { announce }).await;
+    let store = Arc::new(connected.context("the database cannot be used")?);
+    let clock = SteeredClock::start(&*store).await.context("the database does not say what time it is")?;
+    Ok(Store {
+        agents: store.clone(),
+        workflows: store.clone(),
+        transactions: store.clone(),
+        journal: store.clone(),
+        runs: store.clone(),
+        leases: store.clone(),
+        inbox: store.clone(),
+        clock: clock.clone(),
+        shared: Some(Shared {
+            fleet: store.clone(),
+            outbox: store.clone(),
+            external: store.clone(),
+            doorbell: store.clone(),
+            time: store,
+            steered: clock,
+        }),
+    })
+}

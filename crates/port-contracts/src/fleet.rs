@@ -1,0 +1,88 @@
+//! The contracts of [`Fleet`](domain::ports::Fleet).
+
+use std::collections::BTreeMap;
+
+use domain::{
+    ids::ExecutorId,
+    ports::{Duties, LifeSign},
+};
+
+use crate::{SharedStores, samples::executor};
+
+const BOTH: Duties = Duties { executes: true, relays: true };
+
+async fn members(stores: &SharedStores) -> BTreeMap<ExecutorId, LifeSign> {
+    let signs = stores.fleet.life_signs().await.expect("the store works");
+    signs.into_iter().map(|sign| (sign.member, sign)).collect()
+}
+
+async fn join(stores: &SharedStores, n: u64) {
+    stores.fleet.join(executor(n), BOTH).await.expect("the store works");
+}
+
+async fn beat(stores: &SharedStores, n: u64) -> bool {
+    stores.fleet.beat(executor(n)).await.expect("the store works")
+}
+
+async fn bury(stores: &SharedStores, sign: LifeSign) -> bool {
+    stores.fleet.bury(sign).await.expect("the store works")
+}
+
+fn sign(n: u64, beat: u64) -> LifeSign {
+    LifeSign { member: executor(n), duties: BOTH, beat }
+}
+
+pub async fn a_new_member_has_not_beaten_and_is_known_by_its_duties(stores: &SharedStores) {
+    assert_eq!(members(stores).await, BTreeMap::new());
+    let only_executes = Duties { executes: true, relays: false };
+    stores.fleet.join(executor(1), only_executes).await.expect("the store works");
+    join(stores, 2).await;
+    let expected = [LifeSign { duties: only_executes, ..sign(1, 0) }, sign(2, 0)];
+    assert_eq!(members(stores).await, expected.map(|sign| (sign.member, sign)).into());
+}
+
+pub async fn a_beat_raises_the_counter_of_its_member_by_one(stores: &SharedStores) {
+    join(stores, 1).await;
+    join(stores, 2).await;
+    for beats in 1..=3 {
+        assert!(beat(stores, 1).await);
+        assert_eq!(members(stores).await[&executor(1)].beat, beats);
+    }
+    assert_eq!(members(stores).await[&executor(2)].beat, 0);
+}
+
+pub async fn a_beat_of_no_member_answers_so_and_changes_nothing(stores: &SharedStores) {
+    assert!(!beat(stores, 1).await);
+    assert_eq!(members(stores).await, BTreeMap::new());
+}
+
+pub async fn a_member_whose_heart_stands_still_can_be_buried(stores: &SharedStores) {
+    join(stores, 1).await;
+    join(stores, 2).await;
+    beat(stores, 1).await;
+    assert!(bury(stores, sign(1, 1)).await);
+    assert!(!beat(stores, 1).await);
+    assert_eq!(members(stores).await.into_keys().collect::<Vec<_>>(), [executor(2)]);
+}
+
+pub async fn a_member_whose_heart_has_beaten_since_is_not_buried(stores: &SharedStores) {
+    join(stores, 1).await;
+    beat(stores, 1).await;
+    assert!(!bury(stores, sign(1, 0)).await);
+    assert!(beat(stores, 1).await);
+}
+
+pub async fn a_member_that_somebody_else_has_buried_is_gone(stores: &SharedStores) {
+    join(stores, 1).await;
+    assert!(bury(stores, sign(1, 0)).await);
+    assert!(bury(stores, sign(1, 0)).await);
+}
+
+pub async fn a_member_may_leave_and_so_may_one_that_is_none(stores: &SharedStores) {
+    join(stores, 1).await;
+    for n in [1, 2] {
+        stores.fleet.leave(executor(n)).await.expect("the store works");
+    }
+    assert_eq!(members(stores).await, BTreeMap::new());
+    assert!(!beat(stores, 1).await);
+}

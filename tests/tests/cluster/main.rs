@@ -1,0 +1,13 @@
+//! Several processes on one PostgreSQL and one Apache Kafka, and what is done to them: killed, frozen, cut off, started again.
+//! The binary, HTTP, agents, servers and signals are real ones.
+
+mod frozen;
+mod kafka_away;
+mod killed_executors;
+mod killed_senders;
+mod load;
+mod postgres_away;
+mod requests;
+mod starting;
+mod stopping;
+mod together;
