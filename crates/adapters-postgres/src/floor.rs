@@ -1,11 +1,24 @@
-//! The floor under every figure: what the same server does with the smallest possible durable commit. It needs no schema.
+//! The floors under every figure: what the same server does with the smallest possible durable commit, for which it needs
+//! no schema, and what it does with the commits of runs when nothing else has to be done.
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
+use domain::{
+    Timestamp,
+    agents::AgentName,
+    ids::{CommitId, Epoch, ExecutorId, PlanHash, RunId, Seq, StepId, StepPath, WorkflowId},
+    payload::Payload,
+    ports::{RunJournal, StoreError},
+    runs::{AdvanceRun, ClosedAttempt, CommitOutcome, RunCommit, RunEvent, RunStatus, StartRun, Wake},
+};
 use sqlx::{ConnectOptions, Connection, PgConnection, postgres::PgConnectOptions};
 use tokio::task::JoinSet;
+use uuid::Uuid;
 
-use crate::{ConnectError, connect};
+use crate::{ConnectError, PgStore, connect};
 
 /// As large as the row of the floor of the other store.
 const BODY: usize = 100;
@@ -42,6 +55,157 @@ pub enum FloorError {
     /// A connection's work ended with a panic.
     #[error("the work on a connection has panicked")]
     Panicked(#[from] tokio::task::JoinError),
+    /// The journal does not take what runs write.
+    #[error("the journal does not take what is measured")]
+    Journal(#[from] StoreError),
+    /// The journal refuses a commit that nothing stands against.
+    #[error("the journal answers {0:?} where a commit is due")]
+    Refused(CommitOutcome),
+}
+
+/// What the journal does with whole batches, when there is neither an engine nor an agent nor a bus.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct JournalFloor {
+    /// Runs that were started per second.
+    pub starts_per_second: f64,
+    /// Steps that were closed, each with the dispatch of the next one, per second.
+    pub steps_per_second: f64,
+}
+
+/// Starts runs and takes them from step to step as fast as the journal takes their commits, in batches of this size, two at a
+/// time. The schema must be there; the rows stay.
+pub async fn floor_journal(url: &str, batch: usize, duration: Duration) -> Result<JournalFloor, FloorError> {
+    let mut keeper = connect::options(url)?.connect().await?;
+    let workflow = WorkflowId::new(Uuid::from_u128(1));
+    let definition =
+        "INSERT INTO workflow_definitions (id, name, workflow_data) VALUES ($1, 'floor', '{}') ON CONFLICT DO NOTHING";
+    sqlx::query(definition).bind(workflow.uuid()).execute(&mut keeper).await?;
+    keeper.close().await?;
+    let store = PgStore::connect(url).await?;
+    let mut lanes = JoinSet::new();
+    for number in 1..=2_u128 {
+        let lane = Lane { store: store.clone(), workflow, batch, duration, ids: number << 64 };
+        lanes.spawn(lane.measure());
+    }
+    let mut floor = JournalFloor { starts_per_second: 0.0, steps_per_second: 0.0 };
+    while let Some(lane) = lanes.join_next().await {
+        let lane = lane??;
+        floor.starts_per_second += lane.starts_per_second;
+        floor.steps_per_second += lane.steps_per_second;
+    }
+    Ok(floor)
+}
+
+/// One batch after the other.
+struct Lane {
+    store: PgStore,
+    workflow: WorkflowId,
+    batch: usize,
+    duration: Duration,
+    /// Counts up, so that ids are ordered as those of real runs are.
+    ids: u128,
+}
+
+impl Lane {
+    async fn measure(mut self) -> Result<JournalFloor, FloorError> {
+        let (mut starts, mut runs) = (0, Vec::new());
+        let began = Instant::now();
+        while began.elapsed() < self.duration || runs.is_empty() {
+            runs = (0..self.batch).map(|_| RunId::mint(self.id())).collect::<Vec<_>>();
+            let batch = runs.iter().map(|run| self.start(run)).collect();
+            self.commit(batch).await?;
+            starts += runs.len() as u64;
+        }
+        let starts_per_second = count(starts) / began.elapsed().as_secs_f64();
+        let (mut steps, mut seq) = (0, Seq::new(2));
+        let began = Instant::now();
+        while began.elapsed() < self.duration {
+            let batch = runs.iter().map(|run| self.advance(run, seq)).collect();
+            self.commit(batch).await?;
+            steps += runs.len() as u64;
+            seq = seq.next().next();
+        }
+        Ok(JournalFloor { starts_per_second, steps_per_second: count(steps) / began.elapsed().as_secs_f64() })
+    }
+
+    fn id(&mut self) -> Uuid {
+        self.ids += 1;
+        Uuid::from_u128(self.ids)
+    }
+
+    async fn commit(&self, batch: Vec<RunCommit>) -> Result<(), FloorError> {
+        let outcomes = self.store.commit(Arc::from(batch)).await?;
+        let refused = outcomes.into_iter().find(|outcome| *outcome != CommitOutcome::Committed);
+        refused.map_or(Ok(()), |refused| Err(FloorError::Refused(refused)))
+    }
+
+    /// As the engine writes the start of a run whose first step calls an agent.
+    fn start(&mut self, run: &RunId) -> RunCommit {
+        let plan = PlanHash::new([0; 32]);
+        RunCommit::Start(StartRun {
+            commit: CommitId::new(self.id()),
+            run: run.clone(),
+            workflow: self.workflow,
+            workflow_name: "floor".to_owned(),
+            workflow_version: 1,
+            plan,
+            input: payload(),
+            triggered_by: "floor".to_owned(),
+            at: Timestamp::UNIX_EPOCH,
+            events: vec![RunEvent::Started { plan }, dispatched()],
+            status: RunStatus::Running,
+            owner: Some(ExecutorId::new(Uuid::nil())),
+        })
+    }
+
+    /// As the engine writes a step in the midst of a run: it has succeeded, and its successor is dispatched.
+    fn advance(&mut self, run: &RunId, seq: Seq) -> RunCommit {
+        RunCommit::Advance(AdvanceRun {
+            commit: CommitId::new(self.id()),
+            run: run.clone(),
+            epoch: Epoch::new(1),
+            seq,
+            at: Timestamp::UNIX_EPOCH,
+            events: vec![RunEvent::StepSucceeded { path: path(), execution: seq }, dispatched()],
+            closed: vec![ClosedAttempt {
+                execution: seq,
+                step: step(),
+                path: path(),
+                agent: agent(),
+                attempt: 1,
+                generation: 0,
+                round: 0,
+                input: payload(),
+                output: Some(payload()),
+                error: None,
+                started_at: Timestamp::UNIX_EPOCH,
+                completed_at: Timestamp::UNIX_EPOCH,
+            }],
+            update: None,
+            drained: Vec::new(),
+            wake: Wake::Owned,
+        })
+    }
+}
+
+fn agent() -> AgentName {
+    AgentName::parse("floor").unwrap_or_else(|_| unreachable!("it is a name"))
+}
+
+fn dispatched() -> RunEvent {
+    RunEvent::StepDispatched { path: path(), attempt: 1, generation: 0, round: 0 }
+}
+
+fn step() -> StepId {
+    StepId::parse("floor").unwrap_or_else(|_| unreachable!("it is an id"))
+}
+
+fn path() -> StepPath {
+    step().top_level()
+}
+
+fn payload() -> Payload {
+    Payload::from_stored(format!(r#"{{"text":"{}"}}"#, "x".repeat(BODY)))
 }
 
 /// Commits single-row inserts on so many connections at once, one after the other on each, for about as long as it is told.
@@ -132,6 +296,14 @@ mod tests {
             .await
             .expect("an answer");
         assert!(gone, "the table stays");
+    }
+
+    #[tokio::test]
+    async fn the_journal_takes_what_is_measured() {
+        let database = dev_services::Database::new(None).await;
+        migration::up(database.url()).await.expect("the schema can be made");
+        let floor = floor_journal(database.url(), 8, Duration::from_millis(100)).await.expect("it is measured");
+        assert!(floor.starts_per_second > 0.0 && floor.steps_per_second > 0.0);
     }
 
     #[test]

@@ -81,6 +81,9 @@ struct BenchFloor {
     /// How many connections to the database commit at the same time.
     #[arg(long, default_value_t = 1, conflicts_with = "data", value_parser = at_least_one)]
     connections: usize,
+    /// Measure the commits of runs in batches of this size instead, in a database that has the schema and serves nothing else.
+    #[arg(long, conflicts_with_all = ["data", "connections"], value_parser = at_least_one)]
+    journal_batch: Option<usize>,
     /// For how long, in seconds.
     #[arg(long, default_value_t = 2)]
     seconds: u64,
@@ -107,6 +110,9 @@ impl BenchFloor {
     fn measure(&self) -> anyhow::Result<String> {
         let duration = Duration::from_secs(self.seconds);
         match (&self.database_url, &self.data) {
+            (Some(url), _) if let Some(batch) = self.journal_batch => {
+                composition::block_on(composition::bench_journal_of_database(url, batch, duration))
+            }
             (Some(url), _) => {
                 composition::block_on(composition::bench_floor_of_database(url, self.connections, duration))
             }

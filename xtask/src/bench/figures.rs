@@ -13,6 +13,10 @@ pub(super) enum Figure {
     FloorCommitP50(usize),
     /// Floor: one in a hundred takes longer, in milliseconds.
     FloorCommitP99(usize),
+    /// Floor: runs per second that the journal starts when nothing else is to be done.
+    JournalStarts,
+    /// Floor: steps per second that the journal takes when nothing else is to be done.
+    JournalSteps,
     /// Floor: bare calls per second to the agent.
     BareCallsPerSecond(usize),
     /// Floor: a bare call in milliseconds, median.
@@ -59,6 +63,10 @@ pub(super) enum Figure {
     StartP99,
     /// Steps per second by bare calls per second, at the same number in flight.
     StepsByBareCalls(usize),
+    /// Steps per second with 256 in flight by what the journal alone takes.
+    StepsByJournal,
+    /// Starts only by what the journal alone takes.
+    StartsByJournal,
     /// Starts only by the floor's commits.
     StartsByFloor,
     /// Starts while executing by the floor's commits.

@@ -18,6 +18,9 @@ use super::{
     store::Home,
 };
 
+/// How many commits the journal's floor takes at once: about as many as gather while 256 runs are in flight.
+pub(super) const JOURNAL_BATCH: usize = 128;
+
 /// Adds all floors.
 pub(super) async fn add(
     plan: &Plan,
@@ -31,13 +34,22 @@ pub(super) async fn add(
         let (binary, home, window) = (plan.binary.clone(), home.clone(), plan.window);
         let measure = move || commits(&binary, &home, connections, window);
         let floor = tokio::task::spawn_blocking(measure).await??;
-        let member =
-            |name: &str| floor[name].as_f64().with_context(|| format!("bench-floor printed no {name}: {floor}"));
-        let (per_second, p50) = (member("commits_per_second")?, member("p50_us")? / 1000.0);
+        let (per_second, p50) = (member(&floor, "commits_per_second")?, member(&floor, "p50_us")? / 1000.0);
         println!("  {connections:>3} committing: {per_second:>8.0} single-row commits/s, p50 {p50:.2} ms");
         figures.add(Figure::FloorCommitsPerSecond(connections), per_second);
         figures.add(Figure::FloorCommitP50(connections), p50);
-        figures.add(Figure::FloorCommitP99(connections), member("p99_us")? / 1000.0);
+        figures.add(Figure::FloorCommitP99(connections), member(&floor, "p99_us")? / 1000.0);
+    }
+    if let Home::Database { url, .. } = &home {
+        let window = plan.window.as_secs().max(1).to_string();
+        let arguments = ["--seconds", &window, "--database-url", url, "--journal-batch", &JOURNAL_BATCH.to_string()]
+            .map(str::to_owned);
+        let binary = plan.binary.clone();
+        let floor = tokio::task::spawn_blocking(move || bench_floor(&binary, &arguments)).await??;
+        let (starts, steps) = (member(&floor, "starts_per_second")?, member(&floor, "steps_per_second")?);
+        println!("  the journal alone: {starts:>8.0} starts/s, {steps:.0} steps/s");
+        figures.add(Figure::JournalStarts, starts);
+        figures.add(Figure::JournalSteps, steps);
     }
     for level in LEVELS {
         let calls = bare::measure(client, &format!("{}/echo", agents.url), level, plan.window).await?;
@@ -48,20 +60,27 @@ pub(super) async fn add(
     Ok(())
 }
 
+fn member(floor: &Value, name: &str) -> anyhow::Result<f64> {
+    floor[name].as_f64().with_context(|| format!("bench-floor printed no {name}: {floor}"))
+}
+
 fn commits(binary: &Path, home: &Home, connections: usize, window: Duration) -> anyhow::Result<Value> {
-    let mut floor = Command::new(binary);
     // Whole seconds, because that is what the command takes.
-    floor.args(["bench-floor", "--seconds", &window.as_secs().max(1).to_string()]).stdin(Stdio::null());
+    let mut arguments = vec!["--seconds".to_owned(), window.as_secs().max(1).to_string()];
     match home {
         Home::Folder(folder) => {
             std::fs::create_dir_all(folder)?;
-            floor.arg("--data").arg(folder);
+            arguments.extend(["--data".to_owned(), folder.to_string_lossy().into_owned()]);
         }
         Home::Database { url, .. } => {
-            floor.args(["--database-url", url, "--connections", &connections.to_string()]);
+            arguments.extend(["--database-url", url, "--connections", &connections.to_string()].map(str::to_owned));
         }
     }
-    let output = floor.output()?;
+    bench_floor(binary, &arguments)
+}
+
+fn bench_floor(binary: &Path, arguments: &[String]) -> anyhow::Result<Value> {
+    let output = Command::new(binary).arg("bench-floor").args(arguments).stdin(Stdio::null()).output()?;
     if !output.status.success() {
         bail!("bench-floor failed: {}\n{}", output.status, String::from_utf8_lossy(&output.stderr));
     }

@@ -183,6 +183,8 @@ fn ratios(figures: &mut Figures, floor_of_starts: usize) {
     let floor = Figure::FloorCommitsPerSecond(floor_of_starts);
     figures.add_ratio(Figure::StartsByFloor, Figure::StartsOnly, floor);
     figures.add_ratio(Figure::StartsWhileExecutingByFloor, Figure::StartsWhileExecuting, floor);
+    figures.add_ratio(Figure::StartsByJournal, Figure::StartsOnly, Figure::JournalStarts);
+    figures.add_ratio(Figure::StepsByJournal, Figure::StepsPerSecond(LEVELS[2]), Figure::JournalSteps);
     for level in LEVELS {
         let (bare, overhead) = (Figure::BareCallsPerSecond(level), Figure::OverheadP99(level));
         figures.add_ratio(Figure::StepsByBareCalls(level), Figure::StepsPerSecond(level), bare);

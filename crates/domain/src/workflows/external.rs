@@ -39,8 +39,9 @@ fn unreadable(source: &Source, path: &[Segment]) -> Option<&'static str> {
     match source {
         Source::Input | Source::Output(_) if path.is_empty() => Some("it names no member"),
         Source::Input | Source::Output(_) => {
-            path.iter().any(|segment| matches!(segment, Segment::Index(_))).then_some("it looks into an array")
+            path.iter().any(|segment| !matches!(segment, Segment::Key(_))).then_some("it looks into an array")
         }
+        Source::Loop(_) => (!path.is_empty()).then_some("it looks into the loop's item"),
     }
 }
 

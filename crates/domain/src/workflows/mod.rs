@@ -2,6 +2,7 @@
 
 mod budget;
 mod check;
+mod condition;
 mod definition;
 mod diagnostic;
 mod document;
@@ -12,6 +13,7 @@ mod reference;
 
 pub use budget::{Budget, MAX_INPUT_BYTES};
 pub use check::{compile, hash as hash_document};
+pub use condition::{Condition, EvaluationError, SyntaxError};
 pub use definition::{
     ExecutableVersion, WorkflowDefinition, WorkflowFilter, WorkflowName, WorkflowSort, WorkflowStatus,
 };
@@ -19,4 +21,6 @@ pub use diagnostic::{Diagnostic, Severity};
 pub use document::{StepDocument, WorkflowDocument};
 pub use external::unfit_for_external;
 pub use plan::{Plan, PlanStep, SharedPlan, StepIndex};
-pub use reference::{InvalidReference, Reference, ResolveError, Scope, Segment, Source, Template};
+pub use reference::{
+    InvalidReference, Iteration, LoopVariable, Reference, ResolveError, Scope, Segment, Source, Template,
+};

@@ -2,12 +2,18 @@
 //!
 //! Parsed once, when a document is compiled; resolved against a [`Scope`] when a step is dispatched. The forms and the
 //! failure texts follow contract 5.2; array indexes, whole inputs and outputs (`${step.output}`), quoted keys
-//! (`${s.output["a.b"]}`), references inside nested literals, and numbers and booleans in spliced text are additions.
+//! (`${s.output["a.b"]}`), members of the loop's item, the prefix `steps.`, references inside nested literals, and numbers
+//! and booleans in spliced text are additions.
+
+use std::borrow::Cow;
 
 use serde_json::{Map, Value};
 
 use super::budget::{Budget, MAX_INPUT_BYTES};
 use crate::ids::StepId;
+
+/// The longest way into a value; deeper values are not storable.
+const MAX_SEGMENTS: usize = 128;
 
 /// A value of an `input_mapping`, parsed.
 #[derive(Debug, Clone, PartialEq)]
@@ -51,6 +57,23 @@ pub enum Source {
     Input,
     /// The output of a step.
     Output(StepId),
+    /// The iteration of the innermost loop around the step.
+    Loop(LoopVariable),
+}
+
+/// What an iteration of a loop is known by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LoopVariable {
+    /// The element of the collection.
+    Item,
+    /// Its number, from 0.
+    Index,
+    /// How many there are.
+    Total,
+    /// Whether it is the first.
+    IsFirst,
+    /// Whether it is the last.
+    IsLast,
 }
 
 /// One step on the way into a value.
@@ -58,8 +81,18 @@ pub enum Source {
 pub enum Segment {
     /// A member of an object.
     Key(String),
-    /// An element of an array, from 0.
-    Index(usize),
+    /// An element of an array, from 0, or from the end where negative.
+    Index(i64),
+    /// In conditions: whichever of these elements comes first from which the way goes on.
+    Slice(Slice),
+}
+
+/// `[from:to:by]` as in Python; `[*]` leaves all three out.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Slice {
+    from: Option<i64>,
+    to: Option<i64>,
+    by: Option<i64>,
 }
 
 /// Why a reference cannot be read.
@@ -104,6 +137,21 @@ pub trait Scope {
     fn input(&self) -> &Value;
     /// The output of a finished step.
     fn output(&self, step: &StepId) -> Option<&Value>;
+    /// The iteration of the innermost loop.
+    fn iteration(&self) -> Option<Iteration<'_>> {
+        None
+    }
+}
+
+/// An iteration of a loop.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Iteration<'a> {
+    /// The element of the collection.
+    pub item: &'a Value,
+    /// Its number, from 0.
+    pub index: u32,
+    /// How many there are.
+    pub total: u32,
 }
 
 impl Template {
@@ -123,7 +171,11 @@ impl Template {
     pub fn resolve(&self, field: &str, scope: &dyn Scope, budget: &mut Budget) -> Result<Value, ResolveError> {
         match self {
             Self::Literal(value) => budget.spend(value).cloned(),
-            Self::Reference(reference) => budget.spend(reference.resolve(field, scope)?).cloned(),
+            Self::Reference(reference) => {
+                let value = reference.resolve(field, scope)?;
+                budget.spend(&value)?;
+                Ok(value.into_owned())
+            }
             Self::Text(pieces) => {
                 let spliced =
                     pieces.iter().try_fold(String::new(), |text, piece| piece.append(text, field, scope, budget));
@@ -238,7 +290,7 @@ impl Piece {
                 budget.spend_bytes(plain.len())?;
                 text.push_str(plain);
             }
-            Self::Reference(reference) => match budget.spend(reference.resolve(field, scope)?)? {
+            Self::Reference(reference) => match budget.spend(&*reference.resolve(field, scope)?)? {
                 Value::String(value) => text.push_str(value),
                 Value::Number(number) => text.push_str(&number.to_string()),
                 Value::Bool(truth) => text.push_str(if *truth { "true" } else { "false" }),
@@ -252,38 +304,74 @@ impl Piece {
 }
 
 impl Reference {
-    /// Parses what stands between `${` and `}`.
+    /// Parses what stands between `${` and `}` in an `input_mapping`.
     pub fn parse(raw: &str) -> Result<Self, InvalidReference> {
+        let reference = Self::parse_for_condition(raw)?;
+        if reference.path.iter().any(|segment| matches!(segment, Segment::Slice(_))) {
+            let problem = "several elements at once can only be named in a condition";
+            return Err(InvalidReference { raw: raw.to_owned(), problem });
+        }
+        Ok(reference)
+    }
+
+    /// The same in a condition, where a reference may name several elements and takes the first that is there.
+    pub fn parse_for_condition(raw: &str) -> Result<Self, InvalidReference> {
         let invalid = |problem| InvalidReference { raw: raw.to_owned(), problem };
+        // The requirement texts of the old system write it, and so do its examples.
+        let text = raw.strip_prefix("steps.").unwrap_or(raw);
         let (head, rest) =
-            raw.split_once('.').ok_or_else(|| invalid("it needs the form 'workflow.input…' or '<step>.output…'"))?;
-        let source = match head {
-            "loop" => return Err(invalid("'loop' is only known inside a loop")),
-            "workflow" => Source::Input,
-            step => Source::Output(
-                StepId::parse(step).map_err(|_| invalid("the part before the first dot is not a step id"))?,
-            ),
+            text.split_once('.').ok_or_else(|| invalid("it needs the form 'workflow.input…' or '<step>.output…'"))?;
+        let (source, tail) = match head {
+            "loop" => {
+                let end = rest.find(['.', '[']).unwrap_or(rest.len());
+                let variable = LoopVariable::parse(&rest[..end]).ok_or_else(|| {
+                    invalid("only 'item', 'index', 'total', 'is_first' or 'is_last' may follow 'loop'")
+                })?;
+                (Source::Loop(variable), Some(&rest[end..]))
+            }
+            "workflow" => (Source::Input, rest.strip_prefix("input")),
+            step => {
+                let step =
+                    StepId::parse(step).map_err(|_| invalid("the part before the first dot is not a step id"))?;
+                (Source::Output(step), rest.strip_prefix("output"))
+            }
         };
-        let root = if source == Source::Input { "input" } else { "output" };
-        let tail = rest.strip_prefix(root).filter(|tail| tail.is_empty() || tail.starts_with(['.', '[']));
-        let tail = tail.ok_or_else(|| {
+        let tail = tail.filter(|tail| tail.is_empty() || tail.starts_with(['.', '['])).ok_or_else(|| {
             invalid(if source == Source::Input {
                 "only 'input' may follow 'workflow'"
             } else {
                 "only 'output' may follow a step id"
             })
         })?;
-        Ok(Self { source, path: parse_path(tail).map_err(invalid)?, raw: raw.to_owned() })
+        let path = parse_path(tail).map_err(invalid)?;
+        if matches!(source, Source::Loop(variable) if variable != LoopVariable::Item && !path.is_empty()) {
+            return Err(invalid("only 'loop.item' has members"));
+        }
+        Ok(Self { source, path, raw: raw.to_owned() })
     }
 
-    fn resolve<'a>(&self, field: &str, scope: &'a dyn Scope) -> Result<&'a Value, ResolveError> {
+    /// The value, or nothing where it is not there: how conditions read.
+    pub fn find<'a>(&self, scope: &'a dyn Scope) -> Option<Cow<'a, Value>> {
+        match &self.source {
+            Source::Input => first_match(scope.input(), &self.path).map(Cow::Borrowed),
+            Source::Output(step) => first_match(scope.output(step)?, &self.path).map(Cow::Borrowed),
+            Source::Loop(LoopVariable::Item) => first_match(scope.iteration()?.item, &self.path).map(Cow::Borrowed),
+            Source::Loop(variable) => scope.iteration().map(|iteration| Cow::Owned(variable.of(&iteration))),
+        }
+    }
+
+    /// The value; why there is none is a sentence.
+    pub fn resolve<'a>(&self, field: &str, scope: &'a dyn Scope) -> Result<Cow<'a, Value>, ResolveError> {
         let missing =
             |problem: String| ResolveError::Missing { raw: self.raw.clone(), field: field.to_owned(), problem };
+        let iteration = || scope.iteration().ok_or_else(|| missing("Not in a loop context".to_owned()));
         let mut value = match &self.source {
             Source::Input => scope.input(),
             Source::Output(step) => scope
                 .output(step)
                 .ok_or_else(|| missing(format!("Step '{step}' has not been executed or has no output")))?,
+            Source::Loop(LoopVariable::Item) => iteration()?.item,
+            Source::Loop(variable) => return Ok(Cow::Owned(variable.of(&iteration()?))),
         };
         let mut at = "the value".to_owned();
         for segment in &self.path {
@@ -291,25 +379,98 @@ impl Reference {
                 (Segment::Key(key), Value::Object(members)) => {
                     members.get(key).ok_or_else(|| missing(format!("Field '{key}' not found")))?
                 }
-                (Segment::Index(index), Value::Array(items)) => items
-                    .get(*index)
+                (Segment::Index(index), Value::Array(items)) => element(items, *index)
                     .ok_or_else(|| missing(format!("Index {index} is out of range (length {})", items.len())))?,
                 (Segment::Key(_), _) => return Err(missing(format!("'{at}' is not a dictionary"))),
-                (Segment::Index(_), _) => return Err(missing(format!("'{at}' is not a list"))),
+                (Segment::Index(_) | Segment::Slice(_), _) => return Err(missing(format!("'{at}' is not a list"))),
             };
             at = match segment {
                 Segment::Key(key) => key.clone(),
                 Segment::Index(index) => format!("{at}[{index}]"),
+                Segment::Slice(_) => at,
             };
         }
-        Ok(value)
+        Ok(Cow::Borrowed(value))
     }
 }
 
-/// `.key`, `[0]` and `["any key"]`, any number of times.
+impl LoopVariable {
+    fn parse(text: &str) -> Option<Self> {
+        match text {
+            "item" => Some(Self::Item),
+            "index" => Some(Self::Index),
+            "total" => Some(Self::Total),
+            "is_first" => Some(Self::IsFirst),
+            "is_last" => Some(Self::IsLast),
+            _ => None,
+        }
+    }
+
+    fn of(self, iteration: &Iteration<'_>) -> Value {
+        match self {
+            Self::Item => iteration.item.clone(),
+            Self::Index => Value::from(iteration.index),
+            Self::Total => Value::from(iteration.total),
+            Self::IsFirst => Value::from(iteration.index == 0),
+            Self::IsLast => Value::from(iteration.index + 1 == iteration.total),
+        }
+    }
+}
+
+/// The place in a list of this length that an index names.
+fn place(index: i64, length: usize) -> Option<usize> {
+    if index < 0 {
+        length.checked_sub(usize::try_from(index.unsigned_abs()).ok()?)
+    } else {
+        usize::try_from(index).ok().filter(|place| *place < length)
+    }
+}
+
+fn element(items: &[Value], index: i64) -> Option<&Value> {
+    place(index, items.len()).map(|place| &items[place])
+}
+
+/// The first value to which the path leads.
+fn first_match<'a>(value: &'a Value, path: &[Segment]) -> Option<&'a Value> {
+    let Some((segment, rest)) = path.split_first() else { return Some(value) };
+    match (segment, value) {
+        (Segment::Key(key), Value::Object(members)) => first_match(members.get(key)?, rest),
+        (Segment::Index(index), Value::Array(items)) => first_match(element(items, *index)?, rest),
+        (Segment::Slice(slice), Value::Array(items)) => {
+            slice.places(items.len()).find_map(|place| first_match(items.get(place)?, rest))
+        }
+        // What is no list counts as a list of itself.
+        (Segment::Slice(_), value) => first_match(value, rest),
+        (Segment::Key(_) | Segment::Index(_), _) => None,
+    }
+}
+
+impl Slice {
+    /// The places that it names in a list of this length, in its order.
+    fn places(self, length: usize) -> impl Iterator<Item = usize> {
+        let length = i64::try_from(length).unwrap_or(i64::MAX);
+        let by = self.by.unwrap_or(1);
+        let (lowest, highest) = if by < 0 { (-1, length - 1) } else { (0, length) };
+        let bound = |given: Option<i64>, absent: i64| {
+            given.map_or(absent, |at| (if at < 0 { at.saturating_add(length) } else { at }).clamp(lowest, highest))
+        };
+        let from = bound(self.from, if by < 0 { highest } else { lowest });
+        let to = bound(self.to, if by < 0 { lowest } else { highest });
+        let goes_on = move |at: &i64| if by < 0 { *at > to } else { *at < to };
+        // A step of zero would never end; Python refuses it, and the parser has.
+        std::iter::successors(Some(from), move |at| at.checked_add(by))
+            .take_while(goes_on)
+            .filter_map(|at| usize::try_from(at).ok())
+    }
+}
+
+/// `.key`, `[0]`, `[-1]`, `[*]`, `[1:3]` and `["any key"]`, any number of times.
 fn parse_path(mut tail: &str) -> Result<Vec<Segment>, &'static str> {
     let mut path = Vec::new();
     while !tail.is_empty() {
+        if path.len() == MAX_SEGMENTS {
+            return Err("it names more members inside each other than a value can have");
+        }
         if let Some(rest) = tail.strip_prefix('.') {
             let end = rest.find(['.', '[']).unwrap_or(rest.len());
             if end == 0 {
@@ -338,10 +499,34 @@ fn parse_bracket(rest: &str) -> Result<(Segment, &str), &'static str> {
                 .ok_or("a bracket is not closed");
         }
     }
-    let (index, rest) = rest.split_once(']').ok_or("a bracket is not closed")?;
-    let all_digits = !index.is_empty() && index.bytes().all(|b| b.is_ascii_digit());
-    let index = if all_digits { index.parse().ok() } else { None };
-    index.map(|index| (Segment::Index(index), rest)).ok_or("an index must be a number from 0, or a quoted key")
+    let (inside, rest) = rest.split_once(']').ok_or("a bracket is not closed")?;
+    let segment = if inside == "*" {
+        Some(Segment::Slice(Slice::default()))
+    } else if inside.contains(':') {
+        parse_slice(inside).map(Segment::Slice)
+    } else {
+        parse_index(inside).map(Segment::Index)
+    };
+    segment.map(|segment| (segment, rest)).ok_or("an index must be a whole number or a quoted key")
+}
+
+fn parse_slice(text: &str) -> Option<Slice> {
+    let bounds: Vec<Option<i64>> = text
+        .split(':')
+        .map(|bound| if bound.is_empty() { Some(None) } else { parse_index(bound).map(Some) })
+        .collect::<Option<_>>()?;
+    let slice = match *bounds.as_slice() {
+        [from, to] => Slice { from, to, by: None },
+        [from, to, by] => Slice { from, to, by },
+        _ => return None,
+    };
+    (slice.by != Some(0)).then_some(slice)
+}
+
+fn parse_index(text: &str) -> Option<i64> {
+    let digits = text.strip_prefix('-').unwrap_or(text);
+    let is_number = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
+    if is_number { text.parse().ok() } else { None }
 }
 
 #[cfg(test)]
@@ -441,11 +626,15 @@ mod tests {
             "b.input.x",
             "b.output..x",
             "b.output[",
-            "b.output[-1]",
             "b.output[+1]",
+            "b.output[--1]",
+            "b.output[*]",
+            "b.output[1:2]",
+            "loop.each",
+            "loop.index.x",
+            "loop.itemize",
             "b.output['x]",
             "b.output[0]x",
-            "loop.item",
             "a b.output",
         ] {
             assert!(Reference::parse(bad).is_err(), "{bad}");

@@ -81,6 +81,17 @@ pub(crate) async fn bench_floor_of_database(
     Ok(floor_json(floor.per_second(), floor.p50, floor.p99))
 }
 
+/// What the journal of a database does with batches of this size when nothing else is to be done, as JSON.
+pub(crate) async fn bench_journal_of_database(url: &str, batch: usize, duration: Duration) -> anyhow::Result<String> {
+    let floor = adapters_postgres::floor::floor_journal(url, batch, duration).await;
+    let floor = floor.context("the floor cannot be measured")?;
+    let json = serde_json::json!({
+        "starts_per_second": floor.starts_per_second,
+        "steps_per_second": floor.steps_per_second,
+    });
+    Ok(json.to_string())
+}
+
 fn floor_json(commits_per_second: f64, p50: Duration, p99: Duration) -> String {
     let json = serde_json::json!({
         "commits_per_second": commits_per_second,

@@ -54,8 +54,19 @@ pub(super) fn single(store: StoreKind, figures: &Figures) -> String {
             (format!("floor: commit p99{on}, ms"), Figure::FloorCommitP99(*connections), 3),
         ]
     });
+    let journal: &[(&str, Figure, usize)] = match store {
+        StoreKind::Sqlite => &[],
+        StoreKind::Postgres => &[
+            ("floor: the journal alone, starts/s", Figure::JournalStarts, 0),
+            ("floor: the journal alone, steps/s", Figure::JournalSteps, 0),
+            ("durable starts/s by the journal alone", Figure::StartsByJournal, 2),
+            ("steps/s, 256 in flight, by the journal alone", Figure::StepsByJournal, 2),
+        ],
+    };
+    let journal = journal.iter().map(|(what, figure, digits)| ((*what).to_owned(), *figure, *digits));
     let others = SINGLE.into_iter().map(|(what, figure, digits)| (what.to_owned(), figure, digits));
     let rows = floors
+        .chain(journal)
         .chain(others)
         .map(|(what, figure, digits)| format!("| {what} | {} |\n", shown(figures.spread(figure), digits)));
     table("### Starts, memory and the floor of commits\n\n| | |\n|---|---|\n", rows)

@@ -2,6 +2,7 @@
 
 use crate::bench::{
     api::STEPS,
+    floors::JOURNAL_BATCH,
     starts::{CLIENTS, MOST_STARTS},
     store::StoreKind,
 };
@@ -16,6 +17,12 @@ pub(super) fn meaning(store: StoreKind, parked: Option<usize>) -> String {
         }
     });
     if store == StoreKind::Postgres {
+        let alone = format!(
+            "* *The journal alone*: the very transactions that the server writes for starts and for steps in the midst of a \
+             run, with payloads of 100 bytes, in batches of {JOURNAL_BATCH}, two at a time; no HTTP, no engine, no agents, no \
+             Kafka, both processors for nothing else. What the server does beside these rows can only make it slower.\n"
+        );
+        text += &alone;
         text += "* The schema is there when a server starts; *start to ready* holds no migration.\n\
                  * *WAL per step*: what the database server wrote ahead within the window, with the images of pages after a \
                  checkpoint and everything that it does by itself.\n\
