@@ -124,7 +124,12 @@ impl Client {
 
     /// Starts a run with a text as its input and answers the run's id.
     pub async fn execute(&self, workflow: &str, input: &str) -> String {
-        let body = json!({"input_data": {"text": input}});
+        self.execute_with(workflow, &json!({"text": input})).await
+    }
+
+    /// Starts a run with this input and answers the run's id.
+    pub async fn execute_with(&self, workflow: &str, input: &Value) -> String {
+        let body = json!({"input_data": input});
         text(&self.post(&format!("/workflows/{workflow}/execute"), &body).await.expect(202), "run_id")
     }
 

@@ -21,7 +21,7 @@ pub use answer::Answer;
 pub use client::{AgentSpec, Client};
 pub use cluster::{Cluster, KafkaFor, PostgresFor};
 pub use demo_agents::{Calls, DemoAgents};
-pub use document::workflow;
+pub use document::{every_output, every_step_type, texts, workflow};
 pub use eventually::{eventually, eventually_within};
 pub use orrery::{Ended, Orrery, command_line};
 pub use stub::{Behaviour, Received, Stub};

@@ -3,7 +3,7 @@
 //! Ids that a restart must be able to recompute (step executions, messages, tasks) are *derived*; only agents,
 //! definitions, runs, executors and commits are minted, and those come from the [`IdGenerator`](crate::ports::IdGenerator).
 
-use std::{fmt, str::FromStr, sync::Arc};
+use std::{borrow::Cow, fmt, str::FromStr, sync::Arc};
 
 use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
 use uuid::Uuid;
@@ -187,9 +187,30 @@ impl StepId {
 }
 
 text_id!(
-    /// Where in a run a step is executed: the step id, with iteration and branch for steps inside composites.
+    /// Where in a run a step is executed: its id, behind the places of the blocks around it.
+    ///
+    /// `each[17]/fan.1/check` is the step `check`, member 1 of the block `fan`, in iteration 17 of the loop `each`; numbers are
+    /// from 0. None of these signs can stand in an id.
     StepPath
 );
+
+/// The place of a step within a block.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Slot {
+    /// An iteration of a loop.
+    Iteration(u32),
+    /// A member or a branch.
+    Branch(u32),
+}
+
+impl Slot {
+    /// Its number, from 0.
+    pub fn number(self) -> u32 {
+        match self {
+            Self::Iteration(number) | Self::Branch(number) => number,
+        }
+    }
+}
 
 impl StepPath {
     /// Reads a path that this system has written.
@@ -198,6 +219,84 @@ impl StepPath {
             return Err(InvalidId { what: "step path", problem: "is empty" });
         }
         Ok(Self(text.into()))
+    }
+
+    /// The place of a step within this block.
+    pub fn inside(&self, slot: Slot, step: &StepId) -> Self {
+        let text = match slot {
+            Slot::Iteration(number) => format!("{self}[{number}]/{step}"),
+            Slot::Branch(number) => format!("{self}.{number}/{step}"),
+        };
+        Self(text.into())
+    }
+
+    /// The place of another step in the same sequence.
+    pub fn beside(&self, step: &StepId) -> Self {
+        match self.0.rfind('/') {
+            None => step.top_level(),
+            Some(end) => Self(format!("{}{step}", &self.0[..=end]).into()),
+        }
+    }
+
+    /// The block around it, and its place therein; none at the top level.
+    pub fn around(&self) -> Option<(Self, Slot)> {
+        let (around, _) = self.0.rsplit_once('/')?;
+        let (block, slot) = match around.strip_suffix(']') {
+            Some(open) => {
+                open.rsplit_once('[').and_then(|(block, n)| Some((block, Slot::Iteration(n.parse().ok()?))))?
+            }
+            None => around.rsplit_once('.').and_then(|(block, n)| Some((block, Slot::Branch(n.parse().ok()?))))?,
+        };
+        Some((Self(block.into()), slot))
+    }
+
+    /// The step at the top level around it, or itself.
+    pub fn outermost(&self) -> &str {
+        self.0.split(['[', '.', '/']).next().unwrap_or(&self.0)
+    }
+
+    /// Whether it lies inside of a block.
+    pub fn is_inside(&self, block: &Self) -> bool {
+        self.0.strip_prefix(&*block.0).is_some_and(|rest| rest.starts_with(['[', '.']))
+    }
+
+    /// Whether it lies in a slot of a block.
+    pub fn is_in_slot(&self, block: &Self, slot: u32) -> bool {
+        let Some(rest) = self.0.strip_prefix(&*block.0) else { return false };
+        let Some((number, _)) = rest.split_once('/') else { return false };
+        number.trim_start_matches(['[', '.']).trim_end_matches(']').parse() == Ok(slot)
+    }
+
+    /// The same for all iterations of the loops around it: what a plan knows of it.
+    pub fn in_every_iteration(&self) -> Cow<'_, str> {
+        if !self.0.contains('[') {
+            return Cow::Borrowed(&self.0);
+        }
+        let mut text = String::with_capacity(self.0.len());
+        let mut rest = &*self.0;
+        while let Some((before, after)) = rest.split_once('[') {
+            text.push_str(before);
+            text.push_str("[]");
+            rest = after.split_once(']').map_or("", |(_, rest)| rest);
+        }
+        text.push_str(rest);
+        Cow::Owned(text)
+    }
+
+    /// The place that a plan knows as this text, in the iterations in which this step is.
+    pub fn beside_in_plan(&self, other: &str) -> Self {
+        let mut numbers = self.0.split('[').skip(1).filter_map(|rest| rest.split_once(']')).map(|(number, _)| number);
+        let mut text = String::with_capacity(other.len() + 8);
+        let mut rest = other;
+        while let Some((before, after)) = rest.split_once("[]") {
+            text.push_str(before);
+            text.push('[');
+            text.push_str(numbers.next().unwrap_or_default());
+            text.push(']');
+            rest = after;
+        }
+        text.push_str(rest);
+        Self(text.into())
     }
 }
 

@@ -6,7 +6,7 @@ use std::collections::{BTreeSet, VecDeque};
 
 use domain::{
     Timestamp,
-    ids::{CommitId, Epoch, InboxId, RunId, Seq},
+    ids::{CommitId, Epoch, InboxId, RunId, Seq, StepPath},
     runs::{
         AdvanceRun, AgentCall, CallFailure, CallOutcome, CommitOutcome, InboxEntry, Input, MonitoringUpdate, Rejection,
         RunData, RunState, Transition, Wake, advance,
@@ -39,8 +39,10 @@ struct Pending {
     commit: CommitId,
     letters: Vec<Letter>,
     calls: Vec<AgentCall>,
+    aborts: Vec<StepPath>,
     news: Vec<MonitoringUpdate>,
     wake: Wake,
+    unfinished: bool,
 }
 
 /// How a run is to be taken forward.
@@ -57,6 +59,8 @@ pub struct Manner {
 pub struct Following {
     /// What to tell those who watch.
     pub news: Vec<MonitoringUpdate>,
+    /// The calls whose answers are no longer wanted.
+    pub aborts: Vec<StepPath>,
     /// The calls to be made, after that.
     pub calls: Vec<AgentCall>,
 }
@@ -113,10 +117,11 @@ impl RunActor {
         }
         let letters: Vec<Letter> = self.mailbox.drain(..).collect();
         let seq = self.state.seq();
-        let made = self.advance_all(&letters, now);
+        let made = self.advance_all(&letters, now, !manner.draining);
         let drained: Vec<InboxId> = letters.iter().filter_map(Letter::entry).collect();
         // A paused run that was claimed without need is given back by a commit without events.
-        if made.events.is_empty() && drained.is_empty() && !self.is_asleep() {
+        let is_given_back = manner.draining && self.state.in_flight().next().is_none();
+        if made.events.is_empty() && drained.is_empty() && !self.is_asleep() && !is_given_back {
             return None;
         }
         Some(self.commit(commit(), seq, letters, drained, made, now, manner))
@@ -127,14 +132,16 @@ impl RunActor {
         self.state.is_paused() && self.state.in_flight().next().is_none()
     }
 
-    fn advance_all(&mut self, letters: &[Letter], now: Timestamp) -> Transition {
+    fn advance_all(&mut self, letters: &[Letter], now: Timestamp, begin: bool) -> Transition {
         let mut all = Transition::default();
         for letter in letters {
-            match advance(&self.plan, &mut self.state, &mut self.data, letter.input(), now) {
+            match advance(&self.plan, &mut self.state, &mut self.data, letter.input(), now, begin) {
                 Ok(mut made) => {
                     all.events.append(&mut made.events);
                     all.closed.append(&mut made.closed);
                     all.calls.append(&mut made.calls);
+                    all.aborts.append(&mut made.aborts);
+                    all.unfinished |= made.unfinished;
                     all.update = made.update.or(all.update);
                 }
                 // Late and doubled answers are expected; the rules have refused them.
@@ -157,16 +164,17 @@ impl RunActor {
     ) -> AdvanceRun {
         let wake = self.wake(now, manner.draining);
         let news = if manner.reporting { news_of(&self.run, &self.plan, &made, now) } else { Vec::new() };
-        self.pending = Some(Pending { commit, letters, calls: made.calls, news, wake });
+        let Transition { events, closed, update, calls, aborts, unfinished } = made;
+        self.pending = Some(Pending { commit, letters, calls, aborts, news, wake, unfinished });
         AdvanceRun {
             commit,
             run: self.run.clone(),
             epoch: self.epoch,
             seq,
             at: now,
-            events: made.events,
-            closed: made.closed,
-            update: made.update,
+            events,
+            closed,
+            update,
             drained,
             wake,
         }
@@ -179,9 +187,13 @@ impl RunActor {
         if self.is_asleep() {
             return Wake::Asleep;
         }
+        if self.state.in_flight().next().is_some() {
+            return Wake::Owned;
+        }
         match self.state.wake_at() {
-            Some(due) if draining || due - now > chrono::TimeDelta::seconds(PARK_SECONDS) => Wake::At(due),
-            None if draining => Wake::At(now),
+            // What was not begun for the sake of the drain is begun by the next owner.
+            _ if draining => Wake::At(now),
+            Some(due) if due - now > chrono::TimeDelta::seconds(PARK_SECONDS) => Wake::At(due),
             Some(_) | None => Wake::Owned,
         }
     }
@@ -191,9 +203,15 @@ impl RunActor {
         let Some(pending) = self.pending.take_if(|pending| pending.commit == commit) else { return Settled::Stale };
         match outcome {
             CommitOutcome::Committed | CommitOutcome::AlreadyApplied => match pending.wake {
-                Wake::Owned => Settled::GoOn(Following { news: pending.news, calls: pending.calls }),
+                Wake::Owned => {
+                    if pending.unfinished {
+                        self.tell(Input::Continue);
+                    }
+                    let Pending { news, aborts, calls, .. } = pending;
+                    Settled::GoOn(Following { news, aborts, calls })
+                }
                 Wake::At(_) | Wake::Asleep | Wake::Never => {
-                    Settled::Done(Following { news: pending.news, calls: Vec::new() })
+                    Settled::Done(Following { news: pending.news, aborts: pending.aborts, calls: Vec::new() })
                 }
             },
             CommitOutcome::Moved => {

@@ -123,9 +123,13 @@ impl EngineCore {
                 if self.runs.contains_key(&new.run) {
                     return;
                 }
-                let actor = RunActor::new(new.run.clone(), new.epoch, new.plan, new.state, new.data);
-                self.runs.insert(new.run, actor);
+                let run = new.run.clone();
+                let mut actor = RunActor::new(new.run, new.epoch, new.plan, new.state, new.data);
                 effects.extend(new.calls.into_iter().map(Effect::Call));
+                // A start that calls nobody, or not all at once, goes on by itself.
+                actor.tell(Input::Continue);
+                self.runs.insert(run.clone(), actor);
+                self.turn(&run, now, effects);
             }
             EngineInput::Claimed { run, epoch, loaded, inbox } => {
                 self.drop_run(&run, effects);
@@ -234,11 +238,13 @@ impl EngineCore {
         match actor.settle(commit, outcome) {
             Settled::GoOn(following) => {
                 effects.extend(following.news.into_iter().map(Effect::Report));
+                effects.extend(following.aborts.into_iter().map(|path| Effect::Abort(run.clone(), path)));
                 effects.extend(following.calls.into_iter().map(Effect::Call));
                 self.turn(run, now, effects);
             }
             Settled::Done(following) => {
                 effects.extend(following.news.into_iter().map(Effect::Report));
+                effects.extend(following.aborts.into_iter().map(|path| Effect::Abort(run.clone(), path)));
                 self.drop_run(run, effects);
             }
             Settled::Lost => self.drop_run(run, effects),
@@ -253,14 +259,19 @@ impl EngineCore {
         let ids = &self.ids;
         if let Some(commit) = actor.decide(now, || CommitId::new(ids.unique()), self.manner) {
             effects.push(Effect::Commit(RunCommit::Advance(commit)));
-        } else if let (false, Some(due)) = (actor.is_committing(), actor.state().wake_at()) {
+        } else if let (false, false, Some(due)) = (self.manner.draining, actor.is_committing(), actor.state().wake_at())
+        {
             self.timers.insert((due, run.clone()));
         }
     }
 
     fn fire(&mut self, now: Timestamp, effects: &mut Vec<Effect>) {
-        while let Some((_, run)) = self.timers.first().filter(|(due, _)| *due <= now).cloned() {
-            self.timers.pop_first();
+        let mut due = Vec::new();
+        while let Some(timer) = self.timers.first().filter(|(due, _)| *due <= now).cloned() {
+            self.timers.remove(&timer);
+            due.push(timer.1);
+        }
+        for run in due {
             // The run may be gone, or its wait over: then this decides nothing.
             if let Some(actor) = self.runs.get_mut(&run) {
                 actor.tell(Input::Continue);

@@ -7,7 +7,7 @@ use domain::{
     ids::{RunId, Seq, StepPath},
     payload::Payload,
     ports::{Runs, StoreError},
-    runs::{AgentCall, EventRecord, RunData, RunState, StepState, calls_in_flight},
+    runs::{AgentCall, EventRecord, RunData, RunState, StepState, calls_in_flight, restore_outputs},
     workflows::{Plan, SharedPlan},
 };
 
@@ -51,6 +51,7 @@ impl RunLoader {
                 }
             }
         }
+        restore_outputs(&plan, &state, &mut data);
         let calls = calls_in_flight(&plan, &state, &mut data).map_err(|e| StoreError::Corrupt(e.to_string()))?;
         Ok(Loaded { plan, state, data, calls })
     }
@@ -63,13 +64,16 @@ impl RunLoader {
     }
 }
 
-/// The attempts whose outputs some step looks into that has not succeeded yet.
-fn needed_outputs<'a>(plan: &'a Plan, state: &'a RunState) -> HashMap<Seq, &'a StepPath> {
+/// The attempts whose outputs something looks into that is still to be done.
+fn needed_outputs<'a>(plan: &Plan, state: &'a RunState) -> HashMap<Seq, &'a StepPath> {
     let Some(current) = state.current() else { return HashMap::new() };
-    let needed = plan.needed_from(current).into_iter().chain([current]);
-    let succeeded = needed.filter_map(|path| match state.step(path)? {
+    let succeeded = state.steps().filter_map(|(path, step)| match step {
         StepState::Succeeded { execution } => Some((*execution, path)),
-        StepState::InFlight(_) | StepState::Waiting { .. } | StepState::Failed { .. } => None,
+        StepState::InFlight(_)
+        | StepState::Waiting { .. }
+        | StepState::Delayed { .. }
+        | StepState::Passed
+        | StepState::Failed { .. } => None,
     });
-    succeeded.collect()
+    succeeded.filter(|(_, path)| plan.needs(path, current)).collect()
 }

@@ -1,4 +1,5 @@
-//! Random workflow documents: linear chains whose steps look into the input and into any earlier output.
+//! Random workflow documents: blocks of every type in each other, whose steps look into the input, into outputs that they can
+//! see, and into the iteration around them.
 
 use std::collections::BTreeMap;
 
@@ -15,38 +16,182 @@ pub(crate) struct Generated {
 /// The agents that documents may name.
 pub(crate) const AGENTS: [&str; 4] = ["steady", "moody", "slow", "broken"];
 
+/// How deep blocks lie in each other.
+const DEPTH: u32 = 2;
+
 pub(crate) fn generate(rng: &mut Rng) -> Generated {
-    let count = rng.usize(1..=6);
-    let mut ids: Vec<String> = (0..count).map(|n| format!("s{n}")).collect();
-    rng.shuffle(&mut ids);
-    let step = |rng: &mut Rng, at: usize| {
-        // A broken agent fails its run; most runs should get further.
-        let agent = if rng.u8(0..20) == 0 { AGENTS[3] } else { AGENTS[rng.usize(0..3)] };
-        let document = StepDocument {
-            id: ids[at].clone(),
-            kind: None,
-            agent_name: Some(agent.to_owned()),
-            next_step: ids.get(at + 1).cloned(),
-            input_mapping: Some(mapping(rng, &ids[..at])),
-            other: BTreeMap::new(),
-        };
-        (ids[at].clone(), document)
-    };
-    let steps = (0..count).map(|at| step(rng, at)).collect();
-    Generated { start: ids[0].clone(), steps }
+    let mut author = Author { rng, steps: BTreeMap::new(), left: 14 };
+    let count = author.rng.usize(1..=4);
+    let sequence = author.sequence(count, 0, &Seen::default());
+    for (at, id) in sequence.iter().enumerate() {
+        if let Some(step) = author.steps.get_mut(id) {
+            step.next_step = sequence.get(at + 1).cloned();
+        }
+    }
+    Generated { start: sequence[0].clone(), steps: author.steps }
 }
 
-fn mapping(rng: &mut Rng, before: &[String]) -> Map<String, Value> {
-    let field = |rng: &mut Rng, n: usize| {
-        let value = match (rng.u8(0..6), before) {
-            (0, _) => json!(rng.u32(..)),
-            (1, _) | (_, []) => json!("${workflow.input.x}"),
-            (2, _) => json!({"nested": ["${workflow.input.list[1]}", null]}),
-            (3, before) => json!(format!("text ${{{}.output.x}}", rng.choice(before).map_or("", |id| id))),
-            (_, before) => json!(format!("${{{}.output.x}}", rng.choice(before).map_or("", |id| id))),
+/// What a step can look into.
+#[derive(Clone, Default)]
+struct Seen {
+    /// Agents' outputs, which have a text at `x`.
+    leaves: Vec<String>,
+    /// Blocks' outputs.
+    blocks: Vec<String>,
+    in_loop: bool,
+}
+
+struct Author<'r> {
+    rng: &'r mut Rng,
+    steps: BTreeMap<String, StepDocument>,
+    /// How many more steps there may be.
+    left: usize,
+}
+
+impl Author<'_> {
+    /// Steps that follow each other; each sees those before it.
+    fn sequence(&mut self, count: usize, depth: u32, seen: &Seen) -> Vec<String> {
+        let mut seen = seen.clone();
+        let mut ids = Vec::new();
+        for _ in 0..count {
+            let (id, made) = self.step(depth, &seen);
+            seen.leaves.extend(made.leaves);
+            seen.blocks.extend(made.blocks);
+            ids.push(id);
+        }
+        ids
+    }
+
+    /// A step, and what others see of it afterwards.
+    fn step(&mut self, depth: u32, seen: &Seen) -> (String, Seen) {
+        self.left = self.left.saturating_sub(1);
+        let id = format!("s{}", self.steps.len());
+        // The id is taken before those of the steps inside.
+        self.steps.insert(id.clone(), StepDocument::default());
+        let kind = if depth == DEPTH || self.left < 4 { 0 } else { self.rng.u8(0..12) };
+        let mut made = Seen::default();
+        let (kind, other) = match kind {
+            0..=5 => {
+                self.agent(&id, seen);
+                made.leaves.push(id.clone());
+                return (id, made);
+            }
+            6 => ("delay", json!({"delay_config": {"seconds": self.rng.u32(0..90)}})),
+            7 => ("parallel", self.parallel(depth, seen, &mut made)),
+            8 => ("conditional", self.conditional(depth, seen)),
+            9 | 10 => ("loop", self.repeated(depth, seen)),
+            _ => ("fork_join", self.fork(depth, seen, &mut made)),
         };
-        (format!("f{n}"), value)
-    };
-    let count = rng.usize(0..4);
-    (0..count).map(|n| field(rng, n)).collect()
+        if kind != "delay" {
+            made.blocks.push(id.clone());
+        }
+        let other = other.as_object().cloned().unwrap_or_default().into_iter().collect();
+        let step = StepDocument { id: id.clone(), kind: Some(kind.to_owned()), other, ..StepDocument::default() };
+        self.steps.insert(id.clone(), step);
+        (id, made)
+    }
+
+    fn agent(&mut self, id: &str, seen: &Seen) {
+        // A broken agent fails its run; most runs should get further.
+        let agent = if self.rng.u8(0..25) == 0 { AGENTS[3] } else { AGENTS[self.rng.usize(0..3)] };
+        let document = StepDocument {
+            id: id.to_owned(),
+            agent_name: Some(agent.to_owned()),
+            input_mapping: Some(self.mapping(seen)),
+            ..StepDocument::default()
+        };
+        self.steps.insert(id.to_owned(), document);
+    }
+
+    fn parallel(&mut self, depth: u32, seen: &Seen, made: &mut Seen) -> Value {
+        let members: Vec<String> = (0..self.rng.usize(2..=3))
+            .map(|_| {
+                let (id, inside) = self.step(depth + 1, seen);
+                made.leaves.extend(inside.leaves);
+                made.blocks.extend(inside.blocks);
+                id
+            })
+            .collect();
+        let mut block = json!({"parallel_steps": members});
+        if self.rng.bool() {
+            block["max_parallelism"] = self.rng.u32(1..=3).into();
+        }
+        block
+    }
+
+    fn conditional(&mut self, depth: u32, seen: &Seen) -> Value {
+        let asked = if seen.in_loop && self.rng.bool() {
+            "${loop.index} < 1".to_owned()
+        } else {
+            let read = self.rng.choice(&seen.leaves).map(|id| format!("{id}.output.x"));
+            format!("${{{}}} < '7'", read.unwrap_or_else(|| "workflow.input.x".to_owned()))
+        };
+        let mut block = json!({"condition": {"expression": asked}});
+        let sides = self.rng.u8(1..4);
+        for (bit, side) in [(1, "if_true_step"), (2, "if_false_step")] {
+            if sides & bit != 0 {
+                block[side] = self.step(depth + 1, seen).0.into();
+            }
+        }
+        block
+    }
+
+    fn repeated(&mut self, depth: u32, seen: &Seen) -> Value {
+        let inside = Seen { in_loop: true, ..seen.clone() };
+        let count = self.rng.usize(1..=2);
+        let body = self.sequence(count, depth + 1, &inside);
+        let mode = if self.rng.bool() { "parallel" } else { "sequential" };
+        let on_error = ["stop", "continue", "collect"][self.rng.usize(0..3)];
+        let mut config = json!({
+            "collection": "${workflow.input.list}", "loop_body": body, "execution_mode": mode, "on_error": on_error,
+        });
+        if self.rng.bool() {
+            config["max_parallelism"] = self.rng.u32(1..=2).into();
+        }
+        if self.rng.u8(0..4) == 0 {
+            config["max_iterations"] = 1.into();
+        }
+        json!({"loop_config": config})
+    }
+
+    fn fork(&mut self, depth: u32, seen: &Seen, made: &mut Seen) -> Value {
+        let names = ["left", "middle", "right"];
+        let (policy, needed) =
+            [("all", None), ("any", None), ("majority", None), ("n_of_m", Some(1))][self.rng.usize(0..4)];
+        let mut branches = Map::new();
+        for name in &names[..self.rng.usize(2..=3)] {
+            let count = self.rng.usize(1..=2);
+            let steps = self.sequence(count, depth + 1, seen);
+            if policy == "all" {
+                // Only agents: what is inside of their blocks may be out of sight.
+                let agents = steps.iter().filter(|id| self.steps[*id].agent_name.is_some());
+                made.leaves.extend(agents.cloned());
+            }
+            branches.insert((*name).to_owned(), json!({"steps": steps}));
+        }
+        let mut config = json!({"branches": branches, "join_policy": policy});
+        if let Some(needed) = needed {
+            config["n_required"] = needed.into();
+        }
+        json!({"fork_join_config": config})
+    }
+
+    fn mapping(&mut self, seen: &Seen) -> Map<String, Value> {
+        let count = self.rng.usize(0..4);
+        (0..count).map(|n| (format!("f{n}"), self.value(seen))).collect()
+    }
+
+    fn value(&mut self, seen: &Seen) -> Value {
+        let leaf = self.rng.choice(&seen.leaves).cloned();
+        let block = self.rng.choice(&seen.blocks).cloned();
+        match (self.rng.u8(0..8), leaf, block) {
+            (0, ..) => json!(self.rng.u32(..)),
+            (1, ..) if seen.in_loop => json!(["${loop.item}", "${loop.index}", "${loop.total}"]),
+            (2, ..) => json!({"nested": ["${workflow.input.list[1]}", null]}),
+            (3 | 4, _, Some(block)) => json!(format!("${{{block}.output}}")),
+            (5, Some(leaf), _) => json!(format!("text ${{{leaf}.output.x}}")),
+            (6.., Some(leaf), _) => json!(format!("${{{leaf}.output.x}}")),
+            _ => json!("${workflow.input.x}"),
+        }
+    }
 }

@@ -47,6 +47,7 @@ impl Memory {
 
 fn check_events(run: &RunId, events: &[&RunEvent]) -> Result<(), String> {
     let (mut succeeded, mut in_flight) = (BTreeSet::new(), BTreeSet::new());
+    let (mut begun, mut ended) = (BTreeSet::new(), BTreeSet::new());
     let mut terminal = false;
     let mut paused = false;
     for event in events {
@@ -76,6 +77,24 @@ fn check_events(run: &RunId, events: &[&RunEvent]) -> Result<(), String> {
             }
             RunEvent::StepRetryScheduled { path, .. } | RunEvent::StepFailed { path, .. } => {
                 in_flight.remove(path);
+            }
+            RunEvent::BlockOpened { path, .. } | RunEvent::StepDelayed { path, .. } => {
+                if paused {
+                    return Err(format!("{run}: {path} was begun in a paused run"));
+                }
+                if !begun.insert(path) {
+                    return Err(format!("{run}: {path} was begun twice"));
+                }
+            }
+            RunEvent::BlockClosed { path } | RunEvent::StepPassed { path } => {
+                if !succeeded.insert(path) {
+                    return Err(format!("{run}: {path} ended twice"));
+                }
+            }
+            RunEvent::SlotEnded { path, slot, error } => {
+                if error.is_none() && !ended.insert((path, *slot)) {
+                    return Err(format!("{run}: slot {slot} of {path} ended twice"));
+                }
             }
             RunEvent::RunCompleted | RunEvent::RunFailed { .. } | RunEvent::RunCancelled { .. } => terminal = true,
             RunEvent::RunResumed { .. } => {

@@ -1,14 +1,14 @@
-//! A second, naive implementation of what a linear run gives: no events, no retries, no references parsed ahead. What the
-//! engine gives in the end must be equal to this.
+//! A second, naive implementation of what a run gives: no events, no retries, no references parsed ahead, one step after the
+//! other. What the engine gives in the end must be equal to this.
 
 use std::collections::BTreeMap;
 
 use domain::{runs::RunStatus, workflows::StepDocument};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use crate::agents::answer;
 
-/// What a run should come to.
+/// What a run should come to: its status, and the outputs of its calls by their paths.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Expected {
     pub(crate) status: RunStatus,
@@ -16,39 +16,178 @@ pub(crate) struct Expected {
 }
 
 pub(crate) fn interpret(start: &str, steps: &BTreeMap<String, StepDocument>, input: &Value) -> Expected {
-    let mut outputs = BTreeMap::new();
+    let mut main = Vec::new();
     let mut at = Some(start.to_owned());
     while let Some(step) = at.as_ref().and_then(|id| steps.get(id)) {
-        let mapping = step.input_mapping.clone().unwrap_or_default();
-        let input: Map<String, Value> = mapping.into_iter().map(|(k, v)| (k, replace(&v, input, &outputs))).collect();
-        match answer(step.agent_name.as_deref().unwrap_or_default(), &Value::Object(input)) {
-            Some(output) => outputs.insert(step.id.clone(), output),
-            None => return Expected { status: RunStatus::Failed, outputs },
-        };
+        main.push(step.id.clone());
         at.clone_from(&step.next_step);
     }
-    Expected { status: RunStatus::Completed, outputs }
+    let mut interpreter = Interpreter { steps, input, outputs: BTreeMap::new() };
+    let (end, _) = interpreter.sequence(&main, "", &View::default());
+    let status = if end.is_some() { RunStatus::Completed } else { RunStatus::Failed };
+    Expected { status, outputs: interpreter.outputs }
 }
 
-fn replace(value: &Value, input: &Value, outputs: &BTreeMap<String, Value>) -> Value {
-    match value {
-        Value::String(text) => replace_text(text, input, outputs),
-        Value::Array(items) => items.iter().map(|item| replace(item, input, outputs)).collect(),
-        Value::Object(members) => members.iter().map(|(k, v)| (k.clone(), replace(v, input, outputs))).collect(),
-        Value::Null | Value::Bool(_) | Value::Number(_) => value.clone(),
+/// What a step sees.
+#[derive(Clone, Default)]
+struct View {
+    outputs: BTreeMap<String, Value>,
+    iteration: Option<(Value, usize, usize)>,
+}
+
+struct Interpreter<'a> {
+    steps: &'a BTreeMap<String, StepDocument>,
+    input: &'a Value,
+    outputs: BTreeMap<String, Value>,
+}
+
+/// A value, or none after a failure; and the outputs that others see then.
+type Done = (Option<Value>, BTreeMap<String, Value>);
+
+impl Interpreter<'_> {
+    fn sequence(&mut self, ids: &[String], prefix: &str, view: &View) -> Done {
+        let mut view = view.clone();
+        let mut published = BTreeMap::new();
+        let mut last = Value::Null;
+        for id in ids {
+            let (value, seen) = self.step(id, &format!("{prefix}{id}"), &view);
+            let Some(value) = value else { return (None, published) };
+            view.outputs.extend(seen.clone());
+            published.extend(seen);
+            last = value;
+        }
+        (Some(last), published)
+    }
+
+    fn step(&mut self, id: &str, path: &str, view: &View) -> Done {
+        let step = &self.steps[id];
+        let (value, mut published) = match step.kind.as_deref() {
+            None | Some("agent") => (self.agent(step, path, view), BTreeMap::new()),
+            Some("delay") => return (Some(Value::Null), BTreeMap::new()),
+            Some("parallel") => self.parallel(&step.other, path, view),
+            Some("conditional") => self.conditional(&step.other, path, view),
+            Some("loop") => (self.repeated(&step.other["loop_config"], path, view), BTreeMap::new()),
+            Some("fork_join") => self.fork(&step.other["fork_join_config"], path, view),
+            Some(other) => unreachable!("{other} is not generated"),
+        };
+        if let Some(value) = &value {
+            published.insert(id.to_owned(), value.clone());
+        }
+        (value, published)
+    }
+
+    fn agent(&mut self, step: &StepDocument, path: &str, view: &View) -> Option<Value> {
+        let mapping = step.input_mapping.clone().unwrap_or_default();
+        let input: Map<String, Value> = mapping.into_iter().map(|(k, v)| (k, self.replace(&v, view))).collect();
+        let output = answer(step.agent_name.as_deref().unwrap_or_default(), &Value::Object(input))?;
+        self.outputs.insert(path.to_owned(), output.clone());
+        Some(output)
+    }
+
+    fn parallel(&mut self, step: &BTreeMap<String, Value>, path: &str, view: &View) -> Done {
+        let (mut members, mut published, mut good) = (Map::new(), BTreeMap::new(), true);
+        for (n, id) in texts(&step["parallel_steps"]).into_iter().enumerate() {
+            let (value, seen) = self.step(&id, &format!("{path}.{n}/{id}"), view);
+            good &= value.is_some();
+            published.extend(seen);
+            members.insert(id, value.unwrap_or_default());
+        }
+        (good.then_some(Value::Object(members)), published)
+    }
+
+    fn conditional(&mut self, step: &BTreeMap<String, Value>, path: &str, view: &View) -> Done {
+        let asked = step["condition"]["expression"].as_str().expect("an expression");
+        let (left, right) = asked.split_once(" < ").expect("a generated condition");
+        let holds = match (self.replace(&json!(left), view), right.trim_matches('\'')) {
+            (Value::String(left), right) => left.as_str() < right,
+            (left, right) => left.as_u64() < right.parse().ok(),
+        };
+        let sides = [step.get("if_true_step"), step.get("if_false_step")];
+        let (number, side) = if holds { (0, sides[0]) } else { (usize::from(sides[0].is_some()), sides[1]) };
+        let mut output = json!({"condition_result": holds, "branch_taken": if holds { "then" } else { "else" }});
+        output["branch_step_id"] = side.cloned().unwrap_or_default();
+        let Some(id) = side.and_then(Value::as_str) else { return (Some(output), BTreeMap::new()) };
+        let (value, published) = self.step(id, &format!("{path}.{number}/{id}"), view);
+        let whole = value.map(|value| {
+            output["branch_output"] = value;
+            output
+        });
+        (whole, published)
+    }
+
+    fn repeated(&mut self, config: &Value, path: &str, view: &View) -> Option<Value> {
+        let mut items = self.input["list"].as_array().cloned().unwrap_or_default();
+        items
+            .truncate(config["max_iterations"].as_u64().map_or(usize::MAX, |most| usize::try_from(most).expect("few")));
+        let (body, total) = (texts(&config["loop_body"]), items.len());
+        let (mut results, mut failed) = (Vec::new(), 0);
+        for (n, item) in items.into_iter().enumerate() {
+            let inside = View { iteration: Some((item, n, total)), ..view.clone() };
+            let (value, _) = self.sequence(&body, &format!("{path}[{n}]/"), &inside);
+            failed += usize::from(value.is_none());
+            if value.is_none() && config["on_error"] == "stop" && config["execution_mode"] == "sequential" {
+                return None;
+            }
+            results.push(value.unwrap_or_default());
+        }
+        if failed > 0 && config["on_error"] != "continue" {
+            return None;
+        }
+        let mut output = json!({"iterations": results, "total_count": total});
+        if failed > 0 {
+            output["failed_count"] = failed.into();
+        }
+        Some(output)
+    }
+
+    fn fork(&mut self, config: &Value, path: &str, view: &View) -> Done {
+        let (mut outputs, mut published, mut good) = (Map::new(), BTreeMap::new(), 0);
+        let branches = config["branches"].as_object().expect("branches");
+        for (n, (name, branch)) in branches.iter().enumerate() {
+            let (value, seen) = self.sequence(&texts(&branch["steps"]), &format!("{path}.{n}/"), view);
+            good += usize::from(value.is_some());
+            published.extend(seen);
+            outputs.insert(name.clone(), value.unwrap_or_default());
+        }
+        let joined = match config["join_policy"].as_str() {
+            Some("all") => good == branches.len(),
+            Some("majority") => good * 2 > branches.len(),
+            _ => good > 0,
+        };
+        (joined.then_some(Value::Object(outputs)), published)
+    }
+
+    fn replace(&self, value: &Value, view: &View) -> Value {
+        match value {
+            Value::String(text) => self.replace_text(text, view),
+            Value::Array(items) => items.iter().map(|item| self.replace(item, view)).collect(),
+            Value::Object(members) => members.iter().map(|(k, v)| (k.clone(), self.replace(v, view))).collect(),
+            Value::Null | Value::Bool(_) | Value::Number(_) => value.clone(),
+        }
+    }
+
+    fn replace_text(&self, text: &str, view: &View) -> Value {
+        let Some((before, rest)) = text.split_once("${") else { return Value::String(text.to_owned()) };
+        let (reference, _) = rest.split_once('}').expect("generated references are closed");
+        let iteration = || view.iteration.clone().expect("generated inside of a loop");
+        let value = match reference {
+            "workflow.input.x" => self.input["x"].clone(),
+            "workflow.input.list[1]" => self.input["list"][1].clone(),
+            "loop.item" => iteration().0,
+            "loop.index" => iteration().1.into(),
+            "loop.total" => iteration().2.into(),
+            other => match other.strip_suffix(".output.x") {
+                Some(step) => view.outputs[step]["x"].clone(),
+                None => view.outputs[other.strip_suffix(".output").expect("a generated reference")].clone(),
+            },
+        };
+        match value {
+            Value::String(value) if !before.is_empty() => Value::String(format!("{before}{value}")),
+            value => value,
+        }
     }
 }
 
-fn replace_text(text: &str, input: &Value, outputs: &BTreeMap<String, Value>) -> Value {
-    let Some((before, rest)) = text.split_once("${") else { return Value::String(text.to_owned()) };
-    let (reference, _) = rest.split_once('}').expect("generated references are closed");
-    let value = match reference {
-        "workflow.input.x" => input["x"].clone(),
-        "workflow.input.list[1]" => input["list"][1].clone(),
-        other => outputs[other.strip_suffix(".output.x").expect("a generated reference")]["x"].clone(),
-    };
-    match value {
-        Value::String(value) if !before.is_empty() => Value::String(format!("{before}{value}")),
-        value => value,
-    }
+fn texts(value: &Value) -> Vec<String> {
+    value.as_array().into_iter().flatten().filter_map(|id| id.as_str().map(str::to_owned)).collect()
 }

@@ -447,7 +447,7 @@ impl World {
             let steps = now(self.wiring.store.steps(&started.run)).expect("memory");
             let completed = steps.iter().filter(|step| step.status == StepStatus::Completed);
             let outputs = completed
-                .filter_map(|step| Some((step.step.to_string(), step.output.as_ref()?.value().clone())))
+                .filter_map(|step| Some((step.path.to_string(), step.output.as_ref()?.value().clone())))
                 .collect();
             let outcome = Expected { status: row.status, outputs };
             if outcome != started.expected {

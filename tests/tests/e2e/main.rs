@@ -2,6 +2,7 @@
 //! takes time.
 
 mod bad_input;
+mod blocks;
 mod control;
 mod crash;
 mod demo;

@@ -63,6 +63,16 @@ pub(super) enum Figure {
     StartP99,
     /// Steps per second by bare calls per second, at the same number in flight.
     StepsByBareCalls(usize),
+    /// The most starts per second that journal and HTTP leave if everything else cost nothing.
+    StartsAtMost,
+    /// These by the floor's commits.
+    StartsAtMostByFloor,
+    /// The most steps per second that journal and calls leave if everything else cost nothing.
+    StepsAtMost,
+    /// These by bare calls per second.
+    StepsAtMostByBareCalls,
+    /// The floor's slowest commits among 16 by the median of a single connection: what no overhead can stay below.
+    OverheadAtLeast,
     /// Steps per second with 256 in flight by what the journal alone takes.
     StepsByJournal,
     /// Starts only by what the journal alone takes.

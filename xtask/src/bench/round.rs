@@ -61,6 +61,10 @@ pub(super) async fn measure(plan: &Plan, measured: &mut Measured) -> anyhow::Res
     ratios(figures, plan.store.kind().floor_of_starts());
     if let Some(parked) = plan.parked {
         println!("  with {parked} parked runs:");
+        // The agents still hold thousands of calls of the last server, which would be charged to the parked runs.
+        drop(agents);
+        let agents = Process::agents(&plan.binary, folder.path(), &client).await?;
+        let round = Round { plan, folder: folder.path(), client: &client, agents: &agents };
         round.runs(parked, &mut measured.beside_parked).await?;
         round.starts_only(parked, &mut measured.beside_parked).await?;
     }
@@ -183,6 +187,18 @@ fn ratios(figures: &mut Figures, floor_of_starts: usize) {
     let floor = Figure::FloorCommitsPerSecond(floor_of_starts);
     figures.add_ratio(Figure::StartsByFloor, Figure::StartsOnly, floor);
     figures.add_ratio(Figure::StartsWhileExecutingByFloor, Figure::StartsWhileExecuting, floor);
+    if let (Some(starts), Some(steps), Some(calls)) = (
+        figures.last(Figure::JournalStarts),
+        figures.last(Figure::JournalSteps),
+        figures.last(Figure::BareCallsPerSecond(LEVELS[2])),
+    ) {
+        // One after the other on the same processors: their times add up.
+        figures.add(Figure::StartsAtMost, 1.0 / (1.0 / starts + 1.0 / calls));
+        figures.add(Figure::StepsAtMost, 1.0 / (1.0 / steps + 1.0 / calls));
+    }
+    figures.add_ratio(Figure::StartsAtMostByFloor, Figure::StartsAtMost, floor);
+    figures.add_ratio(Figure::StepsAtMostByBareCalls, Figure::StepsAtMost, Figure::BareCallsPerSecond(LEVELS[2]));
+    figures.add_ratio(Figure::OverheadAtLeast, Figure::FloorCommitP99(LEVELS[1]), Figure::FloorCommitP50(1));
     figures.add_ratio(Figure::StartsByJournal, Figure::StartsOnly, Figure::JournalStarts);
     figures.add_ratio(Figure::StepsByJournal, Figure::StepsPerSecond(LEVELS[2]), Figure::JournalSteps);
     for level in LEVELS {

@@ -151,7 +151,7 @@ impl RetryRun {
             workflow: run.workflow.clone(),
             workflow_name: run.workflow_name.clone(),
             plan: plan.hash(),
-            steps: plan.steps().map(|step| step.id.clone()).collect(),
+            steps: plan.leading_agents(),
             input: run.input.clone(),
             at,
             cause: Adoption::Retry,

@@ -124,7 +124,7 @@ impl RequestHandler for ServeRequests {
 }
 
 fn steps_of(plan: &Plan) -> Vec<StepId> {
-    plan.steps().map(|step| step.id.clone()).collect()
+    plan.leading_agents()
 }
 
 /// The findings of a plan that cannot be executed, in one sentence for the run's row.

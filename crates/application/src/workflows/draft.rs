@@ -6,7 +6,7 @@ use domain::{
     agents::{Agent, AgentName, AgentStatus},
     ids::PlanHash,
     ports::{Agents, StoreError},
-    workflows::{Diagnostic, WorkflowDocument, compile},
+    workflows::{Diagnostic, Examined, Severity, WorkflowDocument, examine},
 };
 
 /// Everything that is wrong with a document; never empty.
@@ -20,12 +20,14 @@ impl Refused {
     /// Whether the document itself is sound and only its agents are missing or inactive (old clients know this case by
     /// another status, contract 1.7).
     pub fn only_agents(&self) -> bool {
-        self.diagnostics.iter().all(|found| matches!(found.code, UNKNOWN_AGENT | INACTIVE_AGENT))
+        let mut errors = self.diagnostics.iter().filter(|found| found.severity == Severity::Error);
+        errors.all(|found| matches!(found.code, UNKNOWN_AGENT | INACTIVE_AGENT))
     }
 
     /// The first finding, for a one-line message.
     pub fn first(&self) -> &str {
-        self.diagnostics.first().map_or("the document was refused", |found| &found.message)
+        let errors = self.diagnostics.iter().find(|found| found.severity == Severity::Error);
+        errors.map_or("the document was refused", |found| &found.message)
     }
 }
 
@@ -37,13 +39,22 @@ pub(super) async fn check(
     agents: &dyn Agents,
     document: &WorkflowDocument,
 ) -> Result<Result<PlanHash, Refused>, StoreError> {
-    let compiled = compile(document);
-    let mut diagnostics = compiled.as_ref().err().cloned().unwrap_or_default();
-    diagnostics.extend(check_agents(agents, document).await?);
-    Ok(match compiled {
-        Ok(plan) if diagnostics.is_empty() => Ok(plan.hash()),
-        Ok(_) | Err(_) => Err(Refused { diagnostics }),
+    let (plan, diagnostics) = examined(agents, document).await?;
+    let is_sound = diagnostics.iter().all(|found| found.severity != Severity::Error);
+    Ok(match plan {
+        Some(plan) if is_sound => Ok(plan),
+        Some(_) | None => Err(Refused { diagnostics }),
     })
+}
+
+/// Everything that is to be said about a document, and the hash of its plan if there is one.
+pub(super) async fn examined(
+    agents: &dyn Agents,
+    document: &WorkflowDocument,
+) -> Result<(Option<PlanHash>, Vec<Diagnostic>), StoreError> {
+    let Examined { plan, mut findings } = examine(document);
+    findings.extend(check_agents(agents, document).await?);
+    Ok((plan.map(|plan| plan.hash()), findings))
 }
 
 async fn check_agents(agents: &dyn Agents, document: &WorkflowDocument) -> Result<Vec<Diagnostic>, StoreError> {

@@ -7,6 +7,7 @@ mod get_workflow;
 mod list_versions;
 mod list_workflows;
 mod update_workflow;
+mod validate_workflow;
 
 pub use create_workflow::{CreateWorkflow, CreateWorkflowError, NewWorkflow};
 pub use delete_workflow::{DeleteWorkflow, DeleteWorkflowError};
@@ -15,3 +16,4 @@ pub use get_workflow::{GetWorkflow, GetWorkflowError};
 pub use list_versions::ListVersions;
 pub use list_workflows::ListWorkflows;
 pub use update_workflow::{UpdateWorkflow, UpdateWorkflowError, WorkflowChanges};
+pub use validate_workflow::ValidateWorkflow;

@@ -6,25 +6,28 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::Value;
-
 use super::{
+    blocks,
     call::{AgentCall, CallFailure, CallKey, CallOutcome},
     commit::{ClosedAttempt, RunUpdate},
     event::RunEvent,
     inbox::InboxMessage,
-    state::{Attempt, RunState, RunStatus, StepState},
+    scope::StepScope,
+    state::{Attempt, BlockPhase, RunState, RunStatus, StepState},
 };
 use crate::{
     Timestamp,
     agents::RetryPolicy,
-    ids::{RunId, Seq, StepId, StepPath},
+    ids::{RunId, Seq, Slot, StepPath},
     payload::Payload,
-    workflows::{Plan, PlanStep, ResolveError, Scope},
+    workflows::{AgentWork, Block, Delay, Plan, PlanStep, ResolveError, Work},
 };
 
 /// The longest message that an event or a row keeps, in characters.
 const MAX_MESSAGE: usize = 2000;
+
+/// A transition with more events than this is cut, and goes on in the next: a long loop without calls is no single commit.
+const MAX_EVENTS: usize = 1000;
 
 /// Something that a run is told.
 #[derive(Debug, Clone, PartialEq)]
@@ -62,7 +65,7 @@ pub struct RunData {
     pub run: RunId,
     /// The run's input.
     pub input: Payload,
-    /// Outputs that some later step still looks into.
+    /// Outputs that something still looks into.
     pub outputs: BTreeMap<StepPath, Payload>,
     /// The input of each call under way.
     pub calls: BTreeMap<StepPath, Payload>,
@@ -72,16 +75,6 @@ impl RunData {
     /// The data of a run that has not done anything.
     pub fn new(run: RunId, input: Payload) -> Self {
         Self { run, input, outputs: BTreeMap::new(), calls: BTreeMap::new() }
-    }
-}
-
-impl Scope for RunData {
-    fn input(&self) -> &Value {
-        self.input.value()
-    }
-
-    fn output(&self, step: &StepId) -> Option<&Value> {
-        self.outputs.get(step.as_str()).map(Payload::value)
     }
 }
 
@@ -97,6 +90,10 @@ pub struct Transition {
     /// Calls that may be made once the events are durable. Their twin is the `StepDispatched` event: whoever claims the
     /// run after a crash finds the call in flight and makes it again.
     pub calls: Vec<AgentCall>,
+    /// Calls whose answers are no longer wanted.
+    pub aborts: Vec<StepPath>,
+    /// Whether more is to be done at once than one transition should hold: the run wants [`Input::Continue`].
+    pub unfinished: bool,
 }
 
 /// Begins a run: its state, its data and the first transition.
@@ -104,22 +101,24 @@ pub fn start(plan: &Plan, run: RunId, input: Payload, now: Timestamp) -> (RunSta
     let mut state = RunState::started(plan.hash(), Seq::new(1));
     let mut data = RunData::new(run, input);
     let made = Transition { events: vec![RunEvent::Started { plan: plan.hash() }], ..Transition::default() };
-    let mut decision = Decision { plan, state: &mut state, data: &mut data, now, made };
+    let mut decision = Decision { plan, state: &mut state, data: &mut data, now, begin: true, made, open: Vec::new() };
+    decision.begin(&plan.first().top_level());
     decision.settle();
     let made = decision.made;
     (state, data, made)
 }
 
 /// Decides one input and all that follows from it; the state is then ahead of the store until the transition is
-/// committed. A rejected input leaves the state as it was.
+/// committed. A rejected input leaves the state as it was. Unless something may be begun, what is under way is only ended.
 pub fn advance(
     plan: &Plan,
     state: &mut RunState,
     data: &mut RunData,
     input: Input,
     now: Timestamp,
+    begin: bool,
 ) -> Result<Transition, Rejection> {
-    let mut decision = Decision { plan, state, data, now, made: Transition::default() };
+    let mut decision = Decision { plan, state, data, now, begin, made: Transition::default(), open: Vec::new() };
     decision.take(input)?;
     decision.settle();
     Ok(decision.made)
@@ -142,13 +141,44 @@ pub fn calls_in_flight(plan: &Plan, state: &RunState, data: &mut RunData) -> Res
     let mut calls = Vec::with_capacity(in_flight.len());
     for (path, attempt) in in_flight {
         let cannot = |problem: String| CannotRepeat { path: path.clone(), problem };
-        let step = plan.at(&path).ok_or_else(|| cannot("the plan has no such step".to_owned()))?;
+        let found = plan.at(&path).and_then(|step| Some((step, step.agent()?)));
+        let (step, agent) = found.ok_or_else(|| cannot("the plan has no such step".to_owned()))?;
         // It was resolved when it was dispatched, from values that do not change; so it resolves again.
-        let input = resolve(step, data).map_err(cannot)?;
-        data.calls.insert(path, input.clone());
-        calls.push(call(&data.run, step, &attempt, input));
+        let input = resolve(agent, StepScope { plan, data, step, path: &path }).map_err(cannot)?;
+        calls.push(call(&data.run, step, agent, &path, &attempt, input.clone()));
+        data.calls.insert(path, input);
     }
     Ok(calls)
+}
+
+/// The outputs of the blocks that are done, made of the outputs of the steps in them. What nothing looks into any more is
+/// dropped.
+pub fn restore_outputs(plan: &Plan, state: &RunState, data: &mut RunData) {
+    // What is in a block stands behind it.
+    for (path, block) in state.blocks().rev().filter(|(_, block)| block.phase == BlockPhase::Succeeded) {
+        let Some((step, shape)) = plan.at(path).and_then(|step| Some((step, step.block()?))) else { continue };
+        if let Ok(output) = blocks::output(plan, shape, path, block, data)
+            && step.output_is_read()
+        {
+            data.outputs.insert(path.clone(), output);
+        }
+        drop_inside(plan, data, path);
+    }
+}
+
+/// Forgets the outputs inside of a block that nothing outside of it looks into.
+fn drop_inside(plan: &Plan, data: &mut RunData, block: &StepPath) {
+    let inside = data.outputs.range(block.clone()..).skip_while(|(path, _)| *path == block);
+    // Other steps whose ids begin like the block's may stand between.
+    let of_block = inside.take_while(|(path, _)| path.as_str().starts_with(block.as_str()));
+    let unread: Vec<StepPath> = of_block
+        .map(|(path, _)| path)
+        .filter(|path| path.is_inside(block) && !plan.at(path).is_some_and(PlanStep::is_read_outside))
+        .cloned()
+        .collect();
+    for path in unread {
+        data.outputs.remove(&path);
+    }
 }
 
 struct Decision<'a> {
@@ -156,7 +186,11 @@ struct Decision<'a> {
     state: &'a mut RunState,
     data: &'a mut RunData,
     now: Timestamp,
+    /// Whether anything new may be begun.
+    begin: bool,
     made: Transition,
+    /// Where something may be to be done.
+    open: Vec<StepPath>,
 }
 
 impl Decision<'_> {
@@ -175,7 +209,10 @@ impl Decision<'_> {
         match (status, input) {
             // Only the store can resume a terminal run; its event then shows in the state.
             (RunStatus::Completed | RunStatus::Failed | RunStatus::Cancelled, _) => Err(Rejection::Terminal(status)),
-            (RunStatus::Pending | RunStatus::Running, Input::Continue) => Ok(()),
+            (RunStatus::Pending | RunStatus::Running, Input::Continue) => {
+                self.look_everywhere();
+                Ok(())
+            }
             (RunStatus::Pending | RunStatus::Running, Input::CallEnded { key, outcome, policy }) => {
                 self.call_ended(&key, outcome, policy)
             }
@@ -186,11 +223,22 @@ impl Decision<'_> {
         }
     }
 
+    fn look_everywhere(&mut self) {
+        if self.state.current().is_none() {
+            self.begin(&self.plan.first().top_level());
+        } else {
+            self.open.extend(self.state.frontier());
+        }
+    }
+
     /// What is so already needs no event.
     fn told(&mut self, message: InboxMessage) {
         match message {
             InboxMessage::Pause { by } if !self.state.is_paused() => self.emit(RunEvent::RunPaused { by }),
-            InboxMessage::Unpause { by } if self.state.is_paused() => self.emit(RunEvent::RunUnpaused { by }),
+            InboxMessage::Unpause { by } if self.state.is_paused() => {
+                self.emit(RunEvent::RunUnpaused { by });
+                self.look_everywhere();
+            }
             InboxMessage::Pause { .. } | InboxMessage::Unpause { .. } => {}
         }
     }
@@ -204,45 +252,59 @@ impl Decision<'_> {
             return Err(Rejection::StaleCall);
         }
         match outcome {
-            CallOutcome::Completed(output) => self.succeeded(step, &attempt, output),
-            CallOutcome::Failed(failure) => self.failed(step, &attempt, &failure, policy),
+            CallOutcome::Completed(output) => self.succeeded(step, &key.path, &attempt, output),
+            CallOutcome::Failed(failure) => self.failed(step, &key.path, &attempt, &failure, policy),
         }
         Ok(())
     }
 
-    fn succeeded(&mut self, step: &PlanStep, attempt: &Attempt, output: Payload) {
-        self.close(step, attempt, Some(output.clone()), None);
+    fn succeeded(&mut self, step: &PlanStep, path: &StepPath, attempt: &Attempt, output: Payload) {
+        self.close_attempt(step, path, attempt, Some(output.clone()), None);
         if step.output_is_read() {
-            self.data.outputs.insert(step.path.clone(), output);
+            self.data.outputs.insert(path.clone(), output);
         }
-        for read in step.releases() {
-            self.data.outputs.remove(read);
-        }
-        self.emit(RunEvent::StepSucceeded { path: step.path.clone(), execution: attempt.execution });
+        self.emit(RunEvent::StepSucceeded { path: path.clone(), execution: attempt.execution });
+        self.open.push(path.clone());
     }
 
-    fn failed(&mut self, step: &PlanStep, attempt: &Attempt, failure: &CallFailure, policy: RetryPolicy) {
+    fn failed(
+        &mut self,
+        step: &PlanStep,
+        path: &StepPath,
+        attempt: &Attempt,
+        failure: &CallFailure,
+        policy: RetryPolicy,
+    ) {
         let message = shorten(&failure.message);
-        self.close(step, attempt, None, Some(message.clone()));
-        let (path, execution, definite) = (step.path.clone(), attempt.execution, failure.definite);
+        self.close_attempt(step, path, attempt, None, Some(message.clone()));
+        let (execution, definite) = (attempt.execution, failure.definite);
         if failure.permanent || attempt.number >= policy.attempts() {
-            self.emit(RunEvent::StepFailed { path, execution: Some(execution), definite });
-            self.fail_run(step, &message);
+            self.emit(RunEvent::StepFailed { path: path.clone(), execution: Some(execution), definite });
+            self.goes_wrong(step, path, &message);
         } else {
             let wait = policy.delay_after(attempt.number).max(failure.retry_after.unwrap_or_default());
             let wait = chrono::TimeDelta::from_std(wait).unwrap_or(chrono::TimeDelta::MAX);
             let retry_at = self.now.checked_add_signed(wait).unwrap_or(Timestamp::MAX_UTC);
-            self.emit(RunEvent::StepRetryScheduled { path, execution, definite, retry_at });
+            self.emit(RunEvent::StepRetryScheduled { path: path.clone(), execution, definite, retry_at });
+            self.open.push(path.clone());
         }
     }
 
-    fn close(&mut self, step: &PlanStep, attempt: &Attempt, output: Option<Payload>, error: Option<String>) {
-        let input = self.data.calls.remove(&step.path).unwrap_or_else(Payload::empty);
+    fn close_attempt(
+        &mut self,
+        step: &PlanStep,
+        path: &StepPath,
+        attempt: &Attempt,
+        output: Option<Payload>,
+        error: Option<String>,
+    ) {
+        let Some(agent) = step.agent() else { return };
+        let input = self.data.calls.remove(path).unwrap_or_else(Payload::empty);
         self.made.closed.push(ClosedAttempt {
             execution: attempt.execution,
             step: step.id.clone(),
-            path: step.path.clone(),
-            agent: step.agent.clone(),
+            path: path.clone(),
+            agent: agent.agent.clone(),
             attempt: attempt.number,
             generation: attempt.generation,
             round: attempt.round,
@@ -254,45 +316,115 @@ impl Decision<'_> {
         });
     }
 
-    fn fail_run(&mut self, step: &PlanStep, message: &str) {
-        self.emit(RunEvent::RunFailed { error: format!("Workflow failed at step '{}': {message}", step.id) });
+    /// A step has failed for good: so has the sequence around it, or the run.
+    fn goes_wrong(&mut self, step: &PlanStep, path: &StepPath, message: &str) {
+        match path.around() {
+            None => {
+                self.emit(RunEvent::RunFailed { error: format!("Workflow failed at step '{}': {message}", step.id) });
+            }
+            Some((block, slot)) => self.slot_ended(&block, slot, Some((step, message))),
+        }
     }
 
     /// Does what can be done now, until nothing follows any more.
     fn settle(&mut self) {
-        while !self.state.status().is_terminal() {
-            let current = self.state.current().and_then(|path| Some((self.plan.at(path)?, *self.state.step(path)?)));
-            let is_last = matches!(current, Some((step, StepState::Succeeded { .. })) if step.next.is_none());
-            // A paused run whose last step has ended is over: nothing new is begun by saying so.
-            if self.state.is_paused() && !is_last {
+        while let Some(path) = self.open.pop() {
+            if self.state.status().is_terminal() {
                 return;
             }
-            match current {
-                None => self.dispatch(self.plan.first(), 1, 0, 0),
-                Some((_, StepState::InFlight(_))) => return,
-                Some((_, StepState::Waiting { retry_at, .. })) if retry_at > self.now => return,
-                Some((step, StepState::Waiting { last, definite, .. })) => {
-                    self.dispatch(step, last.number + 1, last.generation, next_round(&last, definite));
+            if self.made.events.len() >= MAX_EVENTS {
+                self.made.unfinished = true;
+                return;
+            }
+            self.look(&path);
+        }
+    }
+
+    fn may_begin(&self) -> bool {
+        self.begin && !self.state.is_paused()
+    }
+
+    fn look(&mut self, path: &StepPath) {
+        let plan = self.plan;
+        let Some(step) = plan.at(path) else { return };
+        if let Some(block) = self.state.block(path) {
+            match block.phase {
+                BlockPhase::Open => self.work_on(step, path),
+                BlockPhase::Succeeded => self.follow(step, path),
+                BlockPhase::Failed => {}
+            }
+            return;
+        }
+        match self.state.step(path).copied() {
+            Some(StepState::Succeeded { .. } | StepState::Passed) => self.follow(step, path),
+            Some(StepState::Delayed { until }) if until <= self.now && self.may_begin() => {
+                self.emit(RunEvent::StepPassed { path: path.clone() });
+                self.open.push(path.clone());
+            }
+            Some(StepState::Waiting { retry_at, last, definite }) if retry_at <= self.now && self.may_begin() => {
+                self.dispatch(step, path, last.number + 1, last.generation, next_round(&last, definite));
+            }
+            // A failed step in a live run: the run was resumed.
+            Some(StepState::Failed { last: Some(last), definite }) if self.may_begin() => {
+                self.dispatch(step, path, 1, last.generation, next_round(&last, definite));
+            }
+            Some(StepState::Failed { last: None, .. }) => self.begin(path),
+            // Under way, or not due yet.
+            _ => {}
+        }
+    }
+
+    /// A step is done: its successor is begun, or its sequence is over. Whoever looks at everything may look twice, so what
+    /// was begun or is over is left alone.
+    fn follow(&mut self, step: &PlanStep, path: &StepPath) {
+        for read in step.releases() {
+            self.data.outputs.remove(read);
+        }
+        match (step.next, path.around()) {
+            (Some(next), _) => {
+                let next = path.beside(&self.plan.step(next).id);
+                if self.state.step(&next).is_none() && self.state.block(&next).is_none() {
+                    self.begin(&next);
                 }
-                // A failed step in a live run: the run was resumed.
-                Some((step, StepState::Failed { last: Some(last), definite })) => {
-                    self.dispatch(step, 1, last.generation, next_round(&last, definite));
+            }
+            (None, None) => self.emit(RunEvent::RunCompleted),
+            (None, Some((block, slot))) => {
+                if self.state.block(&block).is_some_and(|state| state.is_running(slot.number())) {
+                    self.slot_ended(&block, slot, None);
                 }
-                Some((step, StepState::Failed { last: None, .. })) => self.dispatch(step, 1, 0, 0),
-                Some((step, StepState::Succeeded { .. })) => match step.next {
-                    Some(next) => self.dispatch(self.plan.step(next), 1, 0, 0),
-                    None => self.emit(RunEvent::RunCompleted),
-                },
             }
         }
     }
 
-    fn dispatch(&mut self, step: &PlanStep, attempt: u32, generation: u32, round: u32) {
-        let path = step.path.clone();
-        match resolve(step, self.data) {
+    fn begin(&mut self, path: &StepPath) {
+        if !self.may_begin() {
+            return;
+        }
+        let plan = self.plan;
+        let Some(step) = plan.at(path) else { return };
+        match &step.work {
+            Work::Agent(_) => self.dispatch(step, path, 1, 0, 0),
+            Work::Block(block) => self.open_block(step, block, path),
+            Work::Delay(delay) => self.delay(step, delay, path),
+        }
+    }
+
+    fn cannot_begin(&mut self, step: &PlanStep, path: &StepPath, message: &str) {
+        let message = shorten(message);
+        self.emit(RunEvent::StepFailed { path: path.clone(), execution: None, definite: true });
+        self.goes_wrong(step, path, &message);
+    }
+
+    fn scope<'s>(&'s self, step: &'s PlanStep, path: &'s StepPath) -> StepScope<'s, 's> {
+        StepScope { plan: self.plan, data: self.data, step, path }
+    }
+
+    fn dispatch(&mut self, step: &PlanStep, path: &StepPath, attempt: u32, generation: u32, round: u32) {
+        let Some(agent) = step.agent() else { return };
+        match resolve(agent, self.scope(step, path)) {
             Ok(input) => {
                 self.emit(RunEvent::StepDispatched { path: path.clone(), attempt, generation, round });
-                self.data.calls.insert(path, input.clone());
+                self.data.calls.insert(path.clone(), input.clone());
                 let attempt = Attempt {
                     execution: self.state.seq(),
                     number: attempt,
@@ -300,27 +432,136 @@ impl Decision<'_> {
                     round,
                     dispatched_at: self.now,
                 };
-                self.made.calls.push(call(&self.data.run, step, &attempt, input));
+                self.made.calls.push(call(&self.data.run, step, agent, path, &attempt, input));
             }
-            Err(message) => {
-                self.emit(RunEvent::StepFailed { path, execution: None, definite: true });
-                self.fail_run(step, &message);
+            Err(message) => self.cannot_begin(step, path, &message),
+        }
+    }
+
+    fn delay(&mut self, step: &PlanStep, delay: &Delay, path: &StepPath) {
+        match delay.until(&self.scope(step, path), self.now) {
+            Ok(until) => {
+                self.emit(RunEvent::StepDelayed { path: path.clone(), until });
+                self.open.push(path.clone());
+            }
+            Err(problem) => self.cannot_begin(step, path, &format!("Exception during step execution: {problem}")),
+        }
+    }
+
+    fn open_block(&mut self, step: &PlanStep, block: &Block, path: &StepPath) {
+        match blocks::opening(block, path, self.scope(step, path), self.now) {
+            Ok(opened) => {
+                self.emit(opened);
+                self.open.push(path.clone());
+            }
+            Err(message) => self.cannot_begin(step, path, &message),
+        }
+    }
+
+    /// Begins as many slots of an open block as may be under way at once, or closes it.
+    fn work_on(&mut self, step: &PlanStep, path: &StepPath) {
+        let plan = self.plan;
+        let Some(block) = step.block() else { return };
+        self.time_out(block, path);
+        while let Some(state) = self.state.block(path).filter(|state| state.phase == BlockPhase::Open) {
+            if state.is_over() {
+                self.close_block(step, block, path);
+                return;
+            }
+            let Some(slot) = state.next().filter(|_| state.running() < block.at_once && self.may_begin()) else {
+                return;
+            };
+            let Some(first) = block.first_of(plan, path, slot) else { return };
+            if self.made.events.len() >= MAX_EVENTS {
+                self.made.unfinished = true;
+                return;
+            }
+            self.begin(&first);
+        }
+    }
+
+    fn time_out(&mut self, block: &Block, path: &StepPath) {
+        let Some(state) = self.state.block(path) else { return };
+        let is_late =
+            |slot: &u32| state.deadlines.get(slot).is_some_and(|due| *due <= self.now) && state.is_running(*slot);
+        let late: Vec<u32> = state.deadlines.keys().copied().filter(is_late).collect();
+        for slot in late {
+            let message = blocks::timed_out(block, slot);
+            for active in self.state.active_in(path, slot) {
+                if let (Some(StepState::InFlight(attempt)), Some(step)) =
+                    (self.state.step(&active).copied(), self.plan.at(&active))
+                {
+                    self.close_attempt(step, &active, &attempt, None, Some(message.clone()));
+                    self.made.aborts.push(active);
+                }
+            }
+            self.emit(RunEvent::SlotEnded { path: path.clone(), slot, error: Some(message) });
+        }
+    }
+
+    fn slot_ended(&mut self, path: &StepPath, slot: Slot, failed: Option<(&PlanStep, &str)>) {
+        let plan = self.plan;
+        let Some((step, block)) = plan.at(path).and_then(|step| Some((step, step.block()?))) else { return };
+        let slot = slot.number();
+        let error = failed.map(|(failed, message)| shorten(&blocks::slot_error(block, failed, message)));
+        let fatal = error.as_deref().and_then(|error| blocks::fails_at_once(block, slot, error));
+        self.emit(RunEvent::SlotEnded { path: path.clone(), slot, error });
+        match fatal {
+            Some(message) => self.block_failed(step, path, &message),
+            None => self.open.push(path.clone()),
+        }
+    }
+
+    fn block_failed(&mut self, step: &PlanStep, path: &StepPath, message: &str) {
+        let message = shorten(message);
+        self.emit(RunEvent::StepFailed { path: path.clone(), execution: None, definite: true });
+        self.goes_wrong(step, path, &message);
+    }
+
+    fn close_block(&mut self, step: &PlanStep, block: &Block, path: &StepPath) {
+        let Some(state) = self.state.block(path) else { return };
+        if let Some(message) = blocks::verdict(self.plan, block, state) {
+            self.block_failed(step, path, &message);
+            return;
+        }
+        if step.output_is_read() {
+            match blocks::output(self.plan, block, path, state, self.data) {
+                Ok(output) => drop(self.data.outputs.insert(path.clone(), output)),
+                Err(problem) => {
+                    self.block_failed(step, path, &problem);
+                    return;
+                }
             }
         }
+        drop_inside(self.plan, self.data, path);
+        self.emit(RunEvent::BlockClosed { path: path.clone() });
+        self.open.push(path.clone());
     }
 }
 
-fn resolve(step: &PlanStep, data: &RunData) -> Result<Payload, String> {
-    let input = step.resolve_input(data).map_err(|e: ResolveError| e.to_string());
+/// What is sent to the agent of a step, if it is known.
+pub(super) fn input_of(plan: &Plan, data: &RunData, path: &StepPath) -> Option<Payload> {
+    let step = plan.at(path)?;
+    resolve(step.agent()?, StepScope { plan, data, step, path }).ok()
+}
+
+fn resolve(agent: &AgentWork, scope: StepScope<'_, '_>) -> Result<Payload, String> {
+    let input = agent.resolve_input(&scope).map_err(|e: ResolveError| e.to_string());
     input
         .and_then(|value| Payload::new(value).map_err(|e| e.to_string()))
         .map_err(|problem| shorten(&format!("Exception during step execution: {problem}")))
 }
 
-fn call(run: &RunId, step: &PlanStep, attempt: &Attempt, input: Payload) -> AgentCall {
-    let key =
-        CallKey { run: run.clone(), path: step.path.clone(), generation: attempt.generation, round: attempt.round };
-    AgentCall { key, execution: attempt.execution, step: step.id.clone(), agent: step.agent.clone(), input }
+fn call(
+    run: &RunId,
+    step: &PlanStep,
+    agent: &AgentWork,
+    path: &StepPath,
+    attempt: &Attempt,
+    input: Payload,
+) -> AgentCall {
+    let key = CallKey { run: run.clone(), path: path.clone(), generation: attempt.generation, round: attempt.round };
+    AgentCall { key, execution: attempt.execution, step: step.id.clone(), agent: agent.agent.clone(), input }
 }
 
 /// A new call after a definite answer; the same call, key and bytes, after an unknown outcome.

@@ -86,7 +86,7 @@ impl Driven {
     }
 
     fn tell(&mut self, input: Input) -> Result<(), Rejection> {
-        let made = advance(&self.plan, &mut self.state, &mut self.data, input, at(self.now))?;
+        let made = advance(&self.plan, &mut self.state, &mut self.data, input, at(self.now), true)?;
         self.keep(made);
         Ok(())
     }

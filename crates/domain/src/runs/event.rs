@@ -52,7 +52,7 @@ pub enum RunEvent {
         /// When the next attempt is due.
         retry_at: Timestamp,
     },
-    /// The step failed for good.
+    /// The step, or the block, failed for good.
     StepFailed {
         /// The step.
         path: StepPath,
@@ -61,6 +61,49 @@ pub enum RunEvent {
         execution: Option<Seq>,
         /// Whether the agent's answer was definite.
         definite: bool,
+    },
+    /// The steps in a block may be done from now on.
+    BlockOpened {
+        /// The block.
+        path: StepPath,
+        /// How many sequences of steps there are: members, branches, iterations.
+        slots: u32,
+        /// The number of the first.
+        #[serde(default, skip_serializing_if = "is_zero")]
+        first: u32,
+        /// What the block's condition came to.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        held: Option<bool>,
+        /// When sequences have to be done, with their numbers.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        deadlines: Vec<(u32, Timestamp)>,
+    },
+    /// A sequence of steps in a block is over.
+    SlotEnded {
+        /// The block.
+        path: StepPath,
+        /// Which sequence.
+        slot: u32,
+        /// Why it failed.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        error: Option<String>,
+    },
+    /// A block succeeded; its output follows from those of the steps in it.
+    BlockClosed {
+        /// The block.
+        path: StepPath,
+    },
+    /// A step waits for a time.
+    StepDelayed {
+        /// The step.
+        path: StepPath,
+        /// The time.
+        until: Timestamp,
+    },
+    /// The time has come.
+    StepPassed {
+        /// The step.
+        path: StepPath,
     },
     /// Every step has succeeded.
     RunCompleted,
@@ -94,6 +137,11 @@ pub enum RunEvent {
     },
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature is serde's")]
+fn is_zero(number: &u32) -> bool {
+    *number == 0
+}
+
 /// The events of one commit, as stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EventRecord {
@@ -111,5 +159,40 @@ impl EventRecord {
     /// The events with their numbers.
     pub fn numbered(&self) -> impl Iterator<Item = (Seq, &RunEvent)> {
         self.events.iter().zip(self.first.get()..).map(|(event, number)| (Seq::new(number), event))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ids::StepId;
+
+    #[test]
+    fn what_is_stored_is_read_again() {
+        let path = StepId::parse("s").expect("an id").top_level();
+        let at = Timestamp::UNIX_EPOCH;
+        for event in [
+            RunEvent::Started { plan: PlanHash::new([7; 32]) },
+            RunEvent::StepDispatched { path: path.clone(), attempt: 1, generation: 0, round: 2 },
+            RunEvent::StepSucceeded { path: path.clone(), execution: Seq::new(2) },
+            RunEvent::StepFailed { path: path.clone(), execution: None, definite: true },
+            RunEvent::BlockOpened {
+                path: path.clone(),
+                slots: 2,
+                first: 1,
+                held: Some(true),
+                deadlines: vec![(0, at), (1, at)],
+            },
+            RunEvent::BlockOpened { path: path.clone(), slots: 0, first: 0, held: None, deadlines: Vec::new() },
+            RunEvent::SlotEnded { path: path.clone(), slot: 3, error: Some("boom".to_owned()) },
+            RunEvent::SlotEnded { path: path.clone(), slot: 3, error: None },
+            RunEvent::BlockClosed { path: path.clone() },
+            RunEvent::StepDelayed { path: path.clone(), until: at },
+            RunEvent::StepPassed { path },
+            RunEvent::RunCancelled { by: "me".to_owned(), reason: None },
+        ] {
+            let text = serde_json::to_string(&event).expect("it has a form");
+            assert_eq!(serde_json::from_str::<RunEvent>(&text).expect("it is read again"), event, "{text}");
+        }
     }
 }

@@ -3,15 +3,20 @@
 //! The truth about a run is its list of events. [`decide`] says which events an input causes, [`RunState::apply`] folds
 //! them; both are pure. What a store must write is a [`RunCommit`]: a value, so that commits can be grouped.
 
+mod blocks;
 mod call;
 mod commit;
 mod decide;
 mod event;
 mod inbox;
 mod message;
+mod scope;
 mod state;
 mod view;
 
+#[cfg(test)]
+#[path = "block_tests.rs"]
+mod block_tests;
 #[cfg(test)]
 #[path = "decide_tests.rs"]
 mod decide_tests;
@@ -21,11 +26,13 @@ pub use commit::{
     AdoptRun, Adoption, AdvanceRun, CancelRun, ClosedAttempt, CommitOutcome, ResumeRun, RunCommit, RunUpdate, StartRun,
     Wake,
 };
-pub use decide::{CannotRepeat, Input, Rejection, RunData, Transition, advance, calls_in_flight, start};
+pub use decide::{
+    CannotRepeat, Input, Rejection, RunData, Transition, advance, calls_in_flight, restore_outputs, start,
+};
 pub use event::{EventRecord, RunEvent};
 pub use inbox::{InboxEntry, InboxMessage};
 pub use message::{
     AgentTask, CancellationRequest, ExecutionRequest, ExternalRequest, MonitoringUpdate, News, RunEnded, TaskOutcome,
 };
-pub use state::{Attempt, CorruptHistory, RunState, RunStatus, StepState};
+pub use state::{Attempt, BlockPhase, BlockState, CorruptHistory, RunState, RunStatus, StepState};
 pub use view::{Run, RunEngine, RunFilter, RunSort, StepExecution, StepStatus, open_attempts};

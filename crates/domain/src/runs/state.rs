@@ -1,6 +1,9 @@
 //! The state of a run: the fold of its events.
 
-use std::collections::BTreeMap;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    ops::Range,
+};
 
 use super::event::{EventRecord, RunEvent};
 use crate::{
@@ -80,11 +83,18 @@ pub enum StepState {
         /// When the next one is due.
         retry_at: Timestamp,
     },
+    /// Waits for a time.
+    Delayed {
+        /// The time.
+        until: Timestamp,
+    },
     /// Done; the output lies in the attempt's row.
     Succeeded {
         /// The attempt.
         execution: Seq,
     },
+    /// Done without a call.
+    Passed,
     /// Failed for good.
     Failed {
         /// The last attempt; none where no call was made.
@@ -92,6 +102,85 @@ pub enum StepState {
         /// Whether its answer was definite.
         definite: bool,
     },
+}
+
+/// Where a block stands whose steps have been touched.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BlockState {
+    /// The numbers of its slots.
+    pub slots: Range<u32>,
+    /// What its condition came to.
+    pub held: Option<bool>,
+    /// When slots have to be done.
+    pub deadlines: BTreeMap<u32, Timestamp>,
+    /// Where it stands.
+    pub phase: BlockPhase,
+    /// The slot that is begun next.
+    next: u32,
+    ended: u32,
+    /// Where each slot stands that was begun and has not succeeded.
+    fronts: BTreeMap<u32, StepPath>,
+    /// Why slots failed.
+    errors: BTreeMap<u32, String>,
+}
+
+/// Where a block stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BlockPhase {
+    /// Its steps are done.
+    Open,
+    /// It is done.
+    Succeeded,
+    /// It failed for good.
+    Failed,
+}
+
+impl BlockState {
+    /// The slot to be begun next, if any is left.
+    pub fn next(&self) -> Option<u32> {
+        Some(self.next).filter(|next| self.slots.contains(next))
+    }
+
+    /// How many slots are under way.
+    pub fn running(&self) -> u32 {
+        self.next - self.slots.start - self.ended
+    }
+
+    /// Whether every slot has ended.
+    pub fn is_over(&self) -> bool {
+        self.ended == self.slots.end - self.slots.start
+    }
+
+    /// Whether a slot is under way.
+    pub fn is_running(&self, slot: u32) -> bool {
+        self.fronts.contains_key(&slot) && !self.errors.contains_key(&slot)
+    }
+
+    /// Why slots failed, by their numbers.
+    pub fn errors(&self) -> &BTreeMap<u32, String> {
+        &self.errors
+    }
+
+    /// Whether a slot ended well.
+    pub fn has_succeeded(&self, slot: u32) -> bool {
+        slot >= self.slots.start && slot < self.next && !self.fronts.contains_key(&slot)
+    }
+
+    fn ends(&mut self, slot: u32, error: Option<String>) {
+        self.ended += 1;
+        match error {
+            None => drop(self.fronts.remove(&slot)),
+            Some(error) => drop(self.errors.insert(slot, error)),
+        }
+    }
+
+    /// What failed is done again.
+    fn reopen(&mut self) {
+        self.phase = BlockPhase::Open;
+        self.ended -= u32::try_from(self.errors.len()).unwrap_or(self.ended);
+        self.errors.clear();
+        self.deadlines.clear();
+    }
 }
 
 /// The events of a run do not make sense together: the store lost or changed some.
@@ -106,8 +195,13 @@ pub struct RunState {
     seq: Seq,
     status: RunStatus,
     steps: BTreeMap<StepPath, StepState>,
-    /// The step that was touched last; with steps in sequence, everything before it has succeeded.
+    blocks: BTreeMap<StepPath, BlockState>,
+    /// The step at the top level that was touched last; everything before it has succeeded.
     current: Option<StepPath>,
+    /// The calls that may be under way.
+    in_flight: BTreeSet<StepPath>,
+    /// What time alone will move.
+    due: BTreeSet<(Timestamp, StepPath)>,
     paused: bool,
     error: Option<String>,
     finished_at: Option<Timestamp>,
@@ -137,7 +231,10 @@ impl RunState {
             seq: first,
             status: RunStatus::Pending,
             steps: BTreeMap::new(),
+            blocks: BTreeMap::new(),
             current: None,
+            in_flight: BTreeSet::new(),
+            due: BTreeSet::new(),
             paused: false,
             error: None,
             finished_at: None,
@@ -159,27 +256,72 @@ impl RunState {
                     dispatched_at: at,
                 };
                 self.status = RunStatus::Running;
-                self.current = Some(path.clone());
-                self.steps.insert(path.clone(), StepState::InFlight(attempt));
+                self.touch(path);
+                self.set(path, StepState::InFlight(attempt));
             }
             RunEvent::StepSucceeded { path, execution } => {
-                self.steps.insert(path.clone(), StepState::Succeeded { execution: *execution });
+                self.set(path, StepState::Succeeded { execution: *execution });
             }
             RunEvent::StepAdopted { path, execution } => {
-                self.current = Some(path.clone());
-                self.steps.insert(path.clone(), StepState::Succeeded { execution: *execution });
+                self.touch(path);
+                self.set(path, StepState::Succeeded { execution: *execution });
             }
             RunEvent::StepRetryScheduled { path, definite, retry_at, .. } => {
                 if let Some(StepState::InFlight(last)) = self.steps.get(path).copied() {
-                    self.steps
-                        .insert(path.clone(), StepState::Waiting { last, definite: *definite, retry_at: *retry_at });
+                    self.set(path, StepState::Waiting { last, definite: *definite, retry_at: *retry_at });
                 }
             }
             RunEvent::StepFailed { path, definite, .. } => {
-                let last = self.steps.get(path).and_then(StepState::last_attempt);
-                self.current = Some(path.clone());
-                self.steps.insert(path.clone(), StepState::Failed { last, definite: *definite });
+                self.touch(path);
+                if let Some(block) = self.blocks.get_mut(path) {
+                    block.phase = BlockPhase::Failed;
+                    self.no_deadlines(path);
+                } else {
+                    let last = self.steps.get(path).and_then(StepState::last_attempt);
+                    self.set(path, StepState::Failed { last, definite: *definite });
+                }
             }
+            RunEvent::BlockOpened { path, slots, first, held, deadlines } => {
+                self.status = RunStatus::Running;
+                self.touch(path);
+                self.due.extend(deadlines.iter().map(|(_, due)| (*due, path.clone())));
+                let block = BlockState {
+                    slots: *first..first.saturating_add(*slots),
+                    held: *held,
+                    deadlines: deadlines.iter().copied().collect(),
+                    phase: BlockPhase::Open,
+                    next: *first,
+                    ended: 0,
+                    fronts: BTreeMap::new(),
+                    errors: BTreeMap::new(),
+                };
+                self.blocks.insert(path.clone(), block);
+            }
+            RunEvent::SlotEnded { path, slot, error } => {
+                if error.is_some() {
+                    self.give_up(path, *slot);
+                }
+                if let Some(block) = self.blocks.get_mut(path) {
+                    block.ends(*slot, error.clone());
+                    if let Some(deadline) = block.deadlines.remove(slot)
+                        && !block.deadlines.values().any(|other| *other == deadline)
+                    {
+                        self.due.remove(&(deadline, path.clone()));
+                    }
+                }
+            }
+            RunEvent::BlockClosed { path } => {
+                if let Some(block) = self.blocks.get_mut(path) {
+                    block.phase = BlockPhase::Succeeded;
+                }
+                self.no_deadlines(path);
+            }
+            RunEvent::StepDelayed { path, until } => {
+                self.status = RunStatus::Running;
+                self.touch(path);
+                self.set(path, StepState::Delayed { until: *until });
+            }
+            RunEvent::StepPassed { path } => self.set(path, StepState::Passed),
             RunEvent::RunCompleted => self.finish(RunStatus::Completed, None, at),
             RunEvent::RunFailed { error } => self.finish(RunStatus::Failed, Some(error.clone()), at),
             RunEvent::RunCancelled { reason, .. } => {
@@ -191,9 +333,8 @@ impl RunState {
                 self.status = RunStatus::Pending;
                 self.error = None;
                 self.finished_at = None;
-                // Whatever was cut or waiting is dispatched anew: as the same call where its outcome is unknown.
-                if let Some(step) = self.current.as_ref().and_then(|path| self.steps.get_mut(path)) {
-                    *step = step.given_up();
+                if let Some(current) = self.current.clone() {
+                    self.resume(&current);
                 }
             }
         }
@@ -204,6 +345,82 @@ impl RunState {
         self.paused = false;
         self.error = error;
         self.finished_at = Some(at);
+    }
+
+    /// The one place at which a step changes, so that what is under way and what is due is known without looking for it.
+    fn set(&mut self, path: &StepPath, new: StepState) {
+        let old = self.steps.insert(path.clone(), new);
+        if let Some(due) = old.and_then(StepState::due) {
+            self.due.remove(&(due, path.clone()));
+        }
+        if let Some(due) = new.due() {
+            self.due.insert((due, path.clone()));
+        }
+        if matches!(new, StepState::InFlight(_)) {
+            self.in_flight.insert(path.clone());
+        } else {
+            self.in_flight.remove(path);
+        }
+    }
+
+    /// The sequence that the step is in stands there now.
+    fn touch(&mut self, path: &StepPath) {
+        match path.around() {
+            None => self.current = Some(path.clone()),
+            Some((block, slot)) => {
+                if let Some(block) = self.blocks.get_mut(&block) {
+                    block.fronts.insert(slot.number(), path.clone());
+                    block.next = block.next.max(slot.number() + 1);
+                }
+            }
+        }
+    }
+
+    fn no_deadlines(&mut self, path: &StepPath) {
+        if let Some(block) = self.blocks.get_mut(path) {
+            for due in std::mem::take(&mut block.deadlines).into_values() {
+                self.due.remove(&(due, path.clone()));
+            }
+        }
+    }
+
+    /// Nothing is under way any more in a slot that has failed.
+    fn give_up(&mut self, block: &StepPath, slot: u32) {
+        for path in self.active_in(block, slot) {
+            if let Some(step) = self.steps.get(&path) {
+                let given_up = match step.given_up() {
+                    StepState::Delayed { .. } => StepState::Failed { last: None, definite: true },
+                    given_up => given_up,
+                };
+                self.set(&path, given_up);
+            }
+        }
+    }
+
+    /// The steps of a slot that are under way or wait.
+    pub(super) fn active_in(&self, block: &StepPath, slot: u32) -> Vec<StepPath> {
+        let waiting = self.due.iter().map(|(_, path)| path).filter(|path| self.steps.contains_key(*path));
+        self.in_flight.iter().chain(waiting).filter(|path| path.is_in_slot(block, slot)).cloned().collect()
+    }
+
+    /// Whatever failed, was cut or is waiting is done anew: as the same call where its outcome is unknown.
+    fn resume(&mut self, path: &StepPath) {
+        if let Some(block) = self.blocks.get_mut(path) {
+            if block.phase == BlockPhase::Succeeded {
+                return;
+            }
+            let fronts: Vec<StepPath> = block.fronts.values().cloned().collect();
+            self.no_deadlines(path);
+            if let Some(block) = self.blocks.get_mut(path) {
+                block.reopen();
+            }
+            for front in &fronts {
+                self.resume(front);
+            }
+        } else if let Some(step) = self.steps.get(path) {
+            let given_up = step.given_up();
+            self.set(path, given_up);
+        }
     }
 
     /// The plan that the run is pinned to.
@@ -236,7 +453,7 @@ impl RunState {
         self.finished_at
     }
 
-    /// Where a step stands; none while it has not been touched.
+    /// Where a step stands; none while it has not been touched, and none for blocks.
     pub fn step(&self, path: &StepPath) -> Option<&StepState> {
         self.steps.get(path)
     }
@@ -246,33 +463,54 @@ impl RunState {
         self.steps.iter()
     }
 
-    /// The step that was touched last.
+    /// Where a block stands; none while it has not been touched.
+    pub fn block(&self, path: &StepPath) -> Option<&BlockState> {
+        self.blocks.get(path)
+    }
+
+    /// The blocks that have been touched; each stands before what is in it.
+    pub fn blocks(&self) -> impl DoubleEndedIterator<Item = (&StepPath, &BlockState)> {
+        self.blocks.iter()
+    }
+
+    /// The step at the top level that was touched last.
     pub fn current(&self) -> Option<&StepPath> {
         self.current.as_ref()
     }
 
+    /// The steps and blocks at which something may be to be done.
+    pub fn frontier(&self) -> Vec<StepPath> {
+        let mut found: Vec<StepPath> = self.current.clone().into_iter().collect();
+        let mut looked_at = 0;
+        while let Some(path) = found.get(looked_at) {
+            looked_at += 1;
+            if let Some(block) = self.blocks.get(path).filter(|block| block.phase == BlockPhase::Open) {
+                let running: Vec<StepPath> = block
+                    .fronts
+                    .iter()
+                    .filter(|(slot, _)| !block.errors.contains_key(slot))
+                    .map(|(_, front)| front.clone())
+                    .collect();
+                found.extend(running);
+            }
+        }
+        found
+    }
+
     /// Calls that may be under way.
     pub fn in_flight(&self) -> impl Iterator<Item = (&StepPath, &Attempt)> {
-        // With steps in sequence only the current one can be.
-        let current = self.current.as_ref().and_then(|path| self.steps.get_key_value(path));
-        current.into_iter().filter_map(|(path, step)| match step {
-            StepState::InFlight(attempt) => Some((path, attempt)),
-            StepState::Waiting { .. } | StepState::Succeeded { .. } | StepState::Failed { .. } => None,
+        self.in_flight.iter().filter_map(|path| match self.steps.get(path) {
+            Some(StepState::InFlight(attempt)) => Some((path, attempt)),
+            _ => None,
         })
     }
 
     /// When the run next wants to be woken by time alone.
     pub fn wake_at(&self) -> Option<Timestamp> {
-        match self.current.as_ref().and_then(|path| self.steps.get(path)) {
-            Some(StepState::Waiting { retry_at, .. }) if !self.status.is_terminal() && !self.paused => Some(*retry_at),
-            Some(
-                StepState::Waiting { .. }
-                | StepState::InFlight(_)
-                | StepState::Succeeded { .. }
-                | StepState::Failed { .. },
-            )
-            | None => None,
+        if self.status.is_terminal() || self.paused {
+            return None;
         }
+        self.due.first().map(|(due, _)| *due)
     }
 }
 
@@ -281,7 +519,15 @@ impl StepState {
         match self {
             Self::InFlight(last) => Self::Failed { last: Some(last), definite: false },
             Self::Waiting { last, definite, .. } => Self::Failed { last: Some(last), definite },
-            Self::Succeeded { .. } | Self::Failed { .. } => self,
+            // It goes on waiting for the same time.
+            Self::Delayed { .. } | Self::Passed | Self::Succeeded { .. } | Self::Failed { .. } => self,
+        }
+    }
+
+    fn due(self) -> Option<Timestamp> {
+        match self {
+            Self::Waiting { retry_at: due, .. } | Self::Delayed { until: due } => Some(due),
+            Self::InFlight(_) | Self::Passed | Self::Succeeded { .. } | Self::Failed { .. } => None,
         }
     }
 
@@ -290,7 +536,7 @@ impl StepState {
         match self {
             Self::InFlight(attempt) | Self::Waiting { last: attempt, .. } => Some(*attempt),
             Self::Failed { last, .. } => *last,
-            Self::Succeeded { .. } => None,
+            Self::Delayed { .. } | Self::Passed | Self::Succeeded { .. } => None,
         }
     }
 }

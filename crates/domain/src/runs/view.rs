@@ -3,8 +3,9 @@
 use std::collections::HashSet;
 
 use super::{
+    decide::{RunData, input_of, restore_outputs},
     event::{EventRecord, RunEvent},
-    state::RunStatus,
+    state::{RunState, RunStatus},
 };
 use crate::{
     Timestamp,
@@ -13,8 +14,6 @@ use crate::{
     payload::Payload,
     workflows::Plan,
 };
-
-use super::decide::RunData;
 
 /// A run, as its row tells.
 #[derive(Debug, Clone, PartialEq)]
@@ -169,20 +168,25 @@ pub fn open_attempts(plan: &Plan, run: &Run, history: &[EventRecord], rows: &[St
             data.outputs.insert(row.path.clone(), output.clone());
         }
     }
+    if let Ok(state) = RunState::fold(history) {
+        restore_outputs(plan, &state, &mut data);
+    }
     let mut open = Vec::new();
     for record in history {
         for (execution, event) in record.numbered() {
             match event {
                 RunEvent::StepDispatched { path, attempt, .. } if !ended.contains(&execution) => {
-                    let Some(step) = plan.at(path) else { continue };
-                    let input = step.resolve_input(&data).ok().and_then(|value| Payload::new(value).ok());
+                    let Some((step, agent)) = plan.at(path).and_then(|step| Some((step, step.agent()?))) else {
+                        continue;
+                    };
+                    let input = input_of(plan, &data, path);
                     open.push(StepExecution {
                         id: StepExecutionId::derive(&run.id, &step.id, execution),
                         execution: Some(execution),
                         run: run.id.clone(),
                         step: step.id.clone(),
                         path: path.clone(),
-                        agent: step.agent.clone(),
+                        agent: agent.agent.clone(),
                         status: StepStatus::Running,
                         attempt: *attempt,
                         input: input.unwrap_or_else(Payload::empty),

@@ -1,282 +1,128 @@
-//! From a document to a plan, or to everything that is wrong with it.
+//! From a document to a plan, and everything that is to be said about it.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashSet};
 
 use sha2::{Digest, Sha256};
 
 use super::{
-    diagnostic::{Diagnostic, pointer},
-    document::{StepDocument, WorkflowDocument},
-    plan::{Plan, PlanStep, StepIndex},
-    reference::{Source, Template},
+    diagnostic::Diagnostic,
+    document::WorkflowDocument,
+    findings::Findings,
+    limits::MAX_STEPS,
+    plan::Plan,
+    steps::{self, Content},
+    tree::{self, Tree},
+    visibility,
 };
-use crate::{
-    agents::AgentName,
-    ids::{PlanHash, StepId},
-};
+use crate::ids::{PlanHash, StepId};
 
-/// The most steps that a document may have.
-const MAX_STEPS: usize = 1000;
+/// What an examination gives.
+#[derive(Debug)]
+pub struct Examined {
+    /// The plan; there may be one although the document must not be saved, because the old executor runs such documents.
+    pub plan: Option<Plan>,
+    /// Everything that was found, not only the first.
+    pub findings: Vec<Diagnostic>,
+}
 
-/// Compiles a document. On failure every diagnostic is answered, not only the first.
+/// Compiles a document that was saved, or that another system made. What only should not be saved is no hindrance.
 pub fn compile(document: &WorkflowDocument) -> Result<Plan, Vec<Diagnostic>> {
-    let mut check = Check { document, found: Vec::new() };
-    check.size();
+    let examined = examine(document);
+    examined.plan.ok_or(examined.findings)
+}
+
+/// Compiles a document and says all that is to be said about it.
+pub fn examine(document: &WorkflowDocument) -> Examined {
+    let mut findings = Findings::default();
+    size(document, &mut findings);
     // The rest costs more with each step, and says nothing that matters while there are too many.
-    if !check.found.is_empty() {
-        return Err(check.found);
+    if findings.is_fatal() {
+        return Examined { plan: None, findings: findings.all() };
     }
-    let steps: BTreeMap<&str, CheckedStep> =
-        document.steps.iter().filter_map(|(key, step)| Some((key.as_str(), check.step(key, step)?))).collect();
-    check.links();
-    let order = check.order();
-    check.references(&order, &steps);
-    if !check.found.is_empty() {
-        return Err(check.found);
-    }
-    Ok(build(document, &order, steps))
+    let contents = contents(document, &mut findings);
+    links(document, &mut findings);
+    let plan = tree::grow(document, &contents, &mut findings).and_then(|tree| {
+        unreachable(document, &tree, &mut findings);
+        let bindings = visibility::bind(&tree, &mut findings);
+        // What was said so far may have hidden a step; a plan without it would be another one.
+        if findings.is_fatal() { None } else { Some(tree.into_plan(hash(document), document.name.clone(), bindings)) }
+    });
+    Examined { plan, findings: findings.all() }
 }
 
-struct Check<'a> {
-    document: &'a WorkflowDocument,
-    found: Vec<Diagnostic>,
+fn size(document: &WorkflowDocument, findings: &mut Findings) {
+    let count = document.steps.len();
+    if count == 0 {
+        findings.error(&["steps"], "no_steps", "a workflow needs at least one step".into());
+    } else if count > MAX_STEPS {
+        findings.error(&["steps"], "too_many_steps", format!("{count} steps are more than the limit of {MAX_STEPS}"));
+    }
 }
 
-struct CheckedStep {
-    id: StepId,
-    agent: AgentName,
-    input: Vec<(String, Template)>,
-}
-
-impl<'a> Check<'a> {
-    fn report(&mut self, at: &[&str], code: &'static str, message: String) {
-        self.found.push(Diagnostic::error(pointer(at.iter().copied()), code, message));
-    }
-
-    fn hint(&mut self, hint: impl Into<String>) {
-        if let Some(last) = self.found.pop() {
-            self.found.push(last.hint(hint));
-        }
-    }
-
-    fn size(&mut self) {
-        let count = self.document.steps.len();
-        if count == 0 {
-            self.report(&["steps"], "no_steps", "a workflow needs at least one step".into());
-        } else if count > MAX_STEPS {
-            self.report(&["steps"], "too_many_steps", format!("{count} steps are more than the limit of {MAX_STEPS}"));
-        }
-    }
-
-    /// What can be said about one step without looking at others.
-    fn step(&mut self, key: &str, step: &StepDocument) -> Option<CheckedStep> {
-        if step.id != key {
-            self.report(
-                &["steps", key, "id"],
-                "id_mismatch",
-                format!("the id '{}' differs from the step's key '{key}'", step.id),
-            );
+/// What can be said about each step without looking at others.
+fn contents(document: &WorkflowDocument, findings: &mut Findings) -> BTreeMap<String, (StepId, Content)> {
+    let mut contents = BTreeMap::new();
+    for (key, step) in &document.steps {
+        if step.id != *key {
+            let message = format!("the id '{}' differs from the step's key '{key}'", step.id);
+            findings.error(&["steps", key, "id"], "id_mismatch", message);
         }
         let id = StepId::parse(key)
-            .map_err(|e| self.report(&["steps", key], "invalid_step_id", format!("step id '{key}': {e}")))
+            .map_err(|e| findings.error(&["steps", key], "invalid_step_id", format!("step id '{key}': {e}")))
             .ok();
-        if matches!(key, "workflow" | "loop") {
-            self.report(
-                &["steps", key],
-                "reserved_step_id",
-                format!("'{key}' has a meaning in references and cannot be a step id"),
-            );
+        if matches!(key.as_str(), "workflow" | "loop" | "steps") {
+            let message = format!("'{key}' has a meaning in references and cannot be a step id");
+            findings.error(&["steps", key], "reserved_step_id", message);
         }
-        let kind = step.kind.as_deref().unwrap_or("agent");
-        if kind != "agent" {
-            self.report(
-                &["steps", key, "type"],
-                "unsupported_step_type",
-                format!("step type '{kind}' is not supported"),
-            );
-            self.hint("this version runs steps of type 'agent'");
-            return None;
-        }
-        for (member, value) in &step.other {
-            if !value.is_null() {
-                self.report(
-                    &["steps", key, member],
-                    "member_does_not_apply",
-                    format!("'{member}' has no meaning in a step of type 'agent'"),
-                );
-            }
-        }
-        let agent = match step.agent_name.as_deref() {
-            None => {
-                self.report(
-                    &["steps", key, "agent_name"],
-                    "agent_name_missing",
-                    format!("step '{key}' needs an agent_name"),
-                );
-                None
-            }
-            Some(name) => AgentName::parse(name)
-                .map_err(|e| {
-                    self.report(&["steps", key, "agent_name"], "invalid_agent_name", format!("agent_name: {e}"));
-                })
-                .ok(),
-        };
-        let input = self.mapping(key, step);
-        Some(CheckedStep { id: id?, agent: agent?, input: input? })
-    }
-
-    fn mapping(&mut self, key: &str, step: &StepDocument) -> Option<Vec<(String, Template)>> {
-        let Some(mapping) = &step.input_mapping else {
-            self.report(
-                &["steps", key, "input_mapping"],
-                "input_mapping_missing",
-                format!("step '{key}' needs an input_mapping"),
-            );
-            self.hint("use {} for a step without input");
-            return None;
-        };
-        let mut input = Vec::with_capacity(mapping.len());
-        for (field, parsed) in Template::parse_mapping(mapping) {
-            match parsed {
-                Ok(template) => input.push((field, template)),
-                Err(problems) => {
-                    for problem in problems {
-                        self.report(&["steps", key, "input_mapping", &field], "invalid_reference", problem.to_string());
-                    }
-                }
-            }
-        }
-        (input.len() == mapping.len()).then_some(input)
-    }
-
-    /// `start_step` and every `next_step` name steps, and no chain of them bites its tail.
-    fn links(&mut self) {
-        let steps = &self.document.steps;
-        if !steps.contains_key(&self.document.start_step) {
-            self.report(&["start_step"], "unknown_step", format!("there is no step '{}'", self.document.start_step));
-        }
-        let mut finished = HashSet::new();
-        for (key, step) in steps {
-            if let Some(next) = step.next_step.as_deref().filter(|next| !steps.contains_key(*next)) {
-                self.report(
-                    &["steps", key, "next_step"],
-                    "unknown_step",
-                    format!("step '{key}' is followed by '{next}', which does not exist"),
-                );
-            }
-            let mut trail = Vec::new();
-            let mut at = Some(key.as_str());
-            while let Some(here) = at.filter(|here| !finished.contains(here)) {
-                if let Some(start) = trail.iter().position(|seen| *seen == here) {
-                    let cycle: Vec<&str> = trail[start..].iter().copied().chain([here]).collect();
-                    let last = trail[trail.len() - 1];
-                    self.report(
-                        &["steps", last, "next_step"],
-                        "cycle",
-                        format!("the steps follow each other in a cycle: {}", cycle.join(" -> ")),
-                    );
-                    break;
-                }
-                trail.push(here);
-                at = steps.get(here).and_then(|step| step.next_step.as_deref());
-            }
-            finished.extend(trail);
+        if let (Some(content), Some(id)) = (steps::read(key, step, findings), id) {
+            contents.insert(key.clone(), (id, content));
         }
     }
+    contents
+}
 
-    /// The steps in the order in which they run; reports those that never do.
-    fn order(&mut self) -> Vec<&'a str> {
-        let steps = &self.document.steps;
-        let mut order: Vec<&str> = Vec::new();
-        let mut reached = HashSet::new();
-        let mut at = steps.get_key_value(&self.document.start_step);
-        while let Some((key, step)) = at.filter(|(key, _)| reached.insert(key.as_str())) {
-            order.push(key);
-            at = step.next_step.as_ref().and_then(|next| steps.get_key_value(next));
-        }
-        // With a wrong start every step would be unreachable; the start alone is the finding then.
-        if !order.is_empty() {
-            for key in steps.keys().filter(|key| !reached.contains(key.as_str())) {
-                self.report(
-                    &["steps", key],
-                    "unreachable_step",
-                    format!("step '{key}' is never reached from '{}'", self.document.start_step),
-                );
-            }
-        }
-        order
+/// Whatever names a step names one that is there, and no chain of them bites its tail.
+fn links(document: &WorkflowDocument, findings: &mut Findings) {
+    let steps = &document.steps;
+    if !steps.contains_key(&document.start_step) {
+        let message = format!("there is no step '{}'", document.start_step);
+        findings.error(&["start_step"], "unknown_step", message);
     }
-
-    /// Every reference looks into a step that has run before.
-    fn references(&mut self, order: &[&'a str], steps: &BTreeMap<&str, CheckedStep>) {
-        let position: HashMap<&str, usize> = order.iter().enumerate().map(|(position, key)| (*key, position)).collect();
-        for (key, step) in steps {
-            let templates = step
-                .input
-                .iter()
-                .flat_map(|(field, template)| template.references().into_iter().map(move |r| (field, r)));
-            for (field, reference) in templates {
-                let Source::Output(target) = &reference.source else { continue };
-                let at = ["steps", key, "input_mapping", field];
-                let raw = &reference.raw;
-                match (position.get(target.as_str()), position.get(key)) {
-                    (None, _) if !self.document.steps.contains_key(target.as_str()) => {
-                        self.report(
-                            &at,
-                            "unknown_step",
-                            format!("'${{{raw}}}' refers to step '{target}', which does not exist"),
-                        );
-                    }
-                    (Some(there), Some(here)) if there >= here => {
-                        let when = if there == here { "itself" } else { "a step that runs later" };
-                        self.report(
-                            &at,
-                            "reference_to_later_step",
-                            format!("'${{{raw}}}' in step '{key}' refers to {when}; its output cannot be there yet"),
-                        );
-                        self.hint("refer to the workflow's input or to a step that runs before");
-                    }
-                    // A step that is never reached has been reported as such.
-                    (None, _) | (_, None) | (Some(_), Some(_)) => {}
-                }
+    let mut finished = HashSet::new();
+    for (key, step) in steps {
+        if let Some(next) = step.next_step.as_deref().filter(|next| !steps.contains_key(*next)) {
+            let message = format!("step '{key}' is followed by '{next}', which does not exist");
+            findings.error(&["steps", key, "next_step"], "unknown_step", message);
+        }
+        for (place, named) in steps::named(step) {
+            if !steps.contains_key(&named) {
+                let at: Vec<&str> = ["steps", key].into_iter().chain(place.iter().map(String::as_str)).collect();
+                let message = format!("step '{key}' names '{named}', which does not exist");
+                findings.error(&at, "unknown_step", message);
             }
         }
+        let mut trail: Vec<&str> = Vec::new();
+        let mut at = Some(key.as_str());
+        while let Some(here) = at.filter(|here| !finished.contains(here)) {
+            if let Some(start) = trail.iter().position(|seen| *seen == here) {
+                let cycle: Vec<&str> = trail[start..].iter().copied().chain([here]).collect();
+                let message = format!("the steps follow each other in a cycle: {}", cycle.join(" -> "));
+                findings.error(&["steps", trail[trail.len() - 1], "next_step"], "cycle", message);
+                break;
+            }
+            trail.push(here);
+            at = steps.get(here).and_then(|step| step.next_step.as_deref());
+        }
+        finished.extend(trail);
     }
 }
 
-fn build<'a>(document: &WorkflowDocument, order: &[&'a str], mut checked: BTreeMap<&'a str, CheckedStep>) -> Plan {
-    let index = |position: usize| StepIndex(u32::try_from(position).unwrap_or(u32::MAX));
-    let mut steps: Vec<PlanStep> = order
-        .iter()
-        .filter_map(|key| checked.remove(key))
-        .enumerate()
-        .map(|(position, step)| PlanStep {
-            path: step.id.top_level(),
-            id: step.id,
-            agent: step.agent,
-            next: (position + 1 < order.len()).then(|| index(position + 1)),
-            input: step.input,
-            output_is_read: false,
-            releases: Vec::new(),
-        })
-        .collect();
-    let by_path: HashMap<_, _> =
-        steps.iter().enumerate().map(|(position, step)| (step.path.clone(), index(position))).collect();
-    let mut last_reader = BTreeMap::new();
-    for (position, step) in steps.iter().enumerate() {
-        for source in step.reads() {
-            if let Source::Output(target) = source {
-                last_reader.insert(target.top_level(), position);
-            }
-        }
+fn unreachable(document: &WorkflowDocument, tree: &Tree<'_>, findings: &mut Findings) {
+    let reached = tree.keys();
+    for key in document.steps.keys().filter(|key| !reached.contains(key.as_str())) {
+        let message = format!("step '{key}' is never reached from '{}'", document.start_step);
+        findings.refuse(&["steps", key], "unreachable_step", message);
     }
-    for (read, reader) in last_reader {
-        if let Some(StepIndex(source)) = by_path.get(&read).copied() {
-            steps[source as usize].output_is_read = true;
-        }
-        steps[reader].releases.push(read);
-    }
-    Plan { hash: hash(document), name: document.name.clone(), steps, by_path }
 }
 
 /// The hash that runs of a document are pinned to.
@@ -289,8 +135,10 @@ pub fn hash(document: &WorkflowDocument) -> PlanHash {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use serde_json::json;
+
+    use super::*;
+    use crate::workflows::{Severity, StepDocument};
 
     fn document(start: &str, steps: serde_json::Value) -> WorkflowDocument {
         let steps: BTreeMap<String, StepDocument> = serde_json::from_value(steps).expect("steps");
@@ -298,7 +146,8 @@ mod tests {
     }
 
     fn codes(document: &WorkflowDocument) -> Vec<(String, &'static str)> {
-        compile(document).expect_err("a document with mistakes").into_iter().map(|d| (d.pointer, d.code)).collect()
+        let found = examine(document).findings.into_iter().filter(|found| found.severity == Severity::Error);
+        found.map(|found| (found.pointer, found.code)).collect()
     }
 
     #[test]
@@ -311,9 +160,11 @@ mod tests {
         let ids: Vec<_> = plan.steps().map(|s| s.id.as_str()).collect();
         assert_eq!(ids, ["c", "a", "b"]);
         let b = plan.at(&StepId::parse("b").expect("id").top_level()).expect("b");
-        assert_eq!(b.releases().iter().map(crate::ids::StepPath::as_str).collect::<Vec<_>>(), ["a", "c"]);
+        assert_eq!(b.releases().iter().map(crate::ids::StepPath::as_str).collect::<Vec<_>>(), ["c", "a"]);
         assert!(!b.output_is_read());
-        assert_eq!(plan.needed_from(&b.path).len(), 2);
+        let path = |id: &str| StepId::parse(id).expect("id").top_level();
+        assert!(plan.needs(&path("a"), &path("b")) && plan.needs(&path("c"), &path("b")));
+        assert!(!plan.needs(&path("b"), &path("b")));
     }
 
     #[test]

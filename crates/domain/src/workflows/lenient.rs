@@ -2,11 +2,14 @@
 //! it supplies is supplied, so that no document stops running because of who executes it. Documents that come through the
 //! REST API are read strictly, elsewhere.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
-use super::document::{StepDocument, WorkflowDocument};
+use super::{
+    document::{StepDocument, WorkflowDocument},
+    steps::named,
+};
 
 impl WorkflowDocument {
     /// Reads a plan from the bus or from an old row: the steps that are reached from the first, each with the members that
@@ -32,19 +35,17 @@ fn text(object: &Map<String, Value>, member: &str) -> Option<String> {
     }
 }
 
-/// The steps on the main path; the old executor never looks at others.
+/// The steps on the main path and in its blocks; the old executor never looks at others.
 fn reached(start: &str, steps: &Map<String, Value>) -> Result<BTreeMap<String, StepDocument>, String> {
     let mut found = BTreeMap::new();
-    let mut seen = BTreeSet::new();
-    let mut next = Some(start.to_owned());
-    while let Some(key) = next.take().filter(|key| seen.insert(key.clone())) {
-        let Some(step) = steps.get(&key) else {
-            // The plan's own check names it, and the run fails with that reason.
-            break;
-        };
+    let mut open = vec![start.to_owned()];
+    while let Some(key) = open.pop() {
+        // What a step names and what is not there, the plan's own check finds, and the run fails with that reason.
+        let Some(step) = steps.get(&key).filter(|_| !found.contains_key(&key)) else { continue };
         let step = step.as_object().ok_or_else(|| format!("step '{key}' of the workflow plan is not an object"))?;
         let step = read_step(&key, step);
-        next.clone_from(&step.next_step);
+        open.extend(step.next_step.clone());
+        open.extend(named(&step).into_iter().map(|(_, id)| id));
         found.insert(key, step);
     }
     Ok(found)

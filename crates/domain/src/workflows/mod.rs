@@ -4,15 +4,21 @@ mod budget;
 mod check;
 mod condition;
 mod definition;
+mod delay;
 mod diagnostic;
 mod document;
 mod external;
+mod findings;
 mod lenient;
+mod limits;
 mod plan;
 mod reference;
+mod steps;
+mod tree;
+mod visibility;
 
 pub use budget::{Budget, MAX_INPUT_BYTES};
-pub use check::{compile, hash as hash_document};
+pub use check::{Examined, compile, examine, hash as hash_document};
 pub use condition::{Condition, EvaluationError, SyntaxError};
 pub use definition::{
     ExecutableVersion, WorkflowDefinition, WorkflowFilter, WorkflowName, WorkflowSort, WorkflowStatus,
@@ -20,7 +26,11 @@ pub use definition::{
 pub use diagnostic::{Diagnostic, Severity};
 pub use document::{StepDocument, WorkflowDocument};
 pub use external::unfit_for_external;
-pub use plan::{Plan, PlanStep, SharedPlan, StepIndex};
+pub use limits::{MAX_AT_ONCE, MAX_ITERATIONS, MAX_MEMBERS, MAX_NESTING, MAX_PATH, MAX_PLACES, MAX_STEPS};
+pub use plan::{
+    AgentWork, Block, BlockKind, Branch, Choice, Delay, ForkJoin, JoinPolicy, Loop, OnError, Plan, PlanStep,
+    SharedPlan, StepIndex, Work,
+};
 pub use reference::{
     InvalidReference, Iteration, LoopVariable, Reference, ResolveError, Scope, Segment, Source, Template,
 };

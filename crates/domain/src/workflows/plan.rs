@@ -1,24 +1,31 @@
 //! The compiled plan: what a run executes. Built once per document, shared by all its runs; the hot path parses nothing.
+//!
+//! A plan is a tree, laid flat: every place at which a step can be executed is a [`PlanStep`], and a step that two blocks
+//! name has two of them.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+};
 
 use serde_json::{Map, Value};
 
 use super::{
     budget::Budget,
-    reference::{ResolveError, Scope, Source, Template},
+    condition::Condition,
+    reference::{Reference, ResolveError, Scope, Template},
 };
 use crate::{
     agents::AgentName,
-    ids::{PlanHash, StepId, StepPath},
+    ids::{PlanHash, Slot, StepId, StepPath},
 };
 
-/// The position of a step in its plan; steps stand in the order in which they run.
+/// The position of a step in its plan; blocks stand before what is in them, and a sequence in the order in which it runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct StepIndex(pub(super) u32);
 
 impl StepIndex {
-    fn of(self) -> usize {
+    pub(super) fn of(self) -> usize {
         self.0 as usize
     }
 }
@@ -29,25 +36,154 @@ pub struct Plan {
     pub(super) hash: PlanHash,
     pub(super) name: String,
     pub(super) steps: Vec<PlanStep>,
-    pub(super) by_path: HashMap<StepPath, StepIndex>,
+    /// By [`PlanStep::place`].
+    pub(super) by_place: HashMap<Box<str>, StepIndex>,
 }
 
-/// A compiled agent step.
+/// A place at which a step can be executed.
 #[derive(Debug)]
 pub struct PlanStep {
     /// The step's id in the document.
     pub id: StepId,
-    /// The step's place in a run.
-    pub path: StepPath,
-    /// The agent that does the work.
-    pub agent: AgentName,
-    /// The step that follows.
+    /// Its path, with `[]` for every iteration.
+    pub place: Box<str>,
+    /// The step that follows in the same sequence.
     pub next: Option<StepIndex>,
-    pub(super) input: Vec<(String, Template)>,
-    /// Whether any step looks into this one's output.
+    /// What is done here.
+    pub work: Work,
+    /// Where references in this step find the outputs of others: the first that there is.
+    pub(super) visible: BTreeMap<StepId, Vec<StepIndex>>,
+    /// Whether anything looks into this one's output.
     pub(super) output_is_read: bool,
-    /// The steps whose outputs no later step looks into.
+    /// Whether a step outside of the block around it does.
+    pub(super) is_read_outside: bool,
+    /// At the top level: the outputs that nothing looks into once this step is done.
     pub(super) releases: Vec<StepPath>,
+    /// The position of the top-level step that it belongs to, and of the last one that looks into its output.
+    pub(super) root: u32,
+    pub(super) last_reader: Option<u32>,
+}
+
+/// What a step does.
+#[derive(Debug)]
+pub enum Work {
+    /// Calls an agent.
+    Agent(AgentWork),
+    /// Does the steps in it.
+    Block(Block),
+    /// Waits.
+    Delay(Delay),
+}
+
+/// A call to an agent.
+#[derive(Debug)]
+pub struct AgentWork {
+    /// The agent.
+    pub agent: AgentName,
+    pub(super) input: Vec<(String, Template)>,
+}
+
+/// A step that consists of others.
+#[derive(Debug)]
+pub struct Block {
+    /// How they are done and what comes of them.
+    pub kind: BlockKind,
+    /// The first step of each sequence in it. A loop has one sequence, however often it is done.
+    pub sequences: Vec<StepIndex>,
+    /// How many sequences are done at once.
+    pub at_once: u32,
+}
+
+/// The kinds of blocks.
+#[derive(Debug)]
+pub enum BlockKind {
+    /// All members, at once.
+    Parallel,
+    /// One of two steps.
+    Conditional(Choice),
+    /// The same steps for each element of a list.
+    Loop(Loop),
+    /// Several sequences at once, of which not all need succeed.
+    ForkJoin(ForkJoin),
+}
+
+/// What a conditional step asks.
+#[derive(Debug)]
+pub struct Choice {
+    /// None where the text of a document that was taken from the bus is no condition: then it never holds.
+    pub condition: Option<Condition>,
+    /// Which sequence of the block is done if it holds.
+    pub then: Option<u32>,
+    /// Which is done if it does not.
+    pub otherwise: Option<u32>,
+}
+
+/// What a loop repeats.
+#[derive(Debug)]
+pub struct Loop {
+    /// The list.
+    pub collection: Reference,
+    /// The last step of the body, whose output is the iteration's result.
+    pub last: StepIndex,
+    /// Whether iterations are done at once.
+    pub is_parallel: bool,
+    /// The elements that are looked at; later ones are ignored.
+    pub max_iterations: Option<u32>,
+    /// What a failed iteration means.
+    pub on_error: OnError,
+}
+
+/// What a failed iteration means for its loop.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OnError {
+    /// It fails, in sequence at once.
+    Stop,
+    /// It goes on and succeeds; the iteration's result is null.
+    Continue,
+    /// It goes on and fails in the end, with all the messages.
+    Collect,
+}
+
+/// What a fork waits for.
+#[derive(Debug)]
+pub struct ForkJoin {
+    /// The branches, in the order of their names.
+    pub branches: Vec<Branch>,
+    /// How many must succeed.
+    pub policy: JoinPolicy,
+}
+
+/// A branch of a fork.
+#[derive(Debug)]
+pub struct Branch {
+    /// Its name.
+    pub name: String,
+    /// The last step, whose output is the branch's result.
+    pub last: StepIndex,
+    /// How many seconds it may take.
+    pub timeout_seconds: Option<u32>,
+}
+
+/// How many branches must succeed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum JoinPolicy {
+    /// Every one.
+    All,
+    /// At least one.
+    Any,
+    /// More than half.
+    Majority,
+    /// At least so many.
+    AtLeast(u32),
+}
+
+/// How long a step waits.
+#[derive(Debug, Clone)]
+pub enum Delay {
+    /// So many seconds, as a number or a reference to one.
+    Seconds(Template),
+    /// Until a time in RFC 3339, as a text or a reference to one.
+    Until(Template),
 }
 
 impl Plan {
@@ -73,29 +209,78 @@ impl Plan {
 
     /// A step by its place in a run.
     pub fn at(&self, path: &StepPath) -> Option<&PlanStep> {
-        self.by_path.get(path).map(|index| self.step(*index))
+        self.by_place.get(&*path.in_every_iteration()).map(|index| self.step(*index))
     }
 
-    /// All steps, in the order in which they run.
+    /// All places of steps.
     pub fn steps(&self) -> impl ExactSizeIterator<Item = &PlanStep> {
         self.steps.iter()
     }
 
-    /// The steps whose outputs are needed to run `from` and all that follows it.
-    pub fn needed_from(&self, from: &StepPath) -> Vec<&StepPath> {
-        let Some(first) = self.by_path.get(from) else { return Vec::new() };
-        let (before, after) = self.steps.split_at(first.of());
-        let is_read = |step: &&PlanStep| {
-            after
-                .iter()
-                .any(|reader| reader.reads().any(|source| matches!(source, Source::Output(id) if *id == step.id)))
-        };
-        before.iter().filter(is_read).map(|step| &step.path).collect()
+    /// The steps at the top level before the first block: what the old executor does not do again after a failure.
+    pub fn leading_agents(&self) -> Vec<StepId> {
+        let mut at = Some(self.first());
+        let mut leading = Vec::new();
+        while let Some(step) = at.filter(|step| matches!(step.work, Work::Agent(_))) {
+            leading.push(step.id.clone());
+            at = step.next.map(|next| self.step(next));
+        }
+        leading
+    }
+
+    /// Whether the output of a step is looked into by a top-level step that is not done, or by one around `current`.
+    pub fn needs(&self, path: &StepPath, current: &StepPath) -> bool {
+        let (Some(step), Some(current)) = (self.at(path), self.by_place.get(current.outermost())) else { return false };
+        let current = self.step(*current).root;
+        step.output_is_read && (step.root == current || step.last_reader.is_some_and(|reader| reader >= current))
     }
 }
 
 impl PlanStep {
-    /// The step's input, with every reference replaced.
+    /// The call, if it is one.
+    pub fn agent(&self) -> Option<&AgentWork> {
+        match &self.work {
+            Work::Agent(agent) => Some(agent),
+            Work::Block(_) | Work::Delay(_) => None,
+        }
+    }
+
+    /// The block, if it is one.
+    pub fn block(&self) -> Option<&Block> {
+        match &self.work {
+            Work::Block(block) => Some(block),
+            Work::Agent(_) | Work::Delay(_) => None,
+        }
+    }
+
+    /// Its place at the top level, if it is there.
+    pub fn top_level(&self) -> StepPath {
+        self.id.top_level()
+    }
+
+    /// Whether anything looks into this one's output.
+    pub fn output_is_read(&self) -> bool {
+        self.output_is_read
+    }
+
+    /// Whether a step outside of the block around it looks into it.
+    pub fn is_read_outside(&self) -> bool {
+        self.is_read_outside
+    }
+
+    /// The steps whose outputs may be forgotten once this one has finished.
+    pub fn releases(&self) -> &[StepPath] {
+        &self.releases
+    }
+
+    /// Where references find the output of a step: the first of these places at which there is one.
+    pub fn sources(&self, of: &StepId) -> &[StepIndex] {
+        self.visible.get(of).map_or(&[], Vec::as_slice)
+    }
+}
+
+impl AgentWork {
+    /// The input, with every reference replaced.
     pub fn resolve_input(&self, scope: &dyn Scope) -> Result<Value, ResolveError> {
         let mut budget = Budget::default();
         let members = self
@@ -104,19 +289,46 @@ impl PlanStep {
             .map(|(field, template)| Ok((field.clone(), template.resolve(field, scope, &mut budget)?)));
         members.collect::<Result<Map<_, _>, _>>().map(Value::Object)
     }
+}
 
-    /// Whether any step looks into this one's output.
-    pub fn output_is_read(&self) -> bool {
-        self.output_is_read
+impl Block {
+    /// Where the first step of a slot is.
+    pub fn first_of(&self, plan: &Plan, path: &StepPath, slot: u32) -> Option<StepPath> {
+        let first = self.sequences.get(self.sequence(slot))?;
+        Some(path.inside(self.slot(slot), &plan.step(*first).id))
     }
 
-    /// The steps whose outputs may be forgotten once this one has finished.
-    pub fn releases(&self) -> &[StepPath] {
-        &self.releases
+    /// Where a step of a slot is.
+    pub fn place_of(&self, plan: &Plan, path: &StepPath, slot: u32, step: StepIndex) -> StepPath {
+        path.inside(self.slot(slot), &plan.step(step).id)
     }
 
-    pub(super) fn reads(&self) -> impl Iterator<Item = &Source> {
-        self.input.iter().flat_map(|(_, template)| template.references()).map(|reference| &reference.source)
+    fn sequence(&self, slot: u32) -> usize {
+        if matches!(self.kind, BlockKind::Loop(_)) { 0 } else { slot as usize }
+    }
+
+    fn slot(&self, number: u32) -> Slot {
+        if matches!(self.kind, BlockKind::Loop(_)) { Slot::Iteration(number) } else { Slot::Branch(number) }
+    }
+}
+
+impl Loop {
+    /// How many iterations a list of this length makes.
+    pub fn iterations(&self, length: usize) -> u32 {
+        let length = u32::try_from(length).unwrap_or(u32::MAX);
+        self.max_iterations.map_or(length, |most| most.min(length))
+    }
+}
+
+impl JoinPolicy {
+    /// Whether so many successes of so many branches are enough.
+    pub fn is_met(self, succeeded: u32, branches: u32) -> bool {
+        match self {
+            Self::All => succeeded == branches,
+            Self::Any => succeeded > 0,
+            Self::Majority => succeeded * 2 > branches,
+            Self::AtLeast(wanted) => succeeded >= wanted,
+        }
     }
 }
 

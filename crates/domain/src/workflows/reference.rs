@@ -360,6 +360,11 @@ impl Reference {
         }
     }
 
+    /// What the path leads to from a value.
+    pub fn walk<'a>(&self, from: &'a Value) -> Option<&'a Value> {
+        first_match(from, &self.path)
+    }
+
     /// The value; why there is none is a sentence.
     pub fn resolve<'a>(&self, field: &str, scope: &'a dyn Scope) -> Result<Cow<'a, Value>, ResolveError> {
         let missing =

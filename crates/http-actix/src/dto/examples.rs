@@ -89,6 +89,22 @@ pub(crate) fn new_workflow() -> Value {
     json!({"name": "digest", "description": "Fetches a text and summarises it", "start_step": "fetch", "steps": steps()})
 }
 
+/// What is sent to have a document checked.
+pub(crate) fn validated() -> Value {
+    json!({"start_step": "fetch", "steps": steps()})
+}
+
+/// What is said about a document.
+pub(crate) fn validation() -> Value {
+    json!({"valid": false, "diagnostics": [{
+        "pointer": "/steps/summarise/input_mapping/text",
+        "code": "reference_to_later_step",
+        "severity": "error",
+        "message": "'${publish.output.text}' in step 'summarise' refers to a step that runs later; its output cannot be there yet",
+        "hint": "refer to the workflow's input or to a step that runs before",
+    }]})
+}
+
 /// What is sent to change the workflow.
 pub(crate) fn workflow_changes() -> Value {
     json!({"description": "Fetches a text and summarises it", "start_step": "fetch", "steps": steps()})
@@ -174,6 +190,7 @@ pub(crate) fn step_executions() -> Value {
         "id": format!("{RUN_ID}-fetch-00000002"),
         "run_id": RUN_ID,
         "step_id": "fetch",
+        "path": "fetch",
         "step_name": "Fetcher",
         "agent_name": "Fetcher",
         "status": "COMPLETED",

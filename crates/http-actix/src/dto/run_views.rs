@@ -113,6 +113,9 @@ pub(crate) struct StepExecutionView {
     id: String,
     run_id: String,
     step_id: String,
+    /// Where in the run it was executed: `each[17]/fan.1/check` is `check`, member 1 of the block `fan`, in iteration 17 of the
+    /// loop `each`.
+    path: String,
     /// The same as `agent_name`, for old readers.
     step_name: String,
     agent_name: String,
@@ -136,6 +139,7 @@ impl From<StepExecution> for StepExecutionView {
             id: step.id.as_str().to_owned(),
             run_id: step.run.to_string(),
             step_id: step.step.to_string(),
+            path: step.path.to_string(),
             step_name: step.agent.to_string(),
             agent_name: step.agent.to_string(),
             status: step.status.as_str(),

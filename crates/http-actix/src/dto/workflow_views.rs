@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use domain::workflows::{StepDocument, WorkflowDefinition, WorkflowDocument};
+use domain::workflows::{Diagnostic, Severity, StepDocument, WorkflowDefinition, WorkflowDocument};
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -30,6 +30,49 @@ pub(crate) struct WorkflowView {
     updated_at: Stamp,
     created_by: Option<String>,
     updated_by: Option<String>,
+}
+
+/// What is to be said about a document.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "WorkflowValidation")]
+pub(crate) struct ValidationView {
+    /// Whether it would be saved.
+    valid: bool,
+    /// All findings.
+    diagnostics: Vec<DiagnosticView>,
+}
+
+/// A finding in a document.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Diagnostic")]
+struct DiagnosticView {
+    /// Where, as a JSON Pointer into the request's body.
+    pointer: String,
+    /// Which rule, stable for programs.
+    code: &'static str,
+    /// `error` keeps the document from being saved, `warning` does not.
+    #[schemars(extend("enum" = ["error", "warning"]))]
+    severity: &'static str,
+    /// What is wrong, for people.
+    message: String,
+    /// What would mend it, where that is known.
+    hint: Option<String>,
+}
+
+impl From<Vec<Diagnostic>> for ValidationView {
+    fn from(found: Vec<Diagnostic>) -> Self {
+        let view = |found: Diagnostic| DiagnosticView {
+            pointer: found.pointer,
+            code: found.code,
+            severity: found.severity.as_str(),
+            message: found.message,
+            hint: found.hint,
+        };
+        Self {
+            valid: found.iter().all(|found| found.severity != Severity::Error),
+            diagnostics: found.into_iter().map(view).collect(),
+        }
+    }
 }
 
 /// A workflow document.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use application::workflows::{NewWorkflow, WorkflowChanges};
 use domain::workflows::{
-    StepDocument, WorkflowDocument, WorkflowFilter, WorkflowName, WorkflowSort, WorkflowStatus, compile,
+    Severity, StepDocument, WorkflowDocument, WorkflowFilter, WorkflowName, WorkflowSort, WorkflowStatus, examine,
 };
 use garde::{Path, Report, Validate};
 use schemars::JsonSchema;
@@ -161,12 +161,23 @@ struct StepBody {
     /// A member of steps of type `conditional`.
     #[serde(default)]
     if_false_step: Value,
-    /// A member of steps of type `loop`.
+    /// Another name of `if_true_step`.
+    #[serde(default)]
+    then_step: Value,
+    /// Another name of `if_false_step`.
+    #[serde(default)]
+    else_step: Value,
+    /// A member of steps of type `loop`: `collection`, `loop_body`, `execution_mode` (sequential, parallel), `max_parallelism`,
+    /// `max_iterations`, `on_error` (stop, continue, collect).
     #[serde(default)]
     loop_config: Value,
-    /// A member of steps of type `fork_join`.
+    /// A member of steps of type `fork_join`: `branches` (each with `steps` and `timeout_seconds`), `join_policy` (all, any,
+    /// majority, `n_of_m`), `n_required`, `branch_timeout_seconds`.
     #[serde(default)]
     fork_join_config: Value,
+    /// A member of steps of type `delay`: either `seconds` or `until`.
+    #[serde(default)]
+    delay_config: Value,
 }
 
 impl From<StepBody> for StepDocument {
@@ -177,8 +188,11 @@ impl From<StepBody> for StepDocument {
             ("condition", step.condition),
             ("if_true_step", step.if_true_step),
             ("if_false_step", step.if_false_step),
+            ("then_step", step.then_step),
+            ("else_step", step.else_step),
             ("loop_config", step.loop_config),
             ("fork_join_config", step.fork_join_config),
+            ("delay_config", step.delay_config),
         ];
         let other =
             others.into_iter().filter(|(_, value)| !value.is_null()).map(|(name, value)| (name.to_owned(), value));
@@ -226,8 +240,8 @@ impl Validate for CreateWorkflow {
 impl Checked for CreateWorkflow {
     fn findings(&self) -> Vec<Mistake> {
         let document = WorkflowDocument::new(&self.name, 1, self.start_step.clone(), documents(self.steps.clone()));
-        let found = compile(&document).err().unwrap_or_default();
-        found.into_iter().map(Mistake::from).collect()
+        let found = examine(&document).findings.into_iter();
+        found.filter(|found| found.severity == Severity::Error).map(Mistake::from).collect()
     }
 }
 
@@ -242,6 +256,25 @@ impl CreateWorkflow {
         })
     }
 }
+
+/// A document to be checked.
+#[derive(Debug, Deserialize, JsonSchema, Validate)]
+#[serde(deny_unknown_fields)]
+#[garde(allow_unvalidated)]
+pub(crate) struct ValidateWorkflow {
+    /// The id of the step that runs first.
+    start_step: String,
+    /// The steps by id.
+    steps: BTreeMap<String, StepBody>,
+}
+
+impl ValidateWorkflow {
+    pub(crate) fn parts(self) -> (String, BTreeMap<String, StepDocument>) {
+        (self.start_step, documents(self.steps))
+    }
+}
+
+impl Checked for ValidateWorkflow {}
 
 /// What is to change about a workflow; members that are left out stay as they are.
 #[derive(Debug, Deserialize, JsonSchema, Validate)]

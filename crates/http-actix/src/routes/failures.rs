@@ -8,7 +8,7 @@ use application::{
 use domain::{
     payload::NotStorable,
     ports::{Overloaded, StoreError},
-    workflows::Diagnostic,
+    workflows::{Diagnostic, Severity},
 };
 
 use crate::problem::{Code, Mistake, Part, Problem};
@@ -103,7 +103,8 @@ impl From<Refused> for Problem {
     fn from(refused: Refused) -> Self {
         let first = refused.first().to_owned();
         let only_agents = refused.only_agents();
-        let mistakes: Vec<Mistake> = refused.diagnostics.into_iter().map(Mistake::from).collect();
+        let errors = refused.diagnostics.into_iter().filter(|found| found.severity == Severity::Error);
+        let mistakes: Vec<Mistake> = errors.map(Mistake::from).collect();
         if only_agents {
             Self::mistakes(Code::AgentsUnusable, mistakes).detail(first)
         } else {

@@ -12,8 +12,8 @@ use crate::{
         lists::{self, PageView},
         run_views::RunReceipt,
         runs::ExecuteWorkflow,
-        workflow_views::WorkflowView,
-        workflows::{CreateWorkflow, UpdateWorkflow, VersionQuery, WorkflowPath, WorkflowQuery},
+        workflow_views::{ValidationView, WorkflowView},
+        workflows::{CreateWorkflow, UpdateWorkflow, ValidateWorkflow, VersionQuery, WorkflowPath, WorkflowQuery},
     },
     problem::{Code, Problem},
 };
@@ -47,6 +47,19 @@ pub(super) fn declare(api: Declarations) -> Declarations {
         About::new(GROUP, "List workflows", "A page of the workflows, each by its newest version.")
             .answers(examples::page(&examples::workflow()))
             .refuses(&[Code::StoreUnavailable]),
+    )
+    .route(
+        Method::POST,
+        "/api/v1/workflows/validate",
+        validate_workflow,
+        About::new(
+            GROUP,
+            "Check a document",
+            "Says everything that is to be said about a document, warnings too, without saving it.",
+        )
+        .sends(examples::validated())
+        .answers(examples::validation())
+        .refuses(&[Code::StoreUnavailable]),
     )
     .route(
         Method::GET,
@@ -114,6 +127,14 @@ async fn create_workflow(
     let new = new.command().ok_or_else(|| Problem::internal("a checked workflow name was refused"))?;
     let workflow = app.create_workflow.execute(new, SYSTEM).await?;
     Ok(Located::new(COLLECTION, workflow.id, workflow.into()))
+}
+
+async fn validate_workflow(
+    State(app): State<UseCases>,
+    Body(document): Body<ValidateWorkflow>,
+) -> Result<Reply<200, ValidationView>, Problem> {
+    let (start_step, steps) = document.parts();
+    Ok(Reply(app.validate_workflow.execute(start_step, steps).await?.into()))
 }
 
 async fn list_workflows(

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::support::{Orrery, assert_valid};
 
-const OPERATIONS: [&str; 24] = [
+const OPERATIONS: [&str; 25] = [
     "DELETE /api/v1/agents/{agent_id}",
     "DELETE /api/v1/workflows/{workflow_id}",
     "GET /",
@@ -28,6 +28,7 @@ const OPERATIONS: [&str; 24] = [
     "POST /api/v1/runs/{run_id}/retry",
     "POST /api/v1/runs/{run_id}/unpause",
     "POST /api/v1/workflows",
+    "POST /api/v1/workflows/validate",
     "POST /api/v1/workflows/{workflow_id}/execute",
     "PUT /api/v1/agents/{agent_id}",
     "PUT /api/v1/workflows/{workflow_id}",

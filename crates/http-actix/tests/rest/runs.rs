@@ -84,7 +84,7 @@ async fn steps_are_a_bare_array_with_the_attempt_under_way() {
     let steps = orrery.get(&format!("/api/v1/runs/{id}/steps")).await.expect(200);
     let step = &steps.as_array().expect("an array")[0];
     let expected = json!({
-        "id": step["id"], "run_id": id, "step_id": "one", "step_name": "A", "agent_name": "A", "status": "RUNNING",
+        "id": step["id"], "run_id": id, "step_id": "one", "path": "one", "step_name": "A", "agent_name": "A", "status": "RUNNING",
         "attempt": 1, "input_data": {"x": 1}, "output_data": null, "started_at": step["started_at"],
         "completed_at": null, "error_message": null,
     });

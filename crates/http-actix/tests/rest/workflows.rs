@@ -65,6 +65,7 @@ async fn all_mistakes_of_a_document_are_answered_at_once() {
     let steps = json!({
         "one": {"id": "one", "agent_name": "Ghost", "next_step": "nowhere", "input_mapping": {"x": "${later.output}"}},
         "two": {"id": "TWO", "type": "loop", "loop_config": {"collection": "x"}},
+        "three": {"id": "three", "type": "teleport"},
     });
     let answer = orrery.post(WORKFLOWS, json!({"name": "w", "start_step": "one", "steps": steps})).await;
     let problem = answer.problem(422, "workflow_invalid");
@@ -74,7 +75,9 @@ async fn all_mistakes_of_a_document_are_answered_at_once() {
         ("/steps/one/input_mapping/x", "unknown_step"),
         ("/steps/one/agent_name", "unknown_agent"),
         ("/steps/two/id", "id_mismatch"),
-        ("/steps/two/type", "unsupported_step_type"),
+        ("/steps/two/loop_config/collection", "collection_missing"),
+        ("/steps/two/loop_config/loop_body", "steps_missing"),
+        ("/steps/three/type", "unsupported_step_type"),
     ] {
         assert!(found.contains(&expected), "{expected:?} in {problem:#}");
     }
@@ -144,4 +147,50 @@ async fn an_execution_answers_the_run_and_its_place() {
     assert!(run["message"].is_string() && run["timestamp"].is_string());
     assert_eq!(orrery.post(&execute, json!({"input_data": [1]})).await.mistakes()[0].1, "must be an object");
     assert_eq!(orrery.post(&execute, json!({})).await.mistakes()[0], ("body.input_data".into(), "is required".into()));
+}
+
+#[actix_web::test]
+async fn a_document_is_checked_without_being_saved() {
+    let orrery = Orrery::new();
+    orrery.agent("A").await;
+    let validate = format!("{WORKFLOWS}/validate");
+    let document = json!({
+        "start_step": "which",
+        "steps": {
+            "which": {
+                "id": "which", "type": "conditional", "condition": {"expression": "${workflow.input.n} && 1"},
+                "if_true_step": "yes", "next_step": "after",
+            },
+            "yes": {"id": "yes", "agent_name": "A", "input_mapping": {"i": "${loop.item}"}},
+            "after": {"id": "after", "agent_name": "Ghost", "input_mapping": {"x": "${yes.output.x}"}},
+        },
+    });
+    let said = orrery.post(&validate, document).await.expect(200);
+    assert_eq!(said["valid"], false);
+    let said = said["diagnostics"].as_array().expect("findings").clone();
+    let found: Vec<(&str, &str, &str)> = said
+        .iter()
+        .map(|d| {
+            let text = |member: &str| d[member].as_str().expect("a text");
+            (text("pointer"), text("code"), text("severity"))
+        })
+        .collect();
+    for expected in [
+        ("/steps/which/condition/expression", "invalid_condition", "error"),
+        ("/steps/yes/input_mapping/i", "reference_outside_loop", "error"),
+        ("/steps/after/input_mapping/x", "may_be_skipped", "warning"),
+        ("/steps/after/agent_name", "unknown_agent", "error"),
+    ] {
+        assert!(found.contains(&expected), "{expected:?} in {found:#?}");
+    }
+    let syntax = said.iter().find(|d| d["code"] == "invalid_condition").expect("found above");
+    assert_eq!(syntax["message"], "the condition cannot be read at character 21: '&&' is written 'and'");
+    assert_eq!(orrery.get(&format!("{WORKFLOWS}?page=1")).await.expect(200)["total"], 0);
+
+    let sound = json!({"start_step": "one", "steps": {"one": step("one")}});
+    assert_eq!(orrery.post(&validate, sound).await.expect(200), json!({"valid": true, "diagnostics": []}));
+    orrery
+        .post(&validate, json!({"start_step": "one", "steps": {}, "more": 1}))
+        .await
+        .problem(422, "validation_failed");
 }

@@ -59,6 +59,11 @@ pub(super) fn single(store: StoreKind, figures: &Figures) -> String {
         StoreKind::Postgres => &[
             ("floor: the journal alone, starts/s", Figure::JournalStarts, 0),
             ("floor: the journal alone, steps/s", Figure::JournalSteps, 0),
+            ("the most starts/s that the floors leave", Figure::StartsAtMost, 0),
+            ("the most starts/s that the floors leave, by floor commits/s", Figure::StartsAtMostByFloor, 2),
+            ("the most steps/s that the floors leave", Figure::StepsAtMost, 0),
+            ("the most steps/s that the floors leave, by bare calls/s", Figure::StepsAtMostByBareCalls, 2),
+            ("floor: commit p99 on 16 connections by commit p50 on 1", Figure::OverheadAtLeast, 1),
             ("durable starts/s by the journal alone", Figure::StartsByJournal, 2),
             ("steps/s, 256 in flight, by the journal alone", Figure::StepsByJournal, 2),
         ],

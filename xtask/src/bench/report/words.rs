@@ -20,7 +20,10 @@ pub(super) fn meaning(store: StoreKind, parked: Option<usize>) -> String {
         let alone = format!(
             "* *The journal alone*: the very transactions that the server writes for starts and for steps in the midst of a \
              run, with payloads of 100 bytes, in batches of {JOURNAL_BATCH}, two at a time; no HTTP, no engine, no agents, no \
-             Kafka, both processors for nothing else. What the server does beside these rows can only make it slower.\n"
+             Kafka, both processors for nothing else. What the server does beside these rows can only make it slower.\n\
+             * *The most that the floors leave*: if engine, API, relay and Kafka cost nothing at all, a step would still be one \
+             of these transactions' share and one bare call, and a start one share and one HTTP request, on the same two \
+             processors: 1 / (1 / journal + 1 / bare calls with 256 in flight).\n"
         );
         text += &alone;
         text += "* The schema is there when a server starts; *start to ready* holds no migration.\n\

@@ -1,0 +1,32 @@
+//! Says what is to be said about a document without saving it.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use domain::{
+    ports::{Agents, StoreError},
+    workflows::{Diagnostic, StepDocument, WorkflowDocument},
+};
+
+use super::draft;
+use crate::Ports;
+
+/// Validates a workflow.
+pub struct ValidateWorkflow {
+    agents: Arc<dyn Agents>,
+}
+
+impl ValidateWorkflow {
+    pub(crate) fn new(ports: &Ports) -> Self {
+        Self { agents: ports.agents.clone() }
+    }
+
+    /// All findings, warnings too; without one that is an error the document would be saved.
+    pub async fn execute(
+        &self,
+        start_step: String,
+        steps: BTreeMap<String, StepDocument>,
+    ) -> Result<Vec<Diagnostic>, StoreError> {
+        let document = WorkflowDocument::new("validated", 1, start_step, steps);
+        draft::examined(&*self.agents, &document).await.map(|(_, findings)| findings)
+    }
+}

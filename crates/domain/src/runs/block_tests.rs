@@ -1,0 +1,584 @@
+//! Documents of every step type, driven by scripted agents: the output shapes and messages of contract 5.5.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+use super::*;
+use crate::{
+    Timestamp,
+    agents::RetryPolicy,
+    ids::{CommitId, RunId, Seq},
+    payload::Payload,
+    workflows::{Plan, StepDocument, WorkflowDocument, compile},
+};
+
+/// A run whose calls are answered when the test says so. Its history is what a store would hold.
+struct Driven {
+    plan: Plan,
+    state: RunState,
+    data: RunData,
+    history: Vec<EventRecord>,
+    calls: Vec<AgentCall>,
+    outputs: BTreeMap<String, Value>,
+    aborted: Vec<String>,
+    now: i64,
+}
+
+fn at(second: i64) -> Timestamp {
+    Timestamp::from_timestamp(1_700_000_000 + second, 0).expect("a time")
+}
+
+fn agent(id: &str, input: &Value) -> (String, Value) {
+    (id.to_owned(), json!({"id": id, "agent_name": "A", "input_mapping": input}))
+}
+
+/// The steps of a document; those that are given as text are agents that get nothing.
+fn document(start: &str, steps: &[(String, Value)]) -> WorkflowDocument {
+    let steps: BTreeMap<String, StepDocument> =
+        steps.iter().map(|(id, step)| (id.clone(), serde_json::from_value(step.clone()).expect("a step"))).collect();
+    WorkflowDocument::new("w", 1, start.to_owned(), steps)
+}
+
+fn step(id: &str, body: Value) -> (String, Value) {
+    let mut body = body;
+    body["id"] = id.into();
+    (id.to_owned(), body)
+}
+
+impl Driven {
+    fn start(start_step: &str, steps: &[(String, Value)], input: &Value) -> Self {
+        let plan = compile(&document(start_step, steps)).unwrap_or_else(|found| panic!("{found:#?}"));
+        let run = RunId::parse("run-1").expect("an id");
+        let (state, data, made) = start(&plan, run, Payload::new(input.clone()).expect("storable"), at(0));
+        let mut driven = Self {
+            plan,
+            state,
+            data,
+            history: Vec::new(),
+            calls: Vec::new(),
+            outputs: BTreeMap::new(),
+            aborted: Vec::new(),
+            now: 0,
+        };
+        driven.keep(made);
+        driven
+    }
+
+    fn keep(&mut self, made: Transition) {
+        let unfinished = made.unfinished;
+        let first = Seq::new(self.history.iter().map(|r| r.events.len() as u64).sum::<u64>() + 1);
+        let commit = CommitId::new(uuid::Uuid::nil());
+        self.history.push(EventRecord { first, commit, at: at(self.now), events: made.events });
+        self.calls.extend(made.calls);
+        for closed in made.closed {
+            if let Some(output) = closed.output {
+                self.outputs.insert(closed.path.to_string(), output.value().clone());
+            }
+        }
+        self.aborted.extend(made.aborts.iter().map(ToString::to_string));
+        assert_eq!(RunState::fold(&self.history).expect("sound"), self.state, "folding gives another state");
+        if unfinished {
+            self.tell(Input::Continue);
+        }
+    }
+
+    fn tell(&mut self, input: Input) {
+        let made = advance(&self.plan, &mut self.state, &mut self.data, input, at(self.now), true).expect("taken");
+        self.keep(made);
+    }
+
+    /// The calls that wait for an answer, by their paths.
+    fn open(&self) -> Vec<&str> {
+        self.calls.iter().map(|call| call.key.path.as_str()).collect()
+    }
+
+    fn input_of(&self, path: &str) -> &Value {
+        self.calls.iter().find(|call| call.key.path.as_str() == path).expect(path).input.value()
+    }
+
+    fn end(&mut self, path: &str, outcome: CallOutcome) {
+        let number = self.calls.iter().position(|call| call.key.path.as_str() == path);
+        let call = self.calls.remove(number.unwrap_or_else(|| panic!("no call at {path}: {:?}", self.open())));
+        self.tell(Input::CallEnded { key: call.key, outcome, policy: RetryPolicy::default() });
+    }
+
+    fn answer(&mut self, path: &str, output: Value) {
+        self.end(path, CallOutcome::Completed(Payload::new(output).expect("storable")));
+    }
+
+    fn fail(&mut self, path: &str, message: &str) {
+        let message = message.to_owned();
+        self.end(
+            path,
+            CallOutcome::Failed(CallFailure {
+                message,
+                definite: true,
+                retry_after: None,
+                permanent: true,
+                passing: false,
+            }),
+        );
+    }
+
+    fn pass(&mut self, seconds: i64) {
+        self.now += seconds;
+        self.tell(Input::Continue);
+    }
+
+    /// As after a crash: everything is made anew of what the store holds.
+    fn reload(&mut self) {
+        self.state = RunState::fold(&self.history).expect("sound");
+        self.data = RunData::new(self.data.run.clone(), self.data.input.clone());
+        let current = self.state.current().expect("begun").clone();
+        for (path, output) in &self.outputs {
+            let path = crate::ids::StepPath::parse(path).expect("a path");
+            if self.plan.needs(&path, &current) {
+                self.data.outputs.insert(path, Payload::new(output.clone()).expect("storable"));
+            }
+        }
+        restore_outputs(&self.plan, &self.state, &mut self.data);
+        let again = calls_in_flight(&self.plan, &self.state, &mut self.data).expect("they can be repeated");
+        let mut before: Vec<_> = self.calls.iter().map(|call| (call.key.clone(), call.input.clone())).collect();
+        before.sort_by(|a, b| a.0.cmp(&b.0));
+        let after: Vec<_> = again.iter().map(|call| (call.key.clone(), call.input.clone())).collect();
+        assert_eq!(after, before, "the calls in flight are not the same");
+    }
+
+    fn error(&self) -> &str {
+        assert_eq!(self.state.status(), RunStatus::Failed);
+        self.state.error().expect("a message")
+    }
+}
+
+/// A document whose last step gets the output of the block before it.
+fn with_reader(block: Value, members: &[(String, Value)]) -> Vec<(String, Value)> {
+    let mut block = block;
+    block["next_step"] = "reader".into();
+    let mut steps = vec![step("block", block), agent("reader", &json!({"all": "${block.output}"}))];
+    steps.extend(members.iter().cloned());
+    steps
+}
+
+fn members(ids: &[&str]) -> Vec<(String, Value)> {
+    ids.iter().map(|id| agent(id, &json!({}))).collect()
+}
+
+fn parallel(more: &Value) -> Value {
+    let mut block = json!({"type": "parallel", "parallel_steps": ["a", "b", "c"]});
+    block.as_object_mut().expect("an object").extend(more.as_object().expect("an object").clone());
+    block
+}
+
+fn looped(config: Value, body: &[(String, Value)]) -> Vec<(String, Value)> {
+    let mut config = config;
+    config["collection"] = "${workflow.input.items}".into();
+    with_reader(json!({"type": "loop", "loop_config": config}), body)
+}
+
+#[test]
+fn a_parallel_block_gives_the_outputs_of_its_members_by_their_ids() {
+    let mut run = Driven::start("block", &with_reader(parallel(&json!({})), &members(&["a", "b", "c"])), &json!({}));
+    assert_eq!(run.open(), ["block.0/a", "block.1/b", "block.2/c"]);
+    run.answer("block.1/b", json!({"n": 2}));
+    run.reload();
+    run.answer("block.0/a", json!({"n": 1}));
+    run.answer("block.2/c", json!("three"));
+    assert_eq!(run.input_of("reader"), &json!({"all": {"a": {"n": 1}, "b": {"n": 2}, "c": "three"}}));
+    run.reload();
+    run.answer("reader", json!({}));
+    assert_eq!(run.state.status(), RunStatus::Completed);
+    assert!(run.data.outputs.is_empty(), "{:?}", run.data.outputs);
+}
+
+#[test]
+fn a_parallel_block_waits_for_all_members_before_it_fails() {
+    let mut run = Driven::start("block", &with_reader(parallel(&json!({})), &members(&["a", "b", "c"])), &json!({}));
+    run.fail("block.2/c", "no");
+    run.fail("block.0/a", "never");
+    assert_eq!(run.state.status(), RunStatus::Running);
+    run.answer("block.1/b", json!({}));
+    assert_eq!(run.error(), "Workflow failed at step 'block': Parallel execution failed: 2 step(s) failed: a, c");
+}
+
+#[test]
+fn a_parallel_block_has_no_more_calls_under_way_than_it_may() {
+    let block = parallel(&json!({"max_parallelism": 2}));
+    let mut run = Driven::start("block", &with_reader(block, &members(&["a", "b", "c"])), &json!({}));
+    assert_eq!(run.open(), ["block.0/a", "block.1/b"]);
+    run.answer("block.1/b", json!({}));
+    assert_eq!(run.open(), ["block.0/a", "block.2/c"]);
+}
+
+#[test]
+fn members_are_visible_after_the_block_and_the_members_of_conditions_too() {
+    let steps = [
+        step("block", json!({"type": "parallel", "parallel_steps": ["a", "which"], "next_step": "after"})),
+        step("which", json!({"type": "conditional", "condition": {"expression": "true"}, "if_true_step": "b"})),
+        agent("after", &json!({"a": "${a.output.x}", "b": "${b.output.x}"})),
+        agent("a", &json!({})),
+        agent("b", &json!({})),
+    ];
+    let mut run = Driven::start("block", &steps, &json!({}));
+    run.answer("block.0/a", json!({"x": 1}));
+    run.answer("block.1/which.0/b", json!({"x": 2}));
+    run.reload();
+    assert_eq!(run.input_of("after"), &json!({"a": 1, "b": 2}));
+}
+
+#[test]
+fn a_condition_chooses_one_side() {
+    let steps = |expression: &str, sides: Value| {
+        let mut block = json!({"type": "conditional", "condition": {"expression": expression}});
+        block.as_object_mut().expect("an object").extend(sides.as_object().expect("an object").clone());
+        with_reader(block, &members(&["yes", "no"]))
+    };
+    let both = json!({"if_true_step": "yes", "if_false_step": "no"});
+    let mut run = Driven::start("block", &steps("${workflow.input.n} > 3", both.clone()), &json!({"n": 5}));
+    run.answer("block.0/yes", json!({"ok": 1}));
+    assert_eq!(
+        run.input_of("reader")["all"],
+        json!({"condition_result": true, "branch_taken": "then", "branch_step_id": "yes", "branch_output": {"ok": 1}})
+    );
+    let mut run = Driven::start("block", &steps("${workflow.input.n} > 3", both.clone()), &json!({"n": "text"}));
+    assert_eq!(run.open(), ["block.1/no"]);
+    run.answer("block.1/no", json!([]));
+    assert_eq!(
+        run.input_of("reader")["all"],
+        json!({"condition_result": false, "branch_taken": "else", "branch_step_id": "no", "branch_output": []})
+    );
+    let run = Driven::start("block", &steps("false", json!({"then_step": "yes"})), &json!({}));
+    assert_eq!(
+        run.input_of("reader")["all"],
+        json!({"condition_result": false, "branch_taken": "else", "branch_step_id": null})
+    );
+    let mut run = Driven::start("block", &steps("true", both), &json!({}));
+    run.fail("block.0/yes", "boom");
+    assert_eq!(run.error(), "Workflow failed at step 'block': boom");
+}
+
+#[test]
+fn a_loop_goes_over_its_list_one_by_one() {
+    let body = [
+        agent("first", &json!({"item": "${loop.item.v}", "at": "${loop.index}"})),
+        agent(
+            "last",
+            &json!({
+                "before": "${first.output.x}", "total": "${loop.total}", "ends": ["${loop.is_first}", "${loop.is_last}"]
+            }),
+        ),
+    ];
+    let steps = looped(json!({"loop_body": ["first", "last"]}), &body);
+    let mut run = Driven::start("block", &steps, &json!({"items": [{"v": "p"}, {"v": "q"}]}));
+    assert_eq!(run.open(), ["block[0]/first"]);
+    assert_eq!(run.input_of("block[0]/first"), &json!({"item": "p", "at": 0}));
+    run.answer("block[0]/first", json!({"x": 10}));
+    run.reload();
+    assert_eq!(run.input_of("block[0]/last"), &json!({"before": 10, "total": 2, "ends": [true, false]}));
+    run.answer("block[0]/last", json!({"r": 0}));
+    run.answer("block[1]/first", json!({"x": 11}));
+    assert_eq!(run.input_of("block[1]/last"), &json!({"before": 11, "total": 2, "ends": [false, true]}));
+    run.answer("block[1]/last", json!({"r": 1}));
+    assert_eq!(run.input_of("reader")["all"], json!({"iterations": [{"r": 0}, {"r": 1}], "total_count": 2}));
+}
+
+#[test]
+fn a_loop_over_nothing_is_done() {
+    let steps = looped(json!({"loop_body": ["a"]}), &members(&["a"]));
+    let run = Driven::start("block", &steps, &json!({"items": []}));
+    assert_eq!(run.input_of("reader")["all"], json!({"iterations": [], "total_count": 0}));
+}
+
+#[test]
+fn a_loop_looks_only_at_as_many_elements_as_it_may() {
+    let steps = looped(
+        json!({"loop_body": ["a"], "max_iterations": "2", "execution_mode": "parallel"}),
+        &[agent("a", &json!({"total": "${loop.total}"}))],
+    );
+    let run = Driven::start("block", &steps, &json!({"items": [1, 2, 3]}));
+    assert_eq!(run.open(), ["block[0]/a", "block[1]/a"]);
+    assert_eq!(run.input_of("block[1]/a"), &json!({"total": 2}));
+}
+
+#[test]
+fn a_failed_iteration_means_what_on_error_says() {
+    let run = |config: Value| {
+        let mut config = config;
+        config["loop_body"] = json!(["a"]);
+        Driven::start("block", &looped(config, &members(&["a"])), &json!({"items": [1, 2, 3]}))
+    };
+    let mut stop = run(json!({}));
+    stop.answer("block[0]/a", json!(0));
+    stop.fail("block[1]/a", "boom");
+    assert_eq!(
+        stop.error(),
+        "Workflow failed at step 'block': Loop stopped at iteration 1: Loop body step 'a' failed: boom"
+    );
+
+    let mut stop = run(json!({"execution_mode": "parallel"}));
+    stop.fail("block[2]/a", "late");
+    stop.fail("block[1]/a", "boom");
+    stop.answer("block[0]/a", json!(0));
+    assert_eq!(
+        stop.error(),
+        "Workflow failed at step 'block': Loop failed at iteration 1: Loop body step 'a' failed: boom"
+    );
+
+    for mode in ["sequential", "parallel"] {
+        let mut goes_on = run(json!({"execution_mode": mode, "on_error": "continue"}));
+        goes_on.answer("block[0]/a", json!(0));
+        goes_on.fail("block[1]/a", "boom");
+        goes_on.reload();
+        goes_on.answer("block[2]/a", json!(2));
+        assert_eq!(
+            goes_on.input_of("reader")["all"],
+            json!({"iterations": [0, null, 2], "total_count": 3, "failed_count": 1})
+        );
+    }
+
+    let mut collect = run(json!({"on_error": "collect"}));
+    collect.fail("block[0]/a", "x");
+    collect.answer("block[1]/a", json!(1));
+    collect.fail("block[2]/a", "y");
+    assert_eq!(
+        collect.error(),
+        "Workflow failed at step 'block': Loop completed with 2 errors: Iteration 0: Loop body step 'a' failed: x; \
+         Iteration 2: Loop body step 'a' failed: y"
+    );
+}
+
+#[test]
+fn what_is_no_list_cannot_be_gone_over() {
+    let steps = looped(json!({"loop_body": ["a"]}), &members(&["a"]));
+    let run = Driven::start("block", &steps, &json!({"items": 7}));
+    assert_eq!(
+        run.error(),
+        "Workflow failed at step 'block': Failed to resolve loop collection: '${workflow.input.items}' is not a list"
+    );
+    let run = Driven::start("block", &steps, &json!({}));
+    assert!(run.error().contains("Failed to resolve loop collection: Cannot resolve '${workflow.input.items}'"));
+    let run = Driven::start("block", &steps, &json!({"items": vec![0; 10_001]}));
+    assert!(run.error().contains("10001 iterations are more than the limit of 10000"), "{}", run.error());
+}
+
+#[test]
+fn loops_nest_and_each_sees_its_own_iteration() {
+    let steps = [
+        step(
+            "outer",
+            json!({"type": "loop", "next_step": "reader", "loop_config": {
+            "collection": "${workflow.input.rows}", "loop_body": ["name", "inner"], "execution_mode": "parallel"}}),
+        ),
+        agent("name", &json!({"row": "${loop.item.name}"})),
+        step(
+            "inner",
+            json!({"type": "loop", "loop_config": {
+            "collection": "${loop.item.cells}", "loop_body": ["cell"], "execution_mode": "parallel"}}),
+        ),
+        agent("cell", &json!({"cell": "${loop.item}", "row": "${name.output.x}"})),
+        agent("reader", &json!({"all": "${outer.output.iterations}"})),
+    ];
+    let rows = json!({"rows": [{"name": "r0", "cells": [1, 2]}, {"name": "r1", "cells": [3]}]});
+    let mut run = Driven::start("outer", &steps, &rows);
+    assert_eq!(run.open(), ["outer[0]/name", "outer[1]/name"]);
+    run.answer("outer[1]/name", json!({"x": "one"}));
+    run.answer("outer[0]/name", json!({"x": "zero"}));
+    run.reload();
+    assert_eq!(run.input_of("outer[1]/inner[0]/cell"), &json!({"cell": 3, "row": "one"}));
+    assert_eq!(run.input_of("outer[0]/inner[1]/cell"), &json!({"cell": 2, "row": "zero"}));
+    for (path, output) in
+        [("outer[0]/inner[1]/cell", 20), ("outer[1]/inner[0]/cell", 30), ("outer[0]/inner[0]/cell", 10)]
+    {
+        run.answer(path, json!(output));
+        run.reload();
+    }
+    assert_eq!(
+        run.input_of("reader")["all"],
+        json!([{"iterations": [10, 20], "total_count": 2}, {"iterations": [30], "total_count": 1}])
+    );
+}
+
+fn fork(policy: &Value) -> Vec<(String, Value)> {
+    let mut config = json!({"branches": {"x": {"steps": ["a", "b"]}, "y": {"steps": ["c"]}, "z": {"steps": ["d"]}}});
+    config.as_object_mut().expect("an object").extend(policy.as_object().expect("an object").clone());
+    with_reader(json!({"type": "fork_join", "fork_join_config": config}), &members(&["a", "b", "c", "d"]))
+}
+
+#[test]
+fn a_fork_joins_as_its_policy_says() {
+    let run = |policy: Value, good: &[&str]| {
+        let mut run = Driven::start("block", &fork(&policy), &json!({}));
+        assert_eq!(run.open(), ["block.0/a", "block.1/c", "block.2/d"]);
+        for (path, name) in [("block.1/c", "y"), ("block.2/d", "z")] {
+            if good.contains(&name) { run.answer(path, json!(name)) } else { run.fail(path, "no") }
+        }
+        run.answer("block.0/a", json!("first"));
+        assert_eq!(run.open(), ["block.0/b"], "all branches are awaited");
+        if good.contains(&"x") {
+            run.answer("block.0/b", json!("x"));
+        } else {
+            run.fail("block.0/b", "no");
+        }
+        run
+    };
+    let all = |run: &Driven| run.input_of("reader")["all"].clone();
+    assert_eq!(all(&run(json!({}), &["x", "y", "z"])), json!({"x": "x", "y": "y", "z": "z"}));
+    assert_eq!(all(&run(json!({"join_policy": "any"}), &["y"])), json!({"x": null, "y": "y", "z": null}));
+    assert_eq!(all(&run(json!({"join_policy": "majority"}), &["x", "z"])), json!({"x": "x", "y": null, "z": "z"}));
+    let two = json!({"join_policy": "n_of_m", "n_required": 2});
+    assert_eq!(all(&run(two.clone(), &["x", "y"])), json!({"x": "x", "y": "y", "z": null}));
+    let prefix = "Workflow failed at step 'block': Fork-join failed: ";
+    for (policy, good, message) in [
+        (json!({}), vec!["x"], "2 branch(es) failed (policy: ALL). Failed branches: y, z"),
+        (json!({"join_policy": "any"}), vec![], "All branches failed (policy: ANY)"),
+        (json!({"join_policy": "majority"}), vec!["z"], "Only 1/3 branches succeeded (policy: MAJORITY, need > 50%)"),
+        (two, vec!["z"], "Only 1/3 branches succeeded, need 2 (policy: N_OF_M)"),
+    ] {
+        assert_eq!(run(policy, &good).error(), format!("{prefix}{message}"));
+    }
+}
+
+#[test]
+fn a_branch_that_takes_too_long_has_failed() {
+    let steps = fork(&json!({"branch_timeout_seconds": 30, "join_policy": "any"}));
+    let mut run = Driven::start("block", &steps, &json!({}));
+    assert_eq!(run.state.wake_at(), Some(at(30)));
+    run.answer("block.1/c", json!("y"));
+    run.answer("block.0/a", json!({}));
+    run.pass(29);
+    assert!(run.aborted.is_empty());
+    run.pass(1);
+    assert_eq!(run.aborted, ["block.0/b", "block.2/d"]);
+    assert_eq!(run.input_of("reader")["all"], json!({"x": null, "y": "y", "z": null}));
+    assert_eq!(run.state.wake_at(), None);
+    // The late answer finds nobody.
+    let late = run.calls.iter().find(|call| call.key.path.as_str() == "block.0/b").expect("it was made").key.clone();
+    let outcome = CallOutcome::Completed(Payload::empty());
+    let input = Input::CallEnded { key: late, outcome, policy: RetryPolicy::default() };
+    let refused = advance(&run.plan, &mut run.state, &mut run.data, input, at(run.now), true);
+    assert_eq!(refused, Err(Rejection::StaleCall));
+}
+
+#[test]
+fn a_delay_waits_for_its_time() {
+    let steps = [
+        step(
+            "wait",
+            json!({"type": "delay", "delay_config": {"seconds": "${workflow.input.s}"}, "next_step": "until"}),
+        ),
+        step("until", json!({"type": "delay", "delay_config": {"until": "2023-11-14T22:15:00Z"}, "next_step": "a"})),
+        agent("a", &json!({})),
+    ];
+    let mut run = Driven::start("wait", &steps, &json!({"s": 60}));
+    assert_eq!(run.state.wake_at(), Some(at(60)));
+    run.pass(59);
+    assert_eq!(run.state.wake_at(), Some(at(60)));
+    run.pass(1);
+    assert_eq!(run.state.wake_at(), Some(at(100)));
+    run.pass(40);
+    assert_eq!(run.open(), ["a"]);
+    let run = Driven::start("wait", &steps, &json!({"s": "soon"}));
+    assert!(run.error().contains("'seconds' must be a number from 0 to"), "{}", run.error());
+}
+
+#[test]
+fn a_retry_does_only_what_has_failed() {
+    let steps = with_reader(parallel(&json!({})), &members(&["a", "b", "c"]));
+    let mut run = Driven::start("block", &steps, &json!({}));
+    run.answer("block.0/a", json!(1));
+    run.fail("block.1/b", "no");
+    run.answer("block.2/c", json!(3));
+    assert_eq!(run.state.status(), RunStatus::Failed);
+    resume(&mut run);
+    assert_eq!(run.open(), ["block.1/b"]);
+    run.reload();
+    run.answer("block.1/b", json!(2));
+    assert_eq!(run.input_of("reader")["all"], json!({"a": 1, "b": 2, "c": 3}));
+}
+
+#[test]
+fn a_stopped_loop_goes_on_where_it_stopped() {
+    let steps = looped(json!({"loop_body": ["a", "b"]}), &members(&["a", "b"]));
+    let mut run = Driven::start("block", &steps, &json!({"items": [1, 2, 3]}));
+    for path in ["block[0]/a", "block[0]/b", "block[1]/a"] {
+        run.answer(path, json!(path));
+    }
+    run.fail("block[1]/b", "boom");
+    resume(&mut run);
+    assert_eq!(run.open(), ["block[1]/b"]);
+    for path in ["block[1]/b", "block[2]/a", "block[2]/b"] {
+        run.answer(path, json!(path));
+    }
+    assert_eq!(run.input_of("reader")["all"]["iterations"], json!(["block[0]/b", "block[1]/b", "block[2]/b"]));
+}
+
+#[test]
+fn a_cancelled_block_goes_on_with_all_that_was_under_way() {
+    let steps = with_reader(parallel(&json!({})), &members(&["a", "b", "c"]));
+    let mut run = Driven::start("block", &steps, &json!({}));
+    run.answer("block.0/a", json!(1));
+    let keys: Vec<CallKey> = run.calls.iter().map(|call| call.key.clone()).collect();
+    told(&mut run, RunEvent::RunCancelled { by: "me".into(), reason: None });
+    run.calls.clear();
+    resume(&mut run);
+    // The outcome of these calls is unknown: they are made with the same keys.
+    let mut again: Vec<CallKey> = run.calls.iter().map(|call| call.key.clone()).collect();
+    again.sort();
+    assert_eq!(again, keys);
+}
+
+#[test]
+fn a_paused_block_begins_nothing_and_goes_on_afterwards() {
+    let steps =
+        looped(json!({"loop_body": ["a"], "execution_mode": "parallel", "max_parallelism": 2}), &members(&["a"]));
+    let mut run = Driven::start("block", &steps, &json!({"items": [1, 2, 3, 4]}));
+    run.tell(Input::Told(InboxMessage::Pause { by: "me".into() }));
+    run.answer("block[0]/a", json!(0));
+    assert_eq!(run.open(), ["block[1]/a"]);
+    run.tell(Input::Told(InboxMessage::Unpause { by: "me".into() }));
+    assert_eq!(run.open(), ["block[1]/a", "block[2]/a"]);
+}
+
+#[test]
+fn what_may_not_be_begun_is_begun_by_the_next_owner() {
+    let mut run = Driven::start("block", &with_reader(parallel(&json!({})), &members(&["a", "b", "c"])), &json!({}));
+    for (path, key) in run.calls.drain(..).map(|call| (call.key.path.clone(), call.key)).collect::<Vec<_>>() {
+        let outcome = CallOutcome::Completed(Payload::new(json!(path.as_str())).expect("storable"));
+        let input = Input::CallEnded { key, outcome, policy: RetryPolicy::default() };
+        let made = advance(&run.plan, &mut run.state, &mut run.data, input, at(0), false).expect("taken");
+        assert!(made.calls.is_empty());
+        for closed in &made.closed {
+            run.outputs.insert(closed.path.to_string(), closed.output.clone().expect("it succeeded").value().clone());
+        }
+        run.keep(Transition { closed: Vec::new(), ..made });
+    }
+    run.reload();
+    run.tell(Input::Continue);
+    assert_eq!(run.open(), ["reader"]);
+}
+
+#[test]
+fn ten_thousand_iterations_without_calls_are_many_commits_and_one_end() {
+    let steps = looped(
+        json!({"loop_body": ["nothing"]}),
+        &[
+            step("nothing", json!({"type": "conditional", "condition": {"expression": "false"}, "if_true_step": "a"})),
+            agent("a", &json!({})),
+        ],
+    );
+    let run = Driven::start("block", &steps, &json!({"items": vec![0; 10_000]}));
+    assert_eq!(run.open(), ["reader"]);
+    assert!(run.history.len() > 10 && run.history.iter().all(|record| record.events.len() < 1100));
+    let closed = |event: &&RunEvent| matches!(event, RunEvent::BlockClosed { path } if path.as_str() == "block");
+    assert_eq!(run.history.iter().flat_map(|record| &record.events).filter(closed).count(), 1);
+}
+
+fn told(run: &mut Driven, event: RunEvent) {
+    run.state.apply(at(run.now), &event);
+    run.keep(Transition { events: vec![event], ..Transition::default() });
+}
+
+fn resume(run: &mut Driven) {
+    told(run, RunEvent::RunResumed { by: "me".into() });
+    run.tell(Input::Continue);
+}

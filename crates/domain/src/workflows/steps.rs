@@ -1,0 +1,497 @@
+//! One step of a document, read on its own: what its type demands, and which other steps it names.
+
+use serde_json::{Map, Value};
+
+use super::{
+    condition::Condition,
+    document::StepDocument,
+    findings::Findings,
+    limits::{MAX_AT_ONCE, MAX_ITERATIONS, MAX_MEMBERS},
+    plan::{Delay, JoinPolicy, OnError},
+    reference::{Reference, Template},
+};
+use crate::agents::AgentName;
+
+/// The types of steps, as documents name them.
+const KINDS: [&str; 6] = ["agent", "parallel", "conditional", "loop", "fork_join", "delay"];
+
+/// A step without what its type does not know.
+pub(super) enum Content {
+    Agent { agent: AgentName, input: Vec<(String, Template)> },
+    Parallel { members: Vec<String>, max_parallelism: Option<u32> },
+    Conditional { condition: Option<Condition>, then: Option<String>, otherwise: Option<String> },
+    Loop(LoopContent),
+    ForkJoin { branches: Vec<BranchContent>, policy: JoinPolicy },
+    Delay(Delay),
+}
+
+pub(super) struct LoopContent {
+    pub(super) collection: Reference,
+    pub(super) body: Vec<String>,
+    pub(super) is_parallel: bool,
+    pub(super) max_parallelism: Option<u32>,
+    pub(super) max_iterations: Option<u32>,
+    pub(super) on_error: OnError,
+}
+
+pub(super) struct BranchContent {
+    pub(super) name: String,
+    pub(super) steps: Vec<String>,
+    pub(super) timeout_seconds: Option<u32>,
+}
+
+/// The type of a step, in the one spelling that the rest knows.
+pub(super) fn kind(step: &StepDocument) -> &str {
+    match step.kind.as_deref().unwrap_or("agent") {
+        "fork-join" => "fork_join",
+        other => other,
+    }
+}
+
+/// The steps that a step names, whether they exist or not, with the places at which it names them.
+pub(super) fn named(step: &StepDocument) -> Vec<(Vec<String>, String)> {
+    let mut found = Vec::new();
+    let place = |parts: &[&str]| parts.iter().map(|part| (*part).to_owned()).collect::<Vec<_>>();
+    let mut list = |at: Vec<String>, value: Option<&Value>| {
+        for (number, id) in value.and_then(Value::as_array).into_iter().flatten().enumerate() {
+            if let Some(id) = id.as_str() {
+                found.push((at.iter().cloned().chain([number.to_string()]).collect(), id.to_owned()));
+            }
+        }
+    };
+    match kind(step) {
+        "parallel" => list(place(&["parallel_steps"]), step.other.get("parallel_steps")),
+        "loop" => match step.other.get("loop_config") {
+            Some(config) => list(place(&["loop_config", "loop_body"]), config.get("loop_body")),
+            None => list(place(&["loop_body"]), step.other.get("loop_body")),
+        },
+        "fork_join" => {
+            let (at, branches) = match step.other.get("fork_join_config") {
+                Some(config) => (place(&["fork_join_config", "branches"]), config.get("branches")),
+                None => (place(&["branches"]), step.other.get("branches")),
+            };
+            for (name, branch) in branches.and_then(Value::as_object).into_iter().flatten() {
+                let at = at.iter().cloned().chain([name.clone(), "steps".to_owned()]).collect();
+                list(at, branch.get("steps"));
+            }
+        }
+        "conditional" => {
+            for member in ["if_true_step", "then_step", "if_false_step", "else_step"] {
+                if let Some(id) = step.other.get(member).and_then(Value::as_str) {
+                    found.push((place(&[member]), id.to_owned()));
+                }
+            }
+        }
+        _ => {}
+    }
+    found
+}
+
+/// Reads a step; what is wrong is reported, and without a sound content there is nothing to execute.
+pub(super) fn read(key: &str, step: &StepDocument, findings: &mut Findings) -> Option<Content> {
+    let mut reader = Reader { key, step, findings };
+    let kind = kind(step);
+    let known: &[&str] = match kind {
+        "agent" => &[],
+        "parallel" => &["parallel_steps", "max_parallelism"],
+        "conditional" => &["condition", "if_true_step", "if_false_step", "then_step", "else_step"],
+        "loop" => &[
+            "loop_config",
+            "collection",
+            "loop_body",
+            "execution_mode",
+            "max_parallelism",
+            "max_iterations",
+            "on_error",
+        ],
+        "fork_join" => &["fork_join_config", "branches", "join_policy", "n_required", "branch_timeout_seconds"],
+        "delay" => &["delay_config"],
+        other => {
+            reader.findings.error(
+                &["steps", key, "type"],
+                "unsupported_step_type",
+                format!("step type '{other}' is not supported"),
+            );
+            reader.findings.hint(format!("the types are {}", KINDS.join(", ")));
+            return None;
+        }
+    };
+    reader.foreign_members(kind, known);
+    match kind {
+        "agent" => reader.agent(),
+        "parallel" => reader.parallel(),
+        "conditional" => reader.conditional(),
+        "loop" => reader.repeated(),
+        "fork_join" => reader.fork_join(),
+        _ => reader.delay(),
+    }
+}
+
+struct Reader<'a> {
+    key: &'a str,
+    step: &'a StepDocument,
+    findings: &'a mut Findings,
+}
+
+impl<'a> Reader<'a> {
+    fn error(&mut self, at: &[&str], code: &'static str, message: String) {
+        let at: Vec<&str> = ["steps", self.key].into_iter().chain(at.iter().copied()).collect();
+        self.findings.error(&at, code, message);
+    }
+
+    /// The same for what the old executor lives with.
+    fn refuse(&mut self, at: &[&str], code: &'static str, message: String) {
+        let at: Vec<&str> = ["steps", self.key].into_iter().chain(at.iter().copied()).collect();
+        self.findings.refuse(&at, code, message);
+    }
+
+    fn foreign_members(&mut self, kind: &str, known: &[&str]) {
+        for (member, value) in &self.step.other {
+            if !value.is_null() && !known.contains(&member.as_str()) {
+                let message = format!("'{member}' has no meaning in a step of type '{kind}'");
+                self.refuse(&[member], "member_does_not_apply", message);
+            }
+        }
+        if kind == "agent" {
+            return;
+        }
+        if self.step.agent_name.is_some() {
+            let message = format!("'agent_name' has no meaning in a step of type '{kind}'");
+            self.refuse(&["agent_name"], "member_does_not_apply", message);
+        }
+        if self.step.input_mapping.as_ref().is_some_and(|mapping| !mapping.is_empty()) {
+            let message = format!("'input_mapping' has no meaning in a step of type '{kind}'");
+            self.refuse(&["input_mapping"], "member_does_not_apply", message);
+        }
+    }
+
+    fn agent(&mut self) -> Option<Content> {
+        let key = self.key;
+        let agent = match self.step.agent_name.as_deref() {
+            None => {
+                self.error(&["agent_name"], "agent_name_missing", format!("step '{key}' needs an agent_name"));
+                None
+            }
+            Some(name) => AgentName::parse(name)
+                .map_err(|e| self.error(&["agent_name"], "invalid_agent_name", format!("agent_name: {e}")))
+                .ok(),
+        };
+        let input = self.mapping();
+        Some(Content::Agent { agent: agent?, input: input? })
+    }
+
+    fn mapping(&mut self) -> Option<Vec<(String, Template)>> {
+        let Some(mapping) = &self.step.input_mapping else {
+            let message = format!("step '{}' needs an input_mapping", self.key);
+            self.error(&["input_mapping"], "input_mapping_missing", message);
+            self.findings.hint("use {} for a step without input");
+            return None;
+        };
+        let mut input = Vec::with_capacity(mapping.len());
+        for (field, parsed) in Template::parse_mapping(mapping) {
+            match parsed {
+                Ok(template) => input.push((field, template)),
+                Err(problems) => {
+                    for problem in problems {
+                        self.error(&["input_mapping", &field], "invalid_reference", problem.to_string());
+                    }
+                }
+            }
+        }
+        (input.len() == mapping.len()).then_some(input)
+    }
+
+    fn member(&self, name: &str) -> Option<&'a Value> {
+        self.step.other.get(name).filter(|value| !value.is_null())
+    }
+
+    fn parallel(&mut self) -> Option<Content> {
+        let members = self.ids(&["parallel_steps"], self.member("parallel_steps"), 2, MAX_MEMBERS);
+        let max_parallelism = self.count(&["max_parallelism"], self.member("max_parallelism"), MAX_AT_ONCE);
+        Some(Content::Parallel { members: members?, max_parallelism: max_parallelism? })
+    }
+
+    fn conditional(&mut self) -> Option<Content> {
+        let (at, expression): (&[&str], _) = match self.member("condition") {
+            Some(Value::Object(condition)) => (&["condition", "expression"], condition.get("expression")),
+            other => (&["condition"], other),
+        };
+        let condition = match expression.and_then(Value::as_str).filter(|text| !text.trim().is_empty()) {
+            None => {
+                let message = format!("step '{}' needs a condition with an expression", self.key);
+                self.error(at, "condition_missing", message);
+                None
+            }
+            Some(text) => match Condition::parse(text) {
+                Ok(condition) => {
+                    if condition.quotes_references() {
+                        let at: Vec<&str> = ["steps", self.key].into_iter().chain(at.iter().copied()).collect();
+                        let message = "a reference inside quotes is replaced by JSON text";
+                        self.findings.warn(&at, "reference_in_quotes", message.to_owned());
+                        self.findings.hint("write the reference without quotes around it");
+                    }
+                    Some(Some(condition))
+                }
+                Err(problem) => {
+                    self.refuse(at, "invalid_condition", format!("the condition cannot be read {problem}"));
+                    Some(None)
+                }
+            },
+        };
+        let then = self.side("if_true_step", "then_step");
+        let otherwise = self.side("if_false_step", "else_step");
+        if then.is_none() && otherwise.is_none() {
+            let message = format!("step '{}' needs an if_true_step or an if_false_step", self.key);
+            self.error(&[], "branch_missing", message);
+        }
+        Some(Content::Conditional { condition: condition?, then, otherwise })
+    }
+
+    fn side(&mut self, name: &'static str, synonym: &'static str) -> Option<String> {
+        if let (Some(_), Some(_)) = (self.member(name), self.member(synonym)) {
+            self.refuse(
+                &[synonym],
+                "said_twice",
+                format!("'{synonym}' means the same as '{name}', which is there too"),
+            );
+        }
+        let (name, value) = match self.member(name) {
+            Some(value) => (name, value),
+            None => (synonym, self.member(synonym)?),
+        };
+        if value.as_str().is_none() {
+            self.error(&[name], "not_a_step_id", format!("'{name}' must be the id of a step"));
+        }
+        value.as_str().map(str::to_owned)
+    }
+
+    fn repeated(&mut self) -> Option<Content> {
+        let (prefix, config) = self.config("loop_config")?;
+        let at = |member: &'static str| prefix.iter().copied().chain([member]).collect::<Vec<&str>>();
+        let collection = self.collection(&at("collection"), config("collection"));
+        let body = self.ids(&at("loop_body"), config("loop_body"), 1, MAX_MEMBERS);
+        let modes = [("sequential", false), ("parallel", true)];
+        let is_parallel = self.one_of(&at("execution_mode"), config("execution_mode"), &modes);
+        let on_error = [("stop", OnError::Stop), ("continue", OnError::Continue), ("collect", OnError::Collect)];
+        let on_error = self.one_of(&at("on_error"), config("on_error"), &on_error);
+        let max_parallelism = self.count(&at("max_parallelism"), config("max_parallelism"), MAX_AT_ONCE);
+        let max_iterations = self.count(&at("max_iterations"), config("max_iterations"), MAX_ITERATIONS);
+        Some(Content::Loop(LoopContent {
+            collection: collection?,
+            body: body?,
+            is_parallel: is_parallel?,
+            max_parallelism: max_parallelism?,
+            max_iterations: max_iterations?,
+            on_error: on_error?,
+        }))
+    }
+
+    /// The members of a block's configuration: in an object of their own, or beside the others, as the requirement texts of
+    /// the old system have it.
+    #[expect(clippy::type_complexity, reason = "the place, and what looks a member up there")]
+    fn config(
+        &mut self,
+        name: &'static str,
+    ) -> Option<(&'static [&'static str], Box<dyn Fn(&str) -> Option<&'a Value> + 'a>)> {
+        let others = &self.step.other;
+        let lookup = |members: &'a Map<String, Value>| {
+            Box::new(move |member: &str| members.get(member).filter(|value| !value.is_null()))
+        };
+        match self.member(name) {
+            Some(Value::Object(members)) => {
+                let prefix: &'static [&'static str] =
+                    if name == "loop_config" { &["loop_config"] } else { &["fork_join_config"] };
+                Some((prefix, lookup(members)))
+            }
+            Some(_) => {
+                self.error(&[name], "not_an_object", format!("'{name}' must be an object"));
+                None
+            }
+            None => Some((&[], Box::new(move |member: &str| others.get(member).filter(|value| !value.is_null())))),
+        }
+    }
+
+    fn collection(&mut self, at: &[&str], value: Option<&Value>) -> Option<Reference> {
+        let text = value.and_then(Value::as_str).unwrap_or_default();
+        // What follows the reference is ignored, as by the old executor.
+        let raw = text.strip_prefix("${").and_then(|rest| rest.split_once('}')).map(|(raw, _)| raw);
+        match raw.map(Reference::parse) {
+            Some(Ok(reference)) => Some(reference),
+            Some(Err(problem)) => {
+                self.error(at, "invalid_reference", problem.to_string());
+                None
+            }
+            None => {
+                self.error(at, "collection_missing", "the collection must be a reference to a list".to_owned());
+                self.findings.hint("write ${workflow.input.items}, or ${step.output.items}");
+                None
+            }
+        }
+    }
+
+    fn fork_join(&mut self) -> Option<Content> {
+        let (prefix, config) = self.config("fork_join_config")?;
+        let at = |member: &'static str| prefix.iter().copied().chain([member]).collect::<Vec<&str>>();
+        let all = self.seconds(&at("branch_timeout_seconds"), config("branch_timeout_seconds"));
+        let branches = match config("branches") {
+            Some(Value::Object(branches)) if (2..=MAX_MEMBERS).contains(&branches.len()) => {
+                let mut read = Vec::with_capacity(branches.len());
+                for (name, branch) in branches {
+                    let at: Vec<&str> = prefix.iter().copied().chain(["branches", name.as_str()]).collect();
+                    read.push(self.branch(&at, name, branch, all.flatten()));
+                }
+                read.into_iter().collect::<Option<Vec<_>>>()
+            }
+            Some(Value::Object(branches)) => {
+                let message = format!("{} branches; there must be 2 to {MAX_MEMBERS} (fork branches)", branches.len());
+                self.error(&at("branches"), "branch_count", message);
+                None
+            }
+            Some(_) | None => {
+                let message = "'branches' must be an object of at least 2 branches".to_owned();
+                self.error(&at("branches"), "branches_missing", message);
+                None
+            }
+        };
+        let count = u32::try_from(branches.as_ref().map_or(0, Vec::len)).unwrap_or(u32::MAX);
+        let needed = self.count(&at("n_required"), config("n_required"), u32::MAX);
+        let policies = [("all", 0), ("any", 1), ("majority", 2), ("n_of_m", 3)];
+        let policy = self.one_of(&at("join_policy"), config("join_policy"), &policies)?;
+        let policy = match (policy, needed?) {
+            (0, _) => JoinPolicy::All,
+            (1, _) => JoinPolicy::Any,
+            (2, _) => JoinPolicy::Majority,
+            (_, Some(needed)) if needed <= count || branches.is_none() => JoinPolicy::AtLeast(needed),
+            (_, Some(needed)) => {
+                let message = format!("{needed} of {count} branches can never succeed");
+                self.error(&at("n_required"), "n_required", message);
+                return None;
+            }
+            (_, None) => {
+                let message = "the policy 'n_of_m' needs n_required".to_owned();
+                self.error(&at("n_required"), "n_required", message);
+                return None;
+            }
+        };
+        Some(Content::ForkJoin { branches: branches?, policy })
+    }
+
+    fn branch(&mut self, at: &[&str], name: &str, branch: &Value, all: Option<u32>) -> Option<BranchContent> {
+        let Some(members) = branch.as_object() else {
+            self.error(at, "not_an_object", format!("the branch '{name}' must be an object"));
+            return None;
+        };
+        let member = |name: &str| members.get(name).filter(|value| !value.is_null());
+        let place = |name: &'static str| at.iter().copied().chain([name]).collect::<Vec<&str>>();
+        let steps = self.ids(&place("steps"), member("steps"), 1, MAX_MEMBERS);
+        let timeout = self.seconds(&place("timeout_seconds"), member("timeout_seconds"));
+        Some(BranchContent { name: name.to_owned(), steps: steps?, timeout_seconds: timeout?.or(all) })
+    }
+
+    fn delay(&mut self) -> Option<Content> {
+        let config = self.member("delay_config").and_then(Value::as_object);
+        let member = |name: &str| config.and_then(|config| config.get(name)).filter(|value| !value.is_null());
+        let (name, value) = match (member("seconds"), member("until")) {
+            (Some(seconds), None) => ("seconds", seconds),
+            (None, Some(until)) => ("until", until),
+            _ => {
+                let message = "'delay_config' must be an object with either 'seconds' or 'until'".to_owned();
+                self.error(&["delay_config"], "delay_config", message);
+                return None;
+            }
+        };
+        match Template::parse(value) {
+            Ok(template) => {
+                let delay = if name == "seconds" { Delay::Seconds(template) } else { Delay::Until(template) };
+                self.check_delay(&delay, name);
+                Some(Content::Delay(delay))
+            }
+            Err(problems) => {
+                for problem in problems {
+                    self.error(&["delay_config", name], "invalid_reference", problem.to_string());
+                }
+                None
+            }
+        }
+    }
+
+    /// A delay without references is the same in every run.
+    fn check_delay(&mut self, delay: &Delay, name: &'static str) {
+        struct Nothing;
+        impl super::reference::Scope for Nothing {
+            fn input(&self) -> &Value {
+                &Value::Null
+            }
+            fn output(&self, _step: &crate::ids::StepId) -> Option<&Value> {
+                None
+            }
+        }
+        if let (_, Template::Literal(_)) = delay.template()
+            && let Err(problem) = delay.until(&Nothing, crate::Timestamp::UNIX_EPOCH)
+        {
+            self.error(&["delay_config", name], "delay_config", problem);
+        }
+    }
+
+    fn ids(&mut self, at: &[&str], value: Option<&Value>, least: usize, most: usize) -> Option<Vec<String>> {
+        let name = at.last().copied().unwrap_or_default();
+        let Some(items) = value.and_then(Value::as_array) else {
+            let message =
+                format!("'{name}' must be a list of at least {least} step id{}", if least == 1 { "" } else { "s" });
+            self.error(at, "steps_missing", message);
+            return None;
+        };
+        if !(least..=most).contains(&items.len()) {
+            let message = format!("'{name}' has {} steps; there must be {least} to {most} ({name})", items.len());
+            self.error(at, "step_count", message);
+            return None;
+        }
+        let ids: Option<Vec<String>> = items.iter().map(|id| id.as_str().map(str::to_owned)).collect();
+        if ids.is_none() {
+            self.error(at, "not_a_step_id", format!("'{name}' must hold ids of steps"));
+        }
+        ids
+    }
+
+    /// A whole number from 1, perhaps as a float or a text, as the old executor takes it.
+    #[expect(clippy::option_option, reason = "a wrong number, none at all, and one are three things")]
+    fn count(&mut self, at: &[&str], value: Option<&Value>, most: u32) -> Option<Option<u32>> {
+        let Some(value) = value else { return Some(None) };
+        let number = match value {
+            Value::String(text) => text.trim().parse::<f64>().ok(),
+            other => other.as_f64(),
+        };
+        let number = number.filter(|number| number.fract() == 0.0 && *number >= 1.0 && *number <= f64::from(u32::MAX));
+        let name = at.last().copied().unwrap_or_default();
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the bounds were checked")]
+        let number = number.map(|number| number as u32);
+        match number {
+            Some(number) if number <= most => Some(Some(number)),
+            Some(number) => {
+                self.error(at, "limit", format!("{number} is more than the limit of {most} ({name})"));
+                None
+            }
+            None => {
+                self.error(at, "not_a_count", format!("'{name}' must be a whole number from 1"));
+                None
+            }
+        }
+    }
+
+    #[expect(clippy::option_option, reason = "as for counts")]
+    fn seconds(&mut self, at: &[&str], value: Option<&Value>) -> Option<Option<u32>> {
+        self.count(at, value, u32::MAX)
+    }
+
+    /// The meaning of a word; the first is meant where there is none.
+    fn one_of<T: Copy>(&mut self, at: &[&str], value: Option<&Value>, words: &[(&str, T)]) -> Option<T> {
+        let Some(value) = value else { return words.first().map(|(_, meaning)| *meaning) };
+        let found = value.as_str().and_then(|text| words.iter().find(|(word, _)| *word == text));
+        if found.is_none() {
+            let name = at.last().copied().unwrap_or_default();
+            let words: Vec<String> = words.iter().map(|(word, _)| format!("'{word}'")).collect();
+            self.error(at, "unknown_word", format!("'{name}' must be one of {}", words.join(", ")));
+        }
+        found.map(|(_, meaning)| *meaning)
+    }
+}

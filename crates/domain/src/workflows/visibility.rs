@@ -1,0 +1,286 @@
+//! Which outputs the references of a step can see (contract 5.2), and what is wrong with those that see none.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use super::{
+    findings::Findings,
+    plan::{JoinPolicy, StepIndex},
+    reference::{Reference, Source},
+    steps::Content,
+    tree::{Place, Tree},
+};
+use crate::ids::StepId;
+
+/// What references look into, by the numbers of places.
+#[derive(Default)]
+pub(super) struct Bindings {
+    /// For each place and each step that it refers to: where the output may be, the likeliest first.
+    pub(super) visible: HashMap<usize, BTreeMap<StepId, Vec<StepIndex>>>,
+    /// For each place: who looks into its output.
+    pub(super) readers: HashMap<usize, BTreeSet<usize>>,
+}
+
+/// Finds what every reference looks into.
+pub(super) fn bind(tree: &Tree<'_>, findings: &mut Findings) -> Bindings {
+    let mut binder = Binder { tree, by_key: HashMap::new(), bindings: Bindings::default(), said: BTreeSet::new() };
+    for (number, place) in tree.places.iter().enumerate() {
+        binder.by_key.entry(place.key).or_default().push(number);
+    }
+    for number in 0..tree.places.len() {
+        binder.place(number, findings);
+    }
+    binder.bindings
+}
+
+struct Binder<'t, 'a> {
+    tree: &'t Tree<'a>,
+    by_key: HashMap<&'a str, Vec<usize>>,
+    bindings: Bindings,
+    /// A step at several places is reported once.
+    said: BTreeSet<(&'a str, Vec<String>, String)>,
+}
+
+/// How a place stands to another one that refers to it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Relation {
+    /// It has ended before.
+    Before { may_be_skipped: bool, may_have_failed: bool },
+    /// It runs at the same time and is seen as soon as it has ended.
+    Beside,
+    /// It runs at the same time and is never seen.
+    Hidden,
+    /// It belongs to the other side of a condition.
+    Excluded,
+    /// It is inside of a loop, and the reference outside.
+    InLoop,
+    /// It runs later.
+    Later,
+    /// It is the step itself, or a block around it.
+    Itself,
+}
+
+impl<'a> Binder<'_, 'a> {
+    fn place(&mut self, number: usize, findings: &mut Findings) {
+        let place = &self.tree.places[number];
+        for (at, reference, is_condition) in references(place) {
+            match &reference.source {
+                Source::Input => {}
+                Source::Loop(_) => {
+                    let looped = self.chain(number).iter().any(|(around, _)| self.is_loop(*around));
+                    if !looped {
+                        let message = format!("'${{{}}}' stands outside of any loop", reference.raw);
+                        self.refuse(place.key, &at, "reference_outside_loop", &reference.raw, message, findings);
+                    }
+                }
+                Source::Output(step) => self.output(number, &at, reference, step, is_condition, findings),
+            }
+        }
+    }
+
+    fn output(
+        &mut self,
+        number: usize,
+        at: &[String],
+        reference: &Reference,
+        step: &StepId,
+        is_condition: bool,
+        findings: &mut Findings,
+    ) {
+        let key = self.tree.places[number].key;
+        let places = self.by_key.get(step.as_str()).cloned().unwrap_or_default();
+        let mut found: Vec<(usize, usize, usize)> = Vec::new();
+        let mut relations = BTreeSet::new();
+        for place in places {
+            let (relation, depth, position) = self.relation(number, place);
+            relations.insert(relation);
+            if matches!(relation, Relation::Before { .. } | Relation::Beside) {
+                found.push((depth, position, place));
+            }
+        }
+        // The innermost sequence first, and in it the step that ran last.
+        found.sort_unstable_by(|a, b| b.cmp(a));
+        for (_, _, place) in &found {
+            self.bindings.readers.entry(*place).or_default().insert(number);
+        }
+        let visible = found.iter().map(|(_, _, place)| StepIndex(u32::try_from(*place).unwrap_or(u32::MAX))).collect();
+        self.bindings.visible.entry(number).or_default().insert(step.clone(), visible);
+        let raw = &reference.raw;
+        let Some(best) = relations.first() else {
+            // A step that is never reached has been reported as such.
+            if self.tree.document.steps.contains_key(step.as_str()) {
+                return;
+            }
+            let message = format!("'${{{raw}}}' refers to step '{step}', which does not exist");
+            self.refuse(key, at, "unknown_step", raw, message, findings);
+            return;
+        };
+        let (code, message, hint) = match best {
+            Relation::Before { may_be_skipped: false, may_have_failed: false } => return,
+            // In a condition it is null then, which can be asked for.
+            Relation::Before { .. } | Relation::Beside if is_condition => return,
+            Relation::Before { may_be_skipped, .. } => {
+                let why = if *may_be_skipped { "may have been skipped" } else { "may have failed" };
+                let message = format!("'${{{raw}}}' in step '{key}' refers to a step that {why}; then this step fails");
+                let code = if *may_be_skipped { "may_be_skipped" } else { "may_have_failed" };
+                self.warn(key, at, code, raw, message, findings);
+                return;
+            }
+            Relation::Beside => {
+                let message =
+                    format!("'${{{raw}}}' in step '{key}' refers to another branch, which may not have come so far");
+                self.warn(key, at, "reference_to_other_branch", raw, message, findings);
+                return;
+            }
+            Relation::Hidden => (
+                "reference_to_concurrent_step",
+                "a step that runs at the same time; its output cannot be there yet",
+                "refer to a step that runs before, or let one follow the other",
+            ),
+            Relation::Excluded => (
+                "reference_to_other_side",
+                "the other side of a condition; only one of both is executed",
+                "refer to a step that runs before the condition",
+            ),
+            Relation::InLoop => (
+                "reference_into_loop",
+                "a step inside of a loop, which has an output for each iteration",
+                "refer to the output of the loop: its 'iterations' hold them all",
+            ),
+            Relation::Later => (
+                "reference_to_later_step",
+                "a step that runs later; its output cannot be there yet",
+                "refer to the workflow's input or to a step that runs before",
+            ),
+            Relation::Itself => (
+                "reference_to_later_step",
+                "itself; its output cannot be there yet",
+                "refer to the workflow's input or to a step that runs before",
+            ),
+        };
+        let message = format!("'${{{raw}}}' in step '{key}' refers to {message}");
+        if self.refuse(key, at, code, raw, message, findings) {
+            findings.hint(hint);
+        }
+    }
+
+    /// How `place` stands to `reader`, how deep the sequence lies that both have in common, and where `place` lies in it.
+    fn relation(&self, reader: usize, place: usize) -> (Relation, usize, usize) {
+        if reader == place {
+            return (Relation::Itself, 0, 0);
+        }
+        let (of_reader, of_place) = (self.chain(reader), self.chain(place));
+        let common = of_reader.iter().zip(&of_place).take_while(|(one, other)| one == other).count();
+        // The steps of the common sequence, or of two sequences of one block, in which both lie.
+        let reader_here = of_reader.get(common).map_or(reader, |(block, _)| *block);
+        let place_here = of_place.get(common).map_or(place, |(block, _)| *block);
+        if reader_here == place_here {
+            // One lies in the other, or both in different sequences of the same block.
+            let (Some(_), Some(_)) = (of_reader.get(common), of_place.get(common)) else {
+                return (Relation::Itself, common, 0);
+            };
+            let relation = match self.tree.places[place_here].content {
+                Content::ForkJoin { .. } if self.through(&of_place[common + 1..]).is_some() => Relation::Beside,
+                Content::Conditional { .. } => Relation::Excluded,
+                _ => Relation::Hidden,
+            };
+            return (relation, common, 0);
+        }
+        let position = self.tree.places[place_here].position;
+        if position > self.tree.places[reader_here].position {
+            return (Relation::Later, common, position);
+        }
+        match self.through(&of_place[common..]) {
+            None => (Relation::InLoop, common, position),
+            Some((may_be_skipped, may_have_failed)) => {
+                (Relation::Before { may_be_skipped, may_have_failed }, common, position)
+            }
+        }
+    }
+
+    /// Whether an output is seen from outside of these blocks; and if so, whether it may have been skipped or have failed.
+    fn through(&self, blocks: &[(usize, usize)]) -> Option<(bool, bool)> {
+        let (mut skipped, mut failed) = (false, false);
+        for (block, _) in blocks {
+            match self.tree.places[*block].content {
+                Content::Loop(_) => return None,
+                Content::Conditional { .. } => skipped = true,
+                Content::ForkJoin { policy, .. } => failed |= *policy != JoinPolicy::All,
+                Content::Parallel { .. } | Content::Agent { .. } | Content::Delay(_) => {}
+            }
+        }
+        Some((skipped, failed))
+    }
+
+    /// The blocks around a place, the outermost first, with the sequence in each.
+    fn chain(&self, mut place: usize) -> Vec<(usize, usize)> {
+        let mut chain = Vec::new();
+        while let Some(around) = self.tree.places[place].around {
+            chain.push(around);
+            place = around.0;
+        }
+        chain.reverse();
+        chain
+    }
+
+    fn is_loop(&self, place: usize) -> bool {
+        matches!(self.tree.places[place].content, Content::Loop(_))
+    }
+
+    /// Answers whether it was said for the first time.
+    fn refuse(
+        &mut self,
+        key: &'a str,
+        at: &[String],
+        code: &'static str,
+        raw: &str,
+        message: String,
+        findings: &mut Findings,
+    ) -> bool {
+        let is_new = self.said.insert((key, at.to_vec(), format!("{code} {raw}")));
+        if is_new {
+            findings.refuse(&pointer(key, at), code, message);
+        }
+        is_new
+    }
+
+    fn warn(
+        &mut self,
+        key: &'a str,
+        at: &[String],
+        code: &'static str,
+        raw: &str,
+        message: String,
+        findings: &mut Findings,
+    ) {
+        if self.said.insert((key, at.to_vec(), format!("{code} {raw}"))) {
+            findings.warn(&pointer(key, at), code, message);
+        }
+    }
+}
+
+fn pointer<'p>(key: &'p str, at: &'p [String]) -> Vec<&'p str> {
+    ["steps", key].into_iter().chain(at.iter().map(String::as_str)).collect()
+}
+
+/// The references of a step, with the places at which they stand, and whether a condition asks.
+fn references<'p>(place: &'p Place<'_>) -> Vec<(Vec<String>, &'p Reference, bool)> {
+    let at = |parts: &[&str]| parts.iter().map(|part| (*part).to_owned()).collect::<Vec<_>>();
+    match place.content {
+        Content::Agent { input, .. } => {
+            let of_field = |(field, template): &'p (String, super::reference::Template)| {
+                template.references().into_iter().map(|r| (at(&["input_mapping", field]), r, false)).collect::<Vec<_>>()
+            };
+            input.iter().flat_map(of_field).collect()
+        }
+        Content::Conditional { condition, .. } => {
+            let references = condition.iter().flat_map(super::condition::Condition::references);
+            references.map(|r| (at(&["condition", "expression"]), r, true)).collect()
+        }
+        Content::Loop(content) => vec![(at(&["loop_config", "collection"]), &content.collection, false)],
+        Content::Delay(delay) => {
+            let (name, template) = delay.template();
+            template.references().into_iter().map(|r| (at(&["delay_config", name]), r, false)).collect()
+        }
+        Content::Parallel { .. } | Content::ForkJoin { .. } => Vec::new(),
+    }
+}
