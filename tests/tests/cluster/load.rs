@@ -129,7 +129,7 @@ pub(crate) fn repeated(calls: &Calls, runs: &[Run], done_before: &BTreeSet<Strin
 
 /// No step has two results.
 pub(crate) async fn no_step_is_recorded_twice(cluster: &Cluster) {
-    let query = "SELECT count(*) - count(DISTINCT (run_id, step_id)) FROM step_executions WHERE status = 'COMPLETED'";
+    let query = "SELECT count(*) - count(DISTINCT (run_id, path)) FROM step_executions WHERE status = 'COMPLETED'";
     assert_eq!(cluster.number(query).await, 0, "a step has two results");
 }
 

@@ -3,7 +3,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{decide::RunData, event::RunEvent, scope::StepScope, state::BlockState};
+use super::{block_state::BlockState, decide::RunData, event::RunEvent, scope::StepScope};
 use crate::{
     Timestamp,
     ids::StepPath,

@@ -3,10 +3,12 @@
 //! The truth about a run is its list of events. [`decide`] says which events an input causes, [`RunState::apply`] folds
 //! them; both are pure. What a store must write is a [`RunCommit`]: a value, so that commits can be grouped.
 
+mod block_state;
 mod blocks;
 mod call;
 mod commit;
 mod decide;
+mod decision;
 mod event;
 mod inbox;
 mod message;
@@ -21,6 +23,7 @@ mod block_tests;
 #[path = "decide_tests.rs"]
 mod decide_tests;
 
+pub use block_state::{BlockPhase, BlockState};
 pub use call::{AgentCall, AgentRequest, CallFailure, CallIds, CallKey, CallOutcome};
 pub use commit::{
     AdoptRun, Adoption, AdvanceRun, CancelRun, ClosedAttempt, CommitOutcome, ResumeRun, RunCommit, RunUpdate, StartRun,
@@ -34,5 +37,5 @@ pub use inbox::{InboxEntry, InboxMessage};
 pub use message::{
     AgentTask, CancellationRequest, ExecutionRequest, ExternalRequest, MonitoringUpdate, News, RunEnded, TaskOutcome,
 };
-pub use state::{Attempt, BlockPhase, BlockState, CorruptHistory, RunState, RunStatus, StepState};
+pub use state::{Attempt, CorruptHistory, RunState, RunStatus, StepState};
 pub use view::{Run, RunEngine, RunFilter, RunSort, StepExecution, StepStatus, open_attempts};

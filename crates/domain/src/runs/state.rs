@@ -1,11 +1,11 @@
 //! The state of a run: the fold of its events.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    ops::Range,
-};
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::event::{EventRecord, RunEvent};
+use super::{
+    block_state::{BlockPhase, BlockState},
+    event::{EventRecord, RunEvent},
+};
 use crate::{
     Timestamp,
     ids::{PlanHash, Seq, StepPath},
@@ -102,85 +102,6 @@ pub enum StepState {
         /// Whether its answer was definite.
         definite: bool,
     },
-}
-
-/// Where a block stands whose steps have been touched.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct BlockState {
-    /// The numbers of its slots.
-    pub slots: Range<u32>,
-    /// What its condition came to.
-    pub held: Option<bool>,
-    /// When slots have to be done.
-    pub deadlines: BTreeMap<u32, Timestamp>,
-    /// Where it stands.
-    pub phase: BlockPhase,
-    /// The slot that is begun next.
-    next: u32,
-    ended: u32,
-    /// Where each slot stands that was begun and has not succeeded.
-    fronts: BTreeMap<u32, StepPath>,
-    /// Why slots failed.
-    errors: BTreeMap<u32, String>,
-}
-
-/// Where a block stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum BlockPhase {
-    /// Its steps are done.
-    Open,
-    /// It is done.
-    Succeeded,
-    /// It failed for good.
-    Failed,
-}
-
-impl BlockState {
-    /// The slot to be begun next, if any is left.
-    pub fn next(&self) -> Option<u32> {
-        Some(self.next).filter(|next| self.slots.contains(next))
-    }
-
-    /// How many slots are under way.
-    pub fn running(&self) -> u32 {
-        self.next - self.slots.start - self.ended
-    }
-
-    /// Whether every slot has ended.
-    pub fn is_over(&self) -> bool {
-        self.ended == self.slots.end - self.slots.start
-    }
-
-    /// Whether a slot is under way.
-    pub fn is_running(&self, slot: u32) -> bool {
-        self.fronts.contains_key(&slot) && !self.errors.contains_key(&slot)
-    }
-
-    /// Why slots failed, by their numbers.
-    pub fn errors(&self) -> &BTreeMap<u32, String> {
-        &self.errors
-    }
-
-    /// Whether a slot ended well.
-    pub fn has_succeeded(&self, slot: u32) -> bool {
-        slot >= self.slots.start && slot < self.next && !self.fronts.contains_key(&slot)
-    }
-
-    fn ends(&mut self, slot: u32, error: Option<String>) {
-        self.ended += 1;
-        match error {
-            None => drop(self.fronts.remove(&slot)),
-            Some(error) => drop(self.errors.insert(slot, error)),
-        }
-    }
-
-    /// What failed is done again.
-    fn reopen(&mut self) {
-        self.phase = BlockPhase::Open;
-        self.ended -= u32::try_from(self.errors.len()).unwrap_or(self.ended);
-        self.errors.clear();
-        self.deadlines.clear();
-    }
 }
 
 /// The events of a run do not make sense together: the store lost or changed some.

@@ -5,7 +5,8 @@ use serde_json::Value;
 use super::{
     diagnostic::{Diagnostic, pointer},
     document::WorkflowDocument,
-    reference::{Segment, Source, Template},
+    path::Segment,
+    reference::{Source, Template},
 };
 
 /// Everything in a document that the old executor cannot run: it would drop the request, and the run would stay PENDING for

@@ -11,6 +11,7 @@ mod external;
 mod findings;
 mod lenient;
 mod limits;
+mod path;
 mod plan;
 mod reference;
 mod steps;
@@ -27,10 +28,9 @@ pub use diagnostic::{Diagnostic, Severity};
 pub use document::{StepDocument, WorkflowDocument};
 pub use external::unfit_for_external;
 pub use limits::{MAX_AT_ONCE, MAX_ITERATIONS, MAX_MEMBERS, MAX_NESTING, MAX_PATH, MAX_PLACES, MAX_STEPS};
+pub use path::{Segment, Slice};
 pub use plan::{
     AgentWork, Block, BlockKind, Branch, Choice, Delay, ForkJoin, JoinPolicy, Loop, OnError, Plan, PlanStep,
     SharedPlan, StepIndex, Work,
 };
-pub use reference::{
-    InvalidReference, Iteration, LoopVariable, Reference, ResolveError, Scope, Segment, Source, Template,
-};
+pub use reference::{InvalidReference, Iteration, LoopVariable, Reference, ResolveError, Scope, Source, Template};

@@ -3,6 +3,7 @@
 
 mod evaluate;
 mod expression;
+mod number;
 mod parse;
 #[cfg(test)]
 mod tests;

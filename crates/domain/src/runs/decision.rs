@@ -1,0 +1,433 @@
+//! One decision: what an input changes, and what follows from that.
+
+use super::{
+    block_state::BlockPhase,
+    blocks,
+    call::{AgentCall, CallFailure, CallKey, CallOutcome},
+    commit::{ClosedAttempt, RunUpdate},
+    decide::{Input, Rejection, RunData, Transition},
+    event::RunEvent,
+    inbox::InboxMessage,
+    scope::StepScope,
+    state::{Attempt, RunState, RunStatus, StepState},
+};
+use crate::{
+    Timestamp,
+    agents::RetryPolicy,
+    ids::{RunId, Slot, StepPath},
+    payload::Payload,
+    workflows::{AgentWork, Block, Delay, Plan, PlanStep, ResolveError, Work},
+};
+
+/// The longest message that an event or a row keeps, in characters.
+const MAX_MESSAGE: usize = 2000;
+
+/// A transition with more events than this is cut, and goes on in the next: a long loop without calls is no single commit.
+const MAX_EVENTS: usize = 1000;
+
+/// Forgets the outputs inside of a block that nothing outside of it looks into.
+pub(super) fn drop_inside(plan: &Plan, data: &mut RunData, block: &StepPath) {
+    let inside = data.outputs.range(block.clone()..).skip_while(|(path, _)| *path == block);
+    // Other steps whose ids begin like the block's may stand between.
+    let of_block = inside.take_while(|(path, _)| path.as_str().starts_with(block.as_str()));
+    let unread: Vec<StepPath> = of_block
+        .map(|(path, _)| path)
+        .filter(|path| path.is_inside(block) && !plan.at(path).is_some_and(PlanStep::is_read_outside))
+        .cloned()
+        .collect();
+    for path in unread {
+        data.outputs.remove(&path);
+    }
+}
+
+pub(super) struct Decision<'a> {
+    pub(super) plan: &'a Plan,
+    pub(super) state: &'a mut RunState,
+    pub(super) data: &'a mut RunData,
+    pub(super) now: Timestamp,
+    /// Whether anything new may be begun.
+    pub(super) begin: bool,
+    pub(super) made: Transition,
+    /// Where something may be to be done.
+    pub(super) open: Vec<StepPath>,
+}
+
+impl Decision<'_> {
+    fn emit(&mut self, event: RunEvent) {
+        let before = (self.state.status(), self.state.is_paused());
+        self.state.apply(self.now, &event);
+        let (status, paused) = (self.state.status(), self.state.is_paused());
+        if (status, paused) != before {
+            self.made.update = Some(RunUpdate { status, error: self.state.error().map(str::to_owned), paused });
+        }
+        self.made.events.push(event);
+    }
+
+    pub(super) fn take(&mut self, input: Input) -> Result<(), Rejection> {
+        let status = self.state.status();
+        match (status, input) {
+            // Only the store can resume a terminal run; its event then shows in the state.
+            (RunStatus::Completed | RunStatus::Failed | RunStatus::Cancelled, _) => Err(Rejection::Terminal(status)),
+            (RunStatus::Pending | RunStatus::Running, Input::Continue) => {
+                self.look_everywhere();
+                Ok(())
+            }
+            (RunStatus::Pending | RunStatus::Running, Input::CallEnded { key, outcome, policy }) => {
+                self.call_ended(&key, outcome, policy)
+            }
+            (RunStatus::Pending | RunStatus::Running, Input::Told(message)) => {
+                self.told(message);
+                Ok(())
+            }
+        }
+    }
+
+    fn look_everywhere(&mut self) {
+        if self.state.current().is_none() {
+            self.begin(&self.plan.first().top_level());
+        } else {
+            self.open.extend(self.state.frontier());
+        }
+    }
+
+    /// What is so already needs no event.
+    fn told(&mut self, message: InboxMessage) {
+        match message {
+            InboxMessage::Pause { by } if !self.state.is_paused() => self.emit(RunEvent::RunPaused { by }),
+            InboxMessage::Unpause { by } if self.state.is_paused() => {
+                self.emit(RunEvent::RunUnpaused { by });
+                self.look_everywhere();
+            }
+            InboxMessage::Pause { .. } | InboxMessage::Unpause { .. } => {}
+        }
+    }
+
+    fn call_ended(&mut self, key: &CallKey, outcome: CallOutcome, policy: RetryPolicy) -> Result<(), Rejection> {
+        let Some(StepState::InFlight(attempt)) = self.state.step(&key.path).copied() else {
+            return Err(Rejection::StaleCall);
+        };
+        let step = self.plan.at(&key.path).ok_or(Rejection::StaleCall)?;
+        if (attempt.generation, attempt.round) != (key.generation, key.round) || key.run != self.data.run {
+            return Err(Rejection::StaleCall);
+        }
+        match outcome {
+            CallOutcome::Completed(output) => self.succeeded(step, &key.path, &attempt, output),
+            CallOutcome::Failed(failure) => self.failed(step, &key.path, &attempt, &failure, policy),
+        }
+        Ok(())
+    }
+
+    fn succeeded(&mut self, step: &PlanStep, path: &StepPath, attempt: &Attempt, output: Payload) {
+        self.close_attempt(step, path, attempt, Some(output.clone()), None);
+        if step.output_is_read() {
+            self.data.outputs.insert(path.clone(), output);
+        }
+        self.emit(RunEvent::StepSucceeded { path: path.clone(), execution: attempt.execution });
+        self.open.push(path.clone());
+    }
+
+    fn failed(
+        &mut self,
+        step: &PlanStep,
+        path: &StepPath,
+        attempt: &Attempt,
+        failure: &CallFailure,
+        policy: RetryPolicy,
+    ) {
+        let message = shorten(&failure.message);
+        self.close_attempt(step, path, attempt, None, Some(message.clone()));
+        let (execution, definite) = (attempt.execution, failure.definite);
+        if failure.permanent || attempt.number >= policy.attempts() {
+            self.emit(RunEvent::StepFailed { path: path.clone(), execution: Some(execution), definite });
+            self.goes_wrong(step, path, &message);
+        } else {
+            let wait = policy.delay_after(attempt.number).max(failure.retry_after.unwrap_or_default());
+            let wait = chrono::TimeDelta::from_std(wait).unwrap_or(chrono::TimeDelta::MAX);
+            let retry_at = self.now.checked_add_signed(wait).unwrap_or(Timestamp::MAX_UTC);
+            self.emit(RunEvent::StepRetryScheduled { path: path.clone(), execution, definite, retry_at });
+            self.open.push(path.clone());
+        }
+    }
+
+    fn close_attempt(
+        &mut self,
+        step: &PlanStep,
+        path: &StepPath,
+        attempt: &Attempt,
+        output: Option<Payload>,
+        error: Option<String>,
+    ) {
+        let Some(agent) = step.agent() else { return };
+        let input = self.data.calls.remove(path).unwrap_or_else(Payload::empty);
+        self.made.closed.push(ClosedAttempt {
+            execution: attempt.execution,
+            step: step.id.clone(),
+            path: path.clone(),
+            agent: agent.agent.clone(),
+            attempt: attempt.number,
+            generation: attempt.generation,
+            round: attempt.round,
+            input,
+            output,
+            error,
+            started_at: attempt.dispatched_at,
+            completed_at: self.now,
+        });
+    }
+
+    /// A step has failed for good: so has the sequence around it, or the run.
+    fn goes_wrong(&mut self, step: &PlanStep, path: &StepPath, message: &str) {
+        match path.around() {
+            None => {
+                self.emit(RunEvent::RunFailed { error: format!("Workflow failed at step '{}': {message}", step.id) });
+            }
+            Some((block, slot)) => self.slot_ended(&block, slot, Some((step, message))),
+        }
+    }
+
+    /// Does what can be done now, until nothing follows any more.
+    pub(super) fn settle(&mut self) {
+        while let Some(path) = self.open.pop() {
+            if self.state.status().is_terminal() {
+                return;
+            }
+            if self.made.events.len() >= MAX_EVENTS {
+                self.made.unfinished = true;
+                return;
+            }
+            self.look(&path);
+        }
+    }
+
+    fn may_begin(&self) -> bool {
+        self.begin && !self.state.is_paused()
+    }
+
+    fn look(&mut self, path: &StepPath) {
+        let plan = self.plan;
+        let Some(step) = plan.at(path) else { return };
+        if let Some(block) = self.state.block(path) {
+            match block.phase {
+                BlockPhase::Open => self.work_on(step, path),
+                BlockPhase::Succeeded => self.follow(step, path),
+                BlockPhase::Failed => {}
+            }
+            return;
+        }
+        match self.state.step(path).copied() {
+            Some(StepState::Succeeded { .. } | StepState::Passed) => self.follow(step, path),
+            Some(StepState::Delayed { until }) if until <= self.now && self.may_begin() => {
+                self.emit(RunEvent::StepPassed { path: path.clone() });
+                self.open.push(path.clone());
+            }
+            Some(StepState::Waiting { retry_at, last, definite }) if retry_at <= self.now && self.may_begin() => {
+                self.dispatch(step, path, last.number + 1, last.generation, next_round(&last, definite));
+            }
+            // A failed step in a live run: the run was resumed.
+            Some(StepState::Failed { last: Some(last), definite }) if self.may_begin() => {
+                self.dispatch(step, path, 1, last.generation, next_round(&last, definite));
+            }
+            Some(StepState::Failed { last: None, .. }) => self.begin(path),
+            // Under way, or not due yet.
+            _ => {}
+        }
+    }
+
+    /// A step is done: its successor is begun, or its sequence is over. Whoever looks at everything may look twice, so what
+    /// was begun or is over is left alone.
+    fn follow(&mut self, step: &PlanStep, path: &StepPath) {
+        for read in step.releases() {
+            self.data.outputs.remove(read);
+        }
+        match (step.next, path.around()) {
+            (Some(next), _) => {
+                let next = path.beside(&self.plan.step(next).id);
+                if self.state.step(&next).is_none() && self.state.block(&next).is_none() {
+                    self.begin(&next);
+                }
+            }
+            (None, None) => self.emit(RunEvent::RunCompleted),
+            (None, Some((block, slot))) => {
+                if self.state.block(&block).is_some_and(|state| state.is_running(slot.number())) {
+                    self.slot_ended(&block, slot, None);
+                }
+            }
+        }
+    }
+
+    pub(super) fn begin(&mut self, path: &StepPath) {
+        if !self.may_begin() {
+            return;
+        }
+        let plan = self.plan;
+        let Some(step) = plan.at(path) else { return };
+        match &step.work {
+            Work::Agent(_) => self.dispatch(step, path, 1, 0, 0),
+            Work::Block(block) => self.open_block(step, block, path),
+            Work::Delay(delay) => self.delay(step, delay, path),
+        }
+    }
+
+    fn cannot_begin(&mut self, step: &PlanStep, path: &StepPath, message: &str) {
+        let message = shorten(message);
+        self.emit(RunEvent::StepFailed { path: path.clone(), execution: None, definite: true });
+        self.goes_wrong(step, path, &message);
+    }
+
+    fn scope<'s>(&'s self, step: &'s PlanStep, path: &'s StepPath) -> StepScope<'s, 's> {
+        StepScope { plan: self.plan, data: self.data, step, path }
+    }
+
+    fn dispatch(&mut self, step: &PlanStep, path: &StepPath, attempt: u32, generation: u32, round: u32) {
+        let Some(agent) = step.agent() else { return };
+        match resolve(agent, self.scope(step, path)) {
+            Ok(input) => {
+                self.emit(RunEvent::StepDispatched { path: path.clone(), attempt, generation, round });
+                self.data.calls.insert(path.clone(), input.clone());
+                let attempt = Attempt {
+                    execution: self.state.seq(),
+                    number: attempt,
+                    generation,
+                    round,
+                    dispatched_at: self.now,
+                };
+                self.made.calls.push(call(&self.data.run, step, agent, path, &attempt, input));
+            }
+            Err(message) => self.cannot_begin(step, path, &message),
+        }
+    }
+
+    fn delay(&mut self, step: &PlanStep, delay: &Delay, path: &StepPath) {
+        match delay.until(&self.scope(step, path), self.now) {
+            Ok(until) => {
+                self.emit(RunEvent::StepDelayed { path: path.clone(), until });
+                self.open.push(path.clone());
+            }
+            Err(problem) => self.cannot_begin(step, path, &format!("Exception during step execution: {problem}")),
+        }
+    }
+
+    fn open_block(&mut self, step: &PlanStep, block: &Block, path: &StepPath) {
+        match blocks::opening(block, path, self.scope(step, path), self.now) {
+            Ok(opened) => {
+                self.emit(opened);
+                self.open.push(path.clone());
+            }
+            Err(message) => self.cannot_begin(step, path, &message),
+        }
+    }
+
+    /// Begins as many slots of an open block as may be under way at once, or closes it.
+    fn work_on(&mut self, step: &PlanStep, path: &StepPath) {
+        let plan = self.plan;
+        let Some(block) = step.block() else { return };
+        self.time_out(block, path);
+        while let Some(state) = self.state.block(path).filter(|state| state.phase == BlockPhase::Open) {
+            if state.is_over() {
+                self.close_block(step, block, path);
+                return;
+            }
+            let Some(slot) = state.next().filter(|_| state.running() < block.at_once && self.may_begin()) else {
+                return;
+            };
+            let Some(first) = block.first_of(plan, path, slot) else { return };
+            if self.made.events.len() >= MAX_EVENTS {
+                self.made.unfinished = true;
+                return;
+            }
+            self.begin(&first);
+        }
+    }
+
+    fn time_out(&mut self, block: &Block, path: &StepPath) {
+        let Some(state) = self.state.block(path) else { return };
+        let is_late =
+            |slot: &u32| state.deadlines.get(slot).is_some_and(|due| *due <= self.now) && state.is_running(*slot);
+        let late: Vec<u32> = state.deadlines.keys().copied().filter(is_late).collect();
+        for slot in late {
+            let message = blocks::timed_out(block, slot);
+            for active in self.state.active_in(path, slot) {
+                if let (Some(StepState::InFlight(attempt)), Some(step)) =
+                    (self.state.step(&active).copied(), self.plan.at(&active))
+                {
+                    self.close_attempt(step, &active, &attempt, None, Some(message.clone()));
+                    self.made.aborts.push(active);
+                }
+            }
+            self.emit(RunEvent::SlotEnded { path: path.clone(), slot, error: Some(message) });
+        }
+    }
+
+    fn slot_ended(&mut self, path: &StepPath, slot: Slot, failed: Option<(&PlanStep, &str)>) {
+        let plan = self.plan;
+        let Some((step, block)) = plan.at(path).and_then(|step| Some((step, step.block()?))) else { return };
+        let slot = slot.number();
+        let error = failed.map(|(failed, message)| shorten(&blocks::slot_error(block, failed, message)));
+        let fatal = error.as_deref().and_then(|error| blocks::fails_at_once(block, slot, error));
+        self.emit(RunEvent::SlotEnded { path: path.clone(), slot, error });
+        match fatal {
+            Some(message) => self.block_failed(step, path, &message),
+            None => self.open.push(path.clone()),
+        }
+    }
+
+    fn block_failed(&mut self, step: &PlanStep, path: &StepPath, message: &str) {
+        let message = shorten(message);
+        self.emit(RunEvent::StepFailed { path: path.clone(), execution: None, definite: true });
+        self.goes_wrong(step, path, &message);
+    }
+
+    fn close_block(&mut self, step: &PlanStep, block: &Block, path: &StepPath) {
+        let Some(state) = self.state.block(path) else { return };
+        if let Some(message) = blocks::verdict(self.plan, block, state) {
+            self.block_failed(step, path, &message);
+            return;
+        }
+        if step.output_is_read() {
+            match blocks::output(self.plan, block, path, state, self.data) {
+                Ok(output) => drop(self.data.outputs.insert(path.clone(), output)),
+                Err(problem) => {
+                    self.block_failed(step, path, &problem);
+                    return;
+                }
+            }
+        }
+        drop_inside(self.plan, self.data, path);
+        self.emit(RunEvent::BlockClosed { path: path.clone() });
+        self.open.push(path.clone());
+    }
+}
+
+pub(super) fn resolve(agent: &AgentWork, scope: StepScope<'_, '_>) -> Result<Payload, String> {
+    let input = agent.resolve_input(&scope).map_err(|e: ResolveError| e.to_string());
+    input
+        .and_then(|value| Payload::new(value).map_err(|e| e.to_string()))
+        .map_err(|problem| shorten(&format!("Exception during step execution: {problem}")))
+}
+
+pub(super) fn call(
+    run: &RunId,
+    step: &PlanStep,
+    agent: &AgentWork,
+    path: &StepPath,
+    attempt: &Attempt,
+    input: Payload,
+) -> AgentCall {
+    let key = CallKey { run: run.clone(), path: path.clone(), generation: attempt.generation, round: attempt.round };
+    AgentCall { key, execution: attempt.execution, step: step.id.clone(), agent: agent.agent.clone(), input }
+}
+
+/// A new call after a definite answer; the same call, key and bytes, after an unknown outcome.
+fn next_round(last: &Attempt, definite: bool) -> u32 {
+    if definite { last.round + 1 } else { last.round }
+}
+
+/// Messages come from agents: they are cut, and freed of what no store can keep.
+fn shorten(message: &str) -> String {
+    let clean = message.chars().map(|c| if c == '\0' { '\u{fffd}' } else { c });
+    let mut short: String = clean.clone().take(MAX_MESSAGE).collect();
+    if clean.count() > MAX_MESSAGE {
+        short.push('…');
+    }
+    short
+}
