@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use domain::{
     ids::{PlanHash, WorkflowId},
     page::{Page, PageRequest, SortOrder},
-    ports::{StoreError, Workflows},
+    ports::{NoSchemas, StoreError, Workflows},
     workflows::{
         ExecutableVersion, WorkflowDefinition, WorkflowDocument, WorkflowFilter, WorkflowName, WorkflowSort,
         WorkflowStatus, compile,
@@ -95,7 +95,7 @@ impl PgStore {
     /// first. One that does not compile stays as it is.
     async fn adopt(&self, id: WorkflowId) -> Result<Option<ExecutableVersion>, StoreError> {
         let Some(definition) = Workflows::get(self, id).await? else { return Ok(None) };
-        if compile(&definition.document).is_ok() {
+        if compile(&definition.document, &NoSchemas).is_ok() {
             keep_plan(self.management(), definition.plan, &definition.document).await?;
             workflow::Entity::update_many()
                 .col_expr(workflow::Column::PlanHash, Expr::value(definition.plan.bytes().to_vec()))
@@ -202,5 +202,5 @@ fn decode(row: workflow::Model) -> Outcome<WorkflowDefinition> {
 
 /// The plan of a definition that the old system stored; it is kept when the definition is executed first.
 fn would_be_pinned_to(document: &WorkflowDocument) -> PlanHash {
-    compile(document).map_or(PlanHash::new([0; 32]), |plan| plan.hash())
+    compile(document, &NoSchemas).map_or(PlanHash::new([0; 32]), |plan| plan.hash())
 }

@@ -8,7 +8,8 @@ pub mod workflows;
 use std::sync::Arc;
 
 use domain::ports::{
-    AgentGateway, Agents, Clock, Engine, ExternalRuns, IdGenerator, RunInbox, RunWriter, Runs, Transactions, Workflows,
+    AgentGateway, Agents, Clock, Engine, ExternalRuns, IdGenerator, RunInbox, RunWriter, Runs, Schemas, Transactions,
+    Workflows,
 };
 
 use plans::PlanCache;
@@ -37,6 +38,7 @@ pub struct Ports {
     pub clock: Arc<dyn Clock>,
     pub ids: Arc<dyn IdGenerator>,
     pub plans: Arc<PlanCache>,
+    pub schemas: Arc<dyn Schemas>,
     /// None on a store that no other system shares.
     pub external: Option<External>,
 }

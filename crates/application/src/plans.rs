@@ -7,7 +7,7 @@ use std::{
 
 use domain::{
     ids::PlanHash,
-    ports::{StoreError, Workflows},
+    ports::{Schemas, StoreError, Workflows},
     workflows::{Plan, SharedPlan, compile},
 };
 
@@ -17,13 +17,14 @@ const CAPACITY: usize = 1024;
 /// Finds plans by their hash, from memory or from the store.
 pub struct PlanCache {
     workflows: Arc<dyn Workflows>,
+    schemas: Arc<dyn Schemas>,
     compiled: Mutex<HashMap<PlanHash, SharedPlan>>,
 }
 
 impl PlanCache {
     /// An empty cache before a store.
-    pub fn new(workflows: Arc<dyn Workflows>) -> Self {
-        Self { workflows, compiled: Mutex::default() }
+    pub fn new(workflows: Arc<dyn Workflows>, schemas: Arc<dyn Schemas>) -> Self {
+        Self { workflows, schemas, compiled: Mutex::default() }
     }
 
     /// The plan with a hash. `Corrupt` if the store does not hold it or it no longer compiles: a plan is stored before any
@@ -34,7 +35,8 @@ impl PlanCache {
         }
         let document =
             self.workflows.plan(hash).await?.ok_or_else(|| StoreError::Corrupt(format!("plan {hash} is missing")))?;
-        let plan = compile(&document).map_err(|_| StoreError::Corrupt(format!("plan {hash} does not compile")))?;
+        let plan = compile(&document, &*self.schemas)
+            .map_err(|_| StoreError::Corrupt(format!("plan {hash} does not compile")))?;
         Ok(self.insert(hash, plan))
     }
 

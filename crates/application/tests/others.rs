@@ -3,6 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use adapters_memory::{MemoryStore, SequentialIds, VirtualClock};
+use adapters_schema::JsonSchemas;
 use application::{
     External, Ports, UseCases,
     agents::NewAgent,
@@ -53,7 +54,8 @@ fn ports(store: &Arc<MemoryStore>, external: Option<External>) -> Ports {
         engine: Arc::new(engine),
         clock: Arc::new(VirtualClock::new(Timestamp::UNIX_EPOCH)),
         ids: Arc::new(SequentialIds::new(1)),
-        plans: Arc::new(PlanCache::new(store.clone())),
+        plans: Arc::new(PlanCache::new(store.clone(), Arc::new(JsonSchemas))),
+        schemas: Arc::new(JsonSchemas),
         external,
     }
 }

@@ -3,6 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use adapters_memory::{MemoryStore, SequentialIds, VirtualClock};
+use adapters_schema::JsonSchemas;
 use application::{
     Ports, UseCases,
     agents::{AgentChanges, CreateAgentError, NewAgent},
@@ -51,7 +52,8 @@ fn ports(engine: MockEngine, writer: Option<MockRunWriter>) -> Ports {
         engine: Arc::new(engine),
         clock: Arc::new(VirtualClock::new(Timestamp::UNIX_EPOCH)),
         ids: Arc::new(SequentialIds::new(1)),
-        plans: Arc::new(PlanCache::new(store)),
+        plans: Arc::new(PlanCache::new(store, Arc::new(JsonSchemas))),
+        schemas: Arc::new(JsonSchemas),
         external: None,
     }
 }

@@ -7,6 +7,7 @@ use std::{
 };
 
 use adapters_memory::{MemoryStore, SequentialIds};
+use adapters_schema::JsonSchemas;
 use application::{Ports, UseCases, agents::NewAgent, plans::PlanCache, workflows::NewWorkflow};
 use async_trait::async_trait;
 use domain::{
@@ -83,7 +84,7 @@ impl Process {
         let clock: Arc<dyn Clock> = Arc::new(RealClock(std::time::Instant::now()));
         let ids: Arc<dyn IdGenerator> = Arc::new(SequentialIds::new(seed));
         let agents = Arc::new(Scripted::default());
-        let plans = Arc::new(PlanCache::new(store.clone()));
+        let plans = Arc::new(PlanCache::new(store.clone(), Arc::new(JsonSchemas)));
         let (queue, writer) = CommitQueue::new(store.clone());
         // Ends with the test's runtime.
         drop(tokio::task::spawn_local(writer));
@@ -112,6 +113,7 @@ impl Process {
             clock,
             ids,
             plans,
+            schemas: Arc::new(JsonSchemas),
             external: None,
         });
         Self { uses, engine, agents, store }

@@ -4,6 +4,7 @@
 use std::sync::{Arc, Mutex};
 
 use adapters_memory::{MemoryStore, SequentialIds, VirtualClock};
+use adapters_schema::JsonSchemas;
 use application::{Ports, UseCases, plans::PlanCache};
 use async_trait::async_trait;
 use domain::{
@@ -31,7 +32,7 @@ impl Wiring {
         let shared = Arc::new(store.clone());
         let clock = VirtualClock::new(Timestamp::from_timestamp(1_800_000_000, 0).expect("a time"));
         let ids = Arc::new(SequentialIds::new(seed));
-        let plans = Arc::new(PlanCache::new(shared.clone()));
+        let plans = Arc::new(PlanCache::new(shared.clone(), Arc::new(JsonSchemas)));
         let doorstep = Arc::new(Doorstep::default());
         let uses = UseCases::new(&Ports {
             agents: shared.clone(),
@@ -45,6 +46,7 @@ impl Wiring {
             clock: Arc::new(clock.clone()),
             ids: ids.clone(),
             plans: plans.clone(),
+            schemas: Arc::new(JsonSchemas),
             external: None,
         });
         Self { store, clock, ids, uses, loader: RunLoader::new(shared, plans), doorstep }

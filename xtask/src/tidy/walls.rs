@@ -23,13 +23,15 @@ const DOMAIN_MAY_USE: [&str; 9] =
     ["serde", "serde_json", "thiserror", "uuid", "chrono", "async-trait", "sha2", "bytes", "mockall"];
 
 /// Drivers, with the crates that own them. A name that ends in `*` is a prefix.
-const OWNED: [(&str, &[&str]); 6] = [
+const OWNED: [(&str, &[&str]); 7] = [
     ("rusqlite", &["adapters-sqlite"]),
     ("sea-orm*", &["adapters-postgres", "migration"]),
     ("rdkafka", &["adapters-kafka", "e2e-tests"]),
     ("actix-*", &["http-actix", "demo-agents"]),
     ("reqwest", &["adapters-http", "http-actix", "xtask", "e2e-tests"]),
     ("biscuit-auth", &["adapters-auth"]),
+    // The REST door checks requests against its own schemas.
+    ("jsonschema", &["adapters-schema", "http-actix"]),
 ];
 
 /// Crates that must not see others, beside [`OWNED`].

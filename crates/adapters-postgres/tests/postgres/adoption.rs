@@ -6,7 +6,7 @@ use domain::{
     ids::WorkflowId,
     page::SortOrder,
     payload::Payload,
-    ports::{Agents, Runs, Workflows},
+    ports::{Agents, NoSchemas, Runs, Workflows},
     runs::{RunFilter, RunSort, RunStatus},
     workflows::{ExecutableVersion, compile},
 };
@@ -44,7 +44,7 @@ async fn definitions_of_the_old_system_are_chained_under_their_newest_version() 
     let store = open(&database).await;
     let head = store.head(&workflow_name("report")).await.expect("the store works").expect("it was adopted");
     assert_eq!((head.id, head.version), (WorkflowId::new(uuid(2)), 2));
-    assert_eq!(head.plan, compile(&head.document).expect("it is sound").hash());
+    assert_eq!(head.plan, compile(&head.document, &NoSchemas).expect("it is sound").hash());
     let versions = store.versions(head.id, all()).await.expect("the store works").items;
     assert_eq!(versions.iter().map(|version| version.version).collect::<Vec<_>>(), [2, 1]);
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use domain::{
     ids::{CommitId, PlanHash, StepId, WorkflowRef},
-    ports::{Clock, Engine, Handled, IdGenerator, RequestHandler, RunWriter, StoreError, Transactions},
+    ports::{Clock, Engine, Handled, IdGenerator, RequestHandler, RunWriter, Schemas, StoreError, Transactions},
     runs::{AdoptRun, Adoption, CancelRun, CancellationRequest, CommitOutcome, ExecutionRequest, RunCommit},
     workflows::{Diagnostic, Plan, WorkflowDocument, compile, hash_document},
 };
@@ -18,6 +18,7 @@ const SOMEBODY: &str = "system";
 pub struct ServeRequests {
     transactions: Arc<dyn Transactions>,
     plans: Arc<PlanCache>,
+    schemas: Arc<dyn Schemas>,
     writer: Arc<dyn RunWriter>,
     engine: Arc<dyn Engine>,
     clock: Arc<dyn Clock>,
@@ -30,6 +31,7 @@ impl ServeRequests {
         Self {
             transactions: ports.transactions.clone(),
             plans: ports.plans.clone(),
+            schemas: ports.schemas.clone(),
             writer: ports.writer.clone(),
             engine: ports.engine.clone(),
             clock: ports.clock.clone(),
@@ -67,7 +69,7 @@ impl ServeRequests {
         let mut work = self.transactions.begin().await?;
         work.keep_plan(hash, document).await?;
         work.commit().await?;
-        Ok(match compile(document) {
+        Ok(match compile(document, &*self.schemas) {
             Ok(plan) => (steps_of(&self.plans.insert(hash, plan)), None),
             Err(found) => (Vec::new(), Some(why(&found))),
         })

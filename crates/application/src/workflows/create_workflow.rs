@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use domain::{
     ids::WorkflowId,
-    ports::{Agents, Clock, IdGenerator, StoreError, Transactions, Workflows},
+    ports::{Agents, Clock, IdGenerator, Schemas, StoreError, Transactions, Workflows},
     workflows::{StepDocument, WorkflowDefinition, WorkflowDocument, WorkflowName, WorkflowStatus},
 };
 
@@ -35,6 +35,7 @@ pub enum CreateWorkflowError {
 /// Creates a workflow.
 pub struct CreateWorkflow {
     agents: Arc<dyn Agents>,
+    schemas: Arc<dyn Schemas>,
     workflows: Arc<dyn Workflows>,
     transactions: Arc<dyn Transactions>,
     clock: Arc<dyn Clock>,
@@ -45,6 +46,7 @@ impl CreateWorkflow {
     pub(crate) fn new(ports: &Ports) -> Self {
         Self {
             agents: ports.agents.clone(),
+            schemas: ports.schemas.clone(),
             workflows: ports.workflows.clone(),
             transactions: ports.transactions.clone(),
             clock: ports.clock.clone(),
@@ -60,7 +62,8 @@ impl CreateWorkflow {
             let old = self.workflows.head(&new.name).await?;
             let version = old.as_ref().map_or(1, |old| old.version + 1);
             let document = WorkflowDocument::new(new.name.as_str(), version, new.start_step.clone(), new.steps.clone());
-            let plan = draft::check(&*self.agents, &document).await?.map_err(CreateWorkflowError::Refused)?;
+            let plan =
+                draft::check(&*self.agents, &*self.schemas, &document).await?.map_err(CreateWorkflowError::Refused)?;
             let now = self.clock.now();
             let id = old.as_ref().map_or_else(|| WorkflowId::new(self.ids.unique()), |old| old.id);
             let head = WorkflowDefinition {

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use domain::{
     agents::{Agent, AgentName, AgentStatus},
     ids::PlanHash,
-    ports::{Agents, StoreError},
+    ports::{Agents, Schemas, StoreError},
     workflows::{Diagnostic, Examined, Severity, WorkflowDocument, examine},
 };
 
@@ -37,9 +37,10 @@ const INACTIVE_AGENT: &str = "inactive_agent";
 /// Checks a document: its structure, its references and its agents, all findings at once. Answers the plan's hash.
 pub(super) async fn check(
     agents: &dyn Agents,
+    schemas: &dyn Schemas,
     document: &WorkflowDocument,
 ) -> Result<Result<PlanHash, Refused>, StoreError> {
-    let (plan, diagnostics) = examined(agents, document).await?;
+    let (plan, diagnostics) = examined(agents, schemas, document).await?;
     let is_sound = diagnostics.iter().all(|found| found.severity != Severity::Error);
     Ok(match plan {
         Some(plan) if is_sound => Ok(plan),
@@ -50,9 +51,10 @@ pub(super) async fn check(
 /// Everything that is to be said about a document, and the hash of its plan if there is one.
 pub(super) async fn examined(
     agents: &dyn Agents,
+    schemas: &dyn Schemas,
     document: &WorkflowDocument,
 ) -> Result<(Option<PlanHash>, Vec<Diagnostic>), StoreError> {
-    let Examined { plan, mut findings } = examine(document);
+    let Examined { plan, mut findings } = examine(document, schemas);
     findings.extend(check_agents(agents, document).await?);
     Ok((plan.map(|plan| plan.hash()), findings))
 }

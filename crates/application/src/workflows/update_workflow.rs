@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use domain::{
     ids::WorkflowId,
-    ports::{Agents, Clock, IdGenerator, StoreError, Transactions, Workflows},
+    ports::{Agents, Clock, IdGenerator, Schemas, StoreError, Transactions, Workflows},
     workflows::{StepDocument, WorkflowDefinition, WorkflowDocument, WorkflowStatus},
 };
 
@@ -49,6 +49,7 @@ pub enum UpdateWorkflowError {
 /// Changes a workflow.
 pub struct UpdateWorkflow {
     agents: Arc<dyn Agents>,
+    schemas: Arc<dyn Schemas>,
     workflows: Arc<dyn Workflows>,
     transactions: Arc<dyn Transactions>,
     clock: Arc<dyn Clock>,
@@ -59,6 +60,7 @@ impl UpdateWorkflow {
     pub(crate) fn new(ports: &Ports) -> Self {
         Self {
             agents: ports.agents.clone(),
+            schemas: ports.schemas.clone(),
             workflows: ports.workflows.clone(),
             transactions: ports.transactions.clone(),
             clock: ports.clock.clone(),
@@ -107,7 +109,8 @@ impl UpdateWorkflow {
         let start = changes.start_step.clone().unwrap_or_else(|| old.document.start_step.clone());
         let steps = changes.steps.clone().unwrap_or_else(|| old.document.steps.clone());
         let document = WorkflowDocument::new(old.name.as_str(), version, start, steps);
-        let plan = draft::check(&*self.agents, &document).await?.map_err(UpdateWorkflowError::Refused)?;
+        let plan =
+            draft::check(&*self.agents, &*self.schemas, &document).await?.map_err(UpdateWorkflowError::Refused)?;
         let head = self.in_place(old.clone(), changes, by);
         Ok(WorkflowDefinition {
             version,

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use domain::{
-    ports::{Agents, StoreError},
+    ports::{Agents, Schemas, StoreError},
     workflows::{Diagnostic, StepDocument, WorkflowDocument},
 };
 
@@ -13,11 +13,12 @@ use crate::Ports;
 /// Validates a workflow.
 pub struct ValidateWorkflow {
     agents: Arc<dyn Agents>,
+    schemas: Arc<dyn Schemas>,
 }
 
 impl ValidateWorkflow {
     pub(crate) fn new(ports: &Ports) -> Self {
-        Self { agents: ports.agents.clone() }
+        Self { agents: ports.agents.clone(), schemas: ports.schemas.clone() }
     }
 
     /// All findings, warnings too; without one that is an error the document would be saved.
@@ -27,6 +28,6 @@ impl ValidateWorkflow {
         steps: BTreeMap<String, StepDocument>,
     ) -> Result<Vec<Diagnostic>, StoreError> {
         let document = WorkflowDocument::new("validated", 1, start_step, steps);
-        draft::examined(&*self.agents, &document).await.map(|(_, findings)| findings)
+        draft::examined(&*self.agents, &*self.schemas, &document).await.map(|(_, findings)| findings)
     }
 }

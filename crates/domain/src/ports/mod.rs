@@ -11,6 +11,7 @@ mod inbox;
 mod journal;
 mod leases;
 mod outbox;
+mod schemas;
 mod store;
 mod time;
 mod workflows;
@@ -25,6 +26,7 @@ pub use inbox::{Appended, InboxNote, Mail, RunInbox};
 pub use journal::{Overloaded, RunJournal, RunWriter, Runs, Then};
 pub use leases::{Claimed, RunLeases};
 pub use outbox::{HeldShard, Outbox, QueuedMessage, SHARDS, Shard};
+pub use schemas::{InvalidSchema, MAX_SCHEMA_BYTES, MAX_VIOLATIONS, NoSchemas, Schema, Schemas, Violation};
 pub use store::{StoreError, Transactions, UnitOfWork};
 pub use time::{Clock, Doorbell, IdGenerator, StoreTime};
 pub use workflows::Workflows;
@@ -39,6 +41,7 @@ pub use {
     gateway::MockAgentGateway,
     inbox::MockRunInbox,
     journal::{MockRunWriter, MockRuns},
+    schemas::MockSchemas,
     store::{MockTransactions, MockUnitOfWork},
     time::{MockClock, MockIdGenerator},
     workflows::MockWorkflows,

@@ -48,7 +48,8 @@ fn step(id: &str, body: Value) -> (String, Value) {
 
 impl Driven {
     fn start(start_step: &str, steps: &[(String, Value)], input: &Value) -> Self {
-        let plan = compile(&document(start_step, steps)).unwrap_or_else(|found| panic!("{found:#?}"));
+        let plan = compile(&document(start_step, steps), &crate::ports::NoSchemas)
+            .unwrap_or_else(|found| panic!("{found:#?}"));
         let run = RunId::parse("run-1").expect("an id");
         let (state, data, made) = start(&plan, run, Payload::new(input.clone()).expect("storable"), at(0));
         let mut driven = Self {

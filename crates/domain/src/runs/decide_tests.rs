@@ -27,8 +27,11 @@ fn plan(steps: usize) -> Plan {
         let document = json!({"id": format!("s{n}"), "agent_name": "A", "next_step": (n + 1 < steps).then(|| format!("s{}", n + 1)), "input_mapping": input});
         (format!("s{n}"), serde_json::from_value::<StepDocument>(document).expect("a step"))
     };
-    compile(&WorkflowDocument::new("w", 1, "s0".into(), (0..steps).map(step).collect::<BTreeMap<_, _>>()))
-        .expect("sound")
+    compile(
+        &WorkflowDocument::new("w", 1, "s0".into(), (0..steps).map(step).collect::<BTreeMap<_, _>>()),
+        &crate::ports::NoSchemas,
+    )
+    .expect("sound")
 }
 
 fn run_id() -> RunId {

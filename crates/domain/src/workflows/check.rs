@@ -14,7 +14,10 @@ use super::{
     tree::{self, Tree},
     visibility,
 };
-use crate::ids::{PlanHash, StepId};
+use crate::{
+    ids::{PlanHash, StepId},
+    ports::Schemas,
+};
 
 /// What an examination gives.
 #[derive(Debug)]
@@ -26,20 +29,20 @@ pub struct Examined {
 }
 
 /// Compiles a document that was saved, or that another system made. What only should not be saved is no hindrance.
-pub fn compile(document: &WorkflowDocument) -> Result<Plan, Vec<Diagnostic>> {
-    let examined = examine(document);
+pub fn compile(document: &WorkflowDocument, schemas: &dyn Schemas) -> Result<Plan, Vec<Diagnostic>> {
+    let examined = examine(document, schemas);
     examined.plan.ok_or(examined.findings)
 }
 
 /// Compiles a document and says all that is to be said about it.
-pub fn examine(document: &WorkflowDocument) -> Examined {
+pub fn examine(document: &WorkflowDocument, schemas: &dyn Schemas) -> Examined {
     let mut findings = Findings::default();
     size(document, &mut findings);
     // The rest costs more with each step, and says nothing that matters while there are too many.
     if findings.is_fatal() {
         return Examined { plan: None, findings: findings.all() };
     }
-    let contents = contents(document, &mut findings);
+    let contents = contents(document, schemas, &mut findings);
     links(document, &mut findings);
     let plan = tree::grow(document, &contents, &mut findings).and_then(|tree| {
         unreachable(document, &tree, &mut findings);
@@ -60,7 +63,11 @@ fn size(document: &WorkflowDocument, findings: &mut Findings) {
 }
 
 /// What can be said about each step without looking at others.
-fn contents(document: &WorkflowDocument, findings: &mut Findings) -> BTreeMap<String, (StepId, Content)> {
+fn contents(
+    document: &WorkflowDocument,
+    schemas: &dyn Schemas,
+    findings: &mut Findings,
+) -> BTreeMap<String, (StepId, Content)> {
     let mut contents = BTreeMap::new();
     for (key, step) in &document.steps {
         if step.id != *key {
@@ -74,7 +81,7 @@ fn contents(document: &WorkflowDocument, findings: &mut Findings) -> BTreeMap<St
             let message = format!("'{key}' has a meaning in references and cannot be a step id");
             findings.error(&["steps", key], "reserved_step_id", message);
         }
-        if let (Some(content), Some(id)) = (steps::read(key, step, findings), id) {
+        if let (Some(content), Some(id)) = (steps::read(key, step, schemas, findings), id) {
             contents.insert(key.clone(), (id, content));
         }
     }
@@ -138,7 +145,10 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::workflows::{Severity, StepDocument};
+    use crate::{
+        ports::NoSchemas,
+        workflows::{Severity, StepDocument},
+    };
 
     fn document(start: &str, steps: serde_json::Value) -> WorkflowDocument {
         let steps: BTreeMap<String, StepDocument> = serde_json::from_value(steps).expect("steps");
@@ -146,7 +156,8 @@ mod tests {
     }
 
     fn codes(document: &WorkflowDocument) -> Vec<(String, &'static str)> {
-        let found = examine(document).findings.into_iter().filter(|found| found.severity == Severity::Error);
+        let found =
+            examine(document, &NoSchemas).findings.into_iter().filter(|found| found.severity == Severity::Error);
         found.map(|found| (found.pointer, found.code)).collect()
     }
 
@@ -156,7 +167,7 @@ mod tests {
             "a": {"id": "a", "agent_name": "X", "next_step": "b", "input_mapping": {"v": "${c.output.v}"}},
             "b": {"id": "b", "agent_name": "X", "next_step": null, "input_mapping": {"v": "${a.output.v}", "w": "${c.output}"}},
             "c": {"id": "c", "agent_name": "X", "next_step": "a", "input_mapping": {}},
-        }))).expect("sound");
+        })), &NoSchemas).expect("sound");
         let ids: Vec<_> = plan.steps().map(|s| s.id.as_str()).collect();
         assert_eq!(ids, ["c", "a", "b"]);
         let b = plan.at(&StepId::parse("b").expect("id").top_level()).expect("b");
@@ -207,7 +218,7 @@ mod tests {
                 "b": {"id": "b", "agent_name": "X", "next_step": "a", "input_mapping": {}},
             }),
         );
-        let found = compile(&document).expect_err("a cycle");
+        let found = compile(&document, &NoSchemas).expect_err("a cycle");
         assert_eq!(found.len(), 1);
         assert_eq!(found[0].message, "the steps follow each other in a cycle: a -> b -> a");
     }
@@ -253,7 +264,7 @@ mod tests {
                 )
             })
             .collect();
-        let found = compile(&WorkflowDocument::new("w", 1, "s0".into(), steps)).expect_err("too many");
+        let found = compile(&WorkflowDocument::new("w", 1, "s0".into(), steps), &NoSchemas).expect_err("too many");
         assert_eq!((found.len(), found[0].code), (1, "too_many_steps"));
     }
 }

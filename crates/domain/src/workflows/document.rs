@@ -18,6 +18,12 @@ pub struct WorkflowDocument {
     pub start_step: String,
     /// The steps by id.
     pub steps: BTreeMap<String, StepDocument>,
+    /// What a run's input must be: a JSON Schema.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub input_schema: Option<Value>,
+    /// What a run's output is: any value, with references to the outputs of steps. Without it, the last step's output.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub output: Option<Value>,
 }
 
 /// A step of a document. Members that do not apply are omitted when written (contract 2.3, item 8), except `next_step`.
@@ -52,11 +58,17 @@ impl WorkflowDocument {
             version: version.to_string(),
             start_step,
             steps,
+            input_schema: None,
+            output: None,
         }
     }
-}
 
-impl WorkflowDocument {
+    /// The same with what it demands of a run's input and makes a run's output of. Null says the same as nothing.
+    pub fn declaring(self, input_schema: Option<Value>, output: Option<Value>) -> Self {
+        let said = |value: Option<Value>| value.filter(|value| !value.is_null());
+        Self { input_schema: said(input_schema), output: said(output), ..self }
+    }
+
     /// How many bytes it has as JSON.
     pub fn bytes(&self) -> usize {
         serde_json::to_string(self).map_or(usize::MAX, |text| text.len())

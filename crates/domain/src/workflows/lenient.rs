@@ -22,7 +22,7 @@ impl WorkflowDocument {
         let version = text(plan, "version").unwrap_or_else(|| "1".to_owned());
         let workflow_id = text(plan, "workflow_id").unwrap_or_else(|| format!("wf-{name}-{version}"));
         let steps = reached(&start, steps)?;
-        Ok(Self { workflow_id, name, version, start_step: start, steps })
+        Ok(Self { workflow_id, name, version, start_step: start, steps, input_schema: None, output: None })
     }
 }
 
@@ -73,7 +73,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::workflows::compile;
+    use crate::{ports::NoSchemas, workflows::compile};
 
     #[test]
     fn what_the_old_executor_ignores_is_ignored() {
@@ -86,7 +86,7 @@ mod tests {
             },
         });
         let document = WorkflowDocument::read_leniently(&plan).expect("it is a plan");
-        let plan = compile(&document).expect("it can be executed");
+        let plan = compile(&document, &NoSchemas).expect("it can be executed");
         assert_eq!(plan.steps().map(|step| step.id.as_str()).collect::<Vec<_>>(), ["a", "b"]);
         assert_eq!((document.version.as_str(), document.workflow_id.as_str()), ("0.3", "wf-x"));
     }
@@ -116,7 +116,7 @@ mod tests {
             let plan =
                 json!({"start_step": "a", "steps": {"a": {"agent_name": "A", "input_mapping": {}, "next_step": next}}});
             let document = WorkflowDocument::read_leniently(&plan).expect("it is a plan");
-            assert!(compile(&document).is_err());
+            assert!(compile(&document, &NoSchemas).is_err());
         }
     }
 

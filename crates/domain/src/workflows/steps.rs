@@ -10,7 +10,7 @@ use super::{
     plan::{Delay, JoinPolicy, OnError},
     reference::{Reference, Template},
 };
-use crate::agents::AgentName;
+use crate::{agents::AgentName, ports::Schemas};
 
 /// The types of steps, as documents name them.
 const KINDS: [&str; 6] = ["agent", "parallel", "conditional", "loop", "fork_join", "delay"];
@@ -88,8 +88,8 @@ pub(super) fn named(step: &StepDocument) -> Vec<(Vec<String>, String)> {
 }
 
 /// Reads a step; what is wrong is reported, and without a sound content there is nothing to execute.
-pub(super) fn read(key: &str, step: &StepDocument, findings: &mut Findings) -> Option<Content> {
-    let mut reader = Reader { key, step, findings };
+pub(super) fn read(key: &str, step: &StepDocument, schemas: &dyn Schemas, findings: &mut Findings) -> Option<Content> {
+    let mut reader = Reader { key, step, schemas, findings };
     let kind = kind(step);
     let known: &[&str] = match kind {
         "agent" => &[],
@@ -130,6 +130,7 @@ pub(super) fn read(key: &str, step: &StepDocument, findings: &mut Findings) -> O
 struct Reader<'a> {
     key: &'a str,
     step: &'a StepDocument,
+    schemas: &'a dyn Schemas,
     findings: &'a mut Findings,
 }
 

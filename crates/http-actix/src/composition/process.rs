@@ -9,6 +9,7 @@ use std::{
 
 use actix_web::dev::ServerHandle;
 use adapters_http::{GatewayConfig, HttpAgentGateway};
+use adapters_schema::JsonSchemas;
 use anyhow::Context;
 use application::{External, Ports, UseCases, plans::PlanCache};
 use domain::{
@@ -127,7 +128,7 @@ struct Building<'a> {
 
 impl<'a> Building<'a> {
     fn new(options: &'a Serve, parts: Parts, store: Store, bus: Option<Bus>) -> Self {
-        let plans = Arc::new(PlanCache::new(store.workflows.clone()));
+        let plans = Arc::new(PlanCache::new(store.workflows.clone(), Arc::new(JsonSchemas)));
         Self {
             options,
             parts,
@@ -269,6 +270,7 @@ impl<'a> Building<'a> {
             clock: self.store.clock.clone(),
             ids: self.ids.clone(),
             plans: self.plans.clone(),
+            schemas: Arc::new(JsonSchemas),
             external: self.store.shared.as_ref().map(|shared| External {
                 runs: shared.external.clone(),
                 takes_new_runs: self.options.engine == EngineKind::External,

@@ -4,8 +4,11 @@
 use std::collections::BTreeMap;
 
 use application::workflows::{NewWorkflow, WorkflowChanges};
-use domain::workflows::{
-    Severity, StepDocument, WorkflowDocument, WorkflowFilter, WorkflowName, WorkflowSort, WorkflowStatus, examine,
+use domain::{
+    ports::NoSchemas,
+    workflows::{
+        Severity, StepDocument, WorkflowDocument, WorkflowFilter, WorkflowName, WorkflowSort, WorkflowStatus, examine,
+    },
 };
 use garde::{Path, Report, Validate};
 use schemars::JsonSchema;
@@ -240,7 +243,7 @@ impl Validate for CreateWorkflow {
 impl Checked for CreateWorkflow {
     fn findings(&self) -> Vec<Mistake> {
         let document = WorkflowDocument::new(&self.name, 1, self.start_step.clone(), documents(self.steps.clone()));
-        let found = examine(&document).findings.into_iter();
+        let found = examine(&document, &NoSchemas).findings.into_iter();
         found.filter(|found| found.severity == Severity::Error).map(Mistake::from).collect()
     }
 }

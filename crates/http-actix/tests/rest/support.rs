@@ -13,6 +13,7 @@ use actix_web::{
     test::{TestRequest, init_service},
 };
 use adapters_memory::{MemoryStore, SequentialIds, VirtualClock};
+use adapters_schema::JsonSchemas;
 use application::{Ports, UseCases, plans::PlanCache};
 use async_trait::async_trait;
 use domain::{
@@ -67,7 +68,8 @@ impl Orrery {
             engine: Arc::new(NoEngine(executor)),
             clock: Arc::new(clock.clone()),
             ids: ids.clone(),
-            plans: Arc::new(PlanCache::new(store)),
+            plans: Arc::new(PlanCache::new(store, Arc::new(JsonSchemas))),
+            schemas: Arc::new(JsonSchemas),
             external: None,
         });
         let state = AppState::new(Arc::new(uses), Arc::new(clock.clone()), ids, Arc::new(Components(!world.sick)));
