@@ -6,7 +6,7 @@ use sqlx::{Connection, PgConnection};
 
 const OLD_SYSTEM: &str = include_str!("old_system.sql");
 
-const NAMES: [&str; 3] = ["m0001_initial", "m0002_fleet_and_bus", "m0003_inbox"];
+const NAMES: [&str; 4] = ["m0001_initial", "m0002_fleet_and_bus", "m0003_inbox", "m0007_families"];
 
 async fn old_system() -> Database {
     let database = Database::new(None).await;

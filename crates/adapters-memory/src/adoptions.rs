@@ -22,7 +22,7 @@ impl RunTable {
         let (events, status, outcome) = if let Some(cancel) = self.early.remove(&adopt.run) {
             (run.cancelled_at, run.cancelled_by) = (Some(adopt.at), Some(cancel.by.clone()));
             run.error = cancel.message();
-            let events = vec![RunEvent::Started { plan: adopt.plan }, cancel.event()];
+            let events = vec![RunEvent::Started { plan: adopt.plan, parent: None }, cancel.event()];
             (events, RunStatus::Cancelled, CommitOutcome::Absorbed)
         } else {
             let (events, status) = adopt.events(0);
@@ -40,7 +40,16 @@ impl RunTable {
         };
         let history = record(Seq::default(), adopt.commit, adopt.at, events).into_iter().collect();
         let number = self.len();
-        self.insert(Entry { number, head, run, history, steps: BTreeMap::new(), inbox: Inbox::default() });
+        self.insert(Entry {
+            number,
+            head,
+            run,
+            history,
+            steps: BTreeMap::new(),
+            inbox: Inbox::default(),
+            parent: None,
+            waits: BTreeMap::new(),
+        });
         outcome
     }
 }
@@ -64,5 +73,7 @@ fn adopted_row(adopt: &AdoptRun) -> Run {
         cancelled_at: None,
         cancelled_by: None,
         error: None,
+        parent: None,
+        output: None,
     }
 }

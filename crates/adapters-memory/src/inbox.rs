@@ -4,12 +4,16 @@ use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 use domain::{
-    ids::{ExecutorId, InboxId},
+    Timestamp,
+    ids::{ExecutorId, InboxId, RunId, StepPath},
     ports::{Appended, InboxNote, Mail, RunInbox, StoreError},
     runs::{InboxEntry, InboxMessage},
 };
 
-use crate::{MemoryStore, table::Head};
+use crate::{
+    MemoryStore,
+    table::{Head, RunTable},
+};
 
 /// What waits for one run.
 #[derive(Debug, Default)]
@@ -35,7 +39,7 @@ impl Inbox {
         self.waiting.clear();
     }
 
-    fn put(&mut self, note: &InboxNote) {
+    pub(crate) fn put(&mut self, note: &InboxNote) {
         if self.waiting.values().all(|(dedupe, _)| *dedupe != note.dedupe) {
             self.made += 1;
             self.waiting.insert(InboxId::new(self.made), (note.dedupe.clone(), note.message.clone()));
@@ -52,13 +56,30 @@ impl RunInbox for MemoryStore {
     async fn mail_for(&self, executor: ExecutorId, limit: usize) -> Result<Vec<Mail>, StoreError> {
         Ok(self.mail_now(executor, limit))
     }
+
+    async fn waiting_for(
+        &self,
+        event: &str,
+        correlation: &str,
+        limit: usize,
+    ) -> Result<Vec<(RunId, StepPath)>, StoreError> {
+        let state = self.lock();
+        let waits = state.runs.entries().flat_map(|entry| {
+            let fits = |(_, (name, of)): &(&StepPath, &(String, String))| name == event && of == correlation;
+            entry.waits.iter().filter(fits).map(|(path, _)| (entry.run.id.clone(), path.clone()))
+        });
+        Ok(waits.take(limit).collect())
+    }
+
+    /// Everything is rung for at once here.
+    async fn rouse(&self, _now: Timestamp) -> Result<u64, StoreError> {
+        Ok(0)
+    }
 }
 
-impl MemoryStore {
-    /// [`RunInbox::append`], at once.
-    pub fn append_now(&self, note: &InboxNote) -> Appended {
-        let mut state = self.lock();
-        let Some(entry) = state.runs.get_mut(&note.run) else { return Appended::Gone };
+impl RunTable {
+    pub(crate) fn tell(&mut self, note: &InboxNote) -> Appended {
+        let Some(entry) = self.get_mut(&note.run) else { return Appended::Gone };
         let head = entry.head;
         if head.phase.is_terminal() {
             return Appended::Over(entry.run.status);
@@ -66,9 +87,16 @@ impl MemoryStore {
         entry.inbox.put(note);
         if head.owner.is_none() {
             let wake_at = Some(head.wake_at.map_or(note.at, |at| at.min(note.at)));
-            state.runs.set_head(&note.run, Head { wake_at, ..head });
+            self.set_head(&note.run, Head { wake_at, ..head });
         }
         Appended::Waiting
+    }
+}
+
+impl MemoryStore {
+    /// [`RunInbox::append`], at once.
+    pub fn append_now(&self, note: &InboxNote) -> Appended {
+        self.lock().runs.tell(note)
     }
 
     /// [`RunInbox::mail_for`], at once.

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use async_trait::async_trait;
 use domain::{
     Timestamp,
-    ids::{Epoch, Seq, StepExecutionId},
+    ids::{Epoch, RunId, Seq, StepExecutionId},
     ports::{RunJournal, StoreError},
     runs::{
         AdvanceRun, CancelRun, ClosedAttempt, CommitOutcome, EventRecord, ResumeRun, Run, RunCommit, RunEngine,
@@ -66,16 +66,25 @@ impl RunTable {
             cancelled_at: None,
             cancelled_by: None,
             error: None,
+            parent: start.parent.as_ref().map(|parent| parent.run.clone()),
+            output: None,
         };
-        update(
-            &mut run,
-            &RunUpdate { status: start.status, error: first_error(&start.events), paused: false },
-            start.at,
-        );
+        let error = first_error(&start.events);
+        let first = RunUpdate { status: start.status, error, paused: false, output: None, cancelled_by: None };
+        update(&mut run, &first, start.at);
         let history =
             record(Seq::default(), start.commit, start.at, start.events.clone()).into_iter().collect::<Vec<_>>();
         let number = self.len();
-        self.insert(Entry { number, head, run, history, steps: BTreeMap::new(), inbox: Inbox::default() });
+        self.insert(Entry {
+            number,
+            head,
+            run,
+            history,
+            steps: BTreeMap::new(),
+            inbox: Inbox::default(),
+            parent: start.parent.clone(),
+            waits: BTreeMap::new(),
+        });
         CommitOutcome::Committed
     }
 
@@ -110,7 +119,19 @@ impl RunTable {
         } else if head.owner.is_none() && !entry.inbox.is_empty() {
             head.wake_at = Some(head.wake_at.map_or(advance.at, |at| at.min(advance.at)));
         }
+        for wait in &advance.outward.waits {
+            entry.waits.insert(wait.path.clone(), (wait.event.clone(), wait.correlation.clone()));
+        }
+        for path in &advance.outward.settled {
+            entry.waits.remove(path);
+        }
         self.set_head(&advance.run, head);
+        for child in &advance.outward.children {
+            self.start(child);
+        }
+        for note in &advance.outward.notes {
+            self.tell(note);
+        }
         CommitOutcome::Committed
     }
 
@@ -129,6 +150,8 @@ impl RunTable {
             return CommitOutcome::Absorbed;
         }
         entry.inbox.clear();
+        entry.waits.clear();
+        let parent = entry.parent.clone();
         let run = &mut entry.run;
         run.status = RunStatus::Cancelled;
         run.paused = false;
@@ -138,6 +161,14 @@ impl RunTable {
         run.error = cancel.message().or_else(|| run.error.take());
         entry.history.extend(record(head.seq, cancel.commit, cancel.at, vec![cancel.event()]));
         self.set_head(&cancel.run, Head { seq: head.seq.next(), phase: Phase::Stopped, ..head });
+        if let Some(parent) = parent {
+            self.tell(&cancel.tells_parent(&parent.run, &parent.path));
+        }
+        let is_child = |entry: &&Entry| entry.run.parent.as_ref() == Some(&cancel.run);
+        let children: Vec<RunId> = self.entries().filter(is_child).map(|entry| entry.run.id.clone()).collect();
+        for child in children {
+            self.tell(&cancel.tells_child(child));
+        }
         CommitOutcome::Committed
     }
 
@@ -207,6 +238,11 @@ fn update(run: &mut Run, update: &RunUpdate, at: Timestamp) {
     if matches!(update.status, RunStatus::Completed | RunStatus::Failed) {
         run.completed_at = Some(at);
     }
+    if update.status == RunStatus::Cancelled {
+        run.cancelled_at = Some(at);
+        run.cancelled_by = update.cancelled_by.clone().or_else(|| run.cancelled_by.take());
+    }
+    run.output = update.output.clone().or_else(|| run.output.take());
 }
 
 fn step_row(run: &Run, closed: &ClosedAttempt) -> StepExecution {

@@ -6,8 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use domain::{
     Timestamp,
-    ids::{CommitId, Epoch, ExecutorId, RunId, Seq},
-    runs::{CancelRun, EventRecord, Run, RunStatus, StepExecution},
+    ids::{CommitId, Epoch, ExecutorId, RunId, Seq, StepPath},
+    runs::{CancelRun, EventRecord, Parent, Run, RunStatus, StepExecution},
 };
 
 use crate::inbox::Inbox;
@@ -67,6 +67,10 @@ pub(crate) struct Entry {
     pub(crate) history: Vec<EventRecord>,
     pub(crate) steps: BTreeMap<Seq, StepExecution>,
     pub(crate) inbox: Inbox,
+    /// The step that started it.
+    pub(crate) parent: Option<Parent>,
+    /// What its steps wait for: event and correlation.
+    pub(crate) waits: BTreeMap<StepPath, (String, String)>,
 }
 
 impl Entry {

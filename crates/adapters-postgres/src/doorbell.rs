@@ -111,6 +111,7 @@ fn is_for_anybody(commit: &RunCommit) -> bool {
         RunCommit::Resume(_) => true,
         RunCommit::Adopt(adopt) => adopt.failure.is_none(),
         // What is given back for later is found by those who look for it.
-        RunCommit::Advance(_) | RunCommit::Cancel(_) => false,
+        RunCommit::Advance(advance) => !advance.outward.children.is_empty(),
+        RunCommit::Cancel(_) => false,
     }
 }

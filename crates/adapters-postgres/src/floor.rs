@@ -12,7 +12,7 @@ use domain::{
     ids::{CommitId, Epoch, ExecutorId, PlanHash, RunId, Seq, StepId, StepPath, WorkflowId},
     payload::Payload,
     ports::{RunJournal, StoreError},
-    runs::{AdvanceRun, ClosedAttempt, CommitOutcome, RunCommit, RunEvent, RunStatus, StartRun, Wake},
+    runs::{AdvanceRun, ClosedAttempt, CommitOutcome, Outward, RunCommit, RunEvent, RunStatus, StartRun, Wake},
 };
 use sqlx::{ConnectOptions, Connection, PgConnection, postgres::PgConnectOptions};
 use tokio::task::JoinSet;
@@ -152,9 +152,10 @@ impl Lane {
             input: payload(),
             triggered_by: "floor".to_owned(),
             at: Timestamp::UNIX_EPOCH,
-            events: vec![RunEvent::Started { plan }, dispatched()],
+            events: vec![RunEvent::Started { plan, parent: None }, dispatched()],
             status: RunStatus::Running,
             owner: Some(ExecutorId::new(Uuid::nil())),
+            parent: None,
         })
     }
 
@@ -184,6 +185,7 @@ impl Lane {
             update: None,
             drained: Vec::new(),
             wake: Wake::Owned,
+            outward: Outward::default(),
         })
     }
 }

@@ -4,7 +4,8 @@ use std::collections::HashMap;
 
 use async_trait::async_trait;
 use domain::{
-    ids::{Epoch, ExecutorId, InboxId, RunId},
+    Timestamp,
+    ids::{Epoch, ExecutorId, InboxId, RunId, StepPath},
     ports::{Appended, InboxNote, Mail, RunInbox, StoreError},
     runs::{InboxEntry, RunStatus},
 };
@@ -30,6 +31,26 @@ impl RunInbox for PgStore {
         let select = sqlx::query_as(include_str!("sql/mail_for.sql")).bind(executor.uuid()).bind(limit);
         let rows: Vec<(String, i64, i64, Value)> = select.fetch_all(self.leases()).await.map_err(Failure::from)?;
         Ok(by_run(rows)?)
+    }
+
+    async fn waiting_for(
+        &self,
+        event: &str,
+        correlation: &str,
+        limit: usize,
+    ) -> Result<Vec<(RunId, StepPath)>, StoreError> {
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        let select = sqlx::query_as(include_str!("sql/waiting_for.sql")).bind(event).bind(correlation).bind(limit);
+        let rows: Vec<(String, String)> = select.fetch_all(self.pool()).await.map_err(Failure::from)?;
+        let found = rows.into_iter().map(|(run, path)| {
+            Ok((parsed("run id", RunId::parse(&run))?, parsed("step path", StepPath::parse(&path))?))
+        });
+        Ok(found.collect::<Outcome<_>>()?)
+    }
+
+    async fn rouse(&self, now: Timestamp) -> Result<u64, StoreError> {
+        let update = sqlx::query(include_str!("sql/rouse.sql")).bind(now);
+        Ok(update.execute(self.leases()).await.map_err(Failure::from)?.rows_affected())
     }
 }
 

@@ -8,6 +8,7 @@ mod adoptions;
 mod advances;
 mod announcements;
 mod blind;
+mod families;
 mod inbox;
 mod starts;
 mod wave;
@@ -20,6 +21,7 @@ use domain::{
     runs::{CommitOutcome, RunCommit},
 };
 use sqlx::{PgConnection, PgPool};
+use wave::Applied;
 
 use crate::{
     PgStore, doorbell,
@@ -56,8 +58,8 @@ pub(crate) async fn retried<T, F: Future<Output = Outcome<T>>>(work: impl Fn() -
 
 async fn write(writers: &PgPool, commits: &[&RunCommit], announce: bool) -> Outcome<Vec<CommitOutcome>> {
     let mut transaction = writers.begin().await?;
-    let outcomes = match wave::apply_all(&mut transaction, commits, announce).await {
-        Ok(outcomes) => outcomes,
+    let applied = match wave::apply_all(&mut transaction, commits, announce).await {
+        Ok(applied) => applied,
         Err(failure) if failure.is_about_data() => {
             transaction.rollback().await?;
             transaction = writers.begin().await?;
@@ -65,9 +67,15 @@ async fn write(writers: &PgPool, commits: &[&RunCommit], announce: bool) -> Outc
         }
         Err(failure) => return Err(failure),
     };
-    doorbell::ring(&mut transaction, commits, &outcomes).await?;
+    doorbell::ring(&mut transaction, commits, &applied.outcomes).await?;
     transaction.commit().await?;
-    Ok(outcomes)
+    if let Some(now) = commits.iter().map(|commit| commit.at()).max().filter(|_| !applied.told.is_empty())
+        && let Err(failure) = families::wake(writers, &applied.told, now).await
+    {
+        // The commits are durable, and whoever looks for such runs finds them.
+        tracing::debug!(?failure, "runs that were told something are woken later");
+    }
+    Ok(applied.outcomes)
 }
 
 /// The outcomes of commits that cannot be stored together, because of this failure.
@@ -76,26 +84,28 @@ fn isolate<'a>(
     commits: &'a [&'a RunCommit],
     announce: bool,
     failure: Failure,
-) -> Pin<Box<dyn Future<Output = Outcome<Vec<CommitOutcome>>> + Send + 'a>> {
+) -> Pin<Box<dyn Future<Output = Outcome<Applied>> + Send + 'a>> {
     Box::pin(async move {
         if let [guilty] = commits {
             tracing::error!(run.id = %guilty.run(), error = ?failure, "a commit of a run cannot be stored");
-            return Ok(vec![CommitOutcome::Unstorable]);
+            return Ok(Applied { outcomes: vec![CommitOutcome::Unstorable], told: Vec::new() });
         }
         let (first, second) = commits.split_at(commits.len() / 2);
-        let mut outcomes = attempt(connection, first, announce).await?;
-        outcomes.extend(attempt(connection, second, announce).await?);
-        Ok(outcomes)
+        let mut applied = attempt(connection, first, announce).await?;
+        let second = attempt(connection, second, announce).await?;
+        applied.outcomes.extend(second.outcomes);
+        applied.told.extend(second.told);
+        Ok(applied)
     })
 }
 
 /// Applies commits behind a savepoint; what fails for its data is undone and halved.
-async fn attempt(connection: &mut PgConnection, commits: &[&RunCommit], announce: bool) -> Outcome<Vec<CommitOutcome>> {
+async fn attempt(connection: &mut PgConnection, commits: &[&RunCommit], announce: bool) -> Outcome<Applied> {
     sqlx::raw_sql("SAVEPOINT half").execute(&mut *connection).await?;
     match wave::apply_all(connection, commits, announce).await {
-        Ok(outcomes) => {
+        Ok(applied) => {
             sqlx::raw_sql("RELEASE SAVEPOINT half").execute(&mut *connection).await?;
-            Ok(outcomes)
+            Ok(applied)
         }
         Err(failure) if failure.is_about_data() => {
             sqlx::raw_sql("ROLLBACK TO SAVEPOINT half; RELEASE SAVEPOINT half").execute(&mut *connection).await?;

@@ -109,6 +109,9 @@ fn wanted(filter: &RunFilter) -> Select<run::Entity> {
     if let Some(before) = filter.created_before {
         wanted = wanted.filter(run::Column::CreatedAt.lte(before.naive_utc()));
     }
+    if let Some(parent) = &filter.parent {
+        wanted = wanted.filter(run::Column::ParentRunId.eq(parent.as_str()));
+    }
     wanted
 }
 
@@ -135,6 +138,8 @@ fn decode(row: run::Model) -> Outcome<Run> {
         cancelled_at: row.cancelled_at.map(|at| at.and_utc()),
         cancelled_by: row.cancelled_by,
         error: row.error_message,
+        parent: row.parent_run_id.map(|id| parsed("run id", RunId::parse(&id))).transpose()?,
+        output: exact::payload(row.output_text, row.output_data)?,
     })
 }
 

@@ -13,7 +13,9 @@ use domain::{
     ids::{CommitId, Epoch, ExecutorId, InvalidId, PlanHash, RunId, Seq, StepId, WorkflowId},
     payload::{NotStorable, Payload},
     ports::{RunJournal, StoreError},
-    runs::{AdvanceRun, ClosedAttempt, CommitOutcome, RunCommit, RunEvent, RunStatus, RunUpdate, StartRun, Wake},
+    runs::{
+        AdvanceRun, ClosedAttempt, CommitOutcome, Outward, RunCommit, RunEvent, RunStatus, RunUpdate, StartRun, Wake,
+    },
 };
 use uuid::Uuid;
 
@@ -63,9 +65,10 @@ impl Load {
             input: self.payload.clone(),
             triggered_by: "example".to_owned(),
             at: now,
-            events: vec![RunEvent::Started { plan }, self.dispatched()],
+            events: vec![RunEvent::Started { plan, parent: None }, self.dispatched()],
             status: RunStatus::Running,
             owner: Some(ExecutorId::new(Uuid::from_u128(1))),
+            parent: None,
         })
     }
 
@@ -102,7 +105,14 @@ impl Load {
             at: now,
             events: vec![RunEvent::StepSucceeded { path: self.step.top_level(), execution }, next],
             closed: vec![closed],
-            update: last.then_some(RunUpdate { status: RunStatus::Completed, error: None, paused: false }),
+            update: last.then_some(RunUpdate {
+                status: RunStatus::Completed,
+                error: None,
+                paused: false,
+                output: None,
+                cancelled_by: None,
+            }),
+            outward: Outward::default(),
             wake: if last { Wake::Never } else { Wake::Owned },
         })
     }

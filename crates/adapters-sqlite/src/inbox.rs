@@ -2,7 +2,8 @@
 
 use async_trait::async_trait;
 use domain::{
-    ids::{Epoch, ExecutorId, InboxId, RunId},
+    Timestamp,
+    ids::{Epoch, ExecutorId, InboxId, RunId, StepPath},
     ports::{Appended, InboxNote, Mail, RunInbox, StoreError},
     runs::{AdvanceRun, InboxEntry, RunStatus, Wake},
 };
@@ -12,6 +13,7 @@ use crate::{
     SqliteStore,
     codec::{all, count, first, micros, parsed, signed, sound, text},
     failure::{Failure, Outcome},
+    families,
     rows::{LIVE, number_of},
 };
 
@@ -26,9 +28,24 @@ impl RunInbox for SqliteStore {
     async fn mail_for(&self, executor: ExecutorId, limit: usize) -> Result<Vec<Mail>, StoreError> {
         self.readers().read(move |connection| mail_for(connection, executor, limit)).await
     }
+
+    async fn waiting_for(
+        &self,
+        event: &str,
+        correlation: &str,
+        limit: usize,
+    ) -> Result<Vec<(RunId, StepPath)>, StoreError> {
+        let (event, correlation) = (event.to_owned(), correlation.to_owned());
+        self.readers().read(move |connection| families::waiting_for(connection, &event, &correlation, limit)).await
+    }
+
+    /// One writer does both at once: nobody is ever left waiting.
+    async fn rouse(&self, _now: Timestamp) -> Result<u64, StoreError> {
+        Ok(0)
+    }
 }
 
-fn append(connection: &Connection, note: &InboxNote) -> Outcome<Appended> {
+pub(crate) fn append(connection: &Connection, note: &InboxNote) -> Outcome<Appended> {
     let Some(run) = number_of(connection, &note.run)? else { return Ok(Appended::Gone) };
     let mut select = connection
         .prepare_cached("SELECT phase, status FROM run_heads JOIN workflow_runs USING (run) WHERE run = ?1")?;

@@ -17,7 +17,7 @@ use crate::{
     SqliteStore,
     codec::{micros, signed},
     failure::Outcome,
-    inbox,
+    families, inbox,
     rows::{
         LIVE, STOPPED, add_events, add_step, completed_at, first_error, has, head_of, is_at, number_of, phase,
         update_run,
@@ -70,13 +70,17 @@ fn apply(connection: &Connection, commit: &RunCommit) -> Outcome<CommitOutcome> 
     }
 }
 
-fn apply_start(connection: &Connection, start: &StartRun) -> Outcome<CommitOutcome> {
+pub(crate) fn apply_start(connection: &Connection, start: &StartRun) -> Outcome<CommitOutcome> {
     let at = micros(start.at);
+    let parent = match &start.parent {
+        Some(parent) => number_of(connection, &parent.run)?,
+        None => None,
+    };
     let inserted = connection
         .prepare_cached(
             "INSERT INTO workflow_runs (run_id, workflow_id, workflow_name, workflow_version, plan, status,
-                                        triggered_by, created_at, updated_at, completed_at, error)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?8, ?9, ?10) ON CONFLICT (run_id) DO NOTHING",
+                                        triggered_by, created_at, updated_at, completed_at, error, parent, parent_path)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?8, ?9, ?10, ?11, ?12) ON CONFLICT (run_id) DO NOTHING",
         )?
         .execute(params![
             start.run.as_str(),
@@ -89,6 +93,8 @@ fn apply_start(connection: &Connection, start: &StartRun) -> Outcome<CommitOutco
             at,
             completed_at(start.status, start.at),
             first_error(&start.events),
+            parent,
+            start.parent.as_ref().map(|parent| parent.path.as_str()),
         ])?;
     if inserted == 0 {
         let run = number_of(connection, &start.run)?;
@@ -128,6 +134,9 @@ fn apply_advance(connection: &Connection, advance: &AdvanceRun) -> Outcome<Commi
         update_run(connection, run, update, advance.at)?;
     }
     inbox::settle(connection, run, advance)?;
+    if !advance.outward.is_empty() {
+        families::reach_out(connection, run, &advance.outward)?;
+    }
     Ok(CommitOutcome::Committed)
 }
 
@@ -189,6 +198,7 @@ fn apply_cancel(connection: &Connection, cancel: &CancelRun) -> Outcome<CommitOu
         )?
         .execute(params![run, RunStatus::Cancelled.as_str(), micros(cancel.at), cancel.by, cancel.message()])?;
     inbox::clear(connection, run)?;
+    families::cancelled(connection, run, cancel)?;
     add_events(connection, run, head.seq, cancel.commit, cancel.at, &[cancel.event()])?;
     Ok(CommitOutcome::Committed)
 }

@@ -8,6 +8,7 @@ mod agents;
 mod checkpoint;
 mod codec;
 mod failure;
+mod families;
 pub mod floor;
 mod inbox;
 mod journal;

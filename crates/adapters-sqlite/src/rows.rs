@@ -105,7 +105,8 @@ pub(crate) fn update_run(connection: &Connection, run: i64, update: &RunUpdate, 
     connection
         .prepare_cached(
             "UPDATE workflow_runs SET status = ?2, error = ?3, updated_at = ?4,
-                    completed_at = coalesce(?5, completed_at), paused = ?6 WHERE run = ?1",
+                    completed_at = coalesce(?5, completed_at), paused = ?6, cancelled_at = coalesce(?7, cancelled_at),
+                    cancelled_by = coalesce(?8, cancelled_by) WHERE run = ?1",
         )?
         .execute(params![
             run,
@@ -113,8 +114,15 @@ pub(crate) fn update_run(connection: &Connection, run: i64, update: &RunUpdate, 
             update.error,
             micros(at),
             completed_at(update.status, at),
-            update.paused
+            update.paused,
+            (update.status == RunStatus::Cancelled).then(|| micros(at)),
+            update.cancelled_by,
         ])?;
+    if let Some(output) = &update.output {
+        connection
+            .prepare_cached("INSERT OR REPLACE INTO run_outputs (run, output) VALUES (?1, ?2)")?
+            .execute(params![run, output.text()])?;
+    }
     Ok(())
 }
 

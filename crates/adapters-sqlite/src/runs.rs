@@ -23,7 +23,9 @@ use crate::{
 /// The columns that [`run`] reads.
 const RUN: &str = "run_id, workflow_id, workflow_name, workflow_version, plan, status, triggered_by, created_at,
     updated_at, completed_at, cancelled_at, cancelled_by, error,
-    (SELECT input FROM run_inputs WHERE run_inputs.run = workflow_runs.run), paused";
+    (SELECT input FROM run_inputs WHERE run_inputs.run = workflow_runs.run), paused,
+    (SELECT parent.run_id FROM workflow_runs AS parent WHERE parent.run = workflow_runs.parent),
+    (SELECT output FROM run_outputs WHERE run_outputs.run = workflow_runs.run)";
 
 const NUMBER: &str = "(SELECT run FROM workflow_runs WHERE run_id = ?1)";
 
@@ -106,6 +108,10 @@ fn conditions(filter: &RunFilter) -> Conditions {
     if let Some(before) = filter.created_before {
         conditions.add("created_at <= ?", micros(before));
     }
+    if let Some(parent) = &filter.parent {
+        let number = "parent = (SELECT run FROM workflow_runs AS above WHERE above.run_id = ?)";
+        conditions.add(number, parent.as_str().to_owned());
+    }
     conditions
 }
 
@@ -164,6 +170,8 @@ fn run(row: &Row<'_>) -> Outcome<Run> {
         error: row.get(12)?,
         input: payload(row, 13)?,
         paused: row.get(14)?,
+        parent: row.get::<_, Option<String>>(15)?.map(|id| parsed("run id", RunId::parse(&id))).transpose()?,
+        output: row.get::<_, Option<String>>(16)?.map(Payload::from_stored),
     })
 }
 

@@ -63,6 +63,8 @@ fn an_advance() -> impl Strategy<Value = RunCommit> {
     let update = proptest::option::weighted(
         0.3,
         (status, proptest::option::of(Just("oops".to_owned()))).prop_map(|(status, error)| RunUpdate {
+            output: (status == RunStatus::Completed).then(|| port_contracts::samples::payload(serde_json::json!(1e16))),
+            cancelled_by: (status == RunStatus::Cancelled).then(|| "somebody".to_owned()),
             status,
             error,
             paused: false,

@@ -66,6 +66,7 @@ pub struct UseCases {
     pub retry_run: runs::RetryRun,
     pub cancel_run: runs::CancelRun,
     pub pause_run: runs::PauseRun,
+    pub raise_event: runs::RaiseEvent,
 }
 
 impl UseCases {
@@ -92,6 +93,7 @@ impl UseCases {
             retry_run: runs::RetryRun::new(ports),
             cancel_run: runs::CancelRun::new(ports),
             pause_run: runs::PauseRun::new(ports),
+            raise_event: runs::RaiseEvent::new(ports),
         }
     }
 }

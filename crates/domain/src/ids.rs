@@ -70,6 +70,13 @@ uuid_id!(
     CommitId
 );
 
+impl CommitId {
+    /// The commit by which an attempt of a parent's step resumes a run.
+    pub(crate) fn of_child(child: &RunId, attempt: Seq) -> Self {
+        Self(Uuid::new_v5(&CHILD_NAMESPACE, format!("{child}\nresume\n{attempt}").as_bytes()))
+    }
+}
+
 macro_rules! text_id {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
@@ -110,10 +117,19 @@ text_id!(
     RunId
 );
 
+/// The namespace of ids of runs that runs start, and of what is said to them; a random constant.
+const CHILD_NAMESPACE: Uuid = Uuid::from_u128(0x3b1e_9c84_07d5_4f6a_b2a0_6c5d_91e7_f438);
+
 impl RunId {
     /// The id of a run that this system starts.
     pub fn mint(unique: Uuid) -> Self {
         Self(format!("run-{unique}").into())
+    }
+
+    /// The id of the run that a step of this run starts: equal for the same step of the same generation, so that a run is
+    /// started once, however often that is tried.
+    pub fn child(&self, path: &StepPath, generation: u32) -> Self {
+        Self::mint(Uuid::new_v5(&CHILD_NAMESPACE, format!("{self}\n{path}\n{generation}").as_bytes()))
     }
 
     /// Reads an id from outside.
@@ -164,6 +180,11 @@ text_id!(
 );
 
 impl StepId {
+    /// What stands behind the last step of a document. It is in no path and no row.
+    pub(crate) fn end() -> Self {
+        Self("output".into())
+    }
+
     /// The longest step id accepted at the REST door; keeps derived ids below the 255 characters of the shared tables.
     pub const MAX_CHARS: usize = 128;
 

@@ -6,6 +6,7 @@
 
 use std::{fmt, sync::Arc, sync::OnceLock};
 
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
 
 /// The deepest nesting that is accepted; below the 128 levels at which JSON parsers stop, so that what is kept parses again.
@@ -58,6 +59,11 @@ impl Payload {
         Self::from_stored("{}".to_owned())
     }
 
+    /// The value null.
+    pub fn null() -> Self {
+        Self::from_stored("null".to_owned())
+    }
+
     /// The canonical text.
     pub fn text(&self) -> &str {
         &self.0.text
@@ -94,6 +100,19 @@ impl PartialEq for Payload {
     }
 }
 impl Eq for Payload {}
+
+/// Inside of other JSON a payload is its text, so that no JSON column changes it.
+impl Serialize for Payload {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_str(self.text())
+    }
+}
+
+impl<'de> Deserialize<'de> for Payload {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        String::deserialize(from).map(Self::from_stored)
+    }
+}
 
 impl fmt::Debug for Payload {
     /// Says only the size: payloads do not belong into logs.

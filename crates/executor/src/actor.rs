@@ -8,10 +8,11 @@ use domain::{
     Timestamp,
     ids::{CommitId, Epoch, InboxId, RunId, Seq, StepPath},
     runs::{
-        AdvanceRun, AgentCall, CallFailure, CallOutcome, CommitOutcome, InboxEntry, Input, MonitoringUpdate, Rejection,
-        RunData, RunState, Transition, Wake, advance,
+        AdvanceRun, AgentCall, CallFailure, CallOutcome, ChildDefinition, ChildResume, ChildRun, CommitOutcome,
+        InboxEntry, InboxMessage, Input, MonitoringUpdate, Outward, Rejection, RunData, RunState, Transition, Wake,
+        advance,
     },
-    workflows::SharedPlan,
+    workflows::{ChildTarget, SharedPlan},
 };
 
 use crate::news::news_of;
@@ -30,6 +31,12 @@ pub struct RunActor {
     /// The entries of its inbox that it has been given, drained ones included: a look at the inbox may be late.
     given: BTreeSet<InboxId>,
     pending: Option<Pending>,
+    /// The workflows that are being looked up; the run is not given back meanwhile.
+    asked: BTreeSet<ChildTarget>,
+    /// Those of them that nobody has been asked for yet.
+    wanted: Vec<ChildTarget>,
+    /// The steps whose runs are being resumed; the run is not given back before it is known that they are.
+    resuming: BTreeSet<StepPath>,
     /// Whether the state is known to differ from the store's, so that nothing must be decided on it.
     reloading: bool,
 }
@@ -40,6 +47,8 @@ struct Pending {
     letters: Vec<Letter>,
     calls: Vec<AgentCall>,
     aborts: Vec<StepPath>,
+    resumes: Vec<ChildResume>,
+    rings: bool,
     news: Vec<MonitoringUpdate>,
     wake: Wake,
     unfinished: bool,
@@ -63,6 +72,10 @@ pub struct Following {
     pub aborts: Vec<StepPath>,
     /// The calls to be made, after that.
     pub calls: Vec<AgentCall>,
+    /// The runs to be resumed.
+    pub resumes: Vec<ChildResume>,
+    /// Whether other runs may be claimable now.
+    pub rings: bool,
 }
 
 /// What the end of a commit means for its run.
@@ -92,6 +105,9 @@ impl RunActor {
             mailbox: VecDeque::new(),
             given: BTreeSet::new(),
             pending: None,
+            asked: BTreeSet::new(),
+            wanted: Vec::new(),
+            resuming: BTreeSet::new(),
             reloading: false,
         }
     }
@@ -99,6 +115,28 @@ impl RunActor {
     /// Tells the run something.
     pub fn tell(&mut self, input: Input) {
         self.mailbox.push_back(Letter::Input(input));
+    }
+
+    /// The run was claimed: its predecessor may not have resumed the runs that it wanted to be.
+    pub fn resumes(&mut self, again: &[ChildResume]) {
+        self.resuming.extend(again.iter().map(|resume| resume.path.clone()));
+    }
+
+    /// A workflow has been looked up.
+    pub fn looked_up(&mut self, target: ChildTarget, found: Result<ChildDefinition, String>) {
+        self.asked.remove(&target);
+        self.tell(Input::LookedUp { target, found });
+    }
+
+    /// A run that a step had started is live again; or it is not, because it ended in another way meanwhile.
+    pub fn resumed(&mut self, path: &StepPath, ended: Option<InboxMessage>) {
+        self.resuming.remove(path);
+        self.tell(ended.map_or(Input::Continue, Input::Told));
+    }
+
+    /// The workflows to be looked up now.
+    pub fn take_wanted(&mut self) -> Vec<ChildTarget> {
+        std::mem::take(&mut self.wanted)
     }
 
     /// Gives the run what was in its inbox; what it has been given before is left out.
@@ -117,11 +155,17 @@ impl RunActor {
         }
         let letters: Vec<Letter> = self.mailbox.drain(..).collect();
         let seq = self.state.seq();
-        let made = self.advance_all(&letters, now, !manner.draining);
+        let mut made = self.advance_all(&letters, now, !manner.draining);
+        for target in std::mem::take(&mut made.lookups) {
+            if self.asked.insert(target.clone()) {
+                self.wanted.push(target);
+            }
+        }
+        self.resuming.extend(made.resumes.iter().map(|resume| resume.path.clone()));
         let drained: Vec<InboxId> = letters.iter().filter_map(Letter::entry).collect();
-        // A paused run that was claimed without need is given back by a commit without events.
-        let is_given_back = manner.draining && self.state.in_flight().next().is_none();
-        if made.events.is_empty() && drained.is_empty() && !self.is_asleep() && !is_given_back {
+        // A run that was claimed without need is given back by a commit without events.
+        let wake = self.wake(now, manner.draining, made.unfinished);
+        if made.events.is_empty() && drained.is_empty() && wake == Wake::Owned {
             return None;
         }
         Some(self.commit(commit(), seq, letters, drained, made, now, manner))
@@ -141,6 +185,12 @@ impl RunActor {
                     all.closed.append(&mut made.closed);
                     all.calls.append(&mut made.calls);
                     all.aborts.append(&mut made.aborts);
+                    all.children.append(&mut made.children);
+                    all.notes.append(&mut made.notes);
+                    all.waits.append(&mut made.waits);
+                    all.settled.append(&mut made.settled);
+                    all.resumes.append(&mut made.resumes);
+                    all.lookups.append(&mut made.lookups);
                     all.unfinished |= made.unfinished;
                     all.update = made.update.or(all.update);
                 }
@@ -162,10 +212,14 @@ impl RunActor {
         now: Timestamp,
         manner: Manner,
     ) -> AdvanceRun {
-        let wake = self.wake(now, manner.draining);
+        let wake = self.wake(now, manner.draining, made.unfinished);
         let news = if manner.reporting { news_of(&self.run, &self.plan, &made, now) } else { Vec::new() };
-        let Transition { events, closed, update, calls, aborts, unfinished } = made;
-        self.pending = Some(Pending { commit, letters, calls, aborts, news, wake, unfinished });
+        let Transition { events, closed, update, calls, aborts, resumes, unfinished, .. } = made;
+        let start = |child: ChildRun| child.into_start(commit, now);
+        let children = made.children.into_iter().map(start).collect();
+        let outward = Outward { children, notes: made.notes, waits: made.waits, settled: made.settled };
+        let rings = !outward.children.is_empty() || !outward.notes.is_empty();
+        self.pending = Some(Pending { commit, letters, calls, aborts, resumes, rings, news, wake, unfinished });
         AdvanceRun {
             commit,
             run: self.run.clone(),
@@ -177,10 +231,11 @@ impl RunActor {
             update,
             drained,
             wake,
+            outward,
         }
     }
 
-    fn wake(&self, now: Timestamp, draining: bool) -> Wake {
+    fn wake(&self, now: Timestamp, draining: bool, unfinished: bool) -> Wake {
         if self.state.status().is_terminal() {
             return Wake::Never;
         }
@@ -193,7 +248,10 @@ impl RunActor {
         match self.state.wake_at() {
             // What was not begun for the sake of the drain is begun by the next owner.
             _ if draining => Wake::At(now),
+            _ if unfinished || !self.asked.is_empty() || !self.resuming.is_empty() => Wake::Owned,
             Some(due) if due - now > chrono::TimeDelta::seconds(PARK_SECONDS) => Wake::At(due),
+            // Nothing but somebody else's word moves it.
+            None if self.state.waiting().next().is_some() => Wake::Asleep,
             Some(_) | None => Wake::Owned,
         }
     }
@@ -207,11 +265,12 @@ impl RunActor {
                     if pending.unfinished {
                         self.tell(Input::Continue);
                     }
-                    let Pending { news, aborts, calls, .. } = pending;
-                    Settled::GoOn(Following { news, aborts, calls })
+                    let Pending { news, aborts, calls, resumes, rings, .. } = pending;
+                    Settled::GoOn(Following { news, aborts, calls, resumes, rings })
                 }
                 Wake::At(_) | Wake::Asleep | Wake::Never => {
-                    Settled::Done(Following { news: pending.news, aborts: pending.aborts, calls: Vec::new() })
+                    let Pending { news, aborts, rings, .. } = pending;
+                    Settled::Done(Following { news, aborts, rings, ..Following::default() })
                 }
             },
             CommitOutcome::Moved => {
@@ -291,7 +350,7 @@ impl Letter {
                     CallFailure { message, definite: true, retry_after: None, permanent: true, passing: false };
                 Self::Input(Input::CallEnded { key, outcome: CallOutcome::Failed(failure), policy })
             }
-            Self::Input(Input::Continue | Input::Told(_)) | Self::Entry(_) => self,
+            Self::Input(Input::Continue | Input::Told(_) | Input::LookedUp { .. }) | Self::Entry(_) => self,
         }
     }
 }

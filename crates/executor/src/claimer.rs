@@ -8,7 +8,7 @@ use std::{
 use domain::{
     ids::{CommitId, Seq},
     ports::{Claimed, StoreError},
-    runs::{AdvanceRun, RunCommit, RunEvent, RunStatus, RunUpdate, Wake},
+    runs::{AdvanceRun, ChildOutcome, Outward, RunCommit, RunEvent, RunStatus, RunUpdate, Wake},
 };
 use tokio::{
     sync::mpsc,
@@ -26,6 +26,9 @@ use crate::{
 
 /// How often the store is asked which runs are looked after here.
 const AUDIT_EVERY: Duration = Duration::from_secs(10);
+
+/// How often runs are looked for that have mail and sleep all the same.
+const ROUSE_EVERY: Duration = Duration::from_secs(5);
 
 /// How long to wait before a bell that could not be heard is listened to again.
 const DEAF: Duration = Duration::from_secs(1);
@@ -49,6 +52,7 @@ impl Claimer {
         // Not a new sleep in each round: a bell that rings all the time must not keep anybody from looking.
         let mut scans = every(scan_every);
         let mut audits = every(AUDIT_EVERY);
+        let mut rousings = every(ROUSE_EVERY);
         let mut heard = std::pin::pin!(self.hear_others());
         loop {
             tokio::select! {
@@ -58,6 +62,7 @@ impl Claimer {
                 () = self.shared.ended.notified() => self.find_ended().await,
                 _ = scans.tick() => self.find_ended().await,
                 _ = audits.tick() => self.audit().await,
+                _ = rousings.tick() => self.rouse().await,
             }
             self.fetch_mail().await;
             while self.claim().await == Self::SLICE {}
@@ -109,6 +114,15 @@ impl Claimer {
         }
     }
 
+    /// Wakes the runs whose wake-up was lost with whoever was to do it.
+    async fn rouse(&self) {
+        match self.ports.inbox.rouse(self.ports.clock.now()).await {
+            Ok(0) => {}
+            Ok(runs) => tracing::debug!(runs, "runs that had mail and slept are woken"),
+            Err(error) => tracing::warn!(%error, "could not look for runs that have mail and sleep"),
+        }
+    }
+
     /// Claims a slice; answers how many runs it got.
     async fn claim(&self) -> usize {
         let free = self.shared.capacity.saturating_sub(self.shared.owned.load(Ordering::Relaxed)).min(Self::SLICE);
@@ -146,17 +160,29 @@ impl Claimer {
         tracing::error!(run.id = %run.run, %error, "a run cannot be continued");
         let last = run.history.last().map_or(0, |record| record.first.get() + record.events.len() as u64 - 1);
         let error = format!("the run cannot be continued: {error}");
+        let (now, outcome) = (self.ports.clock.now(), ChildOutcome::Failed { error: error.clone() });
+        let notes = match run.history.first().and_then(|record| record.events.first()) {
+            Some(RunEvent::Started { parent: Some(parent), .. }) => vec![parent.told(&run.run, outcome, last + 1, now)],
+            _ => Vec::new(),
+        };
         let commit = AdvanceRun {
             commit: CommitId::new(self.ports.ids.unique()),
             run: run.run,
             epoch: run.epoch,
             seq: Seq::new(last),
-            at: self.ports.clock.now(),
+            at: now,
             events: vec![RunEvent::RunFailed { error: error.clone() }],
             closed: Vec::new(),
-            update: Some(RunUpdate { status: RunStatus::Failed, error: Some(error), paused: false }),
+            update: Some(RunUpdate {
+                status: RunStatus::Failed,
+                error: Some(error),
+                paused: false,
+                output: None,
+                cancelled_by: None,
+            }),
             drained: Vec::new(),
             wake: Wake::Never,
+            outward: Outward { notes, ..Outward::default() },
         };
         self.writer.submit(RunCommit::Advance(commit), |_| ());
     }

@@ -13,7 +13,11 @@ use domain::{
     agents::RetryPolicy,
     ids::{CommitId, Epoch, RunId, StepPath},
     ports::{Adopted, IdGenerator, Mail},
-    runs::{AgentCall, CallKey, CallOutcome, CommitOutcome, InboxEntry, Input, MonitoringUpdate, RunCommit},
+    runs::{
+        AgentCall, CallKey, CallOutcome, ChildDefinition, ChildResume, CommitOutcome, InboxEntry, InboxMessage, Input,
+        MonitoringUpdate, RunCommit,
+    },
+    workflows::ChildTarget,
 };
 
 use crate::{
@@ -66,6 +70,24 @@ pub enum EngineInput {
         /// What became of it.
         outcome: CommitOutcome,
     },
+    /// A workflow has been looked up, asked for by [`Effect::LookUp`].
+    LookedUp {
+        /// The run that it was looked up for.
+        run: RunId,
+        /// The workflow.
+        target: ChildTarget,
+        /// The version to be run, or why there is none.
+        found: Result<ChildDefinition, String>,
+    },
+    /// A run has been resumed, asked for by [`Effect::Resume`].
+    Resumed {
+        /// The run that it was resumed for.
+        run: RunId,
+        /// The step.
+        path: StepPath,
+        /// Its end, where it had ended in another way and could not be resumed.
+        ended: Option<InboxMessage>,
+    },
     /// A run was cancelled while this executor owned it under an epoch.
     Cancelled(RunId, Epoch),
     /// Others have taken this executor for dead: every run is somebody else's.
@@ -91,6 +113,12 @@ pub enum Effect {
     GiveBack(Vec<(RunId, Epoch)>),
     /// Tell those who watch; may be lost.
     Report(MonitoringUpdate),
+    /// Look a workflow up for a run, then tell `LookedUp`.
+    LookUp(RunId, ChildTarget),
+    /// Resume a run for another one, then tell `Resumed`.
+    Resume(RunId, ChildResume),
+    /// Other runs may be claimable now.
+    Ring,
 }
 
 /// All the runs that an executor owns.
@@ -133,9 +161,11 @@ impl EngineCore {
             }
             EngineInput::Claimed { run, epoch, loaded, inbox } => {
                 self.drop_run(&run, effects);
-                let Loaded { plan, state, data, calls } = loaded;
+                let Loaded { plan, state, data, calls, resumes } = loaded;
                 let mut actor = RunActor::new(run.clone(), epoch, plan, state, data);
+                actor.resumes(&resumes);
                 effects.extend(calls.into_iter().map(Effect::Call));
+                effects.extend(resumes.into_iter().map(|resume| Effect::Resume(run.clone(), resume)));
                 actor.deliver(inbox);
                 actor.tell(Input::Continue);
                 self.runs.insert(run.clone(), actor);
@@ -163,6 +193,18 @@ impl EngineCore {
                 let run = key.run.clone();
                 if let Some(actor) = self.runs.get_mut(&run) {
                     actor.tell(Input::CallEnded { key, outcome, policy });
+                    self.turn(&run, now, effects);
+                }
+            }
+            EngineInput::LookedUp { run, target, found } => {
+                if let Some(actor) = self.runs.get_mut(&run) {
+                    actor.looked_up(target, found);
+                    self.turn(&run, now, effects);
+                }
+            }
+            EngineInput::Resumed { run, path, ended } => {
+                if let Some(actor) = self.runs.get_mut(&run) {
+                    actor.resumed(&path, ended);
                     self.turn(&run, now, effects);
                 }
             }
@@ -240,11 +282,14 @@ impl EngineCore {
                 effects.extend(following.news.into_iter().map(Effect::Report));
                 effects.extend(following.aborts.into_iter().map(|path| Effect::Abort(run.clone(), path)));
                 effects.extend(following.calls.into_iter().map(Effect::Call));
+                effects.extend(following.resumes.into_iter().map(|resume| Effect::Resume(run.clone(), resume)));
+                effects.extend(following.rings.then_some(Effect::Ring));
                 self.turn(run, now, effects);
             }
             Settled::Done(following) => {
                 effects.extend(following.news.into_iter().map(Effect::Report));
                 effects.extend(following.aborts.into_iter().map(|path| Effect::Abort(run.clone(), path)));
+                effects.extend(following.rings.then_some(Effect::Ring));
                 self.drop_run(run, effects);
             }
             Settled::Lost => self.drop_run(run, effects),
@@ -263,6 +308,7 @@ impl EngineCore {
         {
             self.timers.insert((due, run.clone()));
         }
+        effects.extend(actor.take_wanted().into_iter().map(|target| Effect::LookUp(run.clone(), target)));
     }
 
     fn fire(&mut self, now: Timestamp, effects: &mut Vec<Effect>) {

@@ -7,7 +7,10 @@ use domain::{
     ids::{RunId, Seq, StepPath},
     payload::Payload,
     ports::{Runs, StoreError},
-    runs::{AgentCall, EventRecord, RunData, RunState, StepState, calls_in_flight, restore_outputs},
+    runs::{
+        AgentCall, ChildResume, EventRecord, RunData, RunState, StepState, calls_in_flight, restore_outputs,
+        resumed_children,
+    },
     workflows::{Plan, SharedPlan},
 };
 
@@ -29,6 +32,8 @@ pub struct Loaded {
     pub data: RunData,
     /// The calls that may be under way; a new owner makes them again.
     pub calls: Vec<AgentCall>,
+    /// The runs that may have to be resumed for this one; a new owner does it again.
+    pub resumes: Vec<ChildResume>,
 }
 
 impl RunLoader {
@@ -53,7 +58,8 @@ impl RunLoader {
         }
         restore_outputs(&plan, &state, &mut data);
         let calls = calls_in_flight(&plan, &state, &mut data).map_err(|e| StoreError::Corrupt(e.to_string()))?;
-        Ok(Loaded { plan, state, data, calls })
+        let resumes = resumed_children(&state, run);
+        Ok(Loaded { plan, state, data, calls, resumes })
     }
 
     /// Prepares a run from its id alone.
@@ -72,6 +78,8 @@ fn needed_outputs<'a>(plan: &Plan, state: &'a RunState) -> HashMap<Seq, &'a Step
         StepState::InFlight(_)
         | StepState::Waiting { .. }
         | StepState::Delayed { .. }
+        | StepState::Child { .. }
+        | StepState::Listening { .. }
         | StepState::Passed
         | StepState::Failed { .. } => None,
     });

@@ -18,6 +18,7 @@ use domain::{
     ids::{ExecutorId, RunId, StepPath},
     ports::{
         Adopted, AgentGateway, Agents, Clock, Doorbell, Engine, IdGenerator, Monitoring, RunInbox, RunLeases, Runs,
+        Workflows,
     },
     runs::{AgentCall, CallFailure, CallOutcome, MonitoringUpdate},
 };
@@ -38,6 +39,7 @@ use crate::{
     membership::Membership,
     news::started,
     patience::{Insisted, insist_unless_corrupt},
+    relatives,
     writer::CommitQueue,
 };
 
@@ -46,6 +48,7 @@ use crate::{
 #[expect(missing_docs, reason = "each field is the port of its type")]
 pub struct EnginePorts {
     pub agents: Arc<dyn Agents>,
+    pub workflows: Arc<dyn Workflows>,
     pub runs: Arc<dyn Runs>,
     pub leases: Arc<dyn RunLeases>,
     pub inbox: Arc<dyn RunInbox>,
@@ -367,6 +370,26 @@ impl Shell {
                 });
             }
             Effect::Report(update) => self.report(|_| update),
+            Effect::Ring => self.shared.bell.notify_one(),
+            Effect::LookUp(run, target) => {
+                let (workflows, stop, inbox) =
+                    (Arc::clone(&self.ports.workflows), self.shared.stop.clone(), self.inbox.clone());
+                self.tasks.spawn(async move {
+                    if let Some(input) = relatives::look_up(&stop, &workflows, run, target).await {
+                        let _ = inbox.send(input.into());
+                    }
+                });
+            }
+            Effect::Resume(run, resume) => {
+                let (runs, writer, stop) =
+                    (Arc::clone(&self.ports.runs), self.writer.clone(), self.shared.stop.clone());
+                let (inbox, now) = (self.inbox.clone(), self.ports.clock.now());
+                self.tasks.spawn(async move {
+                    if let Some(input) = relatives::resume(&stop, &runs, &writer, run, resume, now).await {
+                        let _ = inbox.send(input.into());
+                    }
+                });
+            }
             Effect::Abort(run, path) => {
                 if let Some((_, call)) = self.calls.remove(&(run, path)) {
                     call.abort();

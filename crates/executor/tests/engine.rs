@@ -89,6 +89,7 @@ impl Process {
         // Ends with the test's runtime.
         drop(tokio::task::spawn_local(writer));
         let ports = EnginePorts {
+            workflows: store.clone(),
             agents: store.clone(),
             runs: store.clone(),
             leases: store.clone(),

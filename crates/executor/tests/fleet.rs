@@ -63,7 +63,7 @@ impl House {
             input: Payload::empty(),
             triggered_by: "test".into(),
             at: now(),
-            events: vec![RunEvent::Started { plan }],
+            events: vec![RunEvent::Started { plan, parent: None }],
             status: RunStatus::Pending,
             owner: Some(owner),
         };

@@ -102,7 +102,7 @@ fn two_ends(store: &MemoryStore, ids: &SequentialIds, run: &str) {
         input: Payload::empty(),
         triggered_by: "test".into(),
         at: at(0),
-        events: vec![RunEvent::Started { plan }],
+        events: vec![RunEvent::Started { plan, parent: None }],
         status: RunStatus::Pending,
         owner: None,
     };

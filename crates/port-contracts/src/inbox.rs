@@ -8,7 +8,7 @@ use domain::{
 
 use crate::{
     Stores,
-    samples::{advance, at, cancel, executor, finish, owned_start, resume, run_id, start},
+    samples::{advance, at, cancel, executor, finish, owned_start, resume, run_id, start, update},
 };
 
 fn pause(by: &str) -> InboxMessage {
@@ -129,7 +129,7 @@ pub async fn the_inbox_of_a_run_that_ends_is_emptied(stores: &Stores) {
 
 pub async fn a_pause_shows_in_the_runs_row_until_it_ends_or_is_resumed(stores: &Stores) {
     stores.committed(owned_start("r")).await;
-    let paused = |paused| Some(RunUpdate { status: RunStatus::Running, error: None, paused });
+    let paused = |paused| Some(RunUpdate { paused, ..update(RunStatus::Running, None) });
     stores.committed(AdvanceRun { update: paused(true), ..advance("r", 1) }).await;
     assert!(stores.run(&run_id("r")).await.paused);
     let seq = stores.runs.history(&run_id("r")).await.expect("the store works");

@@ -81,8 +81,10 @@ pub async fn a_repeated_start_is_already_applied(stores: &Stores) {
 
 /// A first step whose input cannot be resolved ends the run in the commit that starts it.
 pub async fn a_run_that_failed_at_its_start_says_so(stores: &Stores) {
-    let events =
-        vec![RunEvent::Started { plan: plan_hash(1) }, RunEvent::RunFailed { error: "no such member".to_owned() }];
+    let events = vec![
+        RunEvent::Started { plan: plan_hash(1), parent: None },
+        RunEvent::RunFailed { error: "no such member".to_owned() },
+    ];
     stores.committed(StartRun { events, status: RunStatus::Failed, ..start("r") }).await;
     let row = stores.run(&run_id("r")).await;
     assert_eq!((row.status, row.error.as_deref()), (RunStatus::Failed, Some("no such member")));

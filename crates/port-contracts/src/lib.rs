@@ -8,6 +8,7 @@
 pub mod adoptions;
 pub mod agents;
 pub mod announcements;
+pub mod families;
 mod fixture;
 pub mod fleet;
 pub mod inbox;
@@ -119,6 +120,18 @@ macro_rules! port_contracts {
                 the_inbox_of_a_run_that_ends_is_emptied,
                 a_pause_shows_in_the_runs_row_until_it_ends_or_is_resumed,
             ]
+            families: [
+                a_run_is_started_in_the_commit_of_the_run_that_wants_it,
+                a_run_that_is_there_is_not_started_again,
+                a_refused_commit_starts_and_tells_nothing,
+                a_note_of_a_commit_is_told_once_and_makes_its_run_due,
+                a_cancelled_run_tells_its_parent_and_its_live_children,
+                a_run_that_was_ended_by_another_says_by_whom,
+                the_output_of_a_run_comes_back_byte_for_byte,
+                the_runs_that_a_run_has_started_can_be_listed,
+                a_wait_is_found_by_its_event_and_correlation_until_it_is_settled,
+                a_cancelled_run_waits_for_nothing,
+            ]
             leases: [
                 a_claim_brings_all_that_is_needed_and_raises_the_epoch,
                 a_claim_takes_only_runs_that_are_due,
@@ -227,6 +240,7 @@ mod tests {
             include_str!("runs.rs"),
             include_str!("leases.rs"),
             include_str!("inbox.rs"),
+            include_str!("families.rs"),
             include_str!("fleet.rs"),
             include_str!("outbox.rs"),
             include_str!("announcements.rs"),

@@ -5,14 +5,15 @@ use domain::{
     ids::{Seq, WorkflowId},
     page::{SortOrder, Total},
     payload::Payload,
-    runs::{AdvanceRun, ClosedAttempt, RunEvent, RunFilter, RunSort, RunStatus, RunUpdate, StartRun, StepStatus, Wake},
+    runs::{AdvanceRun, ClosedAttempt, RunEvent, RunFilter, RunSort, RunStatus, StartRun, StepStatus, Wake},
 };
 use serde_json::json;
 
 use crate::{
     Stores,
     samples::{
-        advance, all, at, cancel, closed, executor, owned_start, page, payload, plan_hash, run_id, start, step_id, uuid,
+        advance, all, at, cancel, closed, executor, owned_start, page, payload, plan_hash, run_id, start, step_id,
+        update, uuid,
     },
 };
 
@@ -48,6 +49,7 @@ pub async fn runs_can_be_filtered(stores: &Stores) {
                 workflow: Some(other),
                 created_after: Some(at(3)),
                 created_before: Some(at(3)),
+                parent: None,
             },
             vec!["c"],
         ),
@@ -164,8 +166,13 @@ pub async fn every_kind_of_event_comes_back(stores: &Stores) {
         RunEvent::RunCancelled { by: "x".into(), reason: None },
         RunEvent::RunCancelled { by: "x".into(), reason: Some("y".into()) },
         RunEvent::RunResumed { by: "x".into() },
+        RunEvent::ChildStarted { path: path(), generation: 0, until: Some(at(3)) },
+        RunEvent::ChildResumed { path: path(), until: None },
+        RunEvent::EventAwaited { path: path(), until: Some(at(4)) },
+        RunEvent::EventKept { name: "paid".into(), data: payload(json!({"x": [1e16, -0.0]})) },
+        RunEvent::EventTaken { kept: execution },
     ];
-    let first = vec![RunEvent::Started { plan: plan_hash(255) }];
+    let first = vec![RunEvent::Started { plan: plan_hash(255), parent: None }];
     stores.committed(StartRun { events: first.clone(), ..owned_start("r") }).await;
     stores.committed(AdvanceRun { events: events.clone(), ..advance("r", 1) }).await;
     let history = stores.runs.history(&run_id("r")).await.expect("the store works");
@@ -176,7 +183,7 @@ pub async fn times_keep_their_microseconds(stores: &Stores) {
     let odd = |micros| at(0) + TimeDelta::microseconds(micros);
     stores.committed(StartRun { at: odd(123_457), ..owned_start("r") }).await;
     let row = ClosedAttempt { started_at: odd(-1), completed_at: odd(999_999), ..closed(2) };
-    let update = Some(RunUpdate { status: RunStatus::Completed, error: None, paused: false });
+    let update = Some(update(RunStatus::Completed, None));
     let last = AdvanceRun { at: odd(7), closed: vec![row], update, wake: Wake::Never, ..advance("r", 1) };
     stores.committed(last).await;
     let (row, steps, history) = stores.all_of(&run_id("r")).await;

@@ -13,8 +13,8 @@ use domain::{
     page::PageRequest,
     payload::Payload,
     runs::{
-        AdoptRun, Adoption, AdvanceRun, CancelRun, ClosedAttempt, ResumeRun, RunEvent, RunStatus, RunUpdate, StartRun,
-        Wake,
+        AdoptRun, Adoption, AdvanceRun, CancelRun, ClosedAttempt, Outward, ResumeRun, RunEvent, RunStatus, RunUpdate,
+        StartRun, Wake,
     },
     workflows::{StepDocument, WorkflowDefinition, WorkflowDocument, WorkflowName, WorkflowStatus},
 };
@@ -142,9 +142,10 @@ pub fn start(run: &str) -> StartRun {
         input: payload(json!({"x": 1})),
         triggered_by: "tester".to_owned(),
         at: at(0),
-        events: vec![RunEvent::Started { plan: plan_hash(1) }],
+        events: vec![RunEvent::Started { plan: plan_hash(1), parent: None }],
         status: RunStatus::Pending,
         owner: None,
+        parent: None,
     }
 }
 
@@ -171,6 +172,7 @@ pub fn advance(run: &str, seq: u64) -> AdvanceRun {
         closed: Vec::new(),
         update: None,
         wake: Wake::Owned,
+        outward: Outward::default(),
     }
 }
 
@@ -183,10 +185,15 @@ pub fn finish(run: &str, seq: u64, status: RunStatus, error: Option<&str>) -> Ad
     AdvanceRun {
         drained: Vec::new(),
         events: vec![event],
-        update: Some(RunUpdate { status, error: error.map(str::to_owned), paused: false }),
+        update: Some(update(status, error)),
         wake: Wake::Never,
         ..advance(run, seq)
     }
+}
+
+/// A change of a run's row.
+pub fn update(status: RunStatus, error: Option<&str>) -> RunUpdate {
+    RunUpdate { status, error: error.map(str::to_owned), paused: false, output: None, cancelled_by: None }
 }
 
 /// A completed attempt of the step `a`.

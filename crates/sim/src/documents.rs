@@ -19,6 +19,42 @@ pub(crate) const AGENTS: [&str; 4] = ["steady", "moody", "slow", "broken"];
 /// How deep blocks lie in each other.
 const DEPTH: u32 = 2;
 
+/// The workflows that steps run: one that succeeds, one that runs another and waits for nothing, one that fails.
+pub(crate) fn children() -> Vec<(&'static str, Generated)> {
+    let agent = |id: &str, agent: &str, next: Option<&str>, value: &str| {
+        let mapping = json!({"v": value}).as_object().cloned();
+        let (id, next_step) = (id.to_owned(), next.map(str::to_owned));
+        StepDocument {
+            id,
+            agent_name: Some(agent.to_owned()),
+            input_mapping: mapping,
+            next_step,
+            ..StepDocument::default()
+        }
+    };
+    let one = |steps: Vec<StepDocument>| Generated {
+        start: steps[0].id.clone(),
+        steps: steps.into_iter().map(|step| (step.id.clone(), step)).collect(),
+    };
+    let input = "${workflow.input.v}";
+    let run = StepDocument {
+        id: "below".to_owned(),
+        kind: Some("sub_workflow".to_owned()),
+        input_mapping: json!({"v": input}).as_object().cloned(),
+        next_step: Some("after".to_owned()),
+        other: BTreeMap::from([("workflow_name".to_owned(), json!("plain"))]),
+        ..StepDocument::default()
+    };
+    vec![
+        (
+            "plain",
+            one(vec![agent("first", "moody", Some("last"), input), agent("last", "steady", None, "${first.output.x}")]),
+        ),
+        ("deep", one(vec![run, agent("after", "slow", None, "${below.output.x}")])),
+        ("failing", one(vec![agent("first", "steady", Some("last"), input), agent("last", "broken", None, "x")])),
+    ]
+}
+
 pub(crate) fn generate(rng: &mut Rng) -> Generated {
     let mut author = Author { rng, steps: BTreeMap::new(), left: 14 };
     let count = author.rng.usize(1..=4);
@@ -68,7 +104,7 @@ impl Author<'_> {
         let id = format!("s{}", self.steps.len());
         // The id is taken before those of the steps inside.
         self.steps.insert(id.clone(), StepDocument::default());
-        let kind = if depth == DEPTH || self.left < 4 { 0 } else { self.rng.u8(0..12) };
+        let kind = if depth == DEPTH || self.left < 4 { 0 } else { self.rng.u8(0..15) };
         let mut made = Seen::default();
         let (kind, other) = match kind {
             0..=5 => {
@@ -76,6 +112,24 @@ impl Author<'_> {
                 made.leaves.push(id.clone());
                 return (id, made);
             }
+            12 => {
+                made.leaves.push(id.clone());
+                let name = match self.rng.u8(0..12) {
+                    0 => "failing",
+                    1..=4 => "deep",
+                    _ => "plain",
+                };
+                let value = self.value(seen);
+                let mapping = json!({"v": value}).as_object().cloned();
+                let other = BTreeMap::from([("workflow_name".to_owned(), json!(name))]);
+                let kind = Some("sub_workflow".to_owned());
+                let step =
+                    StepDocument { id: id.clone(), kind, input_mapping: mapping, other, ..StepDocument::default() };
+                self.steps.insert(id.clone(), step);
+                return (id, made);
+            }
+            13 => ("wait_for_event", self.wait()),
+            14 => ("validate", self.check(seen)),
             6 => ("delay", json!({"delay_config": {"seconds": self.rng.u32(0..90)}})),
             7 => ("parallel", self.parallel(depth, seen, &mut made)),
             8 => ("conditional", self.conditional(depth, seen)),
@@ -89,6 +143,29 @@ impl Author<'_> {
         let step = StepDocument { id: id.clone(), kind: Some(kind.to_owned()), other, ..StepDocument::default() };
         self.steps.insert(id.clone(), step);
         (id, made)
+    }
+
+    /// For what somebody will say, or for what nobody ever says.
+    fn wait(&mut self) -> Value {
+        match self.rng.u8(0..4) {
+            0 => json!({"event_config": {"event": "never", "timeout_seconds": 20, "on_timeout": "continue"}}),
+            1 => {
+                json!({"event_config": {"event": "go", "filter": "${event.data.x} == 'go' and ${event.event} == 'go'"}})
+            }
+            _ => json!({"event_config": {"event": "go"}}),
+        }
+    }
+
+    /// Agents' outputs are right, and the run's input is.
+    fn check(&mut self, seen: &Seen) -> Value {
+        let data = self
+            .rng
+            .choice(&seen.leaves)
+            .map_or_else(|| "${workflow.input}".to_owned(), |id| format!("${{{id}.output}}"));
+        let wanted = if self.rng.u8(0..8) == 0 { "number" } else { "string" };
+        let mode = if self.rng.bool() { "strict" } else { "warn" };
+        let schema = json!({"type": "object", "properties": {"x": {"type": wanted}}});
+        json!({"validate_config": {"data": data, "schema": schema, "mode": mode, "assertions": ["${data.x} != null"]}})
     }
 
     fn agent(&mut self, id: &str, seen: &Seen) {

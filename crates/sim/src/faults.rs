@@ -72,7 +72,18 @@ impl World {
         let told: Vec<_> = self.nodes[at]
             .pending
             .iter()
-            .filter(|p| matches!(p, Pending::Tell(Told::CallEnded(..) | Told::CommitEnded(..) | Told::Mail(..))))
+            .filter(|p| {
+                matches!(
+                    p,
+                    Pending::Tell(
+                        Told::CallEnded(..)
+                            | Told::CommitEnded(..)
+                            | Told::Mail(..)
+                            | Told::LookedUp(..)
+                            | Told::Resumed(..)
+                    )
+                )
+            })
             .cloned()
             .collect();
         if let Some(pending) = self.rng.choice(told) {

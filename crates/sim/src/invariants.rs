@@ -48,6 +48,7 @@ impl Memory {
 fn check_events(run: &RunId, events: &[&RunEvent]) -> Result<(), String> {
     let (mut succeeded, mut in_flight) = (BTreeSet::new(), BTreeSet::new());
     let (mut begun, mut ended) = (BTreeSet::new(), BTreeSet::new());
+    let mut waiting = BTreeSet::new();
     let mut terminal = false;
     let mut paused = false;
     for event in events {
@@ -69,14 +70,34 @@ fn check_events(run: &RunId, events: &[&RunEvent]) -> Result<(), String> {
                     return Err(format!("{run}: {path} was dispatched twice at once"));
                 }
             }
+            RunEvent::ChildStarted { path, .. } => {
+                if !begun.insert(path) || !waiting.insert(path) || paused {
+                    return Err(format!("{run}: {path} has started a run twice, or in a paused run"));
+                }
+            }
+            // It may be resumed again before it has ended, and goes on in a paused run.
+            RunEvent::ChildResumed { path, .. } => {
+                waiting.insert(path);
+                if succeeded.contains(path) || !begun.contains(path) {
+                    return Err(format!("{run}: {path} resumes a run that was never started, or has succeeded"));
+                }
+            }
+            RunEvent::EventAwaited { path, .. } => {
+                if !waiting.insert(path) || succeeded.contains(path) || paused {
+                    return Err(format!("{run}: {path} waits twice, or after its end, or in a paused run"));
+                }
+            }
+            RunEvent::EventKept { .. } | RunEvent::EventTaken { .. } => {}
             RunEvent::StepSucceeded { path, .. } | RunEvent::StepAdopted { path, .. } => {
                 in_flight.remove(path);
+                waiting.remove(path);
                 if !succeeded.insert(path) {
                     return Err(format!("{run}: {path} succeeded twice"));
                 }
             }
             RunEvent::StepRetryScheduled { path, .. } | RunEvent::StepFailed { path, .. } => {
                 in_flight.remove(path);
+                waiting.remove(path);
             }
             RunEvent::BlockOpened { path, .. } | RunEvent::StepDelayed { path, .. } => {
                 if paused {
@@ -101,6 +122,7 @@ fn check_events(run: &RunId, events: &[&RunEvent]) -> Result<(), String> {
                 paused = false;
                 terminal = false;
                 in_flight.clear();
+                waiting.clear();
             }
         }
     }

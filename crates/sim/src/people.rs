@@ -1,6 +1,8 @@
 //! What people do meanwhile: they cancel runs, resume them, pause them and let them go on.
 
-use domain::{ports::Runs, runs::RunStatus};
+use application::runs::NewEvent;
+use domain::{payload::Payload, ports::Runs, runs::RunStatus};
+use serde_json::json;
 
 use crate::{now, world::World};
 
@@ -28,6 +30,21 @@ impl World {
             format!("resume {run}: {}", result.map_or_else(|e| e.to_string(), |r| r.status.as_str().to_owned()))
         });
         self.check(&run).map(drop)
+    }
+
+    /// What runs wait for happens, to one of them or to whoever waits.
+    pub(crate) fn happen(&mut self) {
+        let run = self.some_run();
+        let data = Payload::new(json!({"x": "go"})).expect("storable");
+        let event = NewEvent { name: "go".to_owned(), data, id: None };
+        let raise = &self.wiring.uses.raise_event;
+        let result = if self.rng.bool() {
+            now(raise.to_run(&run, event)).map(|run| vec![run.id])
+        } else {
+            now(raise.to_all("", event))
+        };
+        self.report.counts.events += u64::from(result.is_ok());
+        self.log(|| format!("an event happens: {:?}", result.map_err(|e| e.to_string())));
     }
 
     pub(crate) fn pause(&mut self) {

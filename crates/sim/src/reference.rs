@@ -6,13 +6,15 @@ use std::collections::BTreeMap;
 use domain::{runs::RunStatus, workflows::StepDocument};
 use serde_json::{Map, Value, json};
 
-use crate::agents::answer;
+use crate::{agents::answer, documents::children};
 
 /// What a run should come to: its status, and the outputs of its calls by their paths.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Expected {
     pub(crate) status: RunStatus,
     pub(crate) outputs: BTreeMap<String, Value>,
+    /// The run's output: that of its last step, where that is no block.
+    pub(crate) output: Option<Value>,
 }
 
 pub(crate) fn interpret(start: &str, steps: &BTreeMap<String, StepDocument>, input: &Value) -> Expected {
@@ -25,7 +27,10 @@ pub(crate) fn interpret(start: &str, steps: &BTreeMap<String, StepDocument>, inp
     let mut interpreter = Interpreter { steps, input, outputs: BTreeMap::new() };
     let (end, _) = interpreter.sequence(&main, "", &View::default());
     let status = if end.is_some() { RunStatus::Completed } else { RunStatus::Failed };
-    Expected { status, outputs: interpreter.outputs }
+    let last = main.last().map(|id| &steps[id]);
+    let kinds = [None, Some("agent"), Some("sub_workflow"), Some("wait_for_event"), Some("validate")];
+    let has_output = last.is_some_and(|last| kinds.contains(&last.kind.as_deref()));
+    Expected { status, outputs: interpreter.outputs, output: end.filter(|_| has_output) }
 }
 
 /// What a step sees.
@@ -64,6 +69,9 @@ impl Interpreter<'_> {
         let (value, mut published) = match step.kind.as_deref() {
             None | Some("agent") => (self.agent(step, path, view), BTreeMap::new()),
             Some("delay") => return (Some(Value::Null), BTreeMap::new()),
+            Some("sub_workflow") => (self.child(step, path, view), BTreeMap::new()),
+            Some("wait_for_event") => (Some(self.wait(&step.other["event_config"], path)), BTreeMap::new()),
+            Some("validate") => (self.check(&step.other["validate_config"], path, view), BTreeMap::new()),
             Some("parallel") => self.parallel(&step.other, path, view),
             Some("conditional") => self.conditional(&step.other, path, view),
             Some("loop") => (self.repeated(&step.other["loop_config"], path, view), BTreeMap::new()),
@@ -80,6 +88,41 @@ impl Interpreter<'_> {
         let mapping = step.input_mapping.clone().unwrap_or_default();
         let input: Map<String, Value> = mapping.into_iter().map(|(k, v)| (k, self.replace(&v, view))).collect();
         let output = answer(step.agent_name.as_deref().unwrap_or_default(), &Value::Object(input))?;
+        self.outputs.insert(path.to_owned(), output.clone());
+        Some(output)
+    }
+
+    fn child(&mut self, step: &StepDocument, path: &str, view: &View) -> Option<Value> {
+        let mapping = step.input_mapping.clone().unwrap_or_default();
+        let input: Map<String, Value> = mapping.into_iter().map(|(k, v)| (k, self.replace(&v, view))).collect();
+        let name = step.other["workflow_name"].as_str().expect("a name");
+        let (_, document) = children().into_iter().find(|(child, _)| *child == name).expect("a generated child");
+        let output = interpret(&document.start, &document.steps, &Value::Object(input)).output?;
+        self.outputs.insert(path.to_owned(), output.clone());
+        Some(output)
+    }
+
+    fn wait(&mut self, config: &Value, path: &str) -> Value {
+        let comes = config["event"] == "go";
+        let data = if comes { json!({"x": "go"}) } else { Value::Null };
+        let output = json!({"event": config["event"], "timed_out": !comes, "data": data});
+        self.outputs.insert(path.to_owned(), output.clone());
+        output
+    }
+
+    /// The value is always an object with a text at `x`.
+    fn check(&mut self, config: &Value, path: &str, view: &View) -> Option<Value> {
+        let data = self.replace(&config["data"], view);
+        let wrong = config["schema"]["properties"]["x"]["type"] != "string";
+        if wrong && config["mode"] == "strict" {
+            return None;
+        }
+        let errors = if wrong {
+            json!([{"pointer": "/x", "message": format!("{} is not of type \"number\"", data["x"])}])
+        } else {
+            json!([])
+        };
+        let output = json!({"valid": !wrong, "errors": errors});
         self.outputs.insert(path.to_owned(), output.clone());
         Some(output)
     }
@@ -171,7 +214,9 @@ impl Interpreter<'_> {
         let (reference, _) = rest.split_once('}').expect("generated references are closed");
         let iteration = || view.iteration.clone().expect("generated inside of a loop");
         let value = match reference {
+            "workflow.input" => self.input.clone(),
             "workflow.input.x" => self.input["x"].clone(),
+            "workflow.input.v" => self.input["v"].clone(),
             "workflow.input.list[1]" => self.input["list"][1].clone(),
             "loop.item" => iteration().0,
             "loop.index" => iteration().1.into(),

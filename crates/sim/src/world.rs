@@ -2,23 +2,30 @@
 
 use std::{fmt, sync::Arc, time::Duration};
 
-use application::{agents::NewAgent, workflows::NewWorkflow};
+use application::{
+    agents::NewAgent,
+    workflows::{NewWorkflow, find_child},
+};
 use domain::{
     agents::{AgentAuth, AgentName, AgentUrl, RetryPolicy},
     ids::{Epoch, ExecutorId, RunId, WorkflowId},
+    page::{PageRequest, SortOrder},
     payload::Payload,
     ports::{Clock, IdGenerator, Mail, RunLeases, Runs},
-    runs::{AgentCall, CallKey, CallOutcome, CommitOutcome, RunCommit, RunStatus, StepStatus},
-    workflows::WorkflowName,
+    runs::{
+        AgentCall, CallKey, CallOutcome, ChildDefinition, ChildResume, CommitOutcome, InboxMessage, ResumeRun,
+        RunCommit, RunFilter, RunSort, RunStatus, StepStatus,
+    },
+    workflows::{ChildTarget, WorkflowName},
 };
-use executor::{Effect, EngineCore, EngineInput};
+use executor::{Effect, EngineCore, EngineInput, end_of};
 use fastrand::Rng;
 use serde_json::json;
 
 use crate::{
     Violation,
     agents::{ATTEMPTS, Agents},
-    documents::{AGENTS, generate},
+    documents::{AGENTS, children, generate},
     invariants::{Memory, check_call},
     now,
     reference::{Expected, interpret},
@@ -49,6 +56,7 @@ pub(crate) struct Counts {
     pub(crate) cancels: u64,
     pub(crate) resumes: u64,
     pub(crate) pauses: u64,
+    pub(crate) events: u64,
 }
 
 impl Report {
@@ -65,18 +73,19 @@ impl Report {
         sum.cancels += more.cancels;
         sum.resumes += more.resumes;
         sum.pauses += more.pauses;
+        sum.events += more.events;
     }
 }
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Counts { runs, calls, repeated, crashes, robberies, drains, refused, cancels, resumes, pauses } =
+        let Counts { runs, calls, repeated, crashes, robberies, drains, refused, cancels, resumes, pauses, events } =
             &self.counts;
         write!(
             f,
             "{runs} runs, {calls} calls ({repeated} repeated), {crashes} crashes, {robberies} leases lost, {drains} drains, "
         )?;
-        write!(f, "{refused} commits refused, {cancels} cancelled, {resumes} resumed, {pauses} paused")
+        write!(f, "{refused} commits refused, {cancels} cancelled, {resumes} resumed, {pauses} paused, {events} events")
     }
 }
 
@@ -103,6 +112,8 @@ pub(crate) enum Told {
     CommitEnded(RunId, domain::ids::CommitId, CommitOutcome),
     Cancelled(RunId, Epoch),
     Mail(Mail),
+    LookedUp(RunId, ChildTarget, Result<ChildDefinition, String>),
+    Resumed(RunId, domain::ids::StepPath, Option<InboxMessage>),
 }
 
 pub(crate) struct Started {
@@ -175,6 +186,7 @@ impl World {
 
     fn play(&mut self) -> Result<(), String> {
         self.register_agents();
+        self.register_children()?;
         let runs = self.rng.usize(1..=4);
         for _ in 0..runs {
             self.start_run()?;
@@ -210,7 +222,8 @@ impl World {
             97..98 if self.faults && self.rng.bool() => return self.cancel(),
             97..98 if self.faults => self.pause(),
             98..99 if self.rng.bool() => return self.resume(),
-            98..99 => self.unpause(),
+            98..99 if self.rng.bool() => self.unpause(),
+            98..99 => self.happen(),
             99.. if self.faults => self.duplicate(),
             _ => {}
         }
@@ -236,6 +249,17 @@ impl World {
             };
             now(self.wiring.uses.create_agent.execute(agent)).expect("registered");
         }
+    }
+
+    /// The workflows that steps of type `sub_workflow` run.
+    fn register_children(&mut self) -> Result<(), String> {
+        for (name, document) in children() {
+            let name = WorkflowName::parse(name).expect("a name");
+            let new = NewWorkflow { name, description: None, start_step: document.start, steps: document.steps };
+            now(self.wiring.uses.create_workflow.execute(new, "me"))
+                .map_err(|e| format!("a child was refused: {e}"))?;
+        }
+        Ok(())
     }
 
     fn start_run(&mut self) -> Result<(), String> {
@@ -306,6 +330,12 @@ impl World {
             Told::CommitEnded(run, commit, outcome) => {
                 (format!("commit to {run} ended: {outcome:?}"), EngineInput::CommitEnded { run, commit, outcome })
             }
+            Told::LookedUp(run, target, found) => {
+                (format!("{target} was looked up for {run}"), EngineInput::LookedUp { run, target, found })
+            }
+            Told::Resumed(run, path, ended) => {
+                (format!("the run of {path} was resumed for {run}"), EngineInput::Resumed { run, path, ended })
+            }
             Told::Mail(mail) => (format!("{} has mail at epoch {}", mail.run, mail.epoch), EngineInput::Mail(mail)),
             Told::Cancelled(run, epoch) => {
                 (format!("{run} was cancelled at epoch {epoch}"), EngineInput::Cancelled(run, epoch))
@@ -328,11 +358,16 @@ impl World {
                         |p| !matches!(p, Pending::Tell(Told::CallEnded(key, _)) if key.run == run && key.path == path),
                     );
                 }
-                Effect::Commit(_) | Effect::Call(_) | Effect::Reload(_) | Effect::GiveBack(_) => {
+                Effect::Commit(_)
+                | Effect::Call(_)
+                | Effect::Reload(_)
+                | Effect::GiveBack(_)
+                | Effect::LookUp(..)
+                | Effect::Resume(..) => {
                     pending.push(Pending::Do(Arc::new(effect)));
                 }
-                // Nobody watches.
-                Effect::Report(_) => {}
+                // Nobody watches, and whoever has room looks by itself.
+                Effect::Report(_) | Effect::Ring => {}
             }
         }
     }
@@ -341,7 +376,14 @@ impl World {
         match &**effect {
             Effect::Commit(commit) => self.commit(at, commit, effect),
             Effect::Call(call) => self.call(at, call),
-            Effect::Abort(..) | Effect::Report(_) => Ok(()),
+            Effect::Abort(..) | Effect::Report(_) | Effect::Ring => Ok(()),
+            Effect::LookUp(run, target) => {
+                let found = now(find_child(&self.wiring.store, target)).map_err(|e| e.to_string())?;
+                let told = Told::LookedUp(run.clone(), target.clone(), found);
+                self.nodes[at].pending.push(Pending::Tell(told));
+                Ok(())
+            }
+            Effect::Resume(run, resume) => self.resume_child(at, run, resume, effect),
             Effect::GiveBack(runs) => {
                 let (id, at_now) = (self.nodes[at].id, self.wiring.clock.now());
                 now(self.wiring.store.give_back(id, runs, at_now)).map_err(|e| e.to_string())
@@ -366,6 +408,29 @@ impl World {
             self.nodes[at].pending.push(Pending::Tell(Told::CommitEnded(commit.run().clone(), commit.id(), outcome)));
         }
         self.check(commit.run()).map(drop)
+    }
+
+    fn resume_child(
+        &mut self,
+        at: usize,
+        run: &RunId,
+        resume: &ChildResume,
+        effect: &Arc<Effect>,
+    ) -> Result<(), String> {
+        let (commit, by) = (resume.commit, run.to_string());
+        let commit = ResumeRun { commit, run: resume.run.clone(), at: self.wiring.clock.now(), by };
+        let outcome = self.wiring.store.commit_now(&[RunCommit::Resume(commit)])[0];
+        self.log(|| format!("node {at} resumes {} for {run}: {outcome:?}", resume.run));
+        if self.faults && self.rng.u8(0..12) == 0 {
+            self.nodes[at].pending.push(Pending::Do(Arc::clone(effect)));
+        } else {
+            let is_live = matches!(outcome, CommitOutcome::Committed | CommitOutcome::AlreadyApplied);
+            let ended =
+                if is_live { None } else { now(end_of(&self.wiring.store, resume)).map_err(|e| e.to_string())? };
+            let told = Told::Resumed(run.clone(), resume.path.clone(), ended);
+            self.nodes[at].pending.push(Pending::Tell(told));
+        }
+        self.check(&resume.run).map(drop)
     }
 
     fn call(&mut self, at: usize, call: &AgentCall) -> Result<(), String> {
@@ -437,6 +502,15 @@ impl World {
                 return Ok(false);
             }
         }
+        // Nor do the runs that they have started and do not need any more go on for ever.
+        for status in [RunStatus::Pending, RunStatus::Running] {
+            let filter = RunFilter { status: Some(status), ..RunFilter::default() };
+            let page = PageRequest::new(1, 1).expect("a page");
+            let live = now(self.wiring.store.list(&filter, RunSort::CreatedAt, SortOrder::Ascending, page));
+            if !live.map_err(|e| e.to_string())?.items.is_empty() {
+                return Ok(false);
+            }
+        }
         Ok(true)
     }
 
@@ -449,7 +523,8 @@ impl World {
             let outputs = completed
                 .filter_map(|step| Some((step.path.to_string(), step.output.as_ref()?.value().clone())))
                 .collect();
-            let outcome = Expected { status: row.status, outputs };
+            let output = row.output.as_ref().map(|output| output.value().clone());
+            let outcome = Expected { status: row.status, outputs, output };
             if outcome != started.expected {
                 return Err(format!(
                     "{} came to {outcome:?} instead of {:?} ({:?})",

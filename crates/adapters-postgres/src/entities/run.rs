@@ -24,6 +24,10 @@ pub(crate) struct Model {
     pub(crate) cancelled_at: Option<DateTime>,
     pub(crate) cancelled_by: Option<String>,
     pub(crate) error_message: Option<String>,
+    pub(crate) parent_run_id: Option<String>,
+    #[sea_orm(column_type = "JsonBinary", nullable)]
+    pub(crate) output_data: Option<Json>,
+    pub(crate) output_text: Option<String>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

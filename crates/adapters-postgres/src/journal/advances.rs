@@ -9,7 +9,7 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::{
-    inbox,
+    families, inbox,
     wave::{At, Events, LIVE, Verdicts, column, completed_at, phase},
 };
 use crate::{
@@ -18,14 +18,15 @@ use crate::{
     failure::Outcome,
 };
 
+/// Answers the runs that were told something.
 pub(super) async fn apply<'a>(
     connection: &mut PgConnection,
     advances: &[At<'a, AdvanceRun>],
     events: &mut Events<'a>,
     verdicts: &mut Verdicts,
-) -> Outcome<()> {
+) -> Outcome<Vec<String>> {
     if advances.is_empty() {
-        return Ok(());
+        return Ok(Vec::new());
     }
     for ord in move_heads(connection, advances).await? {
         verdicts.set(ord, CommitOutcome::Committed);
@@ -44,7 +45,8 @@ pub(super) async fn apply<'a>(
     add_steps(connection, &accepted.iter().flat_map(attempts).collect::<Vec<_>>()).await?;
     let update = |advance: &&At<'a, AdvanceRun>| Some((advance.commit, advance.commit.update.as_ref()?));
     update_runs(connection, &accepted.iter().filter_map(update).collect::<Vec<_>>()).await?;
-    inbox::settle(connection, &accepted).await
+    inbox::settle(connection, &accepted).await?;
+    families::reach_out(connection, &accepted, events).await
 }
 
 /// Accepts commits by moving their runs' heads, where epoch, number and phase allow it, and answers which were accepted.
@@ -165,6 +167,9 @@ async fn update_runs(connection: &mut PgConnection, updates: &[(&AdvanceRun, &Ru
         .bind(column(updates, |(advance, _)| advance.at))
         .bind(column(updates, |(advance, update)| completed_at(update.status, advance.at)))
         .bind(column(updates, |(_, update)| update.paused))
+        .bind(column(updates, |(_, update)| update.cancelled_by.as_deref()))
+        .bind(column(updates, |(_, update)| update.output.as_ref().map(Payload::text)))
+        .bind(column(updates, |(_, update)| update.output.as_ref().and_then(|output| beyond_jsonb(output.text()))))
         .execute(connection)
         .await?;
     Ok(())

@@ -10,7 +10,10 @@ use domain::{
 };
 use sqlx::PgConnection;
 
-use super::wave::{At, Events, LIVE, STOPPED, Verdicts, column};
+use super::{
+    families,
+    wave::{At, Events, LIVE, STOPPED, Verdicts, column},
+};
 use crate::{codec::count, failure::Outcome};
 
 /// A commit that its owner did not decide.
@@ -64,14 +67,15 @@ impl<'a> Blind<'a> {
     }
 }
 
+/// Answers the runs that were told something.
 pub(super) async fn apply<'a>(
     connection: &mut PgConnection,
     commits: &[Blind<'a>],
     events: &mut Events<'a>,
     verdicts: &mut Verdicts,
-) -> Outcome<()> {
+) -> Outcome<Vec<String>> {
     if commits.is_empty() {
-        return Ok(());
+        return Ok(Vec::new());
     }
     let heads: Vec<(String, i64, i16)> = sqlx::query_as(include_str!("../sql/lock_heads.sql"))
         .bind(column(commits, |commit| commit.run().as_str()))
@@ -101,9 +105,10 @@ pub(super) async fn apply<'a>(
             ahead.extend(Some(cancel.commit).filter(|cancel| cancel.ahead));
         }
     }
-    cancel(connection, &cancels).await?;
+    let told = cancel(connection, &cancels).await?;
     cancel_ahead(connection, &ahead).await?;
-    resume(connection, &resumes).await
+    resume(connection, &resumes).await?;
+    Ok(told)
 }
 
 async fn applied_before(connection: &mut PgConnection, commits: &[Blind<'_>]) -> Outcome<Vec<i32>> {
@@ -116,9 +121,9 @@ async fn applied_before(connection: &mut PgConnection, commits: &[Blind<'_>]) ->
     Ok(applied)
 }
 
-async fn cancel(connection: &mut PgConnection, cancels: &[&CancelRun]) -> Outcome<()> {
+async fn cancel(connection: &mut PgConnection, cancels: &[&CancelRun]) -> Outcome<Vec<String>> {
     if cancels.is_empty() {
-        return Ok(());
+        return Ok(Vec::new());
     }
     let runs = column(cancels, |cancel| cancel.run.as_str());
     sqlx::query(include_str!("../sql/cancel_heads.sql")).bind(runs.as_slice()).execute(&mut *connection).await?;
@@ -127,9 +132,9 @@ async fn cancel(connection: &mut PgConnection, cancels: &[&CancelRun]) -> Outcom
         .bind(column(cancels, |cancel| cancel.at))
         .bind(column(cancels, |cancel| cancel.by.as_str()))
         .bind(column(cancels, |cancel| cancel.message()))
-        .execute(connection)
+        .execute(&mut *connection)
         .await?;
-    Ok(())
+    families::cancelled(connection, cancels).await
 }
 
 /// Keeps the cancellations of runs that have not even a row.

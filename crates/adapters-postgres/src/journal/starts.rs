@@ -25,47 +25,65 @@ pub(super) async fn apply<'a>(
     if starts.is_empty() {
         return Ok(());
     }
-    let new = insert(connection, starts).await?;
+    let new = add(connection, &starts.iter().map(|start| start.commit).collect::<Vec<_>>(), events).await?;
     let (new, known): (Vec<_>, Vec<_>) = starts.iter().partition(|start| new.contains(start.commit.run.as_str()));
+    for start in new {
+        verdicts.set(start.ord, CommitOutcome::Committed);
+    }
     if !known.is_empty() {
         refuse(connection, &known, verdicts).await?;
     }
-    if new.is_empty() {
-        return Ok(());
-    }
-    for At { ord, commit } in &new {
-        events.add(&commit.run, Seq::default(), commit.commit, commit.at, &commit.events)?;
-        verdicts.set(*ord, CommitOutcome::Committed);
-    }
-    let seqs = new.iter().map(|start| signed(start.commit.events.len() as u64)).collect::<Outcome<Vec<_>>>()?;
-    sqlx::query(include_str!("../sql/start_heads.sql"))
-        .bind(column(&new, |start| start.commit.run.as_str()))
-        .bind(seqs)
-        .bind(column(&new, |start| i64::from(start.commit.owner.is_some())))
-        .bind(column(&new, |start| start.commit.owner.map(ExecutorId::uuid)))
-        .bind(column(&new, |start| phase(start.commit.status)))
-        .bind(column(&new, |start| start.commit.owner.is_none().then_some(start.commit.at)))
-        .execute(connection)
-        .await?;
     Ok(())
 }
 
+/// Adds the runs that are not there, and answers which these are.
+pub(super) async fn add<'a>(
+    connection: &mut PgConnection,
+    starts: &[&'a StartRun],
+    events: &mut Events<'a>,
+) -> Outcome<HashSet<String>> {
+    if starts.is_empty() {
+        return Ok(HashSet::new());
+    }
+    let inserted = insert(connection, starts).await?;
+    let new: Vec<&'a StartRun> = starts.iter().copied().filter(|start| inserted.contains(start.run.as_str())).collect();
+    if new.is_empty() {
+        return Ok(inserted);
+    }
+    for start in &new {
+        events.add(&start.run, Seq::default(), start.commit, start.at, &start.events)?;
+    }
+    let seqs = new.iter().map(|start| signed(start.events.len() as u64)).collect::<Outcome<Vec<_>>>()?;
+    sqlx::query(include_str!("../sql/start_heads.sql"))
+        .bind(column(&new, |start| start.run.as_str()))
+        .bind(seqs)
+        .bind(column(&new, |start| i64::from(start.owner.is_some())))
+        .bind(column(&new, |start| start.owner.map(ExecutorId::uuid)))
+        .bind(column(&new, |start| phase(start.status)))
+        .bind(column(&new, |start| start.owner.is_none().then_some(start.at)))
+        .execute(connection)
+        .await?;
+    Ok(inserted)
+}
+
 /// Inserts the rows of runs that are not there, and answers which these are.
-async fn insert(connection: &mut PgConnection, starts: &[At<'_, StartRun>]) -> Outcome<HashSet<String>> {
-    let versions = starts.iter().map(|start| signed_small(start.commit.workflow_version));
+async fn insert(connection: &mut PgConnection, starts: &[&StartRun]) -> Outcome<HashSet<String>> {
+    let versions = starts.iter().map(|start| signed_small(start.workflow_version));
     let inserted: Vec<String> = sqlx::query_scalar(include_str!("../sql/start_runs.sql"))
-        .bind(column(starts, |start| start.commit.run.as_str()))
-        .bind(column(starts, |start| start.commit.workflow.to_string()))
-        .bind(column(starts, |start| start.commit.workflow_name.as_str()))
+        .bind(column(starts, |start| start.run.as_str()))
+        .bind(column(starts, |start| start.workflow.to_string()))
+        .bind(column(starts, |start| start.workflow_name.as_str()))
         .bind(versions.collect::<Outcome<Vec<_>>>()?)
-        .bind(column(starts, |start| start.commit.plan.bytes().as_slice()))
-        .bind(column(starts, |start| start.commit.status.as_str()))
-        .bind(column(starts, |start| start.commit.input.text()))
-        .bind(column(starts, |start| exact_input(&start.commit.input)))
-        .bind(column(starts, |start| start.commit.triggered_by.as_str()))
-        .bind(column(starts, |start| start.commit.at))
-        .bind(column(starts, |start| completed_at(start.commit.status, start.commit.at)))
-        .bind(column(starts, |start| first_error(&start.commit.events)))
+        .bind(column(starts, |start| start.plan.bytes().as_slice()))
+        .bind(column(starts, |start| start.status.as_str()))
+        .bind(column(starts, |start| start.input.text()))
+        .bind(column(starts, |start| exact_input(&start.input)))
+        .bind(column(starts, |start| start.triggered_by.as_str()))
+        .bind(column(starts, |start| start.at))
+        .bind(column(starts, |start| completed_at(start.status, start.at)))
+        .bind(column(starts, |start| first_error(&start.events)))
+        .bind(column(starts, |start| start.parent.as_ref().map(|parent| parent.run.as_str())))
+        .bind(column(starts, |start| start.parent.as_ref().map(|parent| parent.path.as_str())))
         .fetch_all(connection)
         .await?;
     Ok(inserted.into_iter().collect())

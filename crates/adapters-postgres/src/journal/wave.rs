@@ -61,26 +61,37 @@ impl Verdicts {
     }
 }
 
+/// What became of commits.
+#[derive(Default)]
+pub(super) struct Applied {
+    /// One for each, in order.
+    pub(super) outcomes: Vec<CommitOutcome>,
+    /// The runs that were told something, to be woken after the transaction.
+    pub(super) told: Vec<String>,
+}
+
 /// Applies commits in the transaction that the connection is in, and answers an outcome for each, in order.
 pub(super) async fn apply_all(
     connection: &mut PgConnection,
     commits: &[&RunCommit],
     announce: bool,
-) -> Outcome<Vec<CommitOutcome>> {
+) -> Outcome<Applied> {
     adoptions::exclude(connection, commits).await?;
     let mut verdicts = Verdicts(vec![None; commits.len()]);
+    let mut told = Vec::new();
     for wave in waves(commits)? {
         let mut events = Events::default();
         starts::apply(connection, &wave.starts, &mut events, &mut verdicts).await?;
-        advances::apply(connection, &wave.advances, &mut events, &mut verdicts).await?;
-        blind::apply(connection, &wave.blind, &mut events, &mut verdicts).await?;
+        told.extend(advances::apply(connection, &wave.advances, &mut events, &mut verdicts).await?);
+        told.extend(blind::apply(connection, &wave.blind, &mut events, &mut verdicts).await?);
         adoptions::apply(connection, &wave.adoptions, &mut events, &mut verdicts).await?;
         if announce {
             announcements::write(connection, &wave.all, &verdicts, &events).await?;
         }
         events.write(connection).await?;
     }
-    verdicts.0.into_iter().map(|verdict| sound("outcome", verdict)).collect()
+    let outcomes = verdicts.0.into_iter().map(|verdict| sound("outcome", verdict)).collect::<Outcome<_>>()?;
+    Ok(Applied { outcomes, told })
 }
 
 fn waves<'a>(commits: &[&'a RunCommit]) -> Outcome<Vec<Wave<'a>>> {

@@ -1,5 +1,7 @@
 WITH ended AS (
   DELETE FROM run_inbox WHERE run_id = ANY ($1::text[])
+), settled AS (
+  DELETE FROM run_waits WHERE run_id = ANY ($1::text[])
 )
 UPDATE workflow_runs r
 SET status = 'CANCELLED', updated_at = c.at AT TIME ZONE 'UTC', cancelled_at = c.at AT TIME ZONE 'UTC', cancelled_by = c.by,

@@ -131,7 +131,7 @@ async fn the_completed_steps_at_the_front_are_adopted_and_the_last_row_decides()
 
     let (_, steps, history) = shared.stores.all_of(&run_id("r")).await;
     let adopted = RunEvent::StepAdopted { path: step_id("a").top_level(), execution: Seq::new(2) };
-    assert_eq!(history[0].events, [RunEvent::Started { plan: plan_hash(1) }, adopted]);
+    assert_eq!(history[0].events, [RunEvent::Started { plan: plan_hash(1), parent: None }, adopted]);
     let state = RunState::fold(&history).expect("the events make sense");
     assert_eq!(state.step(&step_id("a").top_level()), Some(&StepState::Succeeded { execution: Seq::new(2) }));
     let rows: Vec<_> = steps.iter().map(|row| (row.id.as_str(), row.execution, row.attempt, row.status)).collect();
@@ -225,7 +225,7 @@ async fn a_live_run_whose_row_the_old_api_has_cancelled_is_stopped_by_the_cancel
     let mut shared = shared().await;
     shared.stores.committed(owned_start("r")).await;
     shared.python.cancels("r", at(15)).await;
-    let running = Some(domain::runs::RunUpdate { status: RunStatus::Running, error: None, paused: false });
+    let running = Some(port_contracts::samples::update(RunStatus::Running, None));
     shared.stores.committed(AdvanceRun { update: running, ..advance("r", 1) }).await;
     assert_eq!(shared.stores.run(&run_id("r")).await.status, RunStatus::Cancelled, "it is not undone");
     shared.stores.committed(CancelRun { ahead: true, ..cancel("r") }).await;

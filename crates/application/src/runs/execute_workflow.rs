@@ -100,9 +100,10 @@ impl ExecuteWorkflow {
             input,
             triggered_by: by.to_owned(),
             at: self.clock.now(),
-            events: vec![RunEvent::Started { plan: definition.plan }],
+            events: vec![RunEvent::Started { plan: definition.plan, parent: None }],
             status: RunStatus::Pending,
             owner: None,
+            parent: None,
         }
     }
 
@@ -114,8 +115,9 @@ impl ExecuteWorkflow {
         executor: ExecutorId,
     ) -> Result<(), ExecuteWorkflowError> {
         let (state, data, made) = start(&plan, commit.run.clone(), commit.input.clone(), commit.at);
-        if state.status().is_terminal() {
-            // It fails before its first call; that is for whoever claims it to find and to write down.
+        if state.status().is_terminal() || !made.fits_a_start() {
+            // It fails before its first call, or does more than to call: that is for whoever claims it to find and to write
+            // down.
             return self.start_anywhere(commit).await;
         }
         commit.events = made.events;
@@ -183,6 +185,8 @@ fn accepted(start: &StartRun, engine: RunEngine) -> Run {
         cancelled_at: None,
         cancelled_by: None,
         error: None,
+        parent: None,
+        output: None,
     }
 }
 

@@ -6,6 +6,7 @@ mod get_run;
 mod list_runs;
 mod list_steps;
 mod pause_run;
+mod raise_event;
 mod retry_run;
 mod serve_requests;
 
@@ -15,5 +16,6 @@ pub use get_run::{GetRun, GetRunError};
 pub use list_runs::ListRuns;
 pub use list_steps::ListSteps;
 pub use pause_run::{PauseRun, PauseRunError};
+pub use raise_event::{MAX_EVENT_BYTES, MAX_RECEIVERS, NewEvent, RaiseEvent, RaiseEventError};
 pub use retry_run::{RetryRun, RetryRunError};
 pub use serve_requests::ServeRequests;

@@ -3,6 +3,7 @@
 mod create_workflow;
 mod delete_workflow;
 mod draft;
+mod find_child;
 mod get_workflow;
 mod list_versions;
 mod list_workflows;
@@ -12,6 +13,7 @@ mod validate_workflow;
 pub use create_workflow::{CreateWorkflow, CreateWorkflowError, NewWorkflow};
 pub use delete_workflow::{DeleteWorkflow, DeleteWorkflowError};
 pub use draft::Refused;
+pub use find_child::find_child;
 pub use get_workflow::{GetWorkflow, GetWorkflowError};
 pub use list_versions::ListVersions;
 pub use list_workflows::ListWorkflows;

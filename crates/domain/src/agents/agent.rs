@@ -32,6 +32,11 @@ impl AgentName {
         if fits && !text.chars().any(char::is_control) { Ok(Self(text.into())) } else { Err(InvalidAgent::Name) }
     }
 
+    /// A name that this program gives, to what stands in an agent's place.
+    pub(crate) fn fixed(text: &'static str) -> Self {
+        Self(text.into())
+    }
+
     /// The text.
     pub fn as_str(&self) -> &str {
         &self.0

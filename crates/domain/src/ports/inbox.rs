@@ -1,11 +1,13 @@
 //! The mailbox of a run: whoever does not own it, and has something to say, says it here.
 
 use async_trait::async_trait;
+use uuid::Uuid;
 
 use super::StoreError;
 use crate::{
     Timestamp,
-    ids::{Epoch, ExecutorId, RunId},
+    ids::{Epoch, ExecutorId, RunId, StepPath},
+    payload::Payload,
     runs::{InboxEntry, InboxMessage, RunStatus},
 };
 
@@ -20,6 +22,19 @@ pub struct InboxNote {
     pub message: InboxMessage,
     /// When.
     pub at: Timestamp,
+}
+
+/// The namespace of what tells events apart; a random constant.
+const EVENT_NAMESPACE: Uuid = Uuid::from_u128(0xd5e0_14f7_a6c9_4b02_8f5d_3e71_c02b_96a8);
+
+impl InboxNote {
+    /// Something has happened. Notes with an equal `id` are the same event, however often it is sent.
+    pub fn event(run: RunId, path: Option<StepPath>, name: &str, data: Payload, id: &str, at: Timestamp) -> Self {
+        let place = path.as_ref().map_or("", StepPath::as_str);
+        let unique = Uuid::new_v5(&EVENT_NAMESPACE, format!("{place}\n{id}").as_bytes());
+        let message = InboxMessage::Event { name: name.to_owned(), path, data };
+        Self { run, dedupe: format!("event-{unique}"), message, at }
+    }
 }
 
 /// What became of a message.
@@ -55,4 +70,17 @@ pub trait RunInbox: Send + Sync {
 
     /// The inboxes of the live runs that an executor owns, at most `limit` entries, oldest first.
     async fn mail_for(&self, executor: ExecutorId, limit: usize) -> Result<Vec<Mail>, StoreError>;
+
+    /// The steps of live runs that wait for an event with this correlation, at most `limit`, as the journal was told
+    /// ([`Outward::waits`](crate::runs::Outward::waits)).
+    async fn waiting_for(
+        &self,
+        event: &str,
+        correlation: &str,
+        limit: usize,
+    ) -> Result<Vec<(RunId, StepPath)>, StoreError>;
+
+    /// Makes the runs without an owner due that have had mail for some seconds and are not due. What one run tells another is
+    /// written in one transaction and rung for after it; whoever crashes in between leaves such runs. Answers how many.
+    async fn rouse(&self, now: Timestamp) -> Result<u64, StoreError>;
 }

@@ -38,6 +38,12 @@ pub trait RunJournal: Send + Sync {
     ///   shares with another system may answer `Unstorable` to every `Adopt` and forget such a `Cancel`.
     /// * The entries that an accepted `Advance` has drained are no longer in the run's inbox; the inbox of a run that ends is
     ///   emptied. A run that is given back alive while there is something in its inbox is due at the commit's time.
+    /// * An accepted `Advance` does what its [`Outward`](crate::runs::Outward) says: its children are started as by `Start`,
+    ///   those that are there already stay as they are; its notes are in the inboxes of the runs that are live, once by
+    ///   their `dedupe`, and such a run without an owner is due; its waits are found by
+    ///   [`RunInbox::waiting_for`](super::RunInbox::waiting_for) until they are settled.
+    /// * A `Cancel` tells the run that started the run ([`CancelRun::tells_parent`](crate::runs::CancelRun::tells_parent)) and the
+    ///   live runs that it has started ([`CancelRun::tells_child`](crate::runs::CancelRun::tells_child)), and ends its waits.
     /// * `Unstorable`, for any of them: the commit's data is to blame, and it alone.
     /// * Anything but `Committed` changes nothing.
     ///

@@ -1,12 +1,18 @@
 //! What a store writes for a run, as values: many commits of many runs can share one transaction, and each gets an
 //! outcome of its own.
 
-use super::{event::RunEvent, state::RunStatus};
+use super::{
+    child::{ChildOutcome, Parent},
+    event::RunEvent,
+    inbox::InboxMessage,
+    state::RunStatus,
+};
 use crate::{
     Timestamp,
     agents::AgentName,
     ids::{CommitId, Epoch, ExecutorId, InboxId, PlanHash, RunId, Seq, StepId, StepPath, WorkflowId, WorkflowRef},
     payload::Payload,
+    ports::InboxNote,
 };
 
 /// One commit to one run.
@@ -47,6 +53,17 @@ impl RunCommit {
         }
     }
 
+    /// When it was decided.
+    pub fn at(&self) -> Timestamp {
+        match self {
+            Self::Start(start) => start.at,
+            Self::Advance(advance) => advance.at,
+            Self::Cancel(cancel) => cancel.at,
+            Self::Resume(resume) => resume.at,
+            Self::Adopt(adopt) => adopt.at,
+        }
+    }
+
     /// About how many bytes of payload the commit carries.
     pub fn weight(&self) -> usize {
         match self {
@@ -56,7 +73,9 @@ impl RunCommit {
                 let bytes = |closed: &ClosedAttempt| {
                     closed.input.text().len() + closed.output.as_ref().map_or(0, |o| o.text().len())
                 };
-                advance.closed.iter().map(bytes).sum()
+                advance.closed.iter().map(bytes).sum::<usize>()
+                    + advance.update.as_ref().and_then(|update| update.output.as_ref()).map_or(0, |o| o.text().len())
+                    + advance.outward.children.iter().map(|child| child.input.text().len()).sum::<usize>()
             }
             Self::Cancel(_) | Self::Resume(_) => 0,
         }
@@ -90,6 +109,8 @@ pub struct StartRun {
     pub status: RunStatus,
     /// The executor that takes the run at once; without one the run waits to be claimed.
     pub owner: Option<ExecutorId>,
+    /// The step of another run that starts it.
+    pub parent: Option<Parent>,
 }
 
 /// When a run wants its next turn.
@@ -128,6 +149,39 @@ pub struct AdvanceRun {
     pub drained: Vec<InboxId>,
     /// Who looks after the run from now on.
     pub wake: Wake,
+    /// What changes beyond the run; nothing for nearly every commit.
+    pub outward: Outward,
+}
+
+/// What a commit changes beyond its own run, in the same transaction.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Outward {
+    /// Runs that it starts. One that is there already stays as it is.
+    pub children: Vec<StartRun>,
+    /// What other runs are told. A run that is over, or is not there, is told nothing.
+    pub notes: Vec<InboxNote>,
+    /// The events that steps of the run wait for from now on.
+    pub waits: Vec<EventWait>,
+    /// The steps of the run that do not wait any more.
+    pub settled: Vec<StepPath>,
+}
+
+impl Outward {
+    /// Whether there is nothing.
+    pub fn is_empty(&self) -> bool {
+        self.children.is_empty() && self.notes.is_empty() && self.waits.is_empty() && self.settled.is_empty()
+    }
+}
+
+/// An event that a step of a run waits for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EventWait {
+    /// The event's name.
+    pub event: String,
+    /// What tells the run from others that wait for such an event; may be empty.
+    pub correlation: String,
+    /// The step.
+    pub path: StepPath,
 }
 
 /// What changes in a run's row.
@@ -139,6 +193,10 @@ pub struct RunUpdate {
     pub error: Option<String>,
     /// Whether nothing new is to be begun.
     pub paused: bool,
+    /// The output of a run that has completed.
+    pub output: Option<Payload>,
+    /// Who cancelled it, where it ends because another run does.
+    pub cancelled_by: Option<String>,
 }
 
 /// An attempt that ended: the complete row, written once.
@@ -191,6 +249,24 @@ impl CancelRun {
     /// The one event of a cancellation; its number is the store's to give.
     pub fn event(&self) -> RunEvent {
         RunEvent::RunCancelled { by: self.by.clone(), reason: self.reason.clone() }
+    }
+
+    /// What the run that started this one is told.
+    pub fn tells_parent(&self, parent: &RunId, path: &StepPath) -> InboxNote {
+        let parent = Parent { run: parent.clone(), path: path.clone(), depth: 0 };
+        parent.told(
+            &self.run,
+            ChildOutcome::Cancelled { error: self.message(), by_parent: false },
+            self.commit,
+            self.at,
+        )
+    }
+
+    /// What a run that this one has started is told.
+    pub fn tells_child(&self, child: RunId) -> InboxNote {
+        let reason = Some(format!("The run '{}' that started it was cancelled", self.run));
+        let message = InboxMessage::Cancel { by: self.by.clone(), reason };
+        InboxNote { run: child, dedupe: format!("cancel-{}", self.commit), message, at: self.at }
     }
 
     /// The message of the run's row; none leaves an old one in place (contract 1.8).
@@ -269,7 +345,7 @@ impl AdoptRun {
     /// The first events, given how many steps at the front have been completed, and the status after them. The number of a
     /// `StepAdopted` event names the step's row from then on.
     pub fn events(&self, completed: usize) -> (Vec<RunEvent>, RunStatus) {
-        let mut events = vec![RunEvent::Started { plan: self.plan }];
+        let mut events = vec![RunEvent::Started { plan: self.plan, parent: None }];
         if let Some(error) = &self.failure {
             events.push(RunEvent::RunFailed { error: error.clone() });
             return (events, RunStatus::Failed);

@@ -10,19 +10,21 @@ use super::{
     block_state::BlockPhase,
     blocks,
     call::{AgentCall, CallKey, CallOutcome},
-    commit::{ClosedAttempt, RunUpdate},
+    child::{ChildDefinition, ChildResume, ChildRun},
+    commit::{ClosedAttempt, EventWait, RunUpdate},
     decision::{Decision, call, drop_inside, resolve},
     event::RunEvent,
     inbox::InboxMessage,
     scope::StepScope,
-    state::{RunState, RunStatus},
+    state::{RunState, RunStatus, StepState},
 };
 use crate::{
     Timestamp,
     agents::RetryPolicy,
     ids::{RunId, Seq, StepPath},
     payload::Payload,
-    workflows::Plan,
+    ports::InboxNote,
+    workflows::{ChildTarget, Plan, Work},
 };
 
 /// Something that a run is told.
@@ -41,6 +43,13 @@ pub enum Input {
     },
     /// Somebody has something to say.
     Told(InboxMessage),
+    /// What [`Transition::lookups`] asked for.
+    LookedUp {
+        /// The workflow that was asked for.
+        target: ChildTarget,
+        /// The version to be run, or why there is none.
+        found: Result<ChildDefinition, String>,
+    },
 }
 
 /// Why an input changes nothing.
@@ -65,12 +74,14 @@ pub struct RunData {
     pub outputs: BTreeMap<StepPath, Payload>,
     /// The input of each call under way.
     pub calls: BTreeMap<StepPath, Payload>,
+    /// The workflows that have been looked up.
+    pub definitions: BTreeMap<ChildTarget, Result<ChildDefinition, String>>,
 }
 
 impl RunData {
     /// The data of a run that has not done anything.
     pub fn new(run: RunId, input: Payload) -> Self {
-        Self { run, input, outputs: BTreeMap::new(), calls: BTreeMap::new() }
+        Self { run, input, outputs: BTreeMap::new(), calls: BTreeMap::new(), definitions: BTreeMap::new() }
     }
 }
 
@@ -88,18 +99,43 @@ pub struct Transition {
     pub calls: Vec<AgentCall>,
     /// Calls whose answers are no longer wanted.
     pub aborts: Vec<StepPath>,
+    /// Runs to be started, in the same commit.
+    pub children: Vec<ChildRun>,
+    /// What other runs are to be told, in the same commit.
+    pub notes: Vec<InboxNote>,
+    /// The events that steps wait for from now on.
+    pub waits: Vec<EventWait>,
+    /// The steps that do not wait for events any more.
+    pub settled: Vec<StepPath>,
+    /// Runs to be resumed once the events are durable. Their twin is the state: whoever claims the run does it again.
+    pub resumes: Vec<ChildResume>,
+    /// Workflows to be looked up, at once: the run wants [`Input::LookedUp`]. Nothing is lost with it.
+    pub lookups: Vec<ChildTarget>,
     /// Whether more is to be done at once than one transition should hold: the run wants [`Input::Continue`].
     pub unfinished: bool,
 }
 
+impl Transition {
+    /// Whether the commit that starts a run can hold all of it: events and calls, and nothing else that is durable.
+    pub fn fits_a_start(&self) -> bool {
+        self.closed.is_empty()
+            && self.children.is_empty()
+            && self.notes.is_empty()
+            && self.waits.is_empty()
+            && self.settled.is_empty()
+    }
+}
+
 /// Begins a run: its state, its data and the first transition.
 pub fn start(plan: &Plan, run: RunId, input: Payload, now: Timestamp) -> (RunState, RunData, Transition) {
-    let mut state = RunState::started(plan.hash(), Seq::new(1));
+    let mut state = RunState::started(plan.hash(), None, Seq::new(1));
     let mut data = RunData::new(run, input);
-    let made = Transition { events: vec![RunEvent::Started { plan: plan.hash() }], ..Transition::default() };
+    let made =
+        Transition { events: vec![RunEvent::Started { plan: plan.hash(), parent: None }], ..Transition::default() };
     let mut decision = Decision { plan, state: &mut state, data: &mut data, now, begin: true, made, open: Vec::new() };
     decision.begin(&plan.first().top_level());
     decision.settle();
+    decision.say_what_follows();
     let made = decision.made;
     (state, data, made)
 }
@@ -117,6 +153,7 @@ pub fn advance(
     let mut decision = Decision { plan, state, data, now, begin, made: Transition::default(), open: Vec::new() };
     decision.take(input)?;
     decision.settle();
+    decision.say_what_follows();
     Ok(decision.made)
 }
 
@@ -147,6 +184,15 @@ pub fn calls_in_flight(plan: &Plan, state: &RunState, data: &mut RunData) -> Res
     Ok(calls)
 }
 
+/// The runs that have been resumed for this one and may not know it, for a new owner to do it again.
+pub fn resumed_children(state: &RunState, run: &RunId) -> Vec<ChildResume> {
+    let resumed = state.waiting().filter_map(|(path, step)| match step {
+        StepState::Child { attempt, .. } if attempt.round > 0 => Some(ChildResume::of(run, path, attempt)),
+        _ => None,
+    });
+    resumed.collect()
+}
+
 /// The outputs of the blocks that are done, made of the outputs of the steps in them. What nothing looks into any more is
 /// dropped.
 pub fn restore_outputs(plan: &Plan, state: &RunState, data: &mut RunData) {
@@ -162,8 +208,14 @@ pub fn restore_outputs(plan: &Plan, state: &RunState, data: &mut RunData) {
     }
 }
 
-/// What is sent to the agent of a step, if it is known.
+/// What a step works on, if it is known: what its agent is sent, the input of the run that it starts, what it waits for.
 pub(super) fn input_of(plan: &Plan, data: &RunData, path: &StepPath) -> Option<Payload> {
     let step = plan.at(path)?;
-    resolve(step.agent()?, StepScope { plan, data, step, path }).ok()
+    let scope = StepScope { plan, data, step, path };
+    match &step.work {
+        Work::Agent(agent) => resolve(agent, scope).ok(),
+        Work::Child(child) => Payload::new(child.resolve_input(&scope).ok()?).ok(),
+        Work::Wait(wait) => Payload::new(wait.describe(&scope)).ok(),
+        Work::Check(_) | Work::Block(_) | Work::Delay(_) | Work::End(_) => None,
+    }
 }

@@ -103,7 +103,7 @@ impl Driven {
         self.state.apply(at(self.now), &event);
         self.keep(Transition {
             events: vec![event],
-            update: Some(RunUpdate { status, error: None, paused: false }),
+            update: Some(RunUpdate { status, error: None, paused: false, output: None, cancelled_by: None }),
             ..Transition::default()
         });
     }
@@ -141,7 +141,8 @@ fn a_step_and_the_dispatch_of_its_successor_are_one_transition() {
     assert_eq!(run.calls[1].input, payload(2));
     run.end_last_call(CallOutcome::Completed(payload(3))).expect("accepted");
     assert_eq!(run.state.status(), RunStatus::Completed);
-    assert!(run.data.outputs.is_empty(), "outputs are forgotten after their last reader");
+    let kept: Vec<_> = run.data.outputs.keys().map(crate::ids::StepPath::as_str).collect();
+    assert_eq!(kept, ["s1"], "outputs are forgotten after their last reader; the last one is the run's");
 }
 
 #[test]
@@ -229,6 +230,8 @@ fn open_attempts_are_derived_from_the_events() {
         cancelled_at: None,
         cancelled_by: None,
         error: None,
+        parent: None,
+        output: None,
     };
     let open = open_attempts(&run.plan, &view, &run.history, &rows);
     assert_eq!(open.len(), 1);

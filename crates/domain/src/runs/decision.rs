@@ -5,7 +5,7 @@ use super::{
     blocks,
     call::{AgentCall, CallFailure, CallKey, CallOutcome},
     commit::{ClosedAttempt, RunUpdate},
-    decide::{Input, Rejection, RunData, Transition},
+    decide::{Input, Rejection, RunData, Transition, input_of},
     event::RunEvent,
     inbox::InboxMessage,
     scope::StepScope,
@@ -53,12 +53,17 @@ pub(super) struct Decision<'a> {
 }
 
 impl Decision<'_> {
-    fn emit(&mut self, event: RunEvent) {
+    pub(super) fn emit(&mut self, event: RunEvent) {
         let before = (self.state.status(), self.state.is_paused());
         self.state.apply(self.now, &event);
         let (status, paused) = (self.state.status(), self.state.is_paused());
         if (status, paused) != before {
-            self.made.update = Some(RunUpdate { status, error: self.state.error().map(str::to_owned), paused });
+            let error = self.state.error().map(str::to_owned);
+            let cancelled_by = match &event {
+                RunEvent::RunCancelled { by, .. } => Some(by.clone()),
+                _ => None,
+            };
+            self.made.update = Some(RunUpdate { status, error, paused, output: None, cancelled_by });
         }
         self.made.events.push(event);
     }
@@ -77,6 +82,11 @@ impl Decision<'_> {
             }
             (RunStatus::Pending | RunStatus::Running, Input::Told(message)) => {
                 self.told(message);
+                Ok(())
+            }
+            (RunStatus::Pending | RunStatus::Running, Input::LookedUp { target, found }) => {
+                self.data.definitions.insert(target, found);
+                self.look_everywhere();
                 Ok(())
             }
         }
@@ -99,6 +109,9 @@ impl Decision<'_> {
                 self.look_everywhere();
             }
             InboxMessage::Pause { .. } | InboxMessage::Unpause { .. } => {}
+            InboxMessage::Cancel { by, reason } => self.emit(RunEvent::RunCancelled { by, reason }),
+            InboxMessage::ChildEnded { path, child, outcome } => self.child_ended(&path, &child, outcome),
+            InboxMessage::Event { name, path, data } => self.happened(name, path.as_ref(), data),
         }
     }
 
@@ -117,7 +130,7 @@ impl Decision<'_> {
         Ok(())
     }
 
-    fn succeeded(&mut self, step: &PlanStep, path: &StepPath, attempt: &Attempt, output: Payload) {
+    pub(super) fn succeeded(&mut self, step: &PlanStep, path: &StepPath, attempt: &Attempt, output: Payload) {
         self.close_attempt(step, path, attempt, Some(output.clone()), None);
         if step.output_is_read() {
             self.data.outputs.insert(path.clone(), output);
@@ -149,7 +162,7 @@ impl Decision<'_> {
         }
     }
 
-    fn close_attempt(
+    pub(super) fn close_attempt(
         &mut self,
         step: &PlanStep,
         path: &StepPath,
@@ -157,13 +170,14 @@ impl Decision<'_> {
         output: Option<Payload>,
         error: Option<String>,
     ) {
-        let Some(agent) = step.agent() else { return };
-        let input = self.data.calls.remove(path).unwrap_or_else(Payload::empty);
+        let Some(performer) = step.performer() else { return };
+        let kept = self.data.calls.remove(path).or_else(|| input_of(self.plan, self.data, path));
+        let input = kept.unwrap_or_else(Payload::empty);
         self.made.closed.push(ClosedAttempt {
             execution: attempt.execution,
             step: step.id.clone(),
             path: path.clone(),
-            agent: agent.agent.clone(),
+            agent: performer.clone(),
             attempt: attempt.number,
             generation: attempt.generation,
             round: attempt.round,
@@ -176,7 +190,7 @@ impl Decision<'_> {
     }
 
     /// A step has failed for good: so has the sequence around it, or the run.
-    fn goes_wrong(&mut self, step: &PlanStep, path: &StepPath, message: &str) {
+    pub(super) fn goes_wrong(&mut self, step: &PlanStep, path: &StepPath, message: &str) {
         match path.around() {
             None => {
                 self.emit(RunEvent::RunFailed { error: format!("Workflow failed at step '{}': {message}", step.id) });
@@ -220,11 +234,21 @@ impl Decision<'_> {
                 self.emit(RunEvent::StepPassed { path: path.clone() });
                 self.open.push(path.clone());
             }
+            Some(StepState::Child { attempt, until: Some(until) }) if until <= self.now => {
+                self.child_is_late(step, path, &attempt);
+            }
+            Some(StepState::Listening { attempt, until: Some(until) }) if until <= self.now => {
+                self.event_is_late(step, path, &attempt);
+            }
             Some(StepState::Waiting { retry_at, last, definite }) if retry_at <= self.now && self.may_begin() => {
                 self.dispatch(step, path, last.number + 1, last.generation, next_round(&last, definite));
             }
             // A failed step in a live run: the run was resumed.
             Some(StepState::Failed { last: Some(last), definite }) if self.may_begin() => {
+                if let Work::Child(child) = &step.work {
+                    self.resume_child(child, path, &last);
+                    return;
+                }
                 self.dispatch(step, path, 1, last.generation, next_round(&last, definite));
             }
             Some(StepState::Failed { last: None, .. }) => self.begin(path),
@@ -246,7 +270,7 @@ impl Decision<'_> {
                     self.begin(&next);
                 }
             }
-            (None, None) => self.emit(RunEvent::RunCompleted),
+            (None, None) => self.complete(path),
             (None, Some((block, slot))) => {
                 if self.state.block(&block).is_some_and(|state| state.is_running(slot.number())) {
                     self.slot_ended(&block, slot, None);
@@ -265,16 +289,21 @@ impl Decision<'_> {
             Work::Agent(_) => self.dispatch(step, path, 1, 0, 0),
             Work::Block(block) => self.open_block(step, block, path),
             Work::Delay(delay) => self.delay(step, delay, path),
+            Work::Child(child) => self.start_child(step, child, path),
+            Work::Wait(wait) => self.listen(step, wait, path),
+            Work::Check(check) => self.check(step, check, path),
+            // Nothing leads there.
+            Work::End(_) => {}
         }
     }
 
-    fn cannot_begin(&mut self, step: &PlanStep, path: &StepPath, message: &str) {
+    pub(super) fn cannot_begin(&mut self, step: &PlanStep, path: &StepPath, message: &str) {
         let message = shorten(message);
         self.emit(RunEvent::StepFailed { path: path.clone(), execution: None, definite: true });
         self.goes_wrong(step, path, &message);
     }
 
-    fn scope<'s>(&'s self, step: &'s PlanStep, path: &'s StepPath) -> StepScope<'s, 's> {
+    pub(super) fn scope<'s>(&'s self, step: &'s PlanStep, path: &'s StepPath) -> StepScope<'s, 's> {
         StepScope { plan: self.plan, data: self.data, step, path }
     }
 
@@ -336,6 +365,10 @@ impl Decision<'_> {
                 return;
             }
             self.begin(&first);
+            // It waits for a look-up.
+            if self.state.block(path).is_some_and(|state| state.next() == Some(slot)) {
+                return;
+            }
         }
     }
 
@@ -347,11 +380,21 @@ impl Decision<'_> {
         for slot in late {
             let message = blocks::timed_out(block, slot);
             for active in self.state.active_in(path, slot) {
-                if let (Some(StepState::InFlight(attempt)), Some(step)) =
-                    (self.state.step(&active).copied(), self.plan.at(&active))
-                {
-                    self.close_attempt(step, &active, &attempt, None, Some(message.clone()));
-                    self.made.aborts.push(active);
+                let Some(step) = self.plan.at(&active) else { continue };
+                match self.state.step(&active).copied() {
+                    Some(StepState::InFlight(attempt)) => {
+                        self.close_attempt(step, &active, &attempt, None, Some(message.clone()));
+                        self.made.aborts.push(active);
+                    }
+                    Some(StepState::Child { attempt, .. }) => {
+                        self.close_attempt(step, &active, &attempt, None, Some(message.clone()));
+                        self.cancel_child(&active, &attempt, &message);
+                    }
+                    Some(StepState::Listening { attempt, .. }) => {
+                        self.close_attempt(step, &active, &attempt, None, Some(message.clone()));
+                        self.made.settled.push(active);
+                    }
+                    _ => {}
                 }
             }
             self.emit(RunEvent::SlotEnded { path: path.clone(), slot, error: Some(message) });
@@ -423,7 +466,7 @@ fn next_round(last: &Attempt, definite: bool) -> u32 {
 }
 
 /// Messages come from agents: they are cut, and freed of what no store can keep.
-fn shorten(message: &str) -> String {
+pub(super) fn shorten(message: &str) -> String {
     let clean = message.chars().map(|c| if c == '\0' { '\u{fffd}' } else { c });
     let mut short: String = clean.clone().take(MAX_MESSAGE).collect();
     if clean.count() > MAX_MESSAGE {

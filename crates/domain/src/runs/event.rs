@@ -2,9 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::child::Parent;
 use crate::{
     Timestamp,
     ids::{CommitId, PlanHash, Seq, StepPath},
+    payload::Payload,
 };
 
 /// A fact about a run. The stored form is this enum's JSON; variants and members may be added, never renamed.
@@ -15,6 +17,9 @@ pub enum RunEvent {
     Started {
         /// The plan.
         plan: PlanHash,
+        /// The step of another run that started this one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        parent: Option<Parent>,
     },
     /// A call to the step's agent may be made from now on. The number of this event names the attempt.
     StepDispatched {
@@ -27,11 +32,11 @@ pub enum RunEvent {
         /// Rises only after a definite answer: an equal round repeats the same call.
         round: u32,
     },
-    /// The agent answered; the output lies in the attempt's row.
+    /// The step has an output, which lies in the attempt's row.
     StepSucceeded {
         /// The step.
         path: StepPath,
-        /// The attempt.
+        /// The attempt; the number of this very event where the step was done as soon as it was begun.
         execution: Seq,
     },
     /// The old executor had completed the step before the run was adopted; its row has this event's number from now on.
@@ -105,6 +110,46 @@ pub enum RunEvent {
         /// The step.
         path: StepPath,
     },
+    /// The step has started a run, whose id follows from this run, the path and the generation. The number of this event names
+    /// the attempt.
+    ChildStarted {
+        /// The step.
+        path: StepPath,
+        /// Rises only by an explicit rerun.
+        generation: u32,
+        /// When it has to be done.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        until: Option<Timestamp>,
+    },
+    /// The run that the step had started did not complete, and is to be done after all. The number of this event names the
+    /// attempt.
+    ChildResumed {
+        /// The step.
+        path: StepPath,
+        /// When it has to be done.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        until: Option<Timestamp>,
+    },
+    /// The step waits for an event. The number of this event names the attempt.
+    EventAwaited {
+        /// The step.
+        path: StepPath,
+        /// How long.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        until: Option<Timestamp>,
+    },
+    /// Something happened before a step waited for it. The only payload in an event: small, and kept nowhere else.
+    EventKept {
+        /// What.
+        name: String,
+        /// What is known about it.
+        data: Payload,
+    },
+    /// A step has made use of what was kept.
+    EventTaken {
+        /// The number of the `EventKept`.
+        kept: Seq,
+    },
     /// Every step has succeeded.
     RunCompleted,
     /// A step failed for good, and the run with it.
@@ -165,14 +210,23 @@ impl EventRecord {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ids::StepId;
+    use crate::ids::{RunId, StepId};
 
     #[test]
     fn what_is_stored_is_read_again() {
         let path = StepId::parse("s").expect("an id").top_level();
         let at = Timestamp::UNIX_EPOCH;
         for event in [
-            RunEvent::Started { plan: PlanHash::new([7; 32]) },
+            RunEvent::Started { plan: PlanHash::new([7; 32]), parent: None },
+            RunEvent::Started {
+                plan: PlanHash::new([7; 32]),
+                parent: Some(Parent { run: RunId::mint(uuid::Uuid::nil()), path: path.clone(), depth: 1 }),
+            },
+            RunEvent::ChildStarted { path: path.clone(), generation: 0, until: Some(at) },
+            RunEvent::ChildResumed { path: path.clone(), until: None },
+            RunEvent::EventAwaited { path: path.clone(), until: None },
+            RunEvent::EventKept { name: "paid".to_owned(), data: Payload::empty() },
+            RunEvent::EventTaken { kept: Seq::new(3) },
             RunEvent::StepDispatched { path: path.clone(), attempt: 1, generation: 0, round: 2 },
             RunEvent::StepSucceeded { path: path.clone(), execution: Seq::new(2) },
             RunEvent::StepFailed { path: path.clone(), execution: None, definite: true },

@@ -2,7 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::ids::InboxId;
+use super::child::ChildOutcome;
+use crate::{
+    ids::{InboxId, RunId, StepPath},
+    payload::Payload,
+};
 
 /// A message. The stored form is this enum's JSON; variants and members may be added, never renamed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -17,6 +21,33 @@ pub enum InboxMessage {
     Unpause {
         /// Who wants it.
         by: String,
+    },
+    /// End at once: the run that started this one does not need it any more.
+    Cancel {
+        /// Who wants it.
+        by: String,
+        /// Why.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reason: Option<String>,
+    },
+    /// A run that this one started has ended.
+    ChildEnded {
+        /// The step that started it.
+        path: StepPath,
+        /// The run.
+        child: RunId,
+        /// What became of it.
+        outcome: ChildOutcome,
+    },
+    /// Something happened that a step may wait for.
+    Event {
+        /// What.
+        name: String,
+        /// The step that waits for it; none where the sender knows only the run.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        path: Option<StepPath>,
+        /// What is known about it.
+        data: Payload,
     },
 }
 

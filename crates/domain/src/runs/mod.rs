@@ -6,6 +6,7 @@
 mod block_state;
 mod blocks;
 mod call;
+mod child;
 mod commit;
 mod decide;
 mod decision;
@@ -15,6 +16,7 @@ mod message;
 mod scope;
 mod state;
 mod view;
+mod waiting;
 
 #[cfg(test)]
 #[path = "block_tests.rs"]
@@ -25,12 +27,14 @@ mod decide_tests;
 
 pub use block_state::{BlockPhase, BlockState};
 pub use call::{AgentCall, AgentRequest, CallFailure, CallIds, CallKey, CallOutcome};
+pub use child::{ChildDefinition, ChildOutcome, ChildResume, ChildRun, Parent};
 pub use commit::{
-    AdoptRun, Adoption, AdvanceRun, CancelRun, ClosedAttempt, CommitOutcome, ResumeRun, RunCommit, RunUpdate, StartRun,
-    Wake,
+    AdoptRun, Adoption, AdvanceRun, CancelRun, ClosedAttempt, CommitOutcome, EventWait, Outward, ResumeRun, RunCommit,
+    RunUpdate, StartRun, Wake,
 };
 pub use decide::{
-    CannotRepeat, Input, Rejection, RunData, Transition, advance, calls_in_flight, restore_outputs, start,
+    CannotRepeat, Input, Rejection, RunData, Transition, advance, calls_in_flight, restore_outputs, resumed_children,
+    start,
 };
 pub use event::{EventRecord, RunEvent};
 pub use inbox::{InboxEntry, InboxMessage};

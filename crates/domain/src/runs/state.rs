@@ -4,11 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
     block_state::{BlockPhase, BlockState},
+    child::Parent,
     event::{EventRecord, RunEvent},
 };
 use crate::{
     Timestamp,
     ids::{PlanHash, Seq, StepPath},
+    payload::Payload,
 };
 
 /// The status of a run, as people and old programs know it.
@@ -88,6 +90,20 @@ pub enum StepState {
         /// The time.
         until: Timestamp,
     },
+    /// Waits for a run that it has started. A round above 0 says that the run has been resumed.
+    Child {
+        /// The attempt.
+        attempt: Attempt,
+        /// When the run has to be done.
+        until: Option<Timestamp>,
+    },
+    /// Waits for an event.
+    Listening {
+        /// The attempt.
+        attempt: Attempt,
+        /// How long.
+        until: Option<Timestamp>,
+    },
     /// Done; the output lies in the attempt's row.
     Succeeded {
         /// The attempt.
@@ -113,6 +129,7 @@ pub struct CorruptHistory(pub String);
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RunState {
     plan: PlanHash,
+    parent: Option<Parent>,
     seq: Seq,
     status: RunStatus,
     steps: BTreeMap<StepPath, StepState>,
@@ -121,6 +138,10 @@ pub struct RunState {
     current: Option<StepPath>,
     /// The calls that may be under way.
     in_flight: BTreeSet<StepPath>,
+    /// The steps that wait for events or for runs that they have started.
+    waiting: BTreeSet<StepPath>,
+    /// What happened before a step waited for it.
+    kept: BTreeMap<Seq, (String, Payload)>,
     /// What time alone will move.
     due: BTreeSet<(Timestamp, StepPath)>,
     paused: bool,
@@ -133,10 +154,10 @@ impl RunState {
     pub fn fold(history: &[EventRecord]) -> Result<Self, CorruptHistory> {
         let mut numbered =
             history.iter().flat_map(|record| record.numbered().map(move |(number, event)| (number, record.at, event)));
-        let Some((first, _, RunEvent::Started { plan })) = numbered.next() else {
+        let Some((first, _, RunEvent::Started { plan, parent })) = numbered.next() else {
             return Err(CorruptHistory("it does not begin with its start".into()));
         };
-        let mut state = Self::started(*plan, first);
+        let mut state = Self::started(*plan, parent.clone(), first);
         for (number, at, event) in numbered {
             if number != state.seq.next() {
                 return Err(CorruptHistory(format!("event {number} follows event {}", state.seq)));
@@ -146,15 +167,18 @@ impl RunState {
         Ok(state)
     }
 
-    pub(super) fn started(plan: PlanHash, first: Seq) -> Self {
+    pub(super) fn started(plan: PlanHash, parent: Option<Parent>, first: Seq) -> Self {
         Self {
             plan,
+            parent,
             seq: first,
             status: RunStatus::Pending,
             steps: BTreeMap::new(),
             blocks: BTreeMap::new(),
             current: None,
             in_flight: BTreeSet::new(),
+            waiting: BTreeSet::new(),
+            kept: BTreeMap::new(),
             due: BTreeSet::new(),
             paused: false,
             error: None,
@@ -167,20 +191,19 @@ impl RunState {
         self.seq = self.seq.next();
         match event {
             // Only ever the first event, which makes the state.
-            RunEvent::Started { plan } => self.plan = *plan,
+            RunEvent::Started { plan, parent } => {
+                self.plan = *plan;
+                self.parent.clone_from(parent);
+            }
             RunEvent::StepDispatched { path, attempt, generation, round } => {
-                let attempt = Attempt {
-                    execution: self.seq,
-                    number: *attempt,
-                    generation: *generation,
-                    round: *round,
-                    dispatched_at: at,
-                };
+                let attempt = self.attempt(*attempt, *generation, *round, at);
                 self.status = RunStatus::Running;
                 self.touch(path);
                 self.set(path, StepState::InFlight(attempt));
             }
             RunEvent::StepSucceeded { path, execution } => {
+                self.status = RunStatus::Running;
+                self.touch(path);
                 self.set(path, StepState::Succeeded { execution: *execution });
             }
             RunEvent::StepAdopted { path, execution } => {
@@ -243,6 +266,33 @@ impl RunState {
                 self.set(path, StepState::Delayed { until: *until });
             }
             RunEvent::StepPassed { path } => self.set(path, StepState::Passed),
+            RunEvent::ChildStarted { path, generation, until } => {
+                self.status = RunStatus::Running;
+                self.touch(path);
+                let attempt = self.attempt(1, *generation, 0, at);
+                self.set(path, StepState::Child { attempt, until: *until });
+            }
+            RunEvent::ChildResumed { path, until } => {
+                self.status = RunStatus::Running;
+                self.touch(path);
+                let last = self.steps.get(path).and_then(StepState::last_attempt);
+                let (number, generation, round) =
+                    last.map_or((1, 0, 1), |last| (last.number + 1, last.generation, last.round + 1));
+                let attempt = self.attempt(number, generation, round, at);
+                self.set(path, StepState::Child { attempt, until: *until });
+            }
+            RunEvent::EventAwaited { path, until } => {
+                self.status = RunStatus::Running;
+                self.touch(path);
+                let attempt = self.attempt(1, 0, 0, at);
+                self.set(path, StepState::Listening { attempt, until: *until });
+            }
+            RunEvent::EventKept { name, data } => {
+                self.kept.insert(self.seq, (name.clone(), data.clone()));
+            }
+            RunEvent::EventTaken { kept } => {
+                self.kept.remove(kept);
+            }
             RunEvent::RunCompleted => self.finish(RunStatus::Completed, None, at),
             RunEvent::RunFailed { error } => self.finish(RunStatus::Failed, Some(error.clone()), at),
             RunEvent::RunCancelled { reason, .. } => {
@@ -259,6 +309,11 @@ impl RunState {
                 }
             }
         }
+    }
+
+    /// The attempt that the event under way begins.
+    fn attempt(&self, number: u32, generation: u32, round: u32, at: Timestamp) -> Attempt {
+        Attempt { execution: self.seq, number, generation, round, dispatched_at: at }
     }
 
     fn finish(&mut self, status: RunStatus, error: Option<String>, at: Timestamp) {
@@ -281,6 +336,11 @@ impl RunState {
             self.in_flight.insert(path.clone());
         } else {
             self.in_flight.remove(path);
+        }
+        if matches!(new, StepState::Child { .. } | StepState::Listening { .. }) {
+            self.waiting.insert(path.clone());
+        } else {
+            self.waiting.remove(path);
         }
     }
 
@@ -321,7 +381,8 @@ impl RunState {
     /// The steps of a slot that are under way or wait.
     pub(super) fn active_in(&self, block: &StepPath, slot: u32) -> Vec<StepPath> {
         let waiting = self.due.iter().map(|(_, path)| path).filter(|path| self.steps.contains_key(*path));
-        self.in_flight.iter().chain(waiting).filter(|path| path.is_in_slot(block, slot)).cloned().collect()
+        let active: BTreeSet<&StepPath> = self.in_flight.iter().chain(&self.waiting).chain(waiting).collect();
+        active.into_iter().filter(|path| path.is_in_slot(block, slot)).cloned().collect()
     }
 
     /// Whatever failed, was cut or is waiting is done anew: as the same call where its outcome is unknown.
@@ -426,6 +487,21 @@ impl RunState {
         })
     }
 
+    /// The steps that wait for events or for runs that they have started, in the order of their paths.
+    pub fn waiting(&self) -> impl Iterator<Item = (&StepPath, &StepState)> {
+        self.waiting.iter().filter_map(|path| Some((path, self.steps.get(path)?)))
+    }
+
+    /// What happened before a step waited for it, oldest first.
+    pub fn kept(&self) -> impl ExactSizeIterator<Item = (Seq, &str, &Payload)> {
+        self.kept.iter().map(|(number, (name, data))| (*number, name.as_str(), data))
+    }
+
+    /// The step of another run that started this one.
+    pub fn parent(&self) -> Option<&Parent> {
+        self.parent.as_ref()
+    }
+
     /// When the run next wants to be woken by time alone.
     pub fn wake_at(&self) -> Option<Timestamp> {
         if self.status.is_terminal() || self.paused {
@@ -440,6 +516,9 @@ impl StepState {
         match self {
             Self::InFlight(last) => Self::Failed { last: Some(last), definite: false },
             Self::Waiting { last, definite, .. } => Self::Failed { last: Some(last), definite },
+            Self::Child { attempt, .. } => Self::Failed { last: Some(attempt), definite: true },
+            // It waits anew.
+            Self::Listening { .. } => Self::Failed { last: None, definite: true },
             // It goes on waiting for the same time.
             Self::Delayed { .. } | Self::Passed | Self::Succeeded { .. } | Self::Failed { .. } => self,
         }
@@ -448,6 +527,7 @@ impl StepState {
     fn due(self) -> Option<Timestamp> {
         match self {
             Self::Waiting { retry_at: due, .. } | Self::Delayed { until: due } => Some(due),
+            Self::Child { until, .. } | Self::Listening { until, .. } => until,
             Self::InFlight(_) | Self::Passed | Self::Succeeded { .. } | Self::Failed { .. } => None,
         }
     }
@@ -455,9 +535,11 @@ impl StepState {
     /// The attempt that was made last and did not succeed.
     pub fn last_attempt(&self) -> Option<Attempt> {
         match self {
-            Self::InFlight(attempt) | Self::Waiting { last: attempt, .. } => Some(*attempt),
+            Self::InFlight(attempt) | Self::Waiting { last: attempt, .. } | Self::Child { attempt, .. } => {
+                Some(*attempt)
+            }
             Self::Failed { last, .. } => *last,
-            Self::Delayed { .. } | Self::Passed | Self::Succeeded { .. } => None,
+            Self::Listening { .. } | Self::Delayed { .. } | Self::Passed | Self::Succeeded { .. } => None,
         }
     }
 }

@@ -50,6 +50,10 @@ pub struct Run {
     pub cancelled_by: Option<String>,
     /// Why it failed or was cancelled.
     pub error: Option<String>,
+    /// The run that started it.
+    pub parent: Option<RunId>,
+    /// Its output, once it has completed.
+    pub output: Option<Payload>,
 }
 
 /// Who looks after a run.
@@ -91,6 +95,8 @@ pub struct RunFilter {
     pub created_after: Option<Timestamp>,
     /// Only runs started at this time or earlier.
     pub created_before: Option<Timestamp>,
+    /// Only runs that this run has started.
+    pub parent: Option<RunId>,
 }
 
 impl RunFilter {
@@ -100,6 +106,7 @@ impl RunFilter {
             && self.workflow.is_none_or(|workflow| run.workflow.definition() == Some(workflow))
             && self.created_after.is_none_or(|after| run.created_at >= after)
             && self.created_before.is_none_or(|before| run.created_at <= before)
+            && self.parent.as_ref().is_none_or(|parent| run.parent.as_ref() == Some(parent))
     }
 }
 
@@ -175,10 +182,16 @@ pub fn open_attempts(plan: &Plan, run: &Run, history: &[EventRecord], rows: &[St
     for record in history {
         for (execution, event) in record.numbered() {
             match event {
-                RunEvent::StepDispatched { path, attempt, .. } if !ended.contains(&execution) => {
-                    let Some((step, agent)) = plan.at(path).and_then(|step| Some((step, step.agent()?))) else {
+                RunEvent::StepDispatched { path, .. }
+                | RunEvent::ChildStarted { path, .. }
+                | RunEvent::ChildResumed { path, .. }
+                | RunEvent::EventAwaited { path, .. }
+                    if !ended.contains(&execution) =>
+                {
+                    let Some((step, agent)) = plan.at(path).and_then(|step| Some((step, step.performer()?))) else {
                         continue;
                     };
+                    let attempt = if let RunEvent::StepDispatched { attempt, .. } = event { *attempt } else { 1 };
                     let input = input_of(plan, &data, path);
                     open.push(StepExecution {
                         id: StepExecutionId::derive(&run.id, &step.id, execution),
@@ -186,9 +199,9 @@ pub fn open_attempts(plan: &Plan, run: &Run, history: &[EventRecord], rows: &[St
                         run: run.id.clone(),
                         step: step.id.clone(),
                         path: path.clone(),
-                        agent: agent.agent.clone(),
+                        agent: agent.clone(),
                         status: StepStatus::Running,
-                        attempt: *attempt,
+                        attempt,
                         input: input.unwrap_or_else(Payload::empty),
                         output: None,
                         started_at: record.at,

@@ -10,9 +10,11 @@ use super::{
     findings::Findings,
     limits::MAX_STEPS,
     plan::Plan,
+    reference::{InvalidReference, Template},
     steps::{self, Content},
     tree::{self, Tree},
     visibility,
+    work::ChildWorkflow,
 };
 use crate::{
     ids::{PlanHash, StepId},
@@ -44,11 +46,13 @@ pub fn examine(document: &WorkflowDocument, schemas: &dyn Schemas) -> Examined {
     }
     let contents = contents(document, schemas, &mut findings);
     links(document, &mut findings);
-    let plan = tree::grow(document, &contents, &mut findings).and_then(|tree| {
+    itself(document, &contents, &mut findings);
+    let end = end(document, &mut findings);
+    let plan = tree::grow(document, &contents, &end, &mut findings).and_then(|tree| {
         unreachable(document, &tree, &mut findings);
         let bindings = visibility::bind(&tree, &mut findings);
         // What was said so far may have hidden a step; a plan without it would be another one.
-        if findings.is_fatal() { None } else { Some(tree.into_plan(hash(document), document.name.clone(), bindings)) }
+        if findings.is_fatal() { None } else { tree.into_plan(hash(document), document.name.clone(), bindings) }
     });
     Examined { plan, findings: findings.all() }
 }
@@ -86,6 +90,31 @@ fn contents(
         }
     }
     contents
+}
+
+/// What stands behind the last step and makes the run's output. Its id is never seen.
+fn end(document: &WorkflowDocument, findings: &mut Findings) -> (StepId, Content) {
+    let template = document.output.as_ref().and_then(|output| {
+        let said = |problems: Vec<InvalidReference>| {
+            for problem in problems {
+                findings.error(&["output"], "invalid_reference", problem.to_string());
+            }
+        };
+        Template::parse(output).map_err(said).ok()
+    });
+    (StepId::end(), Content::End(template))
+}
+
+/// A workflow that runs itself would never end. Longer ways round are found where other workflows can be read.
+fn itself(document: &WorkflowDocument, contents: &BTreeMap<String, (StepId, Content)>, findings: &mut Findings) {
+    for (key, (_, content)) in contents {
+        if let Content::Child { target, .. } = content
+            && matches!(&target.workflow, ChildWorkflow::Named(name) if name.as_str() == document.name)
+        {
+            let message = format!("step '{key}' runs the workflow that it is part of");
+            findings.error(&["steps", key], "workflow_in_itself", message);
+        }
+    }
 }
 
 /// Whatever names a step names one that is there, and no chain of them bites its tail.
@@ -172,10 +201,10 @@ mod tests {
         assert_eq!(ids, ["c", "a", "b"]);
         let b = plan.at(&StepId::parse("b").expect("id").top_level()).expect("b");
         assert_eq!(b.releases().iter().map(crate::ids::StepPath::as_str).collect::<Vec<_>>(), ["c", "a"]);
-        assert!(!b.output_is_read());
+        assert!(b.output_is_read(), "the last step's output is the run's");
         let path = |id: &str| StepId::parse(id).expect("id").top_level();
         assert!(plan.needs(&path("a"), &path("b")) && plan.needs(&path("c"), &path("b")));
-        assert!(!plan.needs(&path("b"), &path("b")));
+        assert!(plan.needs(&path("b"), &path("b")));
     }
 
     #[test]

@@ -42,6 +42,7 @@ fn unreadable(source: &Source, path: &[Segment]) -> Option<&'static str> {
         Source::Input | Source::Output(_) => {
             path.iter().any(|segment| !matches!(segment, Segment::Key(_))).then_some("it looks into an array")
         }
+        Source::Given => Some("it knows no filters and assertions"),
         Source::Loop(_) => (!path.is_empty()).then_some("it looks into the loop's item"),
     }
 }

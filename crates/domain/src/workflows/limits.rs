@@ -20,3 +20,12 @@ pub const MAX_PLACES: usize = 10_000;
 
 /// The longest path of a step, in characters; the column of the tables has a little more.
 pub const MAX_PATH: usize = 960;
+
+/// The longest name of an event, in characters.
+pub const MAX_EVENT_NAME: usize = 200;
+
+/// The most assertions of a step that validates.
+pub(super) const MAX_ASSERTIONS: usize = 100;
+
+/// How deep runs start runs: a run that nobody's run has started is at depth 0.
+pub const MAX_CHILD_DEPTH: u32 = 5;

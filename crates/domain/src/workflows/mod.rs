@@ -17,6 +17,7 @@ mod reference;
 mod steps;
 mod tree;
 mod visibility;
+mod work;
 
 pub use budget::{Budget, MAX_INPUT_BYTES};
 pub use check::{Examined, compile, examine, hash as hash_document};
@@ -27,10 +28,14 @@ pub use definition::{
 pub use diagnostic::{Diagnostic, Severity};
 pub use document::{StepDocument, WorkflowDocument};
 pub use external::unfit_for_external;
-pub use limits::{MAX_AT_ONCE, MAX_ITERATIONS, MAX_MEMBERS, MAX_NESTING, MAX_PATH, MAX_PLACES, MAX_STEPS};
+pub use limits::{
+    MAX_AT_ONCE, MAX_CHILD_DEPTH, MAX_EVENT_NAME, MAX_ITERATIONS, MAX_MEMBERS, MAX_NESTING, MAX_PATH, MAX_PLACES,
+    MAX_STEPS,
+};
 pub use path::{Segment, Slice};
 pub use plan::{
     AgentWork, Block, BlockKind, Branch, Choice, Delay, ForkJoin, JoinPolicy, Loop, OnError, Plan, PlanStep,
     SharedPlan, StepIndex, Work,
 };
 pub use reference::{InvalidReference, Iteration, LoopVariable, Reference, ResolveError, Scope, Source, Template};
+pub use work::{Assertion, CheckWork, ChildTarget, ChildWork, ChildWorkflow, MAX_CORRELATION, Report, WaitWork};

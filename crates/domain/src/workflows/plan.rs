@@ -8,12 +8,13 @@ use std::{
     sync::Arc,
 };
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::{
     budget::Budget,
     condition::Condition,
     reference::{Reference, ResolveError, Scope, Template},
+    work::{CheckWork, ChildWork, WaitWork, resolve_mapping},
 };
 use crate::{
     agents::AgentName,
@@ -38,6 +39,8 @@ pub struct Plan {
     pub(super) steps: Vec<PlanStep>,
     /// By [`PlanStep::place`].
     pub(super) by_place: HashMap<Box<str>, StepIndex>,
+    /// Stands behind all steps, sees what the last one sees and itself, and makes the run's output.
+    pub(super) end: PlanStep,
 }
 
 /// A place at which a step can be executed.
@@ -73,6 +76,14 @@ pub enum Work {
     Block(Block),
     /// Waits.
     Delay(Delay),
+    /// Starts a run of another workflow and waits for it.
+    Child(ChildWork),
+    /// Waits for an event.
+    Wait(WaitWork),
+    /// Checks a value.
+    Check(CheckWork),
+    /// Makes the run's output; without a template, of the last step's.
+    End(Option<Template>),
 }
 
 /// A call to an agent.
@@ -202,6 +213,11 @@ impl Plan {
         &self.steps[0]
     }
 
+    /// What stands behind the last step.
+    pub fn end(&self) -> &PlanStep {
+        &self.end
+    }
+
     /// A step by its index.
     pub fn step(&self, index: StepIndex) -> &PlanStep {
         &self.steps[index.of()]
@@ -241,7 +257,7 @@ impl PlanStep {
     pub fn agent(&self) -> Option<&AgentWork> {
         match &self.work {
             Work::Agent(agent) => Some(agent),
-            Work::Block(_) | Work::Delay(_) => None,
+            Work::Block(_) | Work::Delay(_) | Work::Child(_) | Work::Wait(_) | Work::Check(_) | Work::End(_) => None,
         }
     }
 
@@ -249,7 +265,19 @@ impl PlanStep {
     pub fn block(&self) -> Option<&Block> {
         match &self.work {
             Work::Block(block) => Some(block),
-            Work::Agent(_) | Work::Delay(_) => None,
+            Work::Agent(_) | Work::Delay(_) | Work::Child(_) | Work::Wait(_) | Work::Check(_) | Work::End(_) => None,
+        }
+    }
+
+    /// Who does the work, as the rows of its attempts tell: the agent, or what stands in its place. None where there are no
+    /// rows.
+    pub fn performer(&self) -> Option<&AgentName> {
+        match &self.work {
+            Work::Agent(work) => Some(&work.agent),
+            Work::Child(work) => Some(&work.performer),
+            Work::Wait(work) => Some(&work.event),
+            Work::Check(work) => Some(&work.performer),
+            Work::Block(_) | Work::Delay(_) | Work::End(_) => None,
         }
     }
 
@@ -282,12 +310,7 @@ impl PlanStep {
 impl AgentWork {
     /// The input, with every reference replaced.
     pub fn resolve_input(&self, scope: &dyn Scope) -> Result<Value, ResolveError> {
-        let mut budget = Budget::default();
-        let members = self
-            .input
-            .iter()
-            .map(|(field, template)| Ok((field.clone(), template.resolve(field, scope, &mut budget)?)));
-        members.collect::<Result<Map<_, _>, _>>().map(Value::Object)
+        resolve_mapping(&self.input, scope, &mut Budget::default())
     }
 }
 

@@ -59,6 +59,8 @@ pub enum Source {
     Output(StepId),
     /// The iteration of the innermost loop around the step.
     Loop(LoopVariable),
+    /// What a filter or an assertion is asked about: `event` or `data`.
+    Given,
 }
 
 /// What an iteration of a loop is known by.
@@ -120,6 +122,10 @@ pub trait Scope {
     fn output(&self, step: &StepId) -> Option<&Value>;
     /// The iteration of the innermost loop.
     fn iteration(&self) -> Option<Iteration<'_>> {
+        None
+    }
+    /// What a filter or an assertion is asked about.
+    fn given(&self) -> Option<&Value> {
         None
     }
 }
@@ -300,6 +306,9 @@ impl Reference {
         let invalid = |problem| InvalidReference { raw: raw.to_owned(), problem };
         // The requirement texts of the old system write it, and so do its examples.
         let text = raw.strip_prefix("steps.").unwrap_or(raw);
+        if let Some(path) = given(text) {
+            return Ok(Self { source: Source::Given, path: parse_path(path).map_err(invalid)?, raw: raw.to_owned() });
+        }
         let (head, rest) =
             text.split_once('.').ok_or_else(|| invalid("it needs the form 'workflow.input…' or '<step>.output…'"))?;
         let (source, tail) = match head {
@@ -338,6 +347,7 @@ impl Reference {
             Source::Output(step) => first_match(scope.output(step)?, &self.path).map(Cow::Borrowed),
             Source::Loop(LoopVariable::Item) => first_match(scope.iteration()?.item, &self.path).map(Cow::Borrowed),
             Source::Loop(variable) => scope.iteration().map(|iteration| Cow::Owned(variable.of(&iteration))),
+            Source::Given => first_match(scope.given()?, &self.path).map(Cow::Borrowed),
         }
     }
 
@@ -357,6 +367,9 @@ impl Reference {
                 .output(step)
                 .ok_or_else(|| missing(format!("Step '{step}' has not been executed or has no output")))?,
             Source::Loop(LoopVariable::Item) => iteration()?.item,
+            Source::Given => {
+                scope.given().ok_or_else(|| missing("Only filters and assertions can ask for this".to_owned()))?
+            }
             Source::Loop(variable) => return Ok(Cow::Owned(variable.of(&iteration()?))),
         };
         let mut at = "the value".to_owned();
@@ -378,6 +391,13 @@ impl Reference {
         }
         Ok(Cow::Borrowed(value))
     }
+}
+
+/// The path after `event` or `data`. A step may have that name: then `output` follows.
+fn given(text: &str) -> Option<&str> {
+    let path = ["event", "data"].into_iter().find_map(|word| text.strip_prefix(word))?;
+    let is_output = path.strip_prefix(".output").is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']));
+    (!is_output && (path.is_empty() || path.starts_with(['.', '[']))).then_some(path)
 }
 
 impl LoopVariable {

@@ -1,5 +1,11 @@
 //! One step of a document, read on its own: what its type demands, and which other steps it names.
 
+mod child;
+mod validation;
+mod wait;
+
+use std::sync::Arc;
+
 use serde_json::{Map, Value};
 
 use super::{
@@ -9,20 +15,59 @@ use super::{
     limits::{MAX_AT_ONCE, MAX_ITERATIONS, MAX_MEMBERS},
     plan::{Delay, JoinPolicy, OnError},
     reference::{Reference, Template},
+    work::{Assertion, ChildTarget},
 };
-use crate::{agents::AgentName, ports::Schemas};
+use crate::{
+    agents::AgentName,
+    ports::{Schema, Schemas},
+};
 
 /// The types of steps, as documents name them.
-const KINDS: [&str; 6] = ["agent", "parallel", "conditional", "loop", "fork_join", "delay"];
+const KINDS: [&str; 9] =
+    ["agent", "parallel", "conditional", "loop", "fork_join", "sub_workflow", "wait_for_event", "validate", "delay"];
 
 /// A step without what its type does not know.
 pub(super) enum Content {
-    Agent { agent: AgentName, input: Vec<(String, Template)> },
-    Parallel { members: Vec<String>, max_parallelism: Option<u32> },
-    Conditional { condition: Option<Condition>, then: Option<String>, otherwise: Option<String> },
+    Agent {
+        agent: AgentName,
+        input: Vec<(String, Template)>,
+    },
+    Parallel {
+        members: Vec<String>,
+        max_parallelism: Option<u32>,
+    },
+    Conditional {
+        condition: Option<Condition>,
+        then: Option<String>,
+        otherwise: Option<String>,
+    },
     Loop(LoopContent),
-    ForkJoin { branches: Vec<BranchContent>, policy: JoinPolicy },
+    ForkJoin {
+        branches: Vec<BranchContent>,
+        policy: JoinPolicy,
+    },
     Delay(Delay),
+    Child {
+        target: ChildTarget,
+        timeout_seconds: Option<u32>,
+        performer: AgentName,
+        input: Vec<(String, Template)>,
+    },
+    Wait {
+        event: AgentName,
+        correlation: Option<Template>,
+        filter: Option<Condition>,
+        timeout_seconds: Option<u32>,
+        goes_on: bool,
+    },
+    Validate {
+        data: Template,
+        schema: Option<Arc<dyn Schema>>,
+        assertions: Vec<Assertion>,
+        is_strict: bool,
+    },
+    /// No step, but what follows the last one: what the run's output is made of.
+    End(Option<Template>),
 }
 
 pub(super) struct LoopContent {
@@ -90,7 +135,7 @@ pub(super) fn named(step: &StepDocument) -> Vec<(Vec<String>, String)> {
 /// Reads a step; what is wrong is reported, and without a sound content there is nothing to execute.
 pub(super) fn read(key: &str, step: &StepDocument, schemas: &dyn Schemas, findings: &mut Findings) -> Option<Content> {
     let mut reader = Reader { key, step, schemas, findings };
-    let kind = kind(step);
+    let kind = if reader.is_agent_in_disguise() { "agent" } else { kind(step) };
     let known: &[&str] = match kind {
         "agent" => &[],
         "parallel" => &["parallel_steps", "max_parallelism"],
@@ -106,6 +151,18 @@ pub(super) fn read(key: &str, step: &StepDocument, schemas: &dyn Schemas, findin
         ],
         "fork_join" => &["fork_join_config", "branches", "join_policy", "n_required", "branch_timeout_seconds"],
         "delay" => &["delay_config"],
+        "sub_workflow" => &["workflow_name", "workflow_id", "workflow_version", "timeout_seconds"],
+        "wait_for_event" => &["event_config", "event", "correlation", "filter", "timeout_seconds", "on_timeout"],
+        "validate" => &[
+            "validate_config",
+            "data",
+            "data_source",
+            "schema",
+            "validation_schema",
+            "assertions",
+            "mode",
+            "validation_mode",
+        ],
         other => {
             reader.findings.error(
                 &["steps", key, "type"],
@@ -123,6 +180,9 @@ pub(super) fn read(key: &str, step: &StepDocument, schemas: &dyn Schemas, findin
         "conditional" => reader.conditional(),
         "loop" => reader.repeated(),
         "fork_join" => reader.fork_join(),
+        "sub_workflow" => reader.child(),
+        "wait_for_event" => reader.wait(),
+        "validate" => reader.validation(),
         _ => reader.delay(),
     }
 }
@@ -146,6 +206,19 @@ impl<'a> Reader<'a> {
         self.findings.refuse(&at, code, message);
     }
 
+    /// The old executor knows these types by name only, and calls their agent (contract 5.5).
+    fn is_agent_in_disguise(&mut self) -> bool {
+        let kind = kind(self.step);
+        let is_disguised = matches!(kind, "sub_workflow" | "wait_for_event" | "validate")
+            && self.step.agent_name.is_some()
+            && self.step.other.values().all(Value::is_null);
+        if is_disguised {
+            let message = format!("a step of type '{kind}' has no agent_name");
+            self.refuse(&["agent_name"], "member_does_not_apply", message);
+        }
+        is_disguised
+    }
+
     fn foreign_members(&mut self, kind: &str, known: &[&str]) {
         for (member, value) in &self.step.other {
             if !value.is_null() && !known.contains(&member.as_str()) {
@@ -160,7 +233,9 @@ impl<'a> Reader<'a> {
             let message = format!("'agent_name' has no meaning in a step of type '{kind}'");
             self.refuse(&["agent_name"], "member_does_not_apply", message);
         }
-        if self.step.input_mapping.as_ref().is_some_and(|mapping| !mapping.is_empty()) {
+        let has_input =
+            kind != "sub_workflow" && self.step.input_mapping.as_ref().is_some_and(|mapping| !mapping.is_empty());
+        if has_input {
             let message = format!("'input_mapping' has no meaning in a step of type '{kind}'");
             self.refuse(&["input_mapping"], "member_does_not_apply", message);
         }
@@ -300,8 +375,12 @@ impl<'a> Reader<'a> {
         };
         match self.member(name) {
             Some(Value::Object(members)) => {
-                let prefix: &'static [&'static str] =
-                    if name == "loop_config" { &["loop_config"] } else { &["fork_join_config"] };
+                let prefix: &'static [&'static str] = match name {
+                    "loop_config" => &["loop_config"],
+                    "fork_join_config" => &["fork_join_config"],
+                    "event_config" => &["event_config"],
+                    _ => &["validate_config"],
+                };
                 Some((prefix, lookup(members)))
             }
             Some(_) => {
@@ -401,19 +480,10 @@ impl<'a> Reader<'a> {
                 return None;
             }
         };
-        match Template::parse(value) {
-            Ok(template) => {
-                let delay = if name == "seconds" { Delay::Seconds(template) } else { Delay::Until(template) };
-                self.check_delay(&delay, name);
-                Some(Content::Delay(delay))
-            }
-            Err(problems) => {
-                for problem in problems {
-                    self.error(&["delay_config", name], "invalid_reference", problem.to_string());
-                }
-                None
-            }
-        }
+        let template = self.template(&["delay_config", name], Some(value)).flatten()?;
+        let delay = if name == "seconds" { Delay::Seconds(template) } else { Delay::Until(template) };
+        self.check_delay(&delay, name);
+        Some(Content::Delay(delay))
     }
 
     /// A delay without references is the same in every run.

@@ -9,12 +9,16 @@ use super::{
     plan::{AgentWork, Block, BlockKind, Branch, Choice, ForkJoin, Loop, Plan, PlanStep, StepIndex, Work},
     steps::Content,
     visibility::Bindings,
+    work::{CheckWork, ChildWork, WaitWork},
 };
-use crate::ids::{PlanHash, StepId, StepPath};
+use crate::{
+    agents::AgentName,
+    ids::{PlanHash, StepId, StepPath},
+};
 
 /// A document as a tree.
 pub(super) struct Tree<'a> {
-    /// Blocks stand before what is in them.
+    /// Blocks stand before what is in them; the end of the document is the last.
     pub(super) places: Vec<Place<'a>>,
     pub(super) document: &'a WorkflowDocument,
 }
@@ -49,6 +53,7 @@ struct Grower<'a, 'f> {
 pub(super) fn grow<'a>(
     document: &'a WorkflowDocument,
     contents: &'a BTreeMap<String, (StepId, Content)>,
+    end: &'a (StepId, Content),
     findings: &mut Findings,
 ) -> Option<Tree<'a>> {
     let mut main = Vec::new();
@@ -60,8 +65,21 @@ pub(super) fn grow<'a>(
     }
     let mut grower = Grower { contents, findings, places: Vec::new(), trail: Vec::new(), full: false };
     grower.sequence(&main, None, "");
-    let places = grower.places;
-    (!places.is_empty()).then_some(Tree { places, document })
+    let mut places = grower.places;
+    if places.is_empty() {
+        return None;
+    }
+    places.push(Place {
+        key: "",
+        id: &end.0,
+        content: &end.1,
+        path: String::new(),
+        around: None,
+        position: main.len(),
+        next: None,
+        sequences: Vec::new(),
+    });
+    Some(Tree { places, document })
 }
 
 impl<'a> Grower<'a, '_> {
@@ -116,7 +134,12 @@ impl<'a> Grower<'a, '_> {
 
     fn inside(&mut self, key: &'a str, content: &'a Content, here: usize, path: &str) {
         let sequences: Vec<Vec<&'a str>> = match content {
-            Content::Agent { .. } | Content::Delay(_) => return,
+            Content::Agent { .. }
+            | Content::Delay(_)
+            | Content::Child { .. }
+            | Content::Wait { .. }
+            | Content::Validate { .. }
+            | Content::End(_) => return,
             Content::Parallel { members, .. } => members.iter().map(|member| vec![member.as_str()]).collect(),
             Content::Conditional { then, otherwise, .. } => {
                 then.iter().chain(otherwise).map(|side| vec![side.as_str()]).collect()
@@ -157,7 +180,8 @@ impl<'a> Tree<'a> {
         self.places[place].position
     }
 
-    pub(super) fn into_plan(self, hash: PlanHash, name: String, bindings: Bindings) -> Plan {
+    /// None for a tree without its end, which nobody makes.
+    pub(super) fn into_plan(self, hash: PlanHash, name: String, bindings: Bindings) -> Option<Plan> {
         let roots: Vec<usize> = (0..self.places.len()).map(|place| self.root(place)).collect();
         let mut visible = bindings.visible;
         let mut steps: Vec<PlanStep> = Vec::with_capacity(self.places.len());
@@ -180,10 +204,11 @@ impl<'a> Tree<'a> {
                 }),
             });
         }
+        let end = steps.pop()?;
         results_are_read(&mut steps);
         release(&mut steps);
         let by_place = steps.iter().enumerate().map(|(number, step)| (step.place.clone(), index(number))).collect();
-        Plan { hash, name, steps, by_place }
+        Some(Plan { hash, name, steps, by_place, end })
     }
 
     fn is_inside(&self, mut place: usize, block: usize) -> bool {
@@ -209,6 +234,29 @@ fn work(place: &Place<'_>) -> Work {
             return Work::Agent(AgentWork { agent: agent.clone(), input: input.clone() });
         }
         Content::Delay(delay) => return Work::Delay(delay.clone()),
+        Content::Child { target, timeout_seconds, performer, input } => {
+            let (target, performer, input) = (target.clone(), performer.clone(), input.clone());
+            return Work::Child(ChildWork { target, timeout_seconds: *timeout_seconds, performer, input });
+        }
+        Content::Wait { event, correlation, filter, timeout_seconds, goes_on } => {
+            return Work::Wait(WaitWork {
+                event: event.clone(),
+                correlation: correlation.clone(),
+                filter: filter.clone(),
+                timeout_seconds: *timeout_seconds,
+                goes_on: *goes_on,
+            });
+        }
+        Content::Validate { data, schema, assertions, is_strict } => {
+            return Work::Check(CheckWork {
+                data: data.clone(),
+                schema: schema.clone(),
+                assertions: assertions.clone(),
+                is_strict: *is_strict,
+                performer: AgentName::fixed("validate"),
+            });
+        }
+        Content::End(template) => return Work::End(template.clone()),
         Content::Parallel { max_parallelism, .. } => (BlockKind::Parallel, max_parallelism.unwrap_or(MAX_AT_ONCE)),
         Content::Conditional { condition, then, otherwise } => {
             let choice = Choice {

@@ -3,9 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::{
+    condition::Condition,
     findings::Findings,
     plan::{JoinPolicy, StepIndex},
-    reference::{Reference, Source},
+    reference::{Reference, Source, Template},
     steps::Content,
     tree::{Place, Tree},
 };
@@ -29,6 +30,7 @@ pub(super) fn bind(tree: &Tree<'_>, findings: &mut Findings) -> Bindings {
     for number in 0..tree.places.len() {
         binder.place(number, findings);
     }
+    binder.end();
     binder.bindings
 }
 
@@ -60,11 +62,34 @@ enum Relation {
 }
 
 impl<'a> Binder<'_, 'a> {
+    /// Without a template the run's output is the last step's. That of a block has to be asked for: it may be large.
+    fn end(&mut self) {
+        let Some(end) = self.tree.places.len().checked_sub(1) else { return };
+        let last = |place: &Place<'_>| place.around.is_none() && place.position + 1 == self.tree.places[end].position;
+        let is_asked = matches!(self.tree.places[end].content, Content::End(None));
+        if let Some(last) = self.tree.places.iter().position(last).filter(|last| is_asked && self.has_row(*last)) {
+            self.bindings.readers.entry(last).or_default().insert(end);
+        }
+    }
+
+    /// Whether the place's output is kept in a row of its own.
+    fn has_row(&self, place: usize) -> bool {
+        matches!(
+            self.tree.places[place].content,
+            Content::Agent { .. } | Content::Child { .. } | Content::Wait { .. } | Content::Validate { .. }
+        )
+    }
+
     fn place(&mut self, number: usize, findings: &mut Findings) {
         let place = &self.tree.places[number];
         for (at, reference, is_condition) in references(place) {
             match &reference.source {
                 Source::Input => {}
+                Source::Given if asks_about_something(place, &at) => {}
+                Source::Given => {
+                    let message = format!("'${{{}}}' stands outside of a filter and of assertions", reference.raw);
+                    self.refuse(place.key, &at, "reference_outside_filter", &reference.raw, message, findings);
+                }
                 Source::Loop(_) => {
                     let looped = self.chain(number).iter().any(|(around, _)| self.is_loop(*around));
                     if !looped {
@@ -120,14 +145,14 @@ impl<'a> Binder<'_, 'a> {
             Relation::Before { .. } | Relation::Beside if is_condition => return,
             Relation::Before { may_be_skipped, .. } => {
                 let why = if *may_be_skipped { "may have been skipped" } else { "may have failed" };
-                let message = format!("'${{{raw}}}' in step '{key}' refers to a step that {why}; then this step fails");
+                let message = format!("'${{{raw}}}' in {} refers to a step that {why}; then this fails", who(key));
                 let code = if *may_be_skipped { "may_be_skipped" } else { "may_have_failed" };
                 self.warn(key, at, code, raw, message, findings);
                 return;
             }
             Relation::Beside => {
                 let message =
-                    format!("'${{{raw}}}' in step '{key}' refers to another branch, which may not have come so far");
+                    format!("'${{{raw}}}' in {} refers to another branch, which may not have come so far", who(key));
                 self.warn(key, at, "reference_to_other_branch", raw, message, findings);
                 return;
             }
@@ -157,7 +182,7 @@ impl<'a> Binder<'_, 'a> {
                 "refer to the workflow's input or to a step that runs before",
             ),
         };
-        let message = format!("'${{{raw}}}' in step '{key}' refers to {message}");
+        let message = format!("'${{{raw}}}' in {} refers to {message}", who(key));
         if self.refuse(key, at, code, raw, message, findings) {
             findings.hint(hint);
         }
@@ -205,7 +230,13 @@ impl<'a> Binder<'_, 'a> {
                 Content::Loop(_) => return None,
                 Content::Conditional { .. } => skipped = true,
                 Content::ForkJoin { policy, .. } => failed |= *policy != JoinPolicy::All,
-                Content::Parallel { .. } | Content::Agent { .. } | Content::Delay(_) => {}
+                Content::Parallel { .. }
+                | Content::Agent { .. }
+                | Content::Delay(_)
+                | Content::Child { .. }
+                | Content::Wait { .. }
+                | Content::Validate { .. }
+                | Content::End(_) => {}
             }
         }
         Some((skipped, failed))
@@ -259,27 +290,65 @@ impl<'a> Binder<'_, 'a> {
 }
 
 fn pointer<'p>(key: &'p str, at: &'p [String]) -> Vec<&'p str> {
-    ["steps", key].into_iter().chain(at.iter().map(String::as_str)).collect()
+    let of_step = if key.is_empty() { Vec::new() } else { vec!["steps", key] };
+    of_step.into_iter().chain(at.iter().map(String::as_str)).collect()
+}
+
+/// The step that a message is about, or the end of the document.
+fn who(key: &str) -> String {
+    if key.is_empty() { "the workflow's output".to_owned() } else { format!("step '{key}'") }
+}
+
+/// Whether a reference stands where `event` or `data` has a meaning.
+fn asks_about_something(place: &Place<'_>, at: &[String]) -> bool {
+    let is_named = |name: &str| at.iter().any(|part| part == name);
+    match place.content {
+        Content::Wait { .. } => is_named("filter"),
+        Content::Validate { .. } => is_named("assertions"),
+        _ => false,
+    }
+}
+
+fn mapped(input: &[(String, Template)]) -> Vec<(Vec<String>, &Reference, bool)> {
+    let mut found = Vec::new();
+    for (field, template) in input {
+        let at = vec!["input_mapping".to_owned(), field.clone()];
+        found.extend(template.references().into_iter().map(|reference| (at.clone(), reference, false)));
+    }
+    found
 }
 
 /// The references of a step, with the places at which they stand, and whether a condition asks.
 fn references<'p>(place: &'p Place<'_>) -> Vec<(Vec<String>, &'p Reference, bool)> {
     let at = |parts: &[&str]| parts.iter().map(|part| (*part).to_owned()).collect::<Vec<_>>();
     match place.content {
-        Content::Agent { input, .. } => {
-            let of_field = |(field, template): &'p (String, super::reference::Template)| {
-                template.references().into_iter().map(|r| (at(&["input_mapping", field]), r, false)).collect::<Vec<_>>()
-            };
-            input.iter().flat_map(of_field).collect()
-        }
+        Content::Agent { input, .. } => mapped(input),
         Content::Conditional { condition, .. } => {
-            let references = condition.iter().flat_map(super::condition::Condition::references);
+            let references = condition.iter().flat_map(Condition::references);
             references.map(|r| (at(&["condition", "expression"]), r, true)).collect()
         }
         Content::Loop(content) => vec![(at(&["loop_config", "collection"]), &content.collection, false)],
         Content::Delay(delay) => {
             let (name, template) = delay.template();
             template.references().into_iter().map(|r| (at(&["delay_config", name]), r, false)).collect()
+        }
+        Content::Child { input, .. } => mapped(input),
+        Content::Wait { correlation, filter, .. } => {
+            let correlation = correlation.iter().flat_map(Template::references);
+            let correlation = correlation.map(|r| (at(&["event_config", "correlation"]), r, false));
+            let filter = filter.iter().flat_map(Condition::references);
+            correlation.chain(filter.map(|r| (at(&["event_config", "filter"]), r, true))).collect()
+        }
+        Content::Validate { data, assertions, .. } => {
+            let data = data.references().into_iter().map(|r| (at(&["validate_config", "data"]), r, false));
+            let asserted = assertions.iter().enumerate().flat_map(|(number, assertion)| {
+                let at = at(&["validate_config", "assertions", &number.to_string()]);
+                assertion.condition.references().into_iter().map(move |r| (at.clone(), r, true))
+            });
+            data.chain(asserted).collect()
+        }
+        Content::End(template) => {
+            template.iter().flat_map(Template::references).map(|r| (at(&["output"]), r, false)).collect()
         }
         Content::Parallel { .. } | Content::ForkJoin { .. } => Vec::new(),
     }

@@ -216,6 +216,7 @@ impl<'a> Building<'a> {
         }
         let ports = EnginePorts {
             agents: self.store.agents.clone(),
+            workflows: self.store.workflows.clone(),
             runs: self.store.runs.clone(),
             leases: self.store.leases.clone(),
             inbox: self.store.inbox.clone(),

@@ -147,6 +147,8 @@ pub(crate) fn run(status: &str) -> Value {
         "paused": false,
         "engine": "orrery",
         "input_data": {"source": "https://example.org/text"},
+        "output_data": null,
+        "parent_run_id": null,
         "triggered_by": "system",
         "created_at": AT,
         "updated_at": AT,
@@ -177,6 +179,21 @@ pub(crate) fn cancelled() -> Value {
 /// The answer to a pause and to its end.
 pub(crate) fn run_receipt(message: &str) -> Value {
     receipt("RUNNING", message, json!({}))
+}
+
+/// An event for one run.
+pub(crate) fn event() -> Value {
+    json!({"event": "approved", "data": {"by": "somebody"}, "id": "approval-17"})
+}
+
+/// An event for whoever waits for it.
+pub(crate) fn broadcast() -> Value {
+    json!({"event": "paid", "correlation": "order-4711", "data": {"amount": 12.5}})
+}
+
+/// The answer to an event.
+pub(crate) fn event_receipt() -> Value {
+    json!({"message": "1 run was told", "delivered_to": [RUN_ID], "timestamp": AT})
 }
 
 /// The answer to a retry.

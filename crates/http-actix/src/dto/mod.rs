@@ -3,6 +3,7 @@
 pub(crate) mod agent_requests;
 mod agent_settings;
 pub(crate) mod agents;
+pub(crate) mod events;
 pub(crate) mod examples;
 pub(crate) mod lists;
 pub(crate) mod run_views;

@@ -34,6 +34,11 @@ pub(crate) struct RunView {
     #[schemars(extend("enum" = ["orrery", "external"]))]
     engine: &'static str,
     input_data: Json,
+    /// What the workflow's `output` makes of the outputs of its steps; without it, the last step's output. Null until the run has
+    /// completed, and where the last step is a block.
+    output_data: Option<Json>,
+    /// The run whose step of type `sub_workflow` has started this one.
+    parent_run_id: Option<String>,
     triggered_by: Option<String>,
     created_at: Stamp,
     updated_at: Stamp,
@@ -58,6 +63,8 @@ impl From<Run> for RunView {
             paused: run.paused,
             engine: run.engine.as_str(),
             input_data: Json(run.input),
+            output_data: run.output.map(Json),
+            parent_run_id: run.parent.map(|parent| parent.to_string()),
             triggered_by: run.triggered_by,
             created_at: Stamp(run.created_at),
             updated_at: Stamp(run.updated_at),
@@ -118,13 +125,14 @@ pub(crate) struct StepExecutionView {
     path: String,
     /// The same as `agent_name`, for old readers.
     step_name: String,
+    /// The agent; or what stands in its place: the workflow that the step runs, the event that it waits for, `validate`.
     agent_name: String,
     /// No other value will be added: old clients know only these.
     #[schemars(extend("enum" = ["PENDING", "RUNNING", "COMPLETED", "FAILED", "SKIPPED"]))]
     status: &'static str,
     /// Which attempt of the step, from 1.
     attempt: u32,
-    /// What was sent to the agent.
+    /// What was sent to the agent; the input of a sub-workflow, what is waited for, or what was validated.
     input_data: Json,
     /// What the agent answered.
     output_data: Option<Json>,

@@ -48,6 +48,9 @@ pub(crate) struct RunQuery {
     workflow_id: Option<Uuid>,
     /// The same as `workflow_id`.
     workflow_definition_id: Option<Uuid>,
+    /// Only runs that this run has started.
+    #[schemars(length(min = 1, max = 255))]
+    parent_run_id: Option<String>,
     /// Only runs created at this time or later. A time without a zone is UTC.
     created_after: Option<Moment>,
     /// Only runs created at this time or earlier. A time without a zone is UTC.
@@ -78,6 +81,9 @@ impl Validate for RunQuery {
             let message = "must be the same as workflow_id, which means the same";
             report.append(parent().join("workflow_definition_id"), garde::Error::new(message));
         }
+        if self.parent_run_id.as_deref().is_some_and(|id| RunId::parse(id).is_err()) {
+            report.append(parent().join("parent_run_id"), garde::Error::new("must not contain control characters"));
+        }
     }
 }
 
@@ -88,6 +94,7 @@ impl RunQuery {
             workflow: self.workflow_id.or(self.workflow_definition_id).map(WorkflowId::new),
             created_after: self.created_after.map(|at| at.0),
             created_before: self.created_before.map(|at| at.0),
+            parent: self.parent_run_id.as_deref().and_then(|id| RunId::parse(id).ok()),
         }
     }
 }

@@ -181,6 +181,26 @@ struct StepBody {
     /// A member of steps of type `delay`: either `seconds` or `until`.
     #[serde(default)]
     delay_config: Value,
+    /// A member of steps of type `sub_workflow`: the workflow's name.
+    #[serde(default)]
+    workflow_name: Value,
+    /// A member of steps of type `sub_workflow`: the workflow's id, instead of its name.
+    #[serde(default)]
+    workflow_id: Value,
+    /// A member of steps of type `sub_workflow`: the number of a version; the latest active one if it is absent.
+    #[serde(default)]
+    workflow_version: Value,
+    /// A member of steps of type `sub_workflow`: how long the run may take.
+    #[serde(default)]
+    timeout_seconds: Value,
+    /// A member of steps of type `wait_for_event`: `event`, `correlation`, `filter` (a condition on `${event.data…}`),
+    /// `timeout_seconds`, `on_timeout` (fail, continue).
+    #[serde(default)]
+    event_config: Value,
+    /// A member of steps of type `validate`: `data`, `schema` (JSON Schema 2020-12), `assertions` (conditions on `${data…}`), `mode`
+    /// (strict, warn).
+    #[serde(default)]
+    validate_config: Value,
 }
 
 impl From<StepBody> for StepDocument {
@@ -196,6 +216,12 @@ impl From<StepBody> for StepDocument {
             ("loop_config", step.loop_config),
             ("fork_join_config", step.fork_join_config),
             ("delay_config", step.delay_config),
+            ("workflow_name", step.workflow_name),
+            ("workflow_id", step.workflow_id),
+            ("workflow_version", step.workflow_version),
+            ("timeout_seconds", step.timeout_seconds),
+            ("event_config", step.event_config),
+            ("validate_config", step.validate_config),
         ];
         let other =
             others.into_iter().filter(|(_, value)| !value.is_null()).map(|(name, value)| (name.to_owned(), value));

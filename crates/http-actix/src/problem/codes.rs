@@ -52,6 +52,9 @@ codes! {
     RunNotPausable: 400, "run_not_pausable", "Run cannot be paused",
         "Only pending or running runs that Orrery itself executes can be paused and let go on.",
         "Nothing is left to pause, or the existing executor knows no pause.";
+    RunNotListening: 400, "run_not_listening", "Run cannot be told of events",
+        "Only pending or running runs that Orrery itself executes can be told of events.",
+        "Nothing waits for the event any more, or the existing executor knows no events.";
     NotFound: 404, "not_found", "Not found",
         "Nothing is served under this path.", "Look the path up in /openapi.json.";
     AgentNotFound: 404, "agent_not_found", "Agent not found",

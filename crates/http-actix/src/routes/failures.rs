@@ -2,7 +2,7 @@
 
 use application::{
     agents::{CreateAgentError, DeleteAgentError, GetAgentError, UpdateAgentError},
-    runs::{CancelRunError, ExecuteWorkflowError, GetRunError, PauseRunError, RetryRunError},
+    runs::{CancelRunError, ExecuteWorkflowError, GetRunError, PauseRunError, RaiseEventError, RetryRunError},
     workflows::{CreateWorkflowError, DeleteWorkflowError, GetWorkflowError, Refused, UpdateWorkflowError},
 };
 use domain::{
@@ -76,6 +76,12 @@ plain!(PauseRunError {
     PauseRunError::Over(_) => RunNotPausable,
     PauseRunError::External(_) => RunNotPausable,
 } Store);
+plain!(RaiseEventError {
+    RaiseEventError::NotFound(_) => RunNotFound,
+    RaiseEventError::Over(_) => RunNotListening,
+    RaiseEventError::External(_) => RunNotListening,
+    RaiseEventError::TooLarge(_) => BodyTooLarge,
+} Store);
 plain!(CancelRunError {
     CancelRunError::NotFound(_) => RunNotFound,
     CancelRunError::NotCancellable(_) => RunNotCancellable,
@@ -93,7 +99,14 @@ impl From<CreateWorkflowError> for Problem {
 impl From<NotStorable> for Problem {
     /// Only the input of a run is kept as it was sent.
     fn from(refused: NotStorable) -> Self {
-        let mistake = Mistake::new(Part::Body, "/input_data", "value_error", refused.to_string());
+        Self::unkeepable("/input_data", &refused)
+    }
+}
+
+impl Problem {
+    /// A part of the body that no store can keep.
+    pub(super) fn unkeepable(pointer: &str, refused: &NotStorable) -> Self {
+        let mistake = Mistake::new(Part::Body, pointer, "value_error", refused.to_string());
         Self::mistakes(Code::ValidationFailed, vec![mistake])
     }
 }

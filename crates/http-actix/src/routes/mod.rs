@@ -1,6 +1,7 @@
 //! The routes: each handler reads its inputs, calls one use case and maps the result.
 
 mod agents;
+mod events;
 mod failures;
 mod readiness;
 mod runs;
@@ -41,8 +42,9 @@ pub fn api() -> Api {
         .group(agents::GROUP, "HTTP services that do the work of steps.")
         .group(workflows::GROUP, "Definitions of what runs do, in versions.")
         .group(runs::GROUP, "Executions of workflows.")
+        .group(events::GROUP, "What happens elsewhere, and what runs wait for.")
         .group(system::GROUP, "What the server says about itself.");
-    system::declare(runs::declare(workflows::declare(agents::declare(api)))).finish()
+    system::declare(events::declare(runs::declare(workflows::declare(agents::declare(api))))).finish()
 }
 
 /// The routes of a process without an API: how it is, and what it measures.

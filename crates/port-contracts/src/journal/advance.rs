@@ -3,14 +3,15 @@
 use domain::{
     ids::{Epoch, Seq, StepExecutionId},
     runs::{
-        AdvanceRun, ClosedAttempt, CommitOutcome, EventRecord, RunEvent, RunStatus, RunUpdate, StepExecution,
-        StepStatus, Wake,
+        AdvanceRun, ClosedAttempt, CommitOutcome, EventRecord, RunEvent, RunStatus, StepExecution, StepStatus, Wake,
     },
 };
 
 use crate::{
     Stores,
-    samples::{advance, at, cancel, closed, dispatched, executor, finish, owned_start, resume, run_id, start, step_id},
+    samples::{
+        advance, at, cancel, closed, dispatched, executor, finish, owned_start, resume, run_id, start, step_id, update,
+    },
 };
 
 pub async fn an_advance_of_an_unknown_run_is_gone(stores: &Stores) {
@@ -25,7 +26,7 @@ pub async fn an_advance_adds_its_events_rows_and_update(stores: &Stores) {
     let commit = AdvanceRun {
         events: vec![succeeded, dispatched()],
         closed: vec![closed(2)],
-        update: Some(RunUpdate { status: RunStatus::Running, error: Some("careful".into()), paused: false }),
+        update: Some(update(RunStatus::Running, Some("careful"))),
         ..advance("r", 2)
     };
     stores.committed(commit.clone()).await;

@@ -2,12 +2,12 @@
 
 use domain::{
     ids::{Epoch, Seq},
-    runs::{AdvanceRun, CancelRun, CommitOutcome, EventRecord, RunStatus, RunUpdate},
+    runs::{AdvanceRun, CancelRun, CommitOutcome, EventRecord, RunStatus},
 };
 
 use crate::{
     Stores,
-    samples::{advance, at, cancel, closed, executor, finish, owned_start, resume, run_id, start},
+    samples::{advance, at, cancel, closed, executor, finish, owned_start, resume, run_id, start, update},
 };
 
 pub async fn a_cancel_gets_the_next_number_and_keeps_the_epoch(stores: &Stores) {
@@ -30,7 +30,7 @@ pub async fn a_cancel_gets_the_next_number_and_keeps_the_epoch(stores: &Stores) 
 
 pub async fn a_cancel_without_a_reason_leaves_the_message(stores: &Stores) {
     stores.committed(owned_start("r")).await;
-    let update = Some(RunUpdate { status: RunStatus::Running, error: Some("before".into()), paused: false });
+    let update = Some(update(RunStatus::Running, Some("before")));
     stores.committed(AdvanceRun { update, ..advance("r", 1) }).await;
     stores.committed(CancelRun { reason: None, ..cancel("r") }).await;
     assert_eq!(stores.run(&run_id("r")).await.error.as_deref(), Some("before"));

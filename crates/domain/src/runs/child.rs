@@ -1,0 +1,144 @@
+//! Runs that runs start: who is whose child, what a parent needs to know to start one, and what it is told in the end.
+
+use serde::{Deserialize, Serialize};
+
+use super::{commit::StartRun, inbox::InboxMessage};
+use crate::{
+    Timestamp,
+    ids::{CommitId, PlanHash, RunId, StepPath, WorkflowId},
+    payload::Payload,
+    ports::InboxNote,
+    runs::{
+        event::RunEvent,
+        state::{Attempt, RunStatus},
+    },
+};
+
+/// Which step of which run has started a run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Parent {
+    /// The run.
+    pub run: RunId,
+    /// The step.
+    pub path: StepPath,
+    /// How many runs stand above the one that was started, from 1.
+    pub depth: u32,
+}
+
+impl Parent {
+    /// What the run is told of the end of a run that it has started. `end` tells one end of that run from another.
+    pub fn told(&self, child: &RunId, outcome: ChildOutcome, end: impl std::fmt::Display, at: Timestamp) -> InboxNote {
+        let message = InboxMessage::ChildEnded { path: self.path.clone(), child: child.clone(), outcome };
+        InboxNote {
+            run: self.run.clone(),
+            dedupe: format!("ended-{end}-{child}").chars().take(200).collect(),
+            message,
+            at,
+        }
+    }
+}
+
+/// The version that a step of type `sub_workflow` runs, as it was found when the step was reached.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ChildDefinition {
+    /// The id of the version's row.
+    pub workflow: WorkflowId,
+    /// The workflow's name.
+    pub name: String,
+    /// The version's number.
+    pub version: u32,
+    /// The plan that the run is pinned to; already stored.
+    pub plan: PlanHash,
+}
+
+/// A run to be started, in the commit of the run that wants it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ChildRun {
+    /// The run.
+    pub run: RunId,
+    /// What it executes.
+    pub definition: ChildDefinition,
+    /// Its input.
+    pub input: Payload,
+    /// Who starts it.
+    pub parent: Parent,
+}
+
+impl ChildRun {
+    /// The start that a store applies together with the commit of the parent. The run waits to be claimed.
+    pub fn into_start(self, commit: CommitId, at: Timestamp) -> StartRun {
+        let Self { run, definition, input, parent } = self;
+        StartRun {
+            commit,
+            run,
+            workflow: definition.workflow,
+            workflow_name: definition.name,
+            workflow_version: definition.version,
+            plan: definition.plan,
+            input,
+            triggered_by: parent.run.to_string(),
+            at,
+            events: vec![RunEvent::Started { plan: definition.plan, parent: Some(parent.clone()) }],
+            status: RunStatus::Pending,
+            owner: None,
+            parent: Some(parent),
+        }
+    }
+}
+
+impl ChildResume {
+    /// The resume of the run that a step has started, for an attempt of the step.
+    pub(super) fn of(parent: &RunId, path: &StepPath, attempt: &Attempt) -> Self {
+        let run = parent.child(path, attempt.generation);
+        Self { path: path.clone(), commit: CommitId::of_child(&run, attempt.execution), run }
+    }
+}
+
+/// What became of a run that another one waits for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "status", rename_all = "snake_case")]
+pub enum ChildOutcome {
+    /// It completed; null where its last step is a block and its document names no output.
+    Completed {
+        /// Its output.
+        output: Payload,
+    },
+    /// It failed.
+    Failed {
+        /// Why.
+        error: String,
+    },
+    /// Somebody cancelled it.
+    Cancelled {
+        /// Why, if they said so.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        error: Option<String>,
+        /// Whether the parent itself wanted it: it may have changed its mind meanwhile.
+        #[serde(default)]
+        by_parent: bool,
+    },
+}
+
+impl ChildOutcome {
+    /// What a run's row says about its end; none while it is under way.
+    pub fn of(status: RunStatus, output: Option<&Payload>, error: Option<&str>) -> Option<Self> {
+        match status {
+            RunStatus::Pending | RunStatus::Running => None,
+            RunStatus::Completed => Some(Self::Completed { output: output.cloned().unwrap_or_else(Payload::null) }),
+            RunStatus::Failed => Some(Self::Failed { error: error.unwrap_or_default().to_owned() }),
+            RunStatus::Cancelled => Some(Self::Cancelled { error: error.map(str::to_owned), by_parent: false }),
+        }
+    }
+}
+
+/// A run that failed or was cancelled, and whose parent wants it to be done after all. The commit's id is derived, so that
+/// it is resumed once, however often that is tried.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ChildResume {
+    /// The step of the parent.
+    pub path: StepPath,
+    /// The run.
+    pub run: RunId,
+    /// The commit that resumes it.
+    pub commit: CommitId,
+}
