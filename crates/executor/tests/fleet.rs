@@ -66,6 +66,7 @@ impl House {
             events: vec![RunEvent::Started { plan, parent: None }],
             status: RunStatus::Pending,
             owner: Some(owner),
+            parent: None,
         };
         self.store.commit_now(&[RunCommit::Start(start)]);
     }

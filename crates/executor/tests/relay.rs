@@ -105,6 +105,7 @@ fn two_ends(store: &MemoryStore, ids: &SequentialIds, run: &str) {
         events: vec![RunEvent::Started { plan, parent: None }],
         status: RunStatus::Pending,
         owner: None,
+        parent: None,
     };
     let cancel = || {
         let (commit, run, by) = (commit(), run.clone(), "test".to_owned());

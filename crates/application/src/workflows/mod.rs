@@ -7,6 +7,8 @@ mod find_child;
 mod get_workflow;
 mod list_versions;
 mod list_workflows;
+mod rehearsal;
+mod test_workflow;
 mod update_workflow;
 mod validate_workflow;
 
@@ -17,5 +19,7 @@ pub use find_child::find_child;
 pub use get_workflow::{GetWorkflow, GetWorkflowError};
 pub use list_versions::ListVersions;
 pub use list_workflows::ListWorkflows;
+pub use rehearsal::{Begun, MAX_ATTEMPTS, Mocks, RehearsalEnd, Rehearsed};
+pub use test_workflow::{TestWorkflow, TestWorkflowError};
 pub use update_workflow::{UpdateWorkflow, UpdateWorkflowError, WorkflowChanges};
 pub use validate_workflow::ValidateWorkflow;

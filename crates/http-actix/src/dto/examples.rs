@@ -181,6 +181,32 @@ pub(crate) fn run_receipt(message: &str) -> Value {
     receipt("RUNNING", message, json!({}))
 }
 
+/// A rehearsal.
+pub(crate) fn rehearsal() -> Value {
+    json!({"input_data": {"source": "https://example.org/text"}, "mocks": {"fetch": [{"error": "too busy"}, {"text": "a text"}]}})
+}
+
+/// What a rehearsal came to.
+pub(crate) fn rehearsed() -> Value {
+    let attempt = |number: u32, output: Value, error: Value| {
+        json!({
+            "path": "fetch", "step_id": "fetch", "agent_name": "Fetcher", "attempt": number,
+            "status": if error.is_null() { "COMPLETED" } else { "FAILED" },
+            "input_data": {"url": "https://example.org/text"}, "output_data": output, "error_message": error,
+            "started_at": AT, "completed_at": AT,
+        })
+    };
+    json!({
+        "status": "COMPLETED",
+        "output_data": {"text": "a text"},
+        "error_message": null,
+        "duration_ms": 1000,
+        "path_taken": [{"path": "fetch", "type": "agent"}],
+        "attempts": [attempt(1, Value::Null, "too busy".into()), attempt(2, json!({"text": "a text"}), Value::Null)],
+        "truncated": false,
+    })
+}
+
 /// An event for one run.
 pub(crate) fn event() -> Value {
     json!({"event": "approved", "data": {"by": "somebody"}, "id": "approval-17"})

@@ -6,6 +6,7 @@ pub(crate) mod agents;
 pub(crate) mod events;
 pub(crate) mod examples;
 pub(crate) mod lists;
+pub(crate) mod rehearsals;
 pub(crate) mod run_views;
 pub(crate) mod runs;
 pub(crate) mod system;

@@ -3,7 +3,9 @@
 use application::{
     agents::{CreateAgentError, DeleteAgentError, GetAgentError, UpdateAgentError},
     runs::{CancelRunError, ExecuteWorkflowError, GetRunError, PauseRunError, RaiseEventError, RetryRunError},
-    workflows::{CreateWorkflowError, DeleteWorkflowError, GetWorkflowError, Refused, UpdateWorkflowError},
+    workflows::{
+        CreateWorkflowError, DeleteWorkflowError, GetWorkflowError, Refused, TestWorkflowError, UpdateWorkflowError,
+    },
 };
 use domain::{
     payload::NotStorable,
@@ -92,6 +94,22 @@ impl From<CreateWorkflowError> for Problem {
         match error {
             CreateWorkflowError::Refused(refused) => refused.into(),
             CreateWorkflowError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<TestWorkflowError> for Problem {
+    fn from(error: TestWorkflowError) -> Self {
+        match error {
+            TestWorkflowError::NotFound(_) => Self::new(Code::WorkflowNotFound, error.to_string()),
+            TestWorkflowError::UnknownSteps(names) => {
+                let mistake = |name: String| {
+                    let pointer = format!("/mocks/{}", name.replace('~', "~0").replace('/', "~1"));
+                    Mistake::new(Part::Body, pointer, "value_error", format!("the workflow has no step '{name}'"))
+                };
+                Self::mistakes(Code::ValidationFailed, names.into_iter().map(mistake).collect())
+            }
+            TestWorkflowError::Store(error) => error.into(),
         }
     }
 }

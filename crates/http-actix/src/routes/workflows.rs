@@ -10,6 +10,7 @@ use crate::{
     dto::{
         MessageView, examples,
         lists::{self, PageView},
+        rehearsals::{RehearsalView, TestWorkflow},
         run_views::RunReceipt,
         runs::ExecuteWorkflow,
         workflow_views::{ValidationView, WorkflowView},
@@ -106,6 +107,20 @@ pub(super) fn declare(api: Declarations) -> Declarations {
     )
     .route(
         Method::POST,
+        "/api/v1/workflows/{workflow_id}/test",
+        test_workflow,
+        About::new(
+            GROUP,
+            "Rehearse a workflow",
+            "Executes a version against mocks, with the same engine: no agent is called, nothing is stored, and time passes at \
+             once. Answers the path taken, every attempt with its input and output, and the run's output.",
+        )
+        .sends(examples::rehearsal())
+        .answers(examples::rehearsed())
+        .refuses(&[Code::WorkflowNotFound, Code::StoreUnavailable]),
+    )
+    .route(
+        Method::POST,
         "/api/v1/workflows/{workflow_id}/execute",
         execute_workflow,
         About::new(
@@ -180,6 +195,15 @@ async fn list_versions(
     let page = lists::page(query.page, query.page_size);
     let found = app.list_versions.execute(WorkflowId::new(path.workflow_id), page).await?;
     Ok(Reply(PageView::new(found, page)))
+}
+
+async fn test_workflow(
+    State(app): State<UseCases>,
+    Path(path): Path<WorkflowPath>,
+    Body(body): Body<TestWorkflow>,
+) -> Result<Reply<200, RehearsalView>, Problem> {
+    let (input, mocks) = body.parts()?;
+    Ok(Reply(app.test_workflow.execute(WorkflowId::new(path.workflow_id), input, &mocks).await?.into()))
 }
 
 async fn execute_workflow(

@@ -1,0 +1,87 @@
+//! Rehearses a version of a workflow against mocks: nothing is stored, and nobody is called.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+
+use domain::{
+    agents::{AgentName, RetryPolicy},
+    ids::{RunId, WorkflowId},
+    payload::Payload,
+    ports::{Agents, Clock, IdGenerator, StoreError, Workflows},
+    workflows::{Plan, Work},
+};
+
+use super::rehearsal::{Mocks, Rehearsed, rehearse};
+use crate::{Ports, plans::PlanCache};
+
+/// Why nothing was rehearsed.
+#[derive(Debug, thiserror::Error)]
+pub enum TestWorkflowError {
+    /// There is no workflow with this id.
+    #[error("Workflow with id '{0}' not found")]
+    NotFound(WorkflowId),
+    /// Mocks are there for what is no step of the workflow: their names.
+    #[error("there is no such step: {}", .0.join(", "))]
+    UnknownSteps(Vec<String>),
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Rehearses workflows.
+pub struct TestWorkflow {
+    workflows: Arc<dyn Workflows>,
+    agents: Arc<dyn Agents>,
+    plans: Arc<PlanCache>,
+    clock: Arc<dyn Clock>,
+    ids: Arc<dyn IdGenerator>,
+}
+
+impl TestWorkflow {
+    pub(crate) fn new(ports: &Ports) -> Self {
+        Self {
+            workflows: ports.workflows.clone(),
+            agents: ports.agents.clone(),
+            plans: ports.plans.clone(),
+            clock: ports.clock.clone(),
+            ids: ports.ids.clone(),
+        }
+    }
+
+    /// Rehearses the version with this id, whatever its status: a draft is there to be tried.
+    pub async fn execute(&self, id: WorkflowId, input: Payload, mocks: &Mocks) -> Result<Rehearsed, TestWorkflowError> {
+        let definition = self.workflows.executable(id).await?.ok_or(TestWorkflowError::NotFound(id))?;
+        let plan = self.plans.get(definition.plan).await?;
+        let unknown = unknown_steps(&plan, mocks);
+        if !unknown.is_empty() {
+            return Err(TestWorkflowError::UnknownSteps(unknown));
+        }
+        let policies = self.policies(&plan).await?;
+        let run = RunId::mint(self.ids.unique());
+        Ok(rehearse(run, &plan, input, mocks, &policies, &*self.workflows, self.clock.now()).await?)
+    }
+
+    /// How the agents' calls are tried again.
+    async fn policies(&self, plan: &Plan) -> Result<BTreeMap<String, RetryPolicy>, StoreError> {
+        let names: BTreeSet<AgentName> = plan
+            .steps()
+            .filter_map(|step| match &step.work {
+                Work::Agent(work) => Some(work.agent.clone()),
+                _ => None,
+            })
+            .collect();
+        let found = self.agents.by_names(&names.into_iter().collect::<Vec<_>>()).await?;
+        Ok(found.into_iter().map(|agent| (agent.name.as_str().to_owned(), agent.retry)).collect())
+    }
+}
+
+/// Mocks that stand neither for a step nor for a place of one. A place inside of a loop has a number where the plan has none.
+fn unknown_steps(plan: &Plan, mocks: &Mocks) -> Vec<String> {
+    let is_known = |name: &&String| {
+        let path = domain::ids::StepPath::parse(name).ok();
+        plan.steps().any(|step| step.id.as_str() == name.as_str()) || path.is_some_and(|path| plan.at(&path).is_some())
+    };
+    mocks.0.keys().filter(|name| !is_known(name)).cloned().collect()
+}
