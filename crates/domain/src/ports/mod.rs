@@ -16,7 +16,7 @@ mod time;
 mod workflows;
 
 pub use agents::Agents;
-pub use bus::{Delivery, ExternalExecutor, Handled, Monitoring, Publisher, RequestHandler, TaskHandler};
+pub use bus::{Asked, Delivery, ExternalExecutor, Handled, Monitoring, Publisher, RequestHandler, TaskHandler};
 pub use engine::{Adopted, Engine};
 pub use external::ExternalRuns;
 pub use fleet::{Duties, Fleet, LifeSign};

@@ -26,7 +26,7 @@ pub use definition::{
 };
 pub use diagnostic::{Diagnostic, Severity};
 pub use document::{StepDocument, WorkflowDocument};
-pub use external::unfit_for_external;
+pub use external::{doubtful_for_external, dropped_by_external, unfit_for_external};
 pub use limits::{MAX_AT_ONCE, MAX_ITERATIONS, MAX_MEMBERS, MAX_NESTING, MAX_PATH, MAX_PLACES, MAX_STEPS};
 pub use path::{Segment, Slice};
 pub use plan::{
