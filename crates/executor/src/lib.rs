@@ -25,7 +25,7 @@ pub use core::{Effect, EngineCore, EngineInput};
 pub use external::{Driver, DriverPorts, Pace};
 pub use loading::{Loaded, RunLoader};
 pub use measures::describe_metrics;
-pub use membership::{FleetPorts, Heart, LEASE, Membership};
+pub use membership::{FleetPorts, Heart, JoinError, LEASE, Membership};
 pub use observer::Observer;
 pub use relay::{Drives, Relay, RelayPorts};
 pub use shell::{EngineConfig, EngineHandle, EnginePorts, spawn};

@@ -27,7 +27,7 @@ fn one_line_of(ended: &Ended, arguments: &[&str]) -> String {
     line.clone()
 }
 
-fn assert_names(line: &str, words: &[&str]) {
+pub(crate) fn assert_names(line: &str, words: &[&str]) {
     for word in words {
         assert!(line.contains(word), "'{word}' is not in: {line}");
     }
