@@ -9,4 +9,4 @@ mod m0003_inbox;
 mod m0006_lists_and_engines;
 mod migrator;
 
-pub use migrator::{MigrateError, State, Survey, down, fresh, status, survey, up};
+pub use migrator::{MigrateError, State, Survey, down, fresh, status, survey, up, up_by};

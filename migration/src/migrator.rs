@@ -68,14 +68,19 @@ impl MigratorTrait for Migrator {
 
 #[derive(Clone, Copy)]
 enum Direction {
-    Up,
+    Up(Option<u32>),
     Down(Option<u32>),
     Anew,
 }
 
 /// Applies all pending migrations, in one transaction.
 pub async fn up(url: &str) -> Result<(), MigrateError> {
-    change(url, Direction::Up).await
+    change(url, Direction::Up(None)).await
+}
+
+/// Applies so many of the pending migrations, oldest first.
+pub async fn up_by(url: &str, steps: u32) -> Result<(), MigrateError> {
+    change(url, Direction::Up(Some(steps))).await
 }
 
 /// Takes the newest migrations back, all of them if no number is given. Rows of tables that the old system made stay.
@@ -141,7 +146,7 @@ async fn change(url: &str, direction: Direction) -> Result<(), MigrateError> {
     loop {
         let transaction = locked(&database).await?;
         let done = match direction {
-            Direction::Up => Migrator::up(&transaction, None).await,
+            Direction::Up(steps) => Migrator::up(&transaction, steps).await,
             Direction::Down(steps) => Migrator::down(&transaction, steps).await,
             Direction::Anew => anew(&transaction).await,
         };

@@ -112,6 +112,39 @@ async fn the_way_back_leaves_the_old_system_its_rows_and_columns() {
     assert_eq!((old_rows(&database).await, schema(&database).await), (rows, migrated));
 }
 
+#[tokio::test]
+async fn each_migration_can_be_taken_back_alone_to_exactly_the_schema_before_it() {
+    for database in [Database::new(None).await, old_system().await] {
+        let columns_before = columns(&database).await;
+        let mut levels = vec![schema(&database).await];
+        for _ in NAMES {
+            migration::up_by(database.url(), 1).await.expect("the migrations are right");
+            levels.push(schema(&database).await);
+            assert_ne!(levels[levels.len() - 1], levels[levels.len() - 2], "each changes something");
+        }
+        assert_eq!(applied(&database).await, [true; NAMES.len()]);
+        let whole = schema(&database).await;
+        // The first one replaces the indexes of the old system for good; its columns come back.
+        for (level, name) in NAMES.iter().enumerate().skip(1).rev() {
+            for _ in 0..2 {
+                one_down(&database).await;
+                assert_eq!(schema(&database).await, levels[level], "{name} was taken back");
+                migration::up_by(database.url(), 1).await.expect("the way can be gone again");
+                assert_eq!(schema(&database).await, levels[level + 1], "{name} was applied again");
+            }
+            one_down(&database).await;
+        }
+        one_down(&database).await;
+        assert_eq!(columns(&database).await, columns_before);
+        up(&database).await;
+        assert_eq!(schema(&database).await, whole);
+    }
+}
+
+async fn one_down(database: &Database) {
+    migration::down(database.url(), Some(1)).await.expect("the way back is right");
+}
+
 async fn columns(database: &Database) -> Vec<String> {
     let columns = "SELECT concat_ws(' ', table_name, column_name, udt_name, character_maximum_length, is_nullable)
                    FROM information_schema.columns
