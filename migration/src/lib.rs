@@ -6,7 +6,8 @@
 mod m0001_initial;
 mod m0002_fleet_and_bus;
 mod m0003_inbox;
+mod m0006_lists_and_engines;
 mod m0007_families;
 mod migrator;
 
-pub use migrator::{MigrateError, State, Survey, down, fresh, status, survey, up};
+pub use migrator::{MigrateError, State, Survey, down, fresh, status, survey, up, up_by};

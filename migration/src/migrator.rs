@@ -8,7 +8,7 @@ use sea_orm_migration::{
     },
 };
 
-use crate::{m0001_initial, m0002_fleet_and_bus, m0003_inbox, m0007_families};
+use crate::{m0001_initial, m0002_fleet_and_bus, m0003_inbox, m0006_lists_and_engines, m0007_families};
 
 /// The key of the advisory lock: "orrery" in ASCII.
 const LOCK: i64 = 0x6f72_7265_7279;
@@ -61,6 +61,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0001_initial::Migration),
             Box::new(m0002_fleet_and_bus::Migration),
             Box::new(m0003_inbox::Migration),
+            Box::new(m0006_lists_and_engines::Migration),
             Box::new(m0007_families::Migration),
         ]
     }
@@ -68,14 +69,19 @@ impl MigratorTrait for Migrator {
 
 #[derive(Clone, Copy)]
 enum Direction {
-    Up,
+    Up(Option<u32>),
     Down(Option<u32>),
     Anew,
 }
 
 /// Applies all pending migrations, in one transaction.
 pub async fn up(url: &str) -> Result<(), MigrateError> {
-    change(url, Direction::Up).await
+    change(url, Direction::Up(None)).await
+}
+
+/// Applies so many of the pending migrations, oldest first.
+pub async fn up_by(url: &str, steps: u32) -> Result<(), MigrateError> {
+    change(url, Direction::Up(Some(steps))).await
 }
 
 /// Takes the newest migrations back, all of them if no number is given. Rows of tables that the old system made stay.
@@ -141,7 +147,7 @@ async fn change(url: &str, direction: Direction) -> Result<(), MigrateError> {
     loop {
         let transaction = locked(&database).await?;
         let done = match direction {
-            Direction::Up => Migrator::up(&transaction, None).await,
+            Direction::Up(steps) => Migrator::up(&transaction, steps).await,
             Direction::Down(steps) => Migrator::down(&transaction, steps).await,
             Direction::Anew => anew(&transaction).await,
         };

@@ -6,7 +6,8 @@ use sqlx::{Connection, PgConnection};
 
 const OLD_SYSTEM: &str = include_str!("old_system.sql");
 
-const NAMES: [&str; 4] = ["m0001_initial", "m0002_fleet_and_bus", "m0003_inbox", "m0007_families"];
+const NAMES: [&str; 5] =
+    ["m0001_initial", "m0002_fleet_and_bus", "m0003_inbox", "m0006_lists_and_engines", "m0007_families"];
 
 async fn old_system() -> Database {
     let database = Database::new(None).await;
@@ -107,9 +108,42 @@ async fn the_way_back_leaves_the_old_system_its_rows_and_columns() {
     let migrated = schema(&database).await;
     down(&database).await;
     assert_eq!((old_rows(&database).await, columns(&database).await), (rows.clone(), tables));
-    assert_eq!(applied(&database).await, [false; 3]);
+    assert_eq!(applied(&database).await, [false; NAMES.len()]);
     up(&database).await;
     assert_eq!((old_rows(&database).await, schema(&database).await), (rows, migrated));
+}
+
+#[tokio::test]
+async fn each_migration_can_be_taken_back_alone_to_exactly_the_schema_before_it() {
+    for database in [Database::new(None).await, old_system().await] {
+        let columns_before = columns(&database).await;
+        let mut levels = vec![schema(&database).await];
+        for _ in NAMES {
+            migration::up_by(database.url(), 1).await.expect("the migrations are right");
+            levels.push(schema(&database).await);
+            assert_ne!(levels[levels.len() - 1], levels[levels.len() - 2], "each changes something");
+        }
+        assert_eq!(applied(&database).await, [true; NAMES.len()]);
+        let whole = schema(&database).await;
+        // The first one replaces the indexes of the old system for good; its columns come back.
+        for (level, name) in NAMES.iter().enumerate().skip(1).rev() {
+            for _ in 0..2 {
+                one_down(&database).await;
+                assert_eq!(schema(&database).await, levels[level], "{name} was taken back");
+                migration::up_by(database.url(), 1).await.expect("the way can be gone again");
+                assert_eq!(schema(&database).await, levels[level + 1], "{name} was applied again");
+            }
+            one_down(&database).await;
+        }
+        one_down(&database).await;
+        assert_eq!(columns(&database).await, columns_before);
+        up(&database).await;
+        assert_eq!(schema(&database).await, whole);
+    }
+}
+
+async fn one_down(database: &Database) {
+    migration::down(database.url(), Some(1)).await.expect("the way back is right");
 }
 
 async fn columns(database: &Database) -> Vec<String> {
@@ -133,7 +167,7 @@ async fn the_way_back_of_a_new_database_leaves_nothing_and_can_be_gone_again() {
 #[tokio::test]
 async fn applying_again_changes_nothing() {
     let database = Database::new(None).await;
-    assert_eq!(applied(&database).await, [false; 3]);
+    assert_eq!(applied(&database).await, [false; NAMES.len()]);
     up(&database).await;
     up(&database).await;
     let states = migration::status(database.url()).await.expect("the database answers");
@@ -214,5 +248,5 @@ async fn a_table_that_the_old_executor_holds_is_waited_for() {
     };
     let (migrated, ()) = tokio::join!(migration::up(database.url()), release);
     migrated.expect("the table was released");
-    assert_eq!(applied(&database).await, [true; 3]);
+    assert_eq!(applied(&database).await, [true; NAMES.len()]);
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use domain::{
-    ports::{Delivery, ExternalExecutor},
+    ports::{Asked, ExternalExecutor},
     runs::ExternalRequest,
 };
 
@@ -19,7 +19,7 @@ use crate::{
 const PATIENCE: Duration = Duration::from_secs(50);
 
 /// Asks the old executor over the topics of requests. A plan that it would not accept is not sent, because it would log that
-/// and drop it: the request becomes a dead letter, and counts as delivered.
+/// and drop it: the request becomes a dead letter.
 pub struct KafkaExternalExecutor {
     producer: SharedProducer,
     topics: Topics,
@@ -30,7 +30,7 @@ impl KafkaExternalExecutor {
         Self { producer, topics }
     }
 
-    async fn send(&self, request: &ExternalRequest) -> Delivery {
+    async fn send(&self, request: &ExternalRequest) -> Asked {
         let (topic, kind) = match request {
             ExternalRequest::Start { .. } => (&self.topics.execution_requests, "start"),
             ExternalRequest::Cancel { .. } => (&self.topics.cancellation_requests, "cancel"),
@@ -42,21 +42,21 @@ impl KafkaExternalExecutor {
         let reason = match encoded.refusal {
             Some(reason) => reason,
             None => match self.producer.send(Outgoing { topic, key, value, headers: headers.clone() }).await {
-                Ok(()) => return Delivery::Delivered,
-                Err(NotSent::Unavailable(reason)) => return Delivery::Unavailable(reason),
+                Ok(()) => return Asked::Delivered,
+                Err(NotSent::Unavailable(reason)) => return Asked::Unavailable(reason),
                 Err(NotSent::Refused(reason)) => reason,
             },
         };
         let letter = DeadLetter { topic, place: None, key, value, headers, reason: &reason };
         let kept = dead_letter::keep(&self.producer, &self.topics.dead_letters, &letter).await;
-        kept.map_or_else(Delivery::Unavailable, |()| Delivery::Delivered)
+        kept.map_or_else(Asked::Unavailable, |()| Asked::Refused(reason))
     }
 }
 
 #[async_trait]
 impl ExternalExecutor for KafkaExternalExecutor {
-    async fn request(&self, request: &ExternalRequest) -> Delivery {
+    async fn request(&self, request: &ExternalRequest) -> Asked {
         let sent = tokio::time::timeout(PATIENCE, self.send(request)).await;
-        sent.unwrap_or_else(|_| Delivery::Unavailable("the brokers take too long".to_owned()))
+        sent.unwrap_or_else(|_| Asked::Unavailable("the brokers take too long".to_owned()))
     }
 }

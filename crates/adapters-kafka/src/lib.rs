@@ -40,4 +40,3 @@ pub use requests::KafkaRequests;
 pub use secret::Secret;
 pub use security::{ClientCertificate, Sasl, SaslMechanism, Security, Tls, Verification};
 pub use status::BusProblem;
-pub use wire::refused_by_the_old_executor;

@@ -158,6 +158,22 @@ mod tests {
     }
 
     #[test]
+    fn what_must_arrive_is_confirmed_by_all_copies_and_repeated_without_doubles_whatever_else_is_set() {
+        let mut config = KafkaConfig::new("127.0.0.1:1");
+        for properties in [producer(&config), monitoring(&config)] {
+            assert_eq!((properties.get("acks"), properties.get("enable.idempotence")), (Some("all"), Some("true")));
+            assert_eq!(properties.get("partitioner"), Some("murmur2_random"));
+            let native = properties.create_native_config().expect("known settings");
+            // Under the name that librdkafka has for it.
+            assert_eq!(native.get("request.required.acks").ok().as_deref(), Some("-1"));
+        }
+        for name in ["acks", "request.required.acks", "enable.idempotence", "max.in.flight", "transactional.id"] {
+            config.properties = vec![(name.to_owned(), "0".to_owned())];
+            assert!(config.check().is_err(), "{name} is not for others to set");
+        }
+    }
+
+    #[test]
     fn further_settings_reach_all_clients_and_win() {
         let mut config = KafkaConfig::new("127.0.0.1:1");
         config.properties = vec![("fetch.wait.max.ms".into(), "5000".into())];

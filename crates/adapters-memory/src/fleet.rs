@@ -10,9 +10,13 @@ use crate::MemoryStore;
 
 #[async_trait]
 impl Fleet for MemoryStore {
-    async fn join(&self, member: ExecutorId, duties: Duties) -> Result<(), StoreError> {
-        self.lock().fleet.entry(member).or_insert(LifeSign { member, duties, beat: 0 });
-        Ok(())
+    async fn join(&self, member: ExecutorId, duties: Duties) -> Result<Vec<LifeSign>, StoreError> {
+        let mut state = self.lock();
+        let rivals: Vec<_> = state.fleet.values().filter(|sign| sign.duties.exclude(duties)).copied().collect();
+        if rivals.is_empty() {
+            state.fleet.entry(member).or_insert(LifeSign { member, duties, beat: 0 });
+        }
+        Ok(rivals)
     }
 
     async fn beat(&self, member: ExecutorId) -> Result<bool, StoreError> {

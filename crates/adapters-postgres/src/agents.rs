@@ -56,7 +56,7 @@ fn wanted(filter: &AgentFilter) -> Select<agent::Entity> {
     }
     match filter.status {
         Some(status) => wanted.filter(agent::Column::Status.eq(status.as_str())),
-        None if filter.name.is_none() => wanted.filter(agent::Column::Status.ne(AgentStatus::Deleted.as_str())),
+        None if filter.name.is_none() => wanted.filter(lists::not_deleted()),
         None => wanted,
     }
 }

@@ -44,6 +44,10 @@ impl ExternalRuns for PgStore {
         Ok(requests::told(self.pool(), request, now).await?)
     }
 
+    async fn refused(&self, request: &ExternalRequest, now: Timestamp, reason: &str) -> Result<(), StoreError> {
+        Ok(retried(|| self.refuse_external(request, now, reason)).await?)
+    }
+
     async fn give_up_silent(&self, now: Timestamp, silence: TimeDelta) -> Result<u64, StoreError> {
         Ok(requests::give_up_silent(self.pool(), now, silence).await?)
     }
@@ -102,6 +106,14 @@ impl PgStore {
         Wish::start(&retry.run, retry.at, executes).make(&mut transaction).await?;
         transaction.commit().await?;
         Ok(CommitOutcome::Committed)
+    }
+
+    async fn refuse_external(&self, request: &ExternalRequest, now: Timestamp, reason: &str) -> Outcome<()> {
+        let mut transaction = self.pool().begin().await?;
+        lock(&mut transaction, request.run()).await?;
+        requests::refused(&mut transaction, request, now, reason).await?;
+        transaction.commit().await?;
+        Ok(())
     }
 }
 

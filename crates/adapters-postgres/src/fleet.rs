@@ -6,9 +6,9 @@ use async_trait::async_trait;
 use domain::{
     Timestamp,
     ids::ExecutorId,
-    ports::{Duties, Fleet, LifeSign, StoreError, StoreTime},
+    ports::{Duties, Fleet, LifeSign, Requests, StoreError, StoreTime},
 };
-use sqlx::{Connection, PgConnection, postgres::PgConnectOptions};
+use sqlx::{Connection, PgConnection, PgExecutor, postgres::PgConnectOptions};
 use tokio::{sync::Mutex, time::timeout};
 use uuid::Uuid;
 
@@ -16,7 +16,11 @@ use crate::{
     PgStore,
     codec::{count, signed},
     failure::{Failure, Outcome},
+    journal::retried,
 };
+
+/// The key of the advisory lock of those who join: "fleet" in ASCII.
+const JOINING: i64 = 0x66_6c65_6574;
 
 /// A beat that hangs is worse than one that fails; a lease is several times as long.
 const BEAT: Duration = Duration::from_secs(2);
@@ -56,12 +60,8 @@ impl Heart {
 
 #[async_trait]
 impl Fleet for PgStore {
-    async fn join(&self, member: ExecutorId, duties: Duties) -> Result<(), StoreError> {
-        // Sent again after a lost connection, it finds itself there.
-        let join = "INSERT INTO fleet (id, executes, relays) VALUES ($1, $2, $3) ON CONFLICT (id) DO NOTHING";
-        let join = sqlx::query(join).bind(member.uuid()).bind(duties.executes).bind(duties.relays);
-        join.execute(self.pool()).await.map_err(Failure::from)?;
-        Ok(())
+    async fn join(&self, member: ExecutorId, duties: Duties) -> Result<Vec<LifeSign>, StoreError> {
+        Ok(retried(|| self.enter(member, duties)).await?)
     }
 
     async fn beat(&self, member: ExecutorId) -> Result<bool, StoreError> {
@@ -69,13 +69,7 @@ impl Fleet for PgStore {
     }
 
     async fn life_signs(&self) -> Result<Vec<LifeSign>, StoreError> {
-        let members = sqlx::query_as("SELECT id, executes, relays, beat FROM fleet").fetch_all(self.pool()).await;
-        let members: Vec<(Uuid, bool, bool, i64)> = members.map_err(Failure::from)?;
-        let sign = |(id, executes, relays, beat)| {
-            let duties = Duties { executes, relays };
-            Ok(LifeSign { member: ExecutorId::new(id), duties, beat: count(beat)? })
-        };
-        Ok(members.into_iter().map(sign).collect::<Outcome<_>>()?)
+        Ok(members(self.pool()).await?)
     }
 
     async fn bury(&self, sign: LifeSign) -> Result<bool, StoreError> {
@@ -90,6 +84,45 @@ impl Fleet for PgStore {
         let leave = sqlx::query("DELETE FROM fleet WHERE id = $1").bind(member.uuid());
         leave.execute(self.pool()).await.map_err(Failure::from)?;
         Ok(())
+    }
+}
+
+impl PgStore {
+    async fn enter(&self, member: ExecutorId, duties: Duties) -> Outcome<Vec<LifeSign>> {
+        let mut transaction = self.pool().begin().await?;
+        // One after another, or two that exclude each other would not see each other. Beats do not wait for it.
+        sqlx::query("SELECT pg_advisory_xact_lock($1)").bind(JOINING).execute(&mut *transaction).await?;
+        let mut rivals = members(&mut *transaction).await?;
+        rivals.retain(|sign| sign.duties.exclude(duties));
+        if rivals.is_empty() {
+            // Sent again after a lost connection, it finds itself there.
+            let enter = "INSERT INTO fleet (id, executes, relays, requests) VALUES ($1, $2, $3, $4) ON CONFLICT (id) DO NOTHING";
+            let enter = sqlx::query(enter).bind(member.uuid()).bind(duties.executes).bind(duties.relays);
+            enter.bind(word(duties.requests)).execute(&mut *transaction).await?;
+        }
+        transaction.commit().await?;
+        Ok(rivals)
+    }
+}
+
+async fn members(executor: impl PgExecutor<'_>) -> Outcome<Vec<LifeSign>> {
+    let members = sqlx::query_as("SELECT id, executes, relays, requests::text, beat FROM fleet").fetch_all(executor);
+    let members: Vec<(Uuid, bool, bool, Option<String>, i64)> = members.await?;
+    let sign = |(id, executes, relays, requests, beat): (Uuid, bool, bool, Option<String>, i64)| {
+        let all = [Requests::Takes, Requests::Makes];
+        let requests = all.into_iter().find(|known| word(*known) == requests.as_deref());
+        let duties = Duties { executes, relays, requests: requests.unwrap_or(Requests::Ignores) };
+        Ok(LifeSign { member: ExecutorId::new(id), duties, beat: count(beat)? })
+    };
+    members.into_iter().map(sign).collect()
+}
+
+/// None is also what programs say that know nothing of it.
+fn word(requests: Requests) -> Option<&'static str> {
+    match requests {
+        Requests::Ignores => None,
+        Requests::Takes => Some("takes"),
+        Requests::Makes => Some("makes"),
     }
 }
 

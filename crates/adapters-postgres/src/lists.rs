@@ -46,6 +46,11 @@ pub(crate) fn direction(order: SortOrder) -> Order {
     }
 }
 
+/// What is not deleted. Not as a parameter: the planner would not know that there is an index for just these.
+pub(crate) fn not_deleted() -> Expr {
+    Expr::cust("status <> 'deleted'")
+}
+
 /// A text column in the order of its code points, whatever the database's own order is; there is an index for each.
 pub(crate) fn in_code_points(column: &'static str) -> Expr {
     Expr::cust(format!("{column} COLLATE \"C\""))

@@ -132,7 +132,7 @@ fn wanted(filter: &WorkflowFilter) -> Select<workflow::Entity> {
     }
     match filter.status {
         Some(status) => wanted.filter(workflow::Column::Status.eq(status.as_str())),
-        None => wanted.filter(workflow::Column::Status.ne(WorkflowStatus::Deleted.as_str())),
+        None => wanted.filter(lists::not_deleted()),
     }
 }
 

@@ -9,7 +9,7 @@ use std::{sync::Arc, time::Duration};
 use chrono::TimeDelta;
 use domain::{
     ids::RunId,
-    ports::{Clock, Delivery, ExternalExecutor, ExternalRuns, Runs, StoreError},
+    ports::{Asked, Clock, ExternalExecutor, ExternalRuns, Runs, StoreError},
     runs::{ExternalRequest, RunStatus},
 };
 use tokio::time::Instant;
@@ -94,23 +94,39 @@ impl Driver {
         let Some(request) = self.ports.external.next_request(self.ports.clock.now(), self.pace.again).await? else {
             return Ok(());
         };
+        match self.ask(&request, stop).await {
+            Asked::Delivered => {
+                metrics::counter!("orrery_external_requests_total").increment(1);
+                self.ports.external.told(&request, self.ports.clock.now()).await?;
+                match &request {
+                    ExternalRequest::Start { run, .. } => self.await_start(run, stop).await,
+                    ExternalRequest::Cancel { .. } => Ok(()),
+                }
+            }
+            Asked::Refused(reason) => {
+                tracing::warn!(run.id = %request.run(), reason, "a request to the external executor is a dead letter");
+                let reason = format!("the existing executor cannot be asked: {reason}");
+                self.ports.external.refused(&request, self.ports.clock.now(), &reason).await
+            }
+            // Marked as sent: whoever drives next sends it again after its time.
+            Asked::Unavailable(_) => Ok(()),
+        }
+    }
+
+    /// Asks until there is a definite answer, or until somebody else may ask.
+    async fn ask(&self, request: &ExternalRequest, stop: &CancellationToken) -> Asked {
         let mut waiting = false;
-        while let Delivery::Unavailable(reason) = self.ports.executor.request(&request).await {
+        loop {
+            let asked = self.ports.executor.request(request).await;
+            let Asked::Unavailable(reason) = &asked else { return asked };
             if !waiting {
                 tracing::warn!(run.id = %request.run(), reason, "the bus does not take a request; trying again");
                 waiting = true;
             }
             if stop.is_cancelled() || !self.may_drive() {
-                // Marked as sent: whoever drives next sends it again after its time.
-                return Ok(());
+                return asked;
             }
             tokio::time::sleep(Duration::from_millis(500)).await;
-        }
-        metrics::counter!("orrery_external_requests_total").increment(1);
-        self.ports.external.told(&request, self.ports.clock.now()).await?;
-        match &request {
-            ExternalRequest::Start { run, .. } => self.await_start(run, stop).await,
-            ExternalRequest::Cancel { .. } => Ok(()),
         }
     }
 

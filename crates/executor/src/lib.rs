@@ -26,7 +26,7 @@ pub use core::{Effect, EngineCore, EngineInput};
 pub use external::{Driver, DriverPorts, Pace};
 pub use loading::{Loaded, RunLoader};
 pub use measures::describe_metrics;
-pub use membership::{FleetPorts, Heart, LEASE, Membership};
+pub use membership::{FleetPorts, Heart, JoinError, LEASE, Membership};
 pub use observer::Observer;
 pub use relatives::end_of;
 pub use relay::{Drives, Relay, RelayPorts};

@@ -1,10 +1,10 @@
 //! This process as a member of the fleet: its identity and its lease, the heart that keeps both, and the watch over others.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use domain::{
     ids::ExecutorId,
-    ports::{Clock, Duties, Fleet, IdGenerator, LifeSign, RunLeases, StoreError},
+    ports::{Clock, Duties, Fleet, IdGenerator, LifeSign, Requests, RunLeases, StoreError},
 };
 use tokio::{
     sync::watch,
@@ -40,6 +40,30 @@ pub struct FleetPorts {
     pub ids: Arc<dyn IdGenerator>,
 }
 
+/// Why a process did not become a member.
+#[derive(Debug, thiserror::Error)]
+pub enum JoinError {
+    /// A living member does what must not be done beside this one's duties.
+    #[error("{}, and {rival} does the opposite on the same database: two engines would take the same requests", what(*.requests))]
+    Excluded {
+        /// The member.
+        rival: ExecutorId,
+        /// What this process would have to do with requests.
+        requests: Requests,
+    },
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+fn what(requests: Requests) -> &'static str {
+    match requests {
+        Requests::Ignores => "this process has nothing to do with requests to execute runs",
+        Requests::Takes => "this process takes requests to execute runs (--accept-requests false forbids it)",
+        Requests::Makes => "this process has the existing executor asked to execute runs (--engine external)",
+    }
+}
+
 /// Beats, and takes over what dead members leave.
 pub struct Heart {
     ports: FleetPorts,
@@ -57,11 +81,29 @@ impl Membership {
         Self { identity, _alone: Some(Arc::new(sender)), lease: Arc::new(Lease::for_ever()) }
     }
 
-    /// Joins the fleet. The membership lasts as long as the heart beats.
-    pub async fn join(ports: FleetPorts, duties: Duties, lease: Duration) -> Result<(Self, Heart), StoreError> {
+    /// Joins the fleet. The membership lasts as long as the heart beats. A member that excludes this one is watched until its
+    /// heart beats, or for a lease if it does not: perhaps nobody else is there to bury it.
+    pub async fn join(ports: FleetPorts, duties: Duties, lease: Duration) -> Result<(Self, Heart), JoinError> {
         let me = ExecutorId::new(ports.ids.unique());
-        let sent = Instant::now();
-        ports.fleet.join(me, duties).await?;
+        let mut rivals = Observer::new(lease);
+        let mut first_seen = HashMap::new();
+        let sent = loop {
+            let sent = Instant::now();
+            let excluding = ports.fleet.join(me, duties).await?;
+            if excluding.is_empty() {
+                break sent;
+            }
+            for sign in &excluding {
+                if *first_seen.entry(sign.member).or_insert(sign.beat) != sign.beat {
+                    return Err(JoinError::Excluded { rival: sign.member, requests: duties.requests });
+                }
+            }
+            for dead in rivals.look(&excluding, sent) {
+                // What it owned is found by the heart: its owner is no member.
+                ports.fleet.bury(dead).await?;
+            }
+            tokio::time::sleep(lease / BEATS / 2).await;
+        };
         let shared = Arc::new(Lease::expired());
         shared.renew(sent, lease);
         let (sender, identity) = watch::channel(me);
@@ -159,7 +201,11 @@ impl Heart {
     async fn be_reborn(&self, before: ExecutorId) -> Result<(), StoreError> {
         let sent = Instant::now();
         let me = ExecutorId::new(self.ports.ids.unique());
-        self.ports.fleet.join(me, self.duties).await?;
+        if let Some(rival) = self.ports.fleet.join(me, self.duties).await?.first() {
+            let why = JoinError::Excluded { rival: rival.member, requests: self.duties.requests };
+            tracing::error!(error = %why, "others took this process for dead, and it cannot come back; nothing is begun here");
+            return Ok(());
+        }
         tracing::warn!(executor.id = %me, before = %before, "others took this process for dead; it goes on under a new id");
         metrics::counter!("orrery_leases_lost_total").increment(1);
         self.identity.send_replace(me);

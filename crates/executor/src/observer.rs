@@ -46,7 +46,7 @@ impl Observer {
 
 #[cfg(test)]
 mod tests {
-    use domain::ports::Duties;
+    use domain::ports::{Duties, Requests};
     use proptest::prelude::*;
 
     use super::*;
@@ -54,7 +54,7 @@ mod tests {
     const LEASE: Duration = Duration::from_secs(6);
 
     fn sign(member: u128, beat: u64) -> LifeSign {
-        let duties = Duties { executes: true, relays: false };
+        let duties = Duties { executes: true, relays: false, requests: Requests::Ignores };
         LifeSign { member: ExecutorId::new(uuid::Uuid::from_u128(member)), duties, beat }
     }
 

@@ -14,15 +14,15 @@ use domain::{
     Timestamp,
     ids::{CommitId, ExecutorId, PlanHash, RunId, WorkflowId},
     payload::Payload,
-    ports::{Duties, Fleet, IdGenerator, LifeSign, RunLeases, StoreError},
+    ports::{Duties, Fleet, IdGenerator, LifeSign, Requests, RunLeases, StoreError},
     runs::{RunCommit, RunEvent, RunStatus, StartRun},
 };
-use executor::{FleetPorts, Heart, LEASE, Membership};
+use executor::{FleetPorts, Heart, JoinError, LEASE, Membership};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-const DUTIES: Duties = Duties { executes: true, relays: false };
+const DUTIES: Duties = Duties { executes: true, relays: false, requests: Requests::Ignores };
 
 /// A store that can be away.
 #[derive(Clone, Default)]
@@ -41,13 +41,17 @@ impl House {
     }
 
     async fn join(&self, seed: u64) -> (Membership, Heart) {
+        self.join_with(seed, Requests::Ignores).await.expect("the store is there")
+    }
+
+    async fn join_with(&self, seed: u64, requests: Requests) -> Result<(Membership, Heart), JoinError> {
         let ports = FleetPorts {
             fleet: Arc::new(self.clone()),
             leases: Arc::new(self.store.clone()),
             clock: Arc::new(clock()),
             ids: Arc::new(SequentialIds::new(seed)),
         };
-        Membership::join(ports, DUTIES, LEASE).await.expect("the store is there")
+        Membership::join(ports, Duties { requests, ..DUTIES }, LEASE).await
     }
 
     /// A run that an executor owns.
@@ -78,7 +82,7 @@ impl House {
 
 #[async_trait]
 impl Fleet for House {
-    async fn join(&self, member: ExecutorId, duties: Duties) -> Result<(), StoreError> {
+    async fn join(&self, member: ExecutorId, duties: Duties) -> Result<Vec<LifeSign>, StoreError> {
         self.check()?;
         self.store.join(member, duties).await
     }
@@ -220,4 +224,24 @@ async fn who_stops_leaves_the_fleet() {
     beating.await.expect("it ends");
 
     assert_eq!(house.store.life_signs().await.expect("it works"), []);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_excludes_a_living_member_is_refused_and_who_excludes_a_dead_one_takes_its_place() {
+    let house = House::default();
+    let (asking, heart) = house.join_with(1, Requests::Makes).await.expect("nobody is there");
+    let (beating, stop) = beat(heart);
+
+    let refused = house.join_with(2, Requests::Takes).await.map(drop).expect_err("it asks the old executor");
+    let JoinError::Excluded { rival, requests } = refused else { panic!("{refused}") };
+    assert_eq!((rival, requests), (asking.me(), Requests::Takes));
+
+    // Nobody tells that it is dead but its silence.
+    stop.cancel();
+    beating.abort();
+    let before = tokio::time::Instant::now();
+    let (taking, _heart) = house.join_with(3, Requests::Takes).await.expect("it is dead");
+    assert!(before.elapsed() <= LEASE * 2, "{:?}", before.elapsed());
+    let members: Vec<_> = house.store.life_signs().await.expect("the store works");
+    assert_eq!(members.iter().map(|sign| sign.member).collect::<Vec<_>>(), [taking.me()]);
 }

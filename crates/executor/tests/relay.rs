@@ -12,7 +12,7 @@ use domain::{
     Timestamp,
     ids::{CommitId, PlanHash, RunId, WorkflowId},
     payload::Payload,
-    ports::{Delivery, Duties, IdGenerator, Outbox, Publisher, QueuedMessage, SHARDS},
+    ports::{Delivery, Duties, IdGenerator, Outbox, Publisher, QueuedMessage, Requests, SHARDS},
     runs::{CancelRun, CommitOutcome, ResumeRun, RunCommit, RunEvent, RunStatus, StartRun},
 };
 use executor::{FleetPorts, Heart, LEASE, Membership, Relay, RelayPorts};
@@ -73,7 +73,7 @@ async fn start(store: &MemoryStore, bus: &Arc<Bus>, seed: u64) -> Running {
         clock: Arc::new(clock),
         ids: Arc::new(SequentialIds::new(seed)),
     };
-    let duties = Duties { executes: false, relays: true };
+    let duties = Duties { executes: false, relays: true, requests: Requests::Ignores };
     let (membership, heart) = Membership::join(ports, duties, LEASE).await.expect("the store works");
     let ports = RelayPorts { outbox: shared.clone(), fleet: shared, publisher: bus.clone() };
     let stop = CancellationToken::new();

@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 
 use domain::{
     ids::ExecutorId,
-    ports::{Duties, LifeSign},
+    ports::{Duties, LifeSign, Requests},
 };
 
 use crate::{SharedStores, samples::executor};
 
-const BOTH: Duties = Duties { executes: true, relays: true };
+const BOTH: Duties = Duties { executes: true, relays: true, requests: Requests::Ignores };
 
 async fn members(stores: &SharedStores) -> BTreeMap<ExecutorId, LifeSign> {
     let signs = stores.fleet.life_signs().await.expect("the store works");
@@ -17,7 +17,13 @@ async fn members(stores: &SharedStores) -> BTreeMap<ExecutorId, LifeSign> {
 }
 
 async fn join(stores: &SharedStores, n: u64) {
-    stores.fleet.join(executor(n), BOTH).await.expect("the store works");
+    join_with(stores, n, Requests::Ignores).await;
+}
+
+/// Answers the numbers of those that exclude it.
+async fn join_with(stores: &SharedStores, n: u64, requests: Requests) -> Vec<ExecutorId> {
+    let rivals = stores.fleet.join(executor(n), Duties { requests, ..BOTH }).await.expect("the store works");
+    rivals.into_iter().map(|rival| rival.member).collect()
 }
 
 async fn beat(stores: &SharedStores, n: u64) -> bool {
@@ -34,7 +40,7 @@ fn sign(n: u64, beat: u64) -> LifeSign {
 
 pub async fn a_new_member_has_not_beaten_and_is_known_by_its_duties(stores: &SharedStores) {
     assert_eq!(members(stores).await, BTreeMap::new());
-    let only_executes = Duties { executes: true, relays: false };
+    let only_executes = Duties { executes: true, relays: false, requests: Requests::Takes };
     stores.fleet.join(executor(1), only_executes).await.expect("the store works");
     join(stores, 2).await;
     let expected = [LifeSign { duties: only_executes, ..sign(1, 0) }, sign(2, 0)];
@@ -85,4 +91,27 @@ pub async fn a_member_may_leave_and_so_may_one_that_is_none(stores: &SharedStore
     }
     assert_eq!(members(stores).await, BTreeMap::new());
     assert!(!beat(stores, 1).await);
+}
+
+pub async fn who_takes_requests_and_who_makes_them_are_not_members_together(stores: &SharedStores) {
+    for (n, requests) in [(1, Requests::Takes), (2, Requests::Takes), (3, Requests::Ignores)] {
+        assert_eq!(join_with(stores, n, requests).await, []);
+    }
+    let mut rivals = join_with(stores, 4, Requests::Makes).await;
+    rivals.sort();
+    assert_eq!(rivals, [executor(1), executor(2)]);
+    assert!(!beat(stores, 4).await, "it was not entered");
+    for n in [1, 2] {
+        stores.fleet.leave(executor(n)).await.expect("the store works");
+    }
+    assert_eq!(join_with(stores, 4, Requests::Makes).await, []);
+    assert_eq!(join_with(stores, 5, Requests::Takes).await, [executor(4)]);
+    assert_eq!(join_with(stores, 6, Requests::Makes).await, []);
+}
+
+pub async fn of_two_that_exclude_each_other_and_come_at_once_one_is_entered(stores: &SharedStores) {
+    let one = join_with(stores, 1, Requests::Takes);
+    let (one, other) = tokio::join!(one, join_with(stores, 2, Requests::Makes));
+    assert_eq!(one.len() + other.len(), 1, "{one:?} {other:?}");
+    assert_eq!(members(stores).await.len(), 1);
 }

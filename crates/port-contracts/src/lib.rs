@@ -167,6 +167,8 @@ macro_rules! shared_port_contracts {
                 a_member_whose_heart_has_beaten_since_is_not_buried,
                 a_member_that_somebody_else_has_buried_is_gone,
                 a_member_may_leave_and_so_may_one_that_is_none,
+                who_takes_requests_and_who_makes_them_are_not_members_together,
+                of_two_that_exclude_each_other_and_come_at_once_one_is_entered,
             ]
             outbox: [
                 a_relay_gets_no_more_shards_than_it_may_hold,

@@ -5,7 +5,8 @@ use std::{any::Any, ops::Deref, sync::Arc};
 use domain::{
     ids::ExecutorId,
     ports::{
-        Agents, Duties, Fleet, HeldShard, Outbox, QueuedMessage, RunInbox, RunJournal, RunLeases, Runs, SHARDS, Shard,
+        Agents, Duties, Fleet, HeldShard, Outbox, QueuedMessage, Requests, RunInbox, RunJournal, RunLeases, Runs,
+        SHARDS, Shard,
     },
     ports::{Transactions, Workflows},
     runs::RunEnded,
@@ -59,7 +60,7 @@ impl SharedStores {
     /// Enters members that relay.
     pub async fn joined(&self, members: &[u64]) {
         for n in members {
-            let duties = Duties { executes: false, relays: true };
+            let duties = Duties { executes: false, relays: true, requests: Requests::Ignores };
             self.fleet.join(executor(*n), duties).await.expect("the store works");
         }
     }

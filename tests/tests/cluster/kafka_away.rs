@@ -8,7 +8,7 @@ use e2e_tests::{Cluster, KafkaFor, Orrery, PostgresFor, eventually};
 use crate::load::{complete, ends_are_told, plans, register, repeated, start};
 
 #[tokio::test]
-async fn while_kafka_is_down_starts_are_accepted_and_completed_and_afterwards_every_end_is_told() {
+async fn when_kafka_dies_in_a_burst_of_starts_they_are_accepted_and_completed_and_afterwards_every_end_is_told() {
     let cluster = Cluster::with(PostgresFor::Everybody, KafkaFor::OneTest(Brokers::One)).await;
     let (api, executor) = tokio::join!(cluster.start("api", &[]), cluster.start("executor", &[]));
     let relay = cluster.start("relay", &[]).await;
@@ -17,23 +17,36 @@ async fn while_kafka_is_down_starts_are_accepted_and_completed_and_afterwards_ev
     complete(api.client(), &before).await;
     ends_are_told(&cluster, &before).await;
 
-    cluster.kafka(|kafka| kafka.stop_broker(0)).await;
-    let load = plans(api.client(), "during", 150, &["echo", "slow", "echo"]).await;
-    let during = start(&[api.client()], load).await;
+    let load = plans(api.client(), "during", 200, &["echo", "slow", "echo"]).await;
+    let clients = [api.client()];
+    let dying = async {
+        eventually("the burst has begun", async || (started(&cluster).await >= 10 + 20).then_some(())).await;
+        cluster.kafka(|kafka| kafka.kill_broker(0)).await;
+        started(&cluster).await
+    };
+    let (during, at_the_death) = tokio::join!(start(&clients, load), dying);
+    println!("Kafka died after {} of 200 starts", at_the_death - 10);
+    assert!(at_the_death < 210, "it died in the midst of the burst: {at_the_death}");
     complete(api.client(), &during).await;
     for (role, process) in [("api", &api), ("executor", &executor), ("relay", &relay)] {
         is_degraded(role, process).await;
     }
-    assert_eq!(cluster.number("SELECT count(*) FROM outbox").await, 150, "what is for others waits");
+    let waiting = cluster.number("SELECT count(*) FROM outbox").await;
+    assert!(waiting >= 210 - at_the_death, "what is for others waits: {waiting}");
 
     cluster.kafka(|kafka| kafka.start_broker(0).expect("the broker starts again")).await;
     let runs = [before, during].concat();
     let doubles = ends_are_told(&cluster, &runs).await;
-    println!("after the return of Kafka, {doubles} of 160 ends were told twice");
+    println!("after the return of Kafka, {doubles} of 210 ends were told twice");
     assert_eq!(repeated(&cluster.agents.calls().await, &runs, &BTreeSet::new()), 0, "runs noticed nothing");
     for (role, process) in [("api", &api), ("executor", &executor), ("relay", &relay)] {
         is_sound(role, process).await;
     }
+}
+
+/// How many runs were ever accepted.
+async fn started(cluster: &Cluster) -> i64 {
+    cluster.number("SELECT count(*) FROM run_heads").await
 }
 
 /// Ready, and says that Kafka is not there.
@@ -41,8 +54,11 @@ async fn is_degraded(role: &str, process: &Orrery) {
     eventually(&format!("the {role} says that Kafka is away"), async || {
         let (status, readiness) = process.readiness().await;
         assert_eq!((status, &readiness["ready"]), (200, &true.into()), "the {role} is ready: {readiness}");
-        let kafka = &readiness["checks"]["kafka"]["status"];
-        (readiness["degraded"] == true && kafka == "degraded").then_some(())
+        let kafka = &readiness["checks"]["kafka"];
+        let message = kafka["message"].as_str().unwrap_or_default();
+        let says_so = kafka["status"] == "degraded" && message.starts_with("no Kafka broker answers");
+        assert_eq!(readiness["checks"]["database"]["status"], "healthy", "{readiness}");
+        (readiness["degraded"] == true && says_so).then_some(())
     })
     .await;
 }

@@ -2,6 +2,7 @@
 //! The binary, HTTP, agents, servers and signals are real ones.
 
 mod blocks;
+mod engines;
 mod frozen;
 mod kafka_away;
 mod killed_executors;

@@ -33,8 +33,15 @@ async fn after_a_restart_of_postgresql_every_accepted_run_completes_and_nothing_
     let clients = [api.client()];
     let (taken, ()) = tokio::join!(start_what_is_taken(&clients, late[..8].to_vec()), stop);
     for (role, process) in [("api", &api), ("executor", &one), ("relay", &relay)] {
-        eventually(&format!("the {role} is not ready"), async || (process.readiness().await.0 == 503).then_some(()))
-            .await;
+        eventually(&format!("the {role} says that PostgreSQL is away"), async || {
+            let (status, readiness) = process.readiness().await;
+            assert_ne!(readiness["checks"]["kafka"]["status"], "unhealthy", "{readiness}");
+            let database = &readiness["checks"]["database"];
+            let message = database["message"].as_str().unwrap_or_default();
+            let says_so = database["status"] == "unhealthy" && !message.is_empty() && message != "the store answers";
+            (status == 503 && readiness["ready"] == false && says_so).then_some(())
+        })
+        .await;
     }
     let body = json!({"input_data": {"text": "hello"}});
     let refused = api.client().post(&format!("/workflows/{probe}/execute"), &body).await;

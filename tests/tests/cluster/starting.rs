@@ -9,7 +9,7 @@ use crate::load::{complete, plans, register, start};
 /// What must never be shown.
 const PASSWORD: &str = "hunter2-secret";
 
-/// Runs `orrery serve` with arguments that it cannot work with; answers the one line that says why.
+/// Runs `orrery serve` with arguments that it cannot work with: it ends with the status 1. Answers the one line that says why.
 async fn refused(arguments: &[&str]) -> String {
     let folder = tempfile::tempdir().expect("a folder can be made");
     let all = [&["serve", "--listen", "127.0.0.1:0"], arguments].concat();
@@ -19,7 +19,7 @@ async fn refused(arguments: &[&str]) -> String {
 
 fn one_line_of(ended: &Ended, arguments: &[&str]) -> String {
     let said = ended.stderr.join("\n");
-    assert!(!ended.status.success(), "{arguments:?} ended with {}: {said}", ended.status);
+    assert_eq!(ended.status.code(), Some(1), "{arguments:?} ended with {}: {said}", ended.status);
     assert!(!said.contains(PASSWORD), "{arguments:?} showed the password: {said}");
     let [line] = &ended.stderr[..] else { panic!("{arguments:?} said not one line but: {said}") };
     assert!(line.starts_with("orrery: "), "{line}");
@@ -27,7 +27,7 @@ fn one_line_of(ended: &Ended, arguments: &[&str]) -> String {
     line.clone()
 }
 
-fn assert_names(line: &str, words: &[&str]) {
+pub(crate) fn assert_names(line: &str, words: &[&str]) {
     for word in words {
         assert!(line.contains(word), "'{word}' is not in: {line}");
     }

@@ -6,7 +6,7 @@ use e2e_tests::{AgentSpec, Behaviour, Client, Orrery, Stub, eventually, eventual
 use serde_json::{Value, json};
 
 use crate::{
-    house::{House, PATIENCE},
+    house::{House, PATIENCE, assert_one_message_for_each_step},
     old::{BridgeHabits, OldBridge},
 };
 
@@ -85,7 +85,7 @@ async fn a_failure_that_the_bridge_reports_is_an_attempt_of_the_step() {
 
 #[tokio::test]
 async fn a_task_whose_result_is_lost_is_sent_again_under_the_same_ids() {
-    let over = OverBridge::new(BridgeHabits { loses_results: 1 }).await;
+    let over = OverBridge::new(BridgeHabits { loses_results: 1, ..BridgeHabits::default() }).await;
     let url = over.house.cluster.agents.url("echo");
     over.client().register(AgentSpec::new("careful", url).timeout_ms(1000).attempts(2)).await;
     let id = over.client().create(&workflow("lost", &[("only", "careful")])).await;
@@ -96,6 +96,28 @@ async fn a_task_whose_result_is_lost_is_sent_again_under_the_same_ids() {
     let tasks = over.bridge.tasks();
     assert_eq!((tasks.len(), distinct(&tasks, "task_id"), distinct(&tasks, "correlation_id")), (2, 1, 1));
     assert_eq!(tasks[0]["input_data"], tasks[1]["input_data"]);
+}
+
+#[tokio::test]
+async fn tasks_and_results_that_come_twice_make_one_row_and_one_message_for_each_step() {
+    let over = OverBridge::new(BridgeHabits { doubles: true, ..BridgeHabits::default() }).await;
+    let mut runs = Vec::new();
+    for number in 0..5 {
+        let (first, second) = (format!("d{number}x0"), format!("d{number}x1"));
+        let id =
+            over.client().create(&workflow(&format!("doubled {number}"), &[(&first, "echo"), (&second, "echo")])).await;
+        runs.push((over.client().execute(&id, "hello").await, [first, second]));
+    }
+
+    for (run, _) in &runs {
+        over.client().reaches_within(PATIENCE, run, "COMPLETED").await;
+    }
+    // The last doubles come after their runs have ended.
+    over.house.records("results.topic", 40).await;
+    assert!(over.executor.metric("orrery_runs_owned", "").await < 0.5, "they wake no run");
+    for (run, steps) in &runs {
+        assert_one_message_for_each_step(&over.house, run, steps, 2).await;
+    }
 }
 
 #[tokio::test]

@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use e2e_tests::{AgentSpec, Behaviour, Client, Orrery, Stub, eventually, workflow};
+use e2e_tests::{AgentSpec, Behaviour, Client, Orrery, Stub, eventually, every_step_type, texts, workflow};
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
 use crate::{
-    house::{House, PATIENCE},
-    old::{BridgeHabits, ExecutorHabits, OldBridge, OldExecutor},
+    house::{House, PATIENCE, header},
+    old::{BridgeHabits, ExecutorHabits, OldBridge, OldExecutor, run_id},
 };
 
 /// What this mode consists of.
@@ -123,6 +123,49 @@ async fn a_retry_over_rest_asks_again_and_the_completed_step_is_not_repeated() {
     partners.assert_sound();
 }
 
+/// Members of a parallel step, then a loop whose body holds another one.
+fn blocks() -> Value {
+    let agent = |id: &str, text: &str| json!({"id": id, "agent_name": "echo", "input_mapping": {"text": text}});
+    let steps = json!({
+        "gather": {"id": "gather", "type": "parallel", "parallel_steps": ["left", "right"], "next_step": "each"},
+        "left": agent("left", "${workflow.input.text} left"),
+        "right": agent("right", "${workflow.input.text} right"),
+        "each": {
+            "id": "each", "type": "loop", "next_step": "last",
+            "loop_config": {"collection": "${workflow.input.items}", "loop_body": ["say", "both"], "max_iterations": 2},
+        },
+        "say": agent("say", "${loop.item}"),
+        "both": {"id": "both", "type": "parallel", "parallel_steps": ["one", "two"]},
+        "one": agent("one", "one ${loop.item}"),
+        "two": agent("two", "two ${loop.item}"),
+        "last": {
+            "id": "last", "agent_name": "echo", "next_step": null,
+            "input_mapping": {"text": "${right.output.text}", "gather": "${gather.output.left.text}", "each": "${each.output.iterations}"},
+        },
+    });
+    json!({"name": "blocks", "start_step": "gather", "steps": steps})
+}
+
+#[tokio::test]
+async fn blocks_are_executed_by_the_existing_executor_and_their_steps_can_be_read_over_rest() {
+    let partners = External::new(ExecutorHabits::default()).await;
+    let id = partners.client().create(&blocks()).await;
+    let run = partners.client().execute_with(&id, &json!({"text": "hello", "items": ["a", "b", "c"]})).await;
+
+    partners.client().reaches_within(PATIENCE, &run, "COMPLETED").await;
+
+    let steps = partners.client().steps(&run).await;
+    let count = |id: &str| steps.iter().filter(|step| step["step_id"] == id && step["status"] == "COMPLETED").count();
+    assert_eq!(["left", "right", "say", "one", "two", "last"].map(count), [1, 1, 2, 2, 2, 1], "{steps:?}");
+    let last = steps.last().expect("steps");
+    let expected = json!({
+        "text": "hello right", "gather": "hello left",
+        "each": [{"one": "one a", "two": "two a"}, {"one": "one b", "two": "two b"}],
+    });
+    assert_eq!(texts(&last["input_data"]), expected);
+    partners.assert_sound();
+}
+
 #[tokio::test]
 async fn what_the_executor_would_drop_is_refused_with_its_place_and_what_the_bus_would_not_take_too() {
     let partners = External::new(ExecutorHabits::default()).await;
@@ -136,6 +179,14 @@ async fn what_the_executor_would_drop_is_refused_with_its_place_and_what_the_bus
     assert_eq!(problem["code"], "not_for_external_engine");
     assert!(problem.to_string().contains("/steps/second/input_mapping/limit"), "{problem}");
 
+    partners.client().register(AgentSpec::new("broken", partners.house.cluster.agents.url("echo"))).await;
+    let id = partners.client().create(&every_step_type("everything")).await;
+    let refused = partners.client().post(&format!("/workflows/{id}/execute"), &start(json!({"text": "x"}))).await;
+    let problem = refused.expect(422).to_string();
+    for place in ["/steps/wait/type", "(/steps/attempt)", "/steps/repeat/input_mapping/text"] {
+        assert!(problem.contains(place), "{place}: {problem}");
+    }
+
     let id = partners.client().create(&workflow("large", &[("only", "echo")])).await;
     let large = json!({"text": "x".repeat(1_000_000)});
     partners.client().post(&format!("/workflows/{id}/execute"), &start(large)).await.expect(413);
@@ -145,5 +196,38 @@ async fn what_the_executor_would_drop_is_refused_with_its_place_and_what_the_bus
 
     partners.client().reaches_within(PATIENCE, most, "COMPLETED").await;
     assert_eq!(partners.executor.seen().begun, [most], "nothing of what was refused was asked for");
+    partners.assert_sound();
+}
+
+#[tokio::test]
+async fn a_retry_that_the_executor_could_not_be_asked_for_fails_with_the_reason_and_is_asked_for_no_more() {
+    let partners = External::new(ExecutorHabits::default()).await;
+    let wait = json!({"id": "wait", "type": "delay", "delay_config": {"seconds": 1}, "next_step": null});
+    let document = json!({"name": "waits", "start_step": "wait", "steps": {"wait": wait}});
+    let id = partners.client().create(&document).await;
+    // A run of the existing API: it is pinned to no plan, and its definition may have changed since.
+    let run = run_id();
+    sqlx::query(
+        "INSERT INTO workflow_runs (run_id, workflow_id, workflow_definition_id, workflow_name, status, input_data)
+         VALUES ($1, $2, $2, 'waits', 'FAILED', '{}')",
+    )
+    .bind(&run)
+    .bind(&id)
+    .execute(&partners.house.pool)
+    .await
+    .expect("a row");
+
+    partners.client().post(&format!("/runs/{run}/retry"), &json!({})).await.expect(202);
+
+    let failed = partners.client().reaches_within(PATIENCE, &run, "FAILED").await;
+    let error = failed["error_message"].as_str().unwrap_or_default();
+    assert!(error.contains("step 'wait' of the plan has the type 'delay'"), "{error}");
+    let letter = partners.house.records("workflow.dead.letters", 1).await.remove(0);
+    assert!(error.ends_with(&header(&letter, "dead-letter.reason")), "{error}");
+    let waiting: i64 = sqlx::query_scalar("SELECT count(*) FROM external_requests")
+        .fetch_one(&partners.house.pool)
+        .await
+        .expect("a number");
+    assert_eq!(waiting, 0, "nothing is to be sent any more");
     partners.assert_sound();
 }

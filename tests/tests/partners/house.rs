@@ -175,3 +175,20 @@ pub(crate) fn header(record: &OwnedMessage, name: &str) -> String {
     let found = headers.iter().find(|header| header.key == name).and_then(|header| header.value);
     String::from_utf8_lossy(found.unwrap_or_else(|| panic!("no header {name}"))).into_owned()
 }
+
+/// Whatever came twice: each step of a run has one row, COMPLETED, and the agent was called so often at most, with the same
+/// bytes under the same message id.
+pub(crate) async fn assert_one_message_for_each_step(house: &House, run: &str, steps: &[String], most: u64) {
+    let rows = house.step_rows(run).await;
+    let states: Vec<_> = rows.iter().map(|row| (row["step_id"].as_str(), row["status"].as_str())).collect();
+    let expected: Vec<_> = steps.iter().map(|step| (Some(step.as_str()), Some("COMPLETED"))).collect();
+    assert_eq!(states, expected, "one row for each step of {run}");
+    let calls = house.cluster.agents.calls().await;
+    for step in steps {
+        let [(message, count)] = calls.of_step(step)[..] else { panic!("{step}: {:?}", calls.of_step(step)) };
+        assert!((1..=most).contains(&count), "{step} was called {count} times");
+        let mut digests = calls.digests_of(message);
+        digests.dedup();
+        assert_eq!(digests.len(), 1, "the calls of {step} have the same bytes");
+    }
+}

@@ -9,7 +9,7 @@ use e2e_tests::{Behaviour, Orrery, Record, Stub, eventually};
 use serde_json::{Value, json};
 
 use crate::{
-    house::{House, header},
+    house::{House, assert_one_message_for_each_step, header},
     old::{ExecutorHabits, OldApi, OldExecutor, Producer, old_task, run_id},
     old_api::plan,
 };
@@ -70,6 +70,23 @@ async fn a_run_of_the_old_api_and_executor_completes() {
     bridge.house.reaches(&run, "COMPLETED").await;
     let rows = bridge.house.step_rows(&run).await;
     assert_eq!(rows.iter().map(|row| &row["output_data"]["text"]).collect::<Vec<_>>(), ["hello", "hello"]);
+    assert!(executor.seen().troubles.is_empty(), "{:?}", executor.seen());
+}
+
+#[tokio::test]
+async fn tasks_that_come_twice_make_one_row_and_one_message_for_each_step() {
+    let bridge = Bridge::new().await;
+    bridge.api.register("echo", &bridge.house.cluster.agents.url("echo"), 1).await;
+    let habits = ExecutorHabits { doubles_tasks: true, ..ExecutorHabits::default() };
+    let executor = OldExecutor::start(&bridge.house.around(&bridge.process), habits);
+    let steps = ["twice-first".to_owned(), "twice-second".to_owned()];
+
+    let run =
+        bridge.api.execute(&plan("doubled", &[(&steps[0], "echo"), (&steps[1], "echo")]), &json!({"text": "x"})).await;
+
+    bridge.house.reaches(&run, "COMPLETED").await;
+    bridge.house.records("results.topic", 4).await;
+    assert_one_message_for_each_step(&bridge.house, &run, &steps, 2).await;
     assert!(executor.seen().troubles.is_empty(), "{:?}", executor.seen());
 }
 

@@ -12,7 +12,6 @@ mod tests;
 mod time;
 
 pub(crate) use monitoring::{monitoring, span_of};
-pub use plan::refused_by_the_old_executor;
 pub(crate) use requests::{Request, read_request, request};
 pub(crate) use results::{TaskResult, read_result, result};
 pub(crate) use run_ended::run_ended;

@@ -1,6 +1,9 @@
 //! Execution and cancellation requests, in both directions.
 
-use domain::runs::{CancellationRequest, ExecutionRequest, ExternalRequest};
+use domain::{
+    runs::{CancellationRequest, ExecutionRequest, ExternalRequest},
+    workflows::{WorkflowDocument, dropped_by_external},
+};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -8,7 +11,6 @@ use super::{
     fields::{self, Unreadable},
     plan, time,
 };
-use domain::workflows::WorkflowDocument;
 
 const EXECUTION: &str = "execution_request";
 const CANCELLATION: &str = "cancellation_request";
@@ -46,7 +48,8 @@ pub(crate) fn request(request: &ExternalRequest) -> Encoded {
             let input_data = Some(input.value()).filter(|value| !value.is_null()).unwrap_or(&empty);
             let document = plan::without_nulls(document);
             let no_object = (!input_data.is_object()).then(|| "the run's input is not an object".to_owned());
-            let refusal = plan::refused_by_the_old_executor(&document).or(no_object);
+            let dropped = dropped_by_external(&document).into_iter().next().map(|found| found.message);
+            let refusal = dropped.or(no_object);
             let (run_id, timestamp) = (run.as_str(), time::naive(*at));
             let request =
                 Execution { run_id, workflow_plan: &document, input_data, timestamp, message_type: EXECUTION };

@@ -35,6 +35,32 @@ async fn a_login_works_with_its_password_and_a_wrong_one_is_named() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn encrypted_brokers_are_trusted_with_the_file_of_their_authority_and_with_no_other() {
+    let options = KafkaOptions { tls: true, ..KafkaOptions::default() };
+    let starting = move || Kafka::temporary(Brokers::One, options);
+    let kafka = tokio::task::spawn_blocking(starting).await.expect("no panic").expect("a broker");
+    let with = |ca_file| {
+        let mut encrypted = config(&kafka.tls_bootstrap().expect("a listener with TLS"), "security.");
+        encrypted.security.tls = Some(Tls { ca_file, ..Tls::default() });
+        Place::at(encrypted)
+    };
+    let place = with(kafka.ca_file());
+    assert_eq!(place.bus.publisher().publish(&[message(1, 1, "no")]).await, [Delivery::Delivered]);
+    assert_eq!(place.bus.status().await, Ok(()));
+
+    for untrusted in [kafka.strangers_ca_file(), None] {
+        let place = with(untrusted);
+        let refused = async || matches!(place.bus.status().await, Err(BusProblem::TlsFailed(_)));
+        until("the broker is not trusted", refused).await;
+        let said = place.bus.status().await.expect_err("it is not trusted").to_string();
+        assert!(
+            said.starts_with("no TLS connection to Kafka: ") && said.contains("certificate verify failed"),
+            "{said}"
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_broker_without_encryption_is_told_apart_from_one_that_is_away() {
     let kafka = tokio::task::spawn_blocking(SharedKafka::get).await.expect("no panic").expect("a broker");
     let mut encrypted = config(kafka.bootstrap(), "security.");

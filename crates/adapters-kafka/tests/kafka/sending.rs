@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use domain::{
     agents::AgentName,
     ids::{Seq, StepExecutionId, StepId},
-    ports::{Delivery, ExternalExecutor, Monitoring, Publisher, QueuedMessage, Shard},
+    ports::{Asked, Delivery, ExternalExecutor, Monitoring, Publisher, QueuedMessage, Shard},
     runs::{ExternalRequest, MonitoringUpdate, News, RunEnded},
     workflows::WorkflowDocument,
 };
@@ -80,10 +80,10 @@ async fn requests_to_the_old_executor_arrive_on_their_topics_and_on_equal_partit
     let place = Place::new().await;
     let executor = place.bus.external_executor();
     for run in 0..6 {
-        assert_eq!(executor.request(&start(run, &json!({"x": "${y}"}))).await, Delivery::Delivered);
+        assert_eq!(executor.request(&start(run, &json!({"x": "${y}"}))).await, Asked::Delivered);
         let at = "2026-11-22T21:49:00Z".parse().expect("a time");
         let cancel = ExternalRequest::Cancel { run: run_id(run), by: None, reason: Some("why".into()), at };
-        assert_eq!(executor.request(&cancel).await, Delivery::Delivered);
+        assert_eq!(executor.request(&cancel).await, Asked::Delivered);
     }
     let partitions = |seen: &[crate::support::Seen]| {
         seen.iter().map(|seen| (seen.key.clone(), seen.partition)).collect::<BTreeMap<_, _>>()
@@ -99,9 +99,10 @@ async fn requests_to_the_old_executor_arrive_on_their_topics_and_on_equal_partit
 #[tokio::test(flavor = "multi_thread")]
 async fn a_plan_that_the_old_executor_would_drop_becomes_a_dead_letter() {
     let place = Place::new().await;
-    assert_eq!(place.bus.external_executor().request(&start(1, &json!({"n": 7}))).await, Delivery::Delivered);
-    let letter = place.records(&place.config.topics.dead_letters, 1).await.remove(0);
     let reason = "step 'a' of the plan maps 'n' to something that is no text";
+    let asked = place.bus.external_executor().request(&start(1, &json!({"n": 7}))).await;
+    assert_eq!(asked, Asked::Refused(reason.to_owned()));
+    let letter = place.records(&place.config.topics.dead_letters, 1).await.remove(0);
     assert_eq!(letter.headers["dead-letter.reason"], reason);
     assert_eq!(letter.headers["dead-letter.topic"], place.config.topics.execution_requests);
     assert_eq!(letter.json()["run_id"], run_id(1).as_str());

@@ -3,7 +3,7 @@
 use chrono::TimeDelta;
 use domain::{Timestamp, ids::RunId, payload::Payload, runs::ExternalRequest, workflows::WorkflowDocument};
 use serde_json::Value;
-use sqlx::PgPool;
+use sqlx::{PgConnection, PgPool};
 
 use super::{CANCEL, START};
 use crate::{
@@ -73,13 +73,31 @@ fn request((_, run, wants, at, by, reason, document, text, json): Answer) -> Out
 }
 
 pub(super) async fn told(pool: &PgPool, request: &ExternalRequest, now: Timestamp) -> Outcome<()> {
-    let (run, wants, at) = match request {
-        ExternalRequest::Start { run, at, .. } => (run, START, at),
-        ExternalRequest::Cancel { run, at, .. } => (run, CANCEL, at),
-    };
+    let (run, wants, at) = key(request);
     let told = "UPDATE external_requests SET told_at = $4 WHERE run_id = $1 AND wants = $2 AND wanted_at = $3";
-    sqlx::query(told).bind(run.as_str()).bind(wants).bind(*at).bind(now).execute(pool).await?;
+    sqlx::query(told).bind(run.as_str()).bind(wants).bind(at).bind(now).execute(pool).await?;
     Ok(())
+}
+
+/// Whoever calls it has locked the run's row.
+pub(super) async fn refused(
+    connection: &mut PgConnection,
+    request: &ExternalRequest,
+    now: Timestamp,
+    reason: &str,
+) -> Outcome<()> {
+    let (run, wants, at) = key(request);
+    let refused = sqlx::query(include_str!("../sql/refuse_external.sql")).bind(run.as_str()).bind(wants).bind(at);
+    refused.bind(now).bind(reason).execute(connection).await?;
+    Ok(())
+}
+
+/// What tells a stored request from others, older ones of the same run included.
+fn key(request: &ExternalRequest) -> (&RunId, &'static str, Timestamp) {
+    match request {
+        ExternalRequest::Start { run, at, .. } => (run, START, *at),
+        ExternalRequest::Cancel { run, at, .. } => (run, CANCEL, *at),
+    }
 }
 
 pub(super) async fn give_up_silent(pool: &PgPool, now: Timestamp, silence: TimeDelta) -> Outcome<u64> {

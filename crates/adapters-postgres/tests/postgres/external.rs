@@ -294,6 +294,37 @@ async fn a_run_of_the_old_api_is_retried_as_its_definition_says_now() {
 }
 
 #[tokio::test]
+async fn a_run_whose_request_cannot_be_sent_fails_with_the_reason_and_is_asked_for_no_more() {
+    let mut external = external().await;
+    external.started("r").await;
+    let request = external.next(0).await.expect("it is due");
+    external.store.refused(&request, at(5), "it has a delay").await.expect("the store works");
+    let row = external.run("r").await;
+    let ended = (RunStatus::Failed, Some("it has a delay"), Some(at(5)));
+    assert_eq!((row.status, row.error.as_deref(), row.completed_at), ended);
+    assert_eq!(external.next(100_000).await, None);
+
+    external.python.retries("r", at(10)).await;
+    external.started("begun").await;
+    let request = external.next(10).await.expect("it is due");
+    external.python.starts("begun", at(11)).await;
+    external.store.refused(&request, at(12), "too late").await.expect("the store works");
+    let (retried, begun) = (external.run("r").await.status, external.run("begun").await.status);
+    assert_eq!((retried, begun), (RunStatus::Pending, RunStatus::Running), "what goes on is not ended");
+}
+
+#[tokio::test]
+async fn a_refused_request_does_not_take_away_what_is_wanted_since() {
+    let external = external().await;
+    external.started("r").await;
+    let request = external.next(0).await.expect("it is due");
+    external.store.cancel(&cancel("r")).await.expect("the store works");
+    external.store.refused(&request, at(21), "too large").await.expect("the store works");
+    assert_eq!(external.run("r").await.status, RunStatus::Cancelled);
+    assert_eq!(external.sent(22).await.as_deref(), Some("cancel r"));
+}
+
+#[tokio::test]
 async fn a_run_whose_executor_is_gone_is_given_up() {
     let mut external = external().await;
     for run in ["silent", "stuck", "busy", "answered", "pending"] {

@@ -6,6 +6,7 @@ mod differential;
 mod explain;
 mod external;
 mod faults;
+mod list_plans;
 mod lists;
 mod opening;
 mod processes;

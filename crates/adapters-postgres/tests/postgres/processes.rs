@@ -6,7 +6,7 @@ use adapters_postgres::PgStore;
 use dev_services::Database;
 use domain::{
     ids::RunId,
-    ports::{Doorbell, Duties, Fleet, RunJournal, RunLeases, StoreTime, Workflows},
+    ports::{Doorbell, Duties, Fleet, Requests, RunJournal, RunLeases, StoreTime, Workflows},
     runs::{AdvanceRun, CommitOutcome, RunCommit, Wake},
 };
 use futures_util::future::join_all;
@@ -34,7 +34,10 @@ async fn rung(store: &PgStore) {
 async fn a_heart_beats_while_every_other_connection_waits() {
     let database = migrated().await;
     let store = open(&database).await;
-    store.join(executor(1), Duties { executes: true, relays: true }).await.expect("the store works");
+    store
+        .join(executor(1), Duties { executes: true, relays: true, requests: Requests::Ignores })
+        .await
+        .expect("the store works");
     let mut other = connect(&database).await;
     let mut held = other.begin().await.expect("the connection works");
     sqlx::raw_sql("LOCK TABLE workflow_definitions").execute(&mut *held).await.expect("nobody else has it");

@@ -7,7 +7,7 @@ use domain::{
     payload::Payload,
     ports::{Adopted, Clock, Engine, IdGenerator, Overloaded, RunWriter, StoreError, Workflows},
     runs::{CommitOutcome, Run, RunCommit, RunEngine, RunEvent, RunStatus, StartRun, start},
-    workflows::{Diagnostic, ExecutableVersion, SharedPlan, WorkflowStatus, unfit_for_external},
+    workflows::{Diagnostic, ExecutableVersion, SharedPlan, WorkflowStatus, doubtful_for_external, unfit_for_external},
 };
 
 use crate::{External, Ports, plans::PlanCache};
@@ -148,6 +148,11 @@ impl ExecuteWorkflow {
             return Err(ExecuteWorkflowError::TooLargeForExternal(bytes));
         }
         accept(external.runs.start(&commit).await?)?;
+        let doubts = doubtful_for_external(&document);
+        if !doubts.is_empty() {
+            let doubts = all(&doubts);
+            tracing::warn!(run.id = %commit.run, doubts, "the existing executor does this otherwise than its document says");
+        }
         Ok(accepted(&commit, RunEngine::External))
     }
 

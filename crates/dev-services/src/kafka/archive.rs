@@ -42,9 +42,10 @@ fn learn(libs: &KafkaLibs, folder: &Path, into: &Path) -> Result<(), ServiceErro
         let _removed = if old.is_dir() { fs::remove_dir_all(old) } else { fs::remove_file(old) };
     }
     let options = KafkaOptions::default();
-    let ports = [Ports { plain: ports::free()?, controller: ports::free()?, sasl: ports::free()? }];
+    let ports =
+        [Ports { plain: ports::free()?, controller: ports::free()?, sasl: ports::free()?, tls: ports::free()? }];
     let mut broker = Broker::new(folder, 0);
-    broker.configure(&settings::properties(0, &ports, &options, &broker.data()))?;
+    broker.configure(&settings::properties(0, &ports, &options, None, &broker.data()))?;
     broker.format(libs, CLUSTER, &options).finish()?;
     broker.start(libs.learning_java(options.heap_mb, into))?;
     let address = format!("127.0.0.1:{}", ports[0].plain);

@@ -8,6 +8,7 @@ use std::{
 };
 
 use super::{
+    authority::Authority,
     broker::{Broker, Formatting},
     libs::KafkaLibs,
     settings::{self, KafkaOptions, Ports},
@@ -45,6 +46,7 @@ pub struct Kafka {
     brokers: Vec<Broker>,
     ports: Vec<Ports>,
     options: KafkaOptions,
+    authority: Option<Authority>,
     stops: bool,
     // Last, so that the brokers have ended when their files go.
     #[expect(dead_code, reason = "it is there to be dropped")]
@@ -82,9 +84,16 @@ impl Kafka {
         };
         let ports = ports_of(folder, count)?;
         let brokers: Vec<_> = (0..count).map(|index| Broker::new(folder, index)).collect();
-        let mut cluster = Self { libs, brokers, ports, options, stops: true, temporary };
+        let authority = options.tls.then(|| Authority::of(folder)).transpose()?;
+        let mut cluster = Self { libs, brokers, ports, options, authority, stops: true, temporary };
         for (index, broker) in cluster.brokers.iter().enumerate() {
-            broker.configure(&settings::properties(index, &cluster.ports, &cluster.options, &broker.data()))?;
+            broker.configure(&settings::properties(
+                index,
+                &cluster.ports,
+                &cluster.options,
+                cluster.authority.as_ref(),
+                &broker.data(),
+            ))?;
         }
         let format = |broker: &Broker| broker.format(&cluster.libs, CLUSTER, &cluster.options);
         let formatting: Vec<_> = cluster.brokers.iter().map(format).collect();
@@ -106,6 +115,21 @@ impl Kafka {
     /// The same for clients that say who they are, if [`KafkaOptions::sasl`] names somebody.
     pub fn sasl_bootstrap(&self) -> Option<String> {
         self.options.sasl.is_some().then(|| joined(self.ports.iter().map(|ports| ports.sasl)))
+    }
+
+    /// The same for clients that want encryption, if [`KafkaOptions::tls`] does.
+    pub fn tls_bootstrap(&self) -> Option<String> {
+        self.options.tls.then(|| joined(self.ports.iter().map(|ports| ports.tls)))
+    }
+
+    /// The certificate (PEM) of the authority that vouches for the brokers, if [`KafkaOptions::tls`] has one made.
+    pub fn ca_file(&self) -> Option<PathBuf> {
+        self.authority.as_ref().map(Authority::certificate)
+    }
+
+    /// That of an authority which vouches for none of them.
+    pub fn strangers_ca_file(&self) -> Option<PathBuf> {
+        self.authority.as_ref().map(Authority::strangers_certificate)
     }
 
     /// Makes a topic and waits until each partition has a leader.
@@ -255,13 +279,16 @@ fn joined(ports: impl Iterator<Item = u16>) -> String {
 /// The ports that a cluster had, if they are free and it had as many brokers; otherwise new ones, which are written down.
 fn ports_of(folder: &Path, count: usize) -> Result<Vec<Ports>, ServiceError> {
     let kept = kept_ports(folder);
-    let is_free = |p: &Ports| [p.plain, p.controller, p.sasl].into_iter().all(ports::is_free);
+    let is_free = |p: &Ports| [p.plain, p.controller, p.sasl, p.tls].into_iter().all(ports::is_free);
     if kept.len() == count && kept.iter().all(is_free) {
         return Ok(kept);
     }
-    let new = || Ok(Ports { plain: ports::free()?, controller: ports::free()?, sasl: ports::free()? });
+    let new = || {
+        let (plain, controller) = (ports::free()?, ports::free()?);
+        Ok(Ports { plain, controller, sasl: ports::free()?, tls: ports::free()? })
+    };
     let all = (0..count).map(|_| new()).collect::<Result<Vec<_>, ServiceError>>()?;
-    let lines: Vec<_> = all.iter().map(|p| format!("{} {} {}", p.plain, p.controller, p.sasl)).collect();
+    let lines: Vec<_> = all.iter().map(|p| format!("{} {} {} {}", p.plain, p.controller, p.sasl, p.tls)).collect();
     let cannot = || ServiceError::io(format!("write to {}", folder.display()));
     fs::create_dir_all(folder).map_err(cannot())?;
     fs::write(folder.join("ports"), lines.join("\n")).map_err(cannot())?;
@@ -272,7 +299,8 @@ fn kept_ports(folder: &Path) -> Vec<Ports> {
     let text = fs::read_to_string(folder.join("ports")).unwrap_or_default();
     let ports = text.lines().filter_map(|line| {
         let mut numbers = line.split(' ').filter_map(|number| number.parse().ok());
-        Some(Ports { plain: numbers.next()?, controller: numbers.next()?, sasl: numbers.next()? })
+        let (plain, controller) = (numbers.next()?, numbers.next()?);
+        Some(Ports { plain, controller, sasl: numbers.next()?, tls: numbers.next()? })
     });
     ports.collect()
 }

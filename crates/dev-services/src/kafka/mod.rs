@@ -1,6 +1,7 @@
 //! Apache Kafka: its jars, brokers of one's own, and the broker that all tests share.
 
 mod archive;
+mod authority;
 mod broker;
 mod cluster;
 mod libs;

@@ -2,6 +2,8 @@
 
 use std::{fmt::Write, path::Path};
 
+use super::authority::{Authority, PASSWORD};
+
 /// What may differ from test to test.
 #[derive(Debug, Clone)]
 pub struct KafkaOptions {
@@ -9,6 +11,8 @@ pub struct KafkaOptions {
     pub partitions: u32,
     /// Adds a second listener, with SASL over plain text (mechanisms PLAIN, SCRAM-SHA-256 and SCRAM-SHA-512).
     pub sasl: Option<Credentials>,
+    /// Adds a listener with TLS, whose certificate an authority of the cluster's own has signed.
+    pub tls: bool,
     /// The most memory of a broker for objects, in MiB; it takes about 150 more.
     pub heap_mb: u32,
     /// More settings of the broker; they win over those of this crate.
@@ -17,7 +21,7 @@ pub struct KafkaOptions {
 
 impl Default for KafkaOptions {
     fn default() -> Self {
-        Self { partitions: 3, sasl: None, heap_mb: 256, properties: Vec::new() }
+        Self { partitions: 3, sasl: None, tls: false, heap_mb: 256, properties: Vec::new() }
     }
 }
 
@@ -36,10 +40,17 @@ pub(crate) struct Ports {
     pub(crate) plain: u16,
     pub(crate) controller: u16,
     pub(crate) sasl: u16,
+    pub(crate) tls: u16,
 }
 
 /// The settings of the broker with an index among brokers with these ports.
-pub(crate) fn properties(index: usize, ports: &[Ports], options: &KafkaOptions, data: &Path) -> String {
+pub(super) fn properties(
+    index: usize,
+    ports: &[Ports],
+    options: &KafkaOptions,
+    authority: Option<&Authority>,
+    data: &Path,
+) -> String {
     let own = ports[index];
     let voters: Vec<_> = ports.iter().zip(1..).map(|(p, id)| format!("{id}@127.0.0.1:{}", p.controller)).collect();
     let copies = ports.len();
@@ -48,15 +59,19 @@ pub(crate) fn properties(index: usize, ports: &[Ports], options: &KafkaOptions, 
         Some(_) => (format!(",SASL://127.0.0.1:{}", own.sasl), ",SASL:SASL_PLAINTEXT"),
         None => (String::new(), ""),
     };
+    let (tls_listener, tls_protocol) = match authority {
+        Some(_) => (format!(",SSL://127.0.0.1:{}", own.tls), ",SSL:SSL"),
+        None => (String::new(), ""),
+    };
     let mut text = format!(
         "process.roles=broker,controller
 node.id={id}
 controller.quorum.voters={voters}
 controller.listener.names=CONTROLLER
 inter.broker.listener.name=PLAINTEXT
-listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT{sasl_protocol}
-listeners=PLAINTEXT://127.0.0.1:{plain},CONTROLLER://127.0.0.1:{controller}{sasl_listener}
-advertised.listeners=PLAINTEXT://127.0.0.1:{plain}{sasl_listener}
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT{sasl_protocol}{tls_protocol}
+listeners=PLAINTEXT://127.0.0.1:{plain},CONTROLLER://127.0.0.1:{controller}{sasl_listener}{tls_listener}
+advertised.listeners=PLAINTEXT://127.0.0.1:{plain}{sasl_listener}{tls_listener}
 log.dirs={data}
 num.partitions={partitions}
 default.replication.factor={copies}
@@ -86,6 +101,17 @@ listener.name.sasl.scram-sha-512.sasl.jaas.config={login}.scram.ScramLoginModule
 "
         );
     }
+    if let Some(authority) = authority {
+        let _infallible = write!(
+            text,
+            "listener.name.ssl.ssl.keystore.type=PKCS12
+listener.name.ssl.ssl.keystore.location={}
+listener.name.ssl.ssl.keystore.password={PASSWORD}
+listener.name.ssl.ssl.key.password={PASSWORD}
+",
+            authority.keystore().display()
+        );
+    }
     for (name, value) in &options.properties {
         let _infallible = writeln!(text, "{name}={value}");
     }
@@ -113,8 +139,8 @@ mod tests {
     use super::*;
 
     fn of(brokers: u16, options: &KafkaOptions) -> String {
-        let ports = (0..brokers).map(|n| Ports { plain: 100 + n, controller: 200 + n, sasl: 300 + n });
-        properties(0, &ports.collect::<Vec<_>>(), options, Path::new("/data"))
+        let ports = (0..brokers).map(|n| Ports { plain: 100 + n, controller: 200 + n, sasl: 300 + n, tls: 400 + n });
+        properties(0, &ports.collect::<Vec<_>>(), options, None, Path::new("/data"))
     }
 
     #[test]

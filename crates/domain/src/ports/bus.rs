@@ -17,6 +17,18 @@ pub enum Delivery {
     Unavailable(String),
 }
 
+/// What became of a request to the executor of the old system.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Asked {
+    /// It is acknowledged.
+    Delivered,
+    /// It can never be sent, or would be dropped where it arrives; it is kept as a dead letter with this reason. Sent again it
+    /// would be one again.
+    Refused(String),
+    /// The bus does not answer; try again. It may have arrived all the same.
+    Unavailable(String),
+}
+
 /// Sends the messages of the outbox.
 #[cfg_attr(any(test, feature = "testing"), mockall::automock)]
 #[async_trait]
@@ -31,7 +43,7 @@ pub trait Publisher: Send + Sync {
 #[async_trait]
 pub trait ExternalExecutor: Send + Sync {
     /// Sends one request. MUST end within a minute.
-    async fn request(&self, request: &ExternalRequest) -> Delivery;
+    async fn request(&self, request: &ExternalRequest) -> Asked;
 }
 
 /// Tells whoever listens how runs are getting on. What it is told may be lost or repeated.

@@ -39,6 +39,10 @@ pub trait ExternalRuns: Send + Sync {
     /// The bus has taken a request that was marked as sent.
     async fn told(&self, request: &ExternalRequest, now: Timestamp) -> Result<(), StoreError>;
 
+    /// A request that was marked as sent cannot be: it is due no more, and a PENDING run that it was to start is FAILED with
+    /// the reason. Changes nothing if something else is wanted of the run by now.
+    async fn refused(&self, request: &ExternalRequest, now: Timestamp, reason: &str) -> Result<(), StoreError>;
+
     /// Ends RUNNING runs that nobody works at any more: no change of the run or of a step for so long, open steps included. They
     /// become FAILED with a reason. Answers how many.
     async fn give_up_silent(&self, now: Timestamp, silence: TimeDelta) -> Result<u64, StoreError>;

@@ -14,6 +14,30 @@ pub struct Duties {
     pub executes: bool,
     /// It relays messages to others.
     pub relays: bool,
+    /// What it has to do with requests to execute runs.
+    pub requests: Requests,
+}
+
+/// What a member has to do with requests to execute runs, for which there is one topic.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Requests {
+    /// Nothing.
+    Ignores,
+    /// It takes those of foreign producers.
+    Takes,
+    /// It has the executor of the old system asked by them.
+    Makes,
+}
+
+impl Duties {
+    /// Whether members with these duties must not work on one store: one would execute what the other asks the old executor
+    /// for.
+    pub fn exclude(self, other: Self) -> bool {
+        matches!(
+            (self.requests, other.requests),
+            (Requests::Takes, Requests::Makes) | (Requests::Makes, Requests::Takes)
+        )
+    }
 }
 
 /// The last sign of life of a member.
@@ -31,8 +55,10 @@ pub struct LifeSign {
 #[cfg_attr(any(test, feature = "testing"), mockall::automock)]
 #[async_trait]
 pub trait Fleet: Send + Sync {
-    /// Enters a new member, with a beat of zero. MUST come before anything names it as an owner.
-    async fn join(&self, member: ExecutorId, duties: Duties) -> Result<(), StoreError>;
+    /// Enters a new member, with a beat of zero. MUST come before anything names it as an owner. Answers the members whose
+    /// duties exclude these; where there are any, the new one is not entered. Two that exclude each other and come at once
+    /// MUST NOT both be entered.
+    async fn join(&self, member: ExecutorId, duties: Duties) -> Result<Vec<LifeSign>, StoreError>;
 
     /// Raises the counter of a member by one. Answers `false`, and changes nothing, if there is no such member: it has been
     /// buried, and what it owned is somebody else's.

@@ -17,10 +17,10 @@ mod time;
 mod workflows;
 
 pub use agents::Agents;
-pub use bus::{Delivery, ExternalExecutor, Handled, Monitoring, Publisher, RequestHandler, TaskHandler};
+pub use bus::{Asked, Delivery, ExternalExecutor, Handled, Monitoring, Publisher, RequestHandler, TaskHandler};
 pub use engine::{Adopted, Engine};
 pub use external::ExternalRuns;
-pub use fleet::{Duties, Fleet, LifeSign};
+pub use fleet::{Duties, Fleet, LifeSign, Requests};
 pub use gateway::{AgentCard, AgentGateway, AgentHealth};
 pub use inbox::{Appended, InboxNote, Mail, RunInbox};
 pub use journal::{Overloaded, RunJournal, RunWriter, Runs, Then};

@@ -27,7 +27,7 @@ pub use definition::{
 };
 pub use diagnostic::{Diagnostic, Severity};
 pub use document::{StepDocument, WorkflowDocument};
-pub use external::unfit_for_external;
+pub use external::{doubtful_for_external, dropped_by_external, unfit_for_external};
 pub use limits::{
     MAX_AT_ONCE, MAX_CHILD_DEPTH, MAX_EVENT_NAME, MAX_ITERATIONS, MAX_MEMBERS, MAX_NESTING, MAX_PATH, MAX_PLACES,
     MAX_STEPS,

@@ -18,6 +18,8 @@ pub(super) struct Parts {
     pub(super) driver: bool,
     /// Takes requests of foreign producers.
     pub(super) requests: bool,
+    /// New runs are the existing executor's.
+    pub(super) external: bool,
     /// Calls agents for the executor of the existing system.
     pub(super) bridge: bool,
 }
@@ -63,6 +65,7 @@ impl Parts {
             driver: relay && external,
             requests: kafka && is(Role::Executor) && !external && serve.accept_requests.unwrap_or(true),
             bridge: serve.role == Role::Bridge,
+            external: external && serve.role != Role::Bridge,
         })
     }
 }
@@ -106,7 +109,15 @@ mod tests {
     #[test]
     fn each_role_has_its_parts() {
         let of = |role: &str| parts(&format!("{BOTH} --role {role}")).expect("the settings fit");
-        let none = Parts { api: false, engine: false, relay: false, driver: false, requests: false, bridge: false };
+        let none = Parts {
+            api: false,
+            engine: false,
+            relay: false,
+            driver: false,
+            requests: false,
+            bridge: false,
+            external: false,
+        };
         assert_eq!(of("api"), Parts { api: true, ..none });
         assert_eq!(of("executor"), Parts { engine: true, requests: true, ..none });
         assert_eq!(of("relay"), Parts { relay: true, ..none });
@@ -117,7 +128,7 @@ mod tests {
     #[test]
     fn the_existing_executor_is_driven_by_relays_and_shares_no_topic() {
         let external = parts(&format!("{BOTH} --engine external")).expect("the settings fit");
-        assert!(external.driver && !external.requests);
+        assert!(external.driver && external.external && !external.requests);
         let both = parts(&format!("{BOTH} --engine external --accept-requests true"));
         assert!(both.expect_err("they exclude each other").contains("two engines"));
     }

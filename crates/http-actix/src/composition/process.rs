@@ -14,7 +14,7 @@ use anyhow::Context;
 use application::{External, Ports, UseCases, plans::PlanCache};
 use domain::{
     ids::ExecutorId,
-    ports::{AgentGateway, Clock, Duties, Engine, IdGenerator},
+    ports::{AgentGateway, Clock, Duties, Engine, IdGenerator, Requests},
 };
 use executor::{CommitQueue, EngineConfig, EngineHandle, EnginePorts, FleetPorts, Heart, Membership};
 use http_actix::{AppState, Registry};
@@ -182,9 +182,18 @@ impl<'a> Building<'a> {
         Ok(Orrery { address, server, registry, engine, bus, crew, ingress, egress, writing, heart })
     }
 
-    /// Whether others rely on this process's signs of life.
+    /// Whether others rely on this process's signs of life, or must not come beside it.
     fn is_member(&self) -> bool {
-        self.parts.engine || self.parts.relay
+        self.parts.engine || self.parts.relay || self.parts.external
+    }
+
+    fn duties(&self) -> Duties {
+        let requests = match self.parts {
+            Parts { external: true, .. } => Requests::Makes,
+            Parts { requests: true, .. } => Requests::Takes,
+            _ => Requests::Ignores,
+        };
+        Duties { executes: self.parts.engine, relays: self.parts.relay, requests }
     }
 
     async fn join(&mut self) -> anyhow::Result<Membership> {
@@ -202,9 +211,9 @@ impl<'a> Building<'a> {
             clock: self.store.clock.clone(),
             ids: self.ids.clone(),
         };
-        let duties = Duties { executes: self.parts.engine, relays: self.parts.relay };
         let lease = Duration::from_secs(self.options.lease_seconds);
-        let (membership, heart) = Membership::join(ports, duties, lease).await.context("cannot join the fleet")?;
+        let (membership, heart) =
+            Membership::join(ports, self.duties(), lease).await.context("cannot join the fleet")?;
         tracing::info!(executor.id = %membership.me(), "joined the fleet");
         self.heart.spawn(&mut self.crew, "heart", |stop| Heart::beat_on(heart, stop));
         Ok(membership)

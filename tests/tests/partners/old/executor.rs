@@ -36,6 +36,8 @@ pub(crate) struct ExecutorHabits {
     pub(crate) loses_requests: usize,
     /// So many cancellations of each run go down in a batch.
     pub(crate) loses_cancellations: usize,
+    /// Every task of it is sent twice.
+    pub(crate) doubles_tasks: bool,
 }
 
 /// What it has seen.
@@ -262,6 +264,7 @@ impl Server {
             registry: Arc::clone(&self.registry),
             producer: self.producer.clone(),
             results: self.results.clone(),
+            doubles_tasks: self.habits.doubles_tasks,
         })
     }
 }

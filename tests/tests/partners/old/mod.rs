@@ -2,6 +2,7 @@
 //! They do what the contract says that those do, the harmful habits included, because those are what a partner has to bear.
 
 mod api;
+mod blocks;
 mod bridge;
 mod executor;
 mod ids;

@@ -1,5 +1,5 @@
-//! The plan that the old executor accepts: contract 5.1, as far as plans of agent steps go. What it does not accept it logs
-//! and drops, and the run stays PENDING for ever.
+//! The plan that the old executor accepts: contract 5.1, as far as agent steps, parallel steps and loops go. What it does not
+//! accept it logs and drops, and the run stays PENDING for ever.
 
 use std::collections::HashSet;
 
@@ -80,8 +80,15 @@ fn check_step(key: &str, step: &Value) -> Result<(), String> {
     // An explicit null is refused; only absence means agent.
     let kind = step.get("type").map_or(Some("agent"), Value::as_str);
     let Some(kind) = kind.filter(|kind| TYPES.contains(kind)) else { return refuse("type") };
-    if kind != "agent" {
-        return refuse("this stand-in walks agent steps only");
+    match kind {
+        "agent" => {}
+        "parallel" => {
+            let members =
+                step["parallel_steps"].as_array().is_some_and(|ids| ids.len() > 1 && ids.iter().all(Value::is_string));
+            return if members { Ok(()) } else { refuse("parallel_steps") };
+        }
+        "loop" => return check_loop(&step["loop_config"]).or_else(|why| refuse(&why)),
+        _ => return refuse("this stand-in does not walk such steps"),
     }
     if step["agent_name"].as_str().is_none_or(str::is_empty) {
         return refuse("agent_name");
@@ -91,4 +98,19 @@ fn check_step(key: &str, step: &Value) -> Result<(), String> {
         Value::Object(mapping) if mapping.values().all(Value::is_string) => Ok(()),
         _ => refuse("input_mapping holds something that is no string"),
     }
+}
+
+fn check_loop(config: &Value) -> Result<(), String> {
+    let word = |member: &str, words: &[&str]| {
+        let found = config.get(member).is_none_or(|word| word.as_str().is_some_and(|word| words.contains(&word)));
+        if found { Ok(()) } else { Err(member.to_owned()) }
+    };
+    if config["collection"].as_str().is_none_or(|collection| collection.trim().is_empty()) {
+        return Err("collection".to_owned());
+    }
+    if config["loop_body"].as_array().is_none_or(|ids| ids.is_empty() || !ids.iter().all(Value::is_string)) {
+        return Err("loop_body".to_owned());
+    }
+    word("execution_mode", &["sequential", "parallel"])?;
+    word("on_error", &["stop", "continue", "collect"])
 }

@@ -1,0 +1,147 @@
+//! Lists of large tables, every filter with every sort: how many rows PostgreSQL reads for a page and its total. A plan that
+//! walks a table, or an index whose order fits and whose filter does not, reads nearly all of them.
+
+use adapters_postgres::PgStore;
+use dev_services::Database;
+use domain::{
+    Timestamp,
+    agents::{AgentFilter, AgentStatus},
+    ids::WorkflowId,
+    page::{EXACT_TOTAL, SortOrder},
+    ports::{Agents, Runs, Workflows},
+    runs::{RunFilter, RunSort, RunStatus},
+    workflows::{WorkflowFilter, WorkflowSort, WorkflowStatus},
+};
+use port_contracts::samples::page;
+use sqlx::{Connection, PgConnection};
+use uuid::Uuid;
+
+use crate::stores::{migrated, open};
+
+/// What is rare stands at the end that a walk in either order reaches last: in the middle.
+const MANY: &str = "
+    INSERT INTO workflow_runs (run_id, workflow_id, workflow_name, status, input_data, created_at, updated_at)
+    SELECT 'many-' || n, CASE WHEN n BETWEEN 100000 AND 100009 THEN '00000000-0000-0000-0000-000000000001'
+                              ELSE '00000000-0000-0000-0000-000000000002' END,
+           'w', CASE WHEN n BETWEEN 100005 AND 100014 THEN 'FAILED' ELSE 'COMPLETED' END, '{}',
+           timestamp '2025-01-01' + n * interval '1 s', timestamp '2025-01-02' + n * interval '1 s'
+    FROM generate_series(1, 200000) n;
+    INSERT INTO agents (name, url, status)
+    SELECT 'a' || n, 'http://a/', CASE WHEN n BETWEEN 50000 AND 50009 THEN 'active' ELSE 'deleted' END
+    FROM generate_series(1, 100000) n;
+    INSERT INTO workflow_definitions (id, head_id, name, workflow_data, status, created_at, updated_at)
+    SELECT lpad(n::text, 32, '0')::uuid, lpad(n::text, 32, '0')::uuid, 'w' || n,
+           jsonb_build_object('workflow_id', 'w', 'name', 'w', 'version', '1', 'start_step', 'a', 'steps', '{}'::jsonb),
+           CASE WHEN n BETWEEN 50000 AND 50009 THEN 'active' ELSE 'deleted' END,
+           timestamp '2025-01-01' + n * interval '1 s', timestamp '2025-01-02' + n * interval '1 s'
+    FROM generate_series(1, 100000) n;
+    ANALYZE;";
+
+/// A page and a total that becomes an estimate above ten thousand, each with as many again that the filter leaves out. A walk to
+/// what is rare reads a hundred thousand.
+const MOST: i64 = EXACT_TOTAL.cast_signed() * 4;
+
+/// The rows that all connections have read since the last question, once they have said so with their end.
+async fn rows_read(database: &Database) -> i64 {
+    let mut connection = PgConnection::connect(database.url()).await.expect("the database is there");
+    let others = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()
+                    AND backend_type = 'client backend'";
+    while sqlx::query_scalar::<_, i64>(others).fetch_one(&mut connection).await.expect("the query is right") > 0 {
+        tokio::task::yield_now().await;
+    }
+    // Rows through indexes are counted where they are read in the table, and for those that need no table, in the index.
+    let read = "SELECT sum(seq_tup_read + greatest(idx_tup_fetch, walked))::bigint
+                FROM pg_stat_user_tables t,
+                     LATERAL (SELECT sum(idx_tup_read) AS walked FROM pg_stat_user_indexes i WHERE i.relid = t.relid) AS i
+                WHERE relname IN ('workflow_runs', 'agents', 'workflow_definitions')";
+    let read = sqlx::query_scalar(read).fetch_one(&mut connection).await.expect("the query is right");
+    sqlx::query("SELECT pg_stat_reset()").execute(&mut connection).await.expect("the function is there");
+    read
+}
+
+/// Answers what is to be said against it.
+async fn reads_much(database: &Database, what: String, list: impl AsyncFnOnce(&PgStore)) -> Option<String> {
+    let store = open(database).await;
+    list(&store).await;
+    drop(store);
+    let read = rows_read(database).await;
+    (read > MOST).then(|| format!("{read} rows are read for {what}"))
+}
+
+#[tokio::test]
+async fn no_list_of_runs_reads_more_than_it_shows_and_counts() {
+    let database = migrated().await;
+    database.run(MANY).await;
+    rows_read(&database).await;
+    let workflow = |n: u128| Some(WorkflowId::new(Uuid::from_u128(n)));
+    let time = |text: &str| Some(text.parse::<Timestamp>().expect("a time"));
+    let (early, late) = ("2025-01-01T01:00:00Z", "2025-01-03T06:00:00Z");
+    let ranges = [(None, None), (time(late), None), (None, time(early))];
+    let mut much = Vec::new();
+    for status in [None, Some(RunStatus::Completed), Some(RunStatus::Failed)] {
+        for workflow in [None, workflow(1), workflow(2)] {
+            for (created_after, created_before) in ranges {
+                let filter = RunFilter { status, workflow, created_after, created_before, parent: None };
+                for (sort, order) in SORTS.into_iter().filter(|sorted| !is_walked(&filter, *sorted)) {
+                    let what = format!("{filter:?} by {sort:?}, {order:?}");
+                    let list = async |store: &PgStore| {
+                        Runs::list(store, &filter, sort, order, page(1, 20)).await.expect("the store works");
+                    };
+                    much.extend(reads_much(&database, what, list).await);
+                }
+            }
+        }
+    }
+    assert_eq!(much, [""; 0]);
+}
+
+/// The newest runs sorted by change with the oldest first, or the other way round: the planner takes the two times for independent
+/// of each other, walks from the wrong end, and no index would keep it from that.
+fn is_walked(filter: &RunFilter, (sort, order): (RunSort, SortOrder)) -> bool {
+    let against = match order {
+        SortOrder::Ascending => filter.created_after.is_some(),
+        SortOrder::Descending => filter.created_before.is_some(),
+    };
+    sort == RunSort::UpdatedAt && against
+}
+
+const SORTS: [(RunSort, SortOrder); 4] = [
+    (RunSort::CreatedAt, SortOrder::Ascending),
+    (RunSort::CreatedAt, SortOrder::Descending),
+    (RunSort::UpdatedAt, SortOrder::Ascending),
+    (RunSort::UpdatedAt, SortOrder::Descending),
+];
+
+#[tokio::test]
+async fn no_list_of_agents_or_workflows_reads_more_than_it_shows_and_counts() {
+    let database = migrated().await;
+    database.run(MANY).await;
+    rows_read(&database).await;
+    let mut much = Vec::new();
+    for name in [None, Some("a7".to_owned())] {
+        for status in [None, Some(AgentStatus::Active), Some(AgentStatus::Inactive), Some(AgentStatus::Deleted)] {
+            let filter = AgentFilter { name: name.clone(), status };
+            let list = async |store: &PgStore| {
+                Agents::list(store, &filter, page(1, 20)).await.expect("the store works");
+            };
+            much.extend(reads_much(&database, format!("{filter:?}"), list).await);
+        }
+    }
+    for name in [None, Some("w7".to_owned())] {
+        for status in
+            [None, Some(WorkflowStatus::Active), Some(WorkflowStatus::Inactive), Some(WorkflowStatus::Deleted)]
+        {
+            let filter = WorkflowFilter { name: name.clone(), status };
+            for sort in [WorkflowSort::CreatedAt, WorkflowSort::UpdatedAt, WorkflowSort::Name] {
+                for order in [SortOrder::Ascending, SortOrder::Descending] {
+                    let what = format!("{filter:?} by {sort:?}, {order:?}");
+                    let list = async |store: &PgStore| {
+                        Workflows::list(store, &filter, sort, order, page(1, 20)).await.expect("the store works");
+                    };
+                    much.extend(reads_much(&database, what, list).await);
+                }
+            }
+        }
+    }
+    assert_eq!(much, [""; 0]);
+}

@@ -1,0 +1,28 @@
+//! The sixth schema: an index for each sort of a filtered list, and which engine takes requests.
+
+use async_trait::async_trait;
+use sea_orm_migration::{
+    MigrationName, MigrationTrait, SchemaManager,
+    sea_orm::{ConnectionTrait, DbErr},
+};
+
+pub(crate) struct Migration;
+
+impl MigrationName for Migration {
+    fn name(&self) -> &'static str {
+        "m0006_lists_and_engines"
+    }
+}
+
+#[async_trait]
+impl MigrationTrait for Migration {
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        manager.get_connection().execute_unprepared(include_str!("sql/m0006_up.sql")).await?;
+        Ok(())
+    }
+
+    async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        manager.get_connection().execute_unprepared(include_str!("sql/m0006_down.sql")).await?;
+        Ok(())
+    }
+}
