@@ -170,6 +170,8 @@ async fn external(runs: MockExternalRuns, mapping: Value) -> (UseCases, Workflow
         description: None,
         start_step: "a".into(),
         steps: BTreeMap::from([("a".to_owned(), step)]),
+        input_schema: None,
+        output: None,
     };
     let created = uses.create_workflow.execute(workflow, "me").await.expect("created");
     (uses, created.id)

@@ -97,9 +97,19 @@ fn steps(agents: &[&str]) -> BTreeMap<String, StepDocument> {
 }
 
 async fn create(uses: &UseCases, agents: &[&str]) -> Result<WorkflowDefinition, CreateWorkflowError> {
+    uses.create_workflow.execute(new_workflow(agents), "me").await
+}
+
+fn new_workflow(agents: &[&str]) -> NewWorkflow {
     let name = WorkflowName::parse("w").expect("a name");
-    let new = NewWorkflow { name, description: None, start_step: "s0".into(), steps: steps(agents) };
-    uses.create_workflow.execute(new, "me").await
+    NewWorkflow {
+        name,
+        description: None,
+        start_step: "s0".into(),
+        steps: steps(agents),
+        input_schema: None,
+        output: None,
+    }
 }
 
 fn page() -> PageRequest {
@@ -176,8 +186,7 @@ async fn a_document_with_missing_agents_and_other_mistakes_is_refused_with_all_o
 
     let mut steps = steps(&["Ghost"]);
     steps.entry("s0".into()).and_modify(|step| step.next_step = Some("nowhere".into()));
-    let name = WorkflowName::parse("w").expect("a name");
-    let new = NewWorkflow { name, description: None, start_step: "s0".into(), steps };
+    let new = NewWorkflow { steps, ..new_workflow(&[]) };
     let Err(CreateWorkflowError::Refused(refused)) = uses.create_workflow.execute(new, "me").await else {
         panic!("accepted")
     };

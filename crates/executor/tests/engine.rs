@@ -146,7 +146,8 @@ impl Process {
         };
         let steps: BTreeMap<_, _> = (0..agents.len()).map(step).collect();
         let name = WorkflowName::parse(name).expect("a name");
-        let new = NewWorkflow { name, description: None, start_step: "s0".into(), steps };
+        let new =
+            NewWorkflow { name, description: None, start_step: "s0".into(), steps, input_schema: None, output: None };
         self.uses.create_workflow.execute(new, "test").await.expect("created").id
     }
 

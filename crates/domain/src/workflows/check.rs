@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashSet};
 use sha2::{Digest, Sha256};
 
 use super::{
+    declared::compile_at,
     diagnostic::Diagnostic,
     document::WorkflowDocument,
     findings::Findings,
@@ -43,12 +44,18 @@ pub fn examine(document: &WorkflowDocument, schemas: &dyn Schemas) -> Examined {
         return Examined { plan: None, findings: findings.all() };
     }
     let contents = contents(document, schemas, &mut findings);
+    let input_schema =
+        document.input_schema.as_ref().and_then(|schema| compile_at(&["input_schema"], schema, schemas, &mut findings));
     links(document, &mut findings);
     let plan = tree::grow(document, &contents, &mut findings).and_then(|tree| {
         unreachable(document, &tree, &mut findings);
         let bindings = visibility::bind(&tree, &mut findings);
         // What was said so far may have hidden a step; a plan without it would be another one.
-        if findings.is_fatal() { None } else { Some(tree.into_plan(hash(document), document.name.clone(), bindings)) }
+        if findings.is_fatal() {
+            None
+        } else {
+            Some(tree.into_plan(hash(document), document.name.clone(), bindings, input_schema))
+        }
     });
     Examined { plan, findings: findings.all() }
 }

@@ -3,6 +3,7 @@
 mod budget;
 mod check;
 mod condition;
+mod declared;
 mod definition;
 mod delay;
 mod diagnostic;

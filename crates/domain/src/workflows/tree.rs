@@ -1,6 +1,9 @@
 //! The places at which the steps of a document stand: a tree of sequences and blocks, laid flat.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::{
+    collections::{BTreeMap, HashMap, HashSet},
+    sync::Arc,
+};
 
 use super::{
     document::WorkflowDocument,
@@ -10,7 +13,10 @@ use super::{
     steps::Content,
     visibility::Bindings,
 };
-use crate::ids::{PlanHash, StepId, StepPath};
+use crate::{
+    ids::{PlanHash, StepId, StepPath},
+    ports::Schema,
+};
 
 /// A document as a tree.
 pub(super) struct Tree<'a> {
@@ -157,7 +163,13 @@ impl<'a> Tree<'a> {
         self.places[place].position
     }
 
-    pub(super) fn into_plan(self, hash: PlanHash, name: String, bindings: Bindings) -> Plan {
+    pub(super) fn into_plan(
+        self,
+        hash: PlanHash,
+        name: String,
+        bindings: Bindings,
+        input_schema: Option<Arc<dyn Schema>>,
+    ) -> Plan {
         let roots: Vec<usize> = (0..self.places.len()).map(|place| self.root(place)).collect();
         let mut visible = bindings.visible;
         let mut steps: Vec<PlanStep> = Vec::with_capacity(self.places.len());
@@ -183,7 +195,7 @@ impl<'a> Tree<'a> {
         results_are_read(&mut steps);
         release(&mut steps);
         let by_place = steps.iter().enumerate().map(|(number, step)| (step.place.clone(), index(number))).collect();
-        Plan { hash, name, steps, by_place }
+        Plan { hash, name, input_schema, steps, by_place }
     }
 
     fn is_inside(&self, mut place: usize, block: usize) -> bool {

@@ -87,6 +87,13 @@ struct WorkflowData {
     start_step: String,
     /// The steps by id.
     steps: BTreeMap<String, StepView>,
+    /// What the input of a run must fit: a JSON Schema. Absent where the workflow takes anything.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Map<String, Value>")]
+    input_schema: Option<Value>,
+    /// What a run's output is made of. Absent where it is that of the last step.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    output: Option<Value>,
 }
 
 /// A step. Members that do not apply to its type are absent.
@@ -132,6 +139,8 @@ impl From<WorkflowDocument> for WorkflowData {
             version: document.version,
             start_step: document.start_step,
             steps: document.steps.into_iter().map(|(key, step)| (key, step.into())).collect(),
+            input_schema: document.input_schema,
+            output: document.output,
         }
     }
 }

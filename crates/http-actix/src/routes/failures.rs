@@ -7,7 +7,7 @@ use application::{
 };
 use domain::{
     payload::NotStorable,
-    ports::{Overloaded, StoreError},
+    ports::{Overloaded, StoreError, Violation},
     workflows::{Diagnostic, Severity},
 };
 
@@ -62,7 +62,7 @@ plain!(ExecuteWorkflowError {
     ExecuteWorkflowError::NotActive { .. } => WorkflowNotActive,
     ExecuteWorkflowError::NotForExternal(_) => NotForExternalEngine,
     ExecuteWorkflowError::TooLargeForExternal(_) => BodyTooLarge,
-} Overloaded Store);
+} UnfitInput Overloaded Store);
 plain!(GetRunError { GetRunError::NotFound(_) => RunNotFound } Store);
 plain!(RetryRunError {
     RetryRunError::NotFound(_) => RunNotFound,
@@ -95,6 +95,16 @@ impl From<NotStorable> for Problem {
     fn from(refused: NotStorable) -> Self {
         let mistake = Mistake::new(Part::Body, "/input_data", "value_error", refused.to_string());
         Self::mistakes(Code::ValidationFailed, vec![mistake])
+    }
+}
+
+impl From<Vec<Violation>> for Problem {
+    /// Only the input of a run is checked against a schema of its workflow's.
+    fn from(violations: Vec<Violation>) -> Self {
+        let mistake = |violation: Violation| {
+            Mistake::new(Part::Body, format!("/input_data{}", violation.pointer), "value_error", violation.message)
+        };
+        Self::mistakes(Code::InputInvalid, violations.into_iter().map(mistake).collect())
     }
 }
 

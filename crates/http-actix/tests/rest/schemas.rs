@@ -1,0 +1,70 @@
+//! What workflows and agents declare about values.
+
+use serde_json::{Value, json};
+
+use crate::support::{Orrery, workflow};
+
+const WORKFLOWS: &str = "/api/v1/workflows";
+
+fn places(problem: &Value) -> Vec<(&str, &str)> {
+    let errors = problem["errors"].as_array().expect("mistakes").iter();
+    errors.map(|e| (e["pointer"].as_str().expect("a pointer"), e["code"].as_str().unwrap_or_default())).collect()
+}
+
+fn declaring(input_schema: Value) -> Value {
+    let mut workflow = workflow("w");
+    workflow["input_schema"] = input_schema;
+    workflow
+}
+
+fn number_a() -> Value {
+    json!({"type": "object", "properties": {"a": {"type": "integer"}}, "required": ["a"], "additionalProperties": false})
+}
+
+#[actix_web::test]
+async fn a_workflow_tells_what_it_declares_and_a_change_of_that_makes_a_version() {
+    let orrery = Orrery::new();
+    orrery.agent("A").await;
+    let mut new = declaring(number_a());
+    new["output"] = json!({"all": "${one.output}"});
+    let made = orrery.post(WORKFLOWS, new).await.expect(201);
+    let data = &made["workflow_data"];
+    assert_eq!((&data["input_schema"], &data["output"]), (&number_a(), &json!({"all": "${one.output}"})));
+
+    let path = format!("{WORKFLOWS}/{}", made["id"].as_str().expect("an id"));
+    let changed = orrery.put(&path, json!({"output": "${one.output}"})).await.expect(200);
+    let data = &changed["workflow_data"];
+    assert_eq!((&changed["version"], &data["output"]), (&json!(2), &json!("${one.output}")));
+    assert_eq!((&data["input_schema"], &data["start_step"]), (&number_a(), &json!("one")));
+    let cleared = orrery.put(&path, json!({"input_schema": null, "output": null})).await.expect(200);
+    assert_eq!(cleared["version"], 3);
+    let data = cleared["workflow_data"].as_object().expect("an object");
+    assert!(!data.contains_key("input_schema") && !data.contains_key("output"), "{data:?}");
+}
+
+#[actix_web::test]
+async fn a_schema_that_is_none_is_refused_with_the_place_in_it() {
+    let orrery = Orrery::new();
+    orrery.agent("A").await;
+    let broken = declaring(json!({"properties": {"a/b": {"type": "text"}}}));
+    let problem = orrery.post(WORKFLOWS, broken.clone()).await.problem(422, "workflow_invalid");
+    assert_eq!(places(&problem), [("/input_schema/properties/a~1b/type", "invalid_schema")]);
+    let checked = json!({"start_step": "one", "steps": broken["steps"], "input_schema": broken["input_schema"]});
+    let told = orrery.post(&format!("{WORKFLOWS}/validate"), checked).await.expect(200);
+    assert_eq!((&told["valid"], &told["diagnostics"][0]["code"]), (&json!(false), &json!("invalid_schema")));
+    assert_eq!(orrery.post(WORKFLOWS, declaring(json!("{}"))).await.mistakes()[0].0, "body.input_schema");
+}
+
+#[actix_web::test]
+async fn an_input_that_does_not_fit_is_refused_with_every_violation_and_nothing_is_stored() {
+    let orrery = Orrery::new();
+    orrery.agent("A").await;
+    let made = orrery.post(WORKFLOWS, declaring(number_a())).await.expect(201);
+    let path = format!("{WORKFLOWS}/{}/execute", made["id"].as_str().expect("an id"));
+    let problem = orrery.post(&path, json!({"input_data": {"a": "x", "b": 1}})).await.problem(422, "input_invalid");
+    assert_eq!(places(&problem).len(), 2, "{problem:#}");
+    assert!(places(&problem).contains(&("/input_data/a", "")), "{problem:#}");
+    assert!(places(&problem).contains(&("/input_data", "")), "{problem:#}");
+    assert_eq!(orrery.get("/api/v1/runs").await.expect(200)["total"], 0);
+    orrery.post(&path, json!({"input_data": {"a": 1}})).await.expect(202);
+}
