@@ -6,7 +6,7 @@ use sqlx::{Connection, PgConnection};
 
 const OLD_SYSTEM: &str = include_str!("old_system.sql");
 
-const NAMES: [&str; 3] = ["m0001_initial", "m0002_fleet_and_bus", "m0003_inbox"];
+const NAMES: [&str; 4] = ["m0001_initial", "m0002_fleet_and_bus", "m0003_inbox", "m0005_agent_schemas"];
 
 async fn old_system() -> Database {
     let database = Database::new(None).await;
@@ -107,7 +107,7 @@ async fn the_way_back_leaves_the_old_system_its_rows_and_columns() {
     let migrated = schema(&database).await;
     down(&database).await;
     assert_eq!((old_rows(&database).await, columns(&database).await), (rows.clone(), tables));
-    assert_eq!(applied(&database).await, [false; 3]);
+    assert_eq!(applied(&database).await, [false; 4]);
     up(&database).await;
     assert_eq!((old_rows(&database).await, schema(&database).await), (rows, migrated));
 }
@@ -133,7 +133,7 @@ async fn the_way_back_of_a_new_database_leaves_nothing_and_can_be_gone_again() {
 #[tokio::test]
 async fn applying_again_changes_nothing() {
     let database = Database::new(None).await;
-    assert_eq!(applied(&database).await, [false; 3]);
+    assert_eq!(applied(&database).await, [false; 4]);
     up(&database).await;
     up(&database).await;
     let states = migration::status(database.url()).await.expect("the database answers");
@@ -214,5 +214,5 @@ async fn a_table_that_the_old_executor_holds_is_waited_for() {
     };
     let (migrated, ()) = tokio::join!(migration::up(database.url()), release);
     migrated.expect("the table was released");
-    assert_eq!(applied(&database).await, [true; 3]);
+    assert_eq!(applied(&database).await, [true; 4]);
 }

@@ -13,7 +13,7 @@ use application::{
 };
 use domain::{
     Timestamp,
-    agents::{Agent, AgentAuth, AgentName, AgentStatus, AgentUrl, RetryPolicy},
+    agents::{Agent, AgentAuth, AgentName, AgentSchemas, AgentStatus, AgentUrl, RetryPolicy},
     ids::StepId,
     page::PageRequest,
     payload::Payload,
@@ -83,6 +83,7 @@ async fn agent(uses: &UseCases, name: &str) -> Result<Agent, CreateAgentError> {
         timeout: Duration::from_secs(30),
         retry: RetryPolicy::default(),
         circuit_breaker: None,
+        schemas: AgentSchemas::default(),
     };
     uses.create_agent.execute(new).await
 }

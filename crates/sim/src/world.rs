@@ -4,7 +4,7 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use application::{agents::NewAgent, workflows::NewWorkflow};
 use domain::{
-    agents::{AgentAuth, AgentName, AgentUrl, RetryPolicy},
+    agents::{AgentAuth, AgentName, AgentSchemas, AgentUrl, RetryPolicy},
     ids::{Epoch, ExecutorId, RunId, WorkflowId},
     payload::Payload,
     ports::{Clock, IdGenerator, Mail, RunLeases, Runs},
@@ -233,6 +233,7 @@ impl World {
                 timeout: Duration::from_secs(30),
                 retry: policy(),
                 circuit_breaker: None,
+                schemas: AgentSchemas::default(),
             };
             now(self.wiring.uses.create_agent.execute(agent)).expect("registered");
         }

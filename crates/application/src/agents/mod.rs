@@ -5,6 +5,7 @@ mod create_agent;
 mod delete_agent;
 mod get_agent;
 mod list_agents;
+mod schemas;
 mod update_agent;
 
 pub use check_agent_health::CheckAgentHealth;
@@ -12,4 +13,5 @@ pub use create_agent::{CreateAgent, CreateAgentError, NewAgent};
 pub use delete_agent::{DeleteAgent, DeleteAgentError};
 pub use get_agent::{GetAgent, GetAgentError};
 pub use list_agents::ListAgents;
+pub use schemas::InvalidSchemas;
 pub use update_agent::{AgentChanges, AuthChange, AuthKind, Credentials, UpdateAgent, UpdateAgentError};

@@ -3,11 +3,15 @@
 use std::{sync::Arc, time::Duration};
 
 use domain::{
-    agents::{Agent, AgentAuth, AgentStatus, AgentUrl, ApiKey, CircuitBreakerConfig, RetryPolicy, Secret},
+    agents::{
+        Agent, AgentAuth, AgentSchemas, AgentStatus, AgentUrl, ApiKey, CircuitBreakerConfig, RetryPolicy, Secret,
+    },
     ids::AgentId,
-    ports::{Agents, Clock, Engine, StoreError, Transactions},
+    ports::{Agents, Clock, Engine, Schemas, StoreError, Transactions},
 };
+use serde_json::Value;
 
+use super::schemas::{self, InvalidSchemas};
 use crate::{Ports, TRIES};
 
 /// What is to change; `None` leaves a member as it is.
@@ -20,6 +24,8 @@ pub struct AgentChanges {
     pub timeout: Option<Duration>,
     pub retry: Option<RetryPolicy>,
     pub circuit_breaker: Option<Option<CircuitBreakerConfig>>,
+    pub input_schema: Option<Option<Value>>,
+    pub output_schema: Option<Option<Value>>,
     pub status: Option<AgentStatus>,
 }
 
@@ -94,6 +100,9 @@ pub enum UpdateAgentError {
     /// There is none with this id.
     #[error("Agent with id '{0}' not found")]
     NotFound(AgentId),
+    /// What it would declare is no schema.
+    #[error("{}", .0.sentence())]
+    Schemas(InvalidSchemas),
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -102,6 +111,7 @@ pub enum UpdateAgentError {
 /// Changes an agent.
 pub struct UpdateAgent {
     agents: Arc<dyn Agents>,
+    schemas: Arc<dyn Schemas>,
     transactions: Arc<dyn Transactions>,
     clock: Arc<dyn Clock>,
     engine: Arc<dyn Engine>,
@@ -111,6 +121,7 @@ impl UpdateAgent {
     pub(crate) fn new(ports: &Ports) -> Self {
         Self {
             agents: ports.agents.clone(),
+            schemas: ports.schemas.clone(),
             transactions: ports.transactions.clone(),
             clock: ports.clock.clone(),
             engine: ports.engine.clone(),
@@ -123,6 +134,9 @@ impl UpdateAgent {
         loop {
             let old = self.agents.get(id).await?.ok_or(UpdateAgentError::NotFound(id))?;
             let agent = changes.apply(old, self.clock.now(), by);
+            if changes.schemas() {
+                schemas::check(&*self.schemas, &agent.schemas).map_err(UpdateAgentError::Schemas)?;
+            }
             tries += 1;
             match self.keep(&agent).await {
                 Ok(()) => {
@@ -143,6 +157,11 @@ impl UpdateAgent {
 }
 
 impl AgentChanges {
+    /// Whether they say anything about what the agent takes and gives.
+    fn schemas(&self) -> bool {
+        self.input_schema.is_some() || self.output_schema.is_some()
+    }
+
     fn apply(&self, old: Agent, now: domain::Timestamp, by: &str) -> Agent {
         Agent {
             url: self.url.clone().unwrap_or(old.url),
@@ -151,6 +170,10 @@ impl AgentChanges {
             timeout: self.timeout.unwrap_or(old.timeout),
             retry: self.retry.unwrap_or(old.retry),
             circuit_breaker: self.circuit_breaker.unwrap_or(old.circuit_breaker),
+            schemas: AgentSchemas {
+                input: self.input_schema.clone().unwrap_or(old.schemas.input),
+                output: self.output_schema.clone().unwrap_or(old.schemas.output),
+            },
             status: self.status.unwrap_or(old.status),
             revision: old.revision + 1,
             updated_at: now,
@@ -167,7 +190,7 @@ mod tests {
     use super::*;
     use domain::{
         agents::AgentName,
-        ports::{MockAgents, MockClock, MockEngine, MockTransactions, MockUnitOfWork},
+        ports::{MockAgents, MockClock, MockEngine, MockTransactions, MockUnitOfWork, NoSchemas},
     };
 
     fn agent() -> Agent {
@@ -181,6 +204,7 @@ mod tests {
             timeout: Duration::from_secs(1),
             retry: RetryPolicy::default(),
             circuit_breaker: None,
+            schemas: AgentSchemas::default(),
             status: AgentStatus::Active,
             revision: 7,
             created_at: then,
@@ -222,6 +246,7 @@ mod tests {
         engine.expect_agents_changed().times(1).return_const(());
         let update = UpdateAgent {
             agents: Arc::new(agents),
+            schemas: Arc::new(NoSchemas),
             transactions: Arc::new(transactions),
             clock: Arc::new(clock),
             engine: Arc::new(engine),

@@ -6,6 +6,7 @@ use domain::{
 };
 use schemars::JsonSchema;
 use serde::Serialize;
+use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use super::Stamp;
@@ -29,6 +30,14 @@ pub(crate) struct AgentView {
     timeout_ms: u64,
     retry_config: RetryConfigView,
     circuit_breaker_config: Option<CircuitBreakerView>,
+    /// What is sent to it must fit this JSON Schema. Absent where it takes anything.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Map<String, Value>")]
+    input_schema: Option<Value>,
+    /// What it answers must fit this JSON Schema. Absent where it may answer anything.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Map<String, Value>")]
+    output_schema: Option<Value>,
     /// Whether it may be used.
     #[schemars(extend("enum" = ["active", "inactive", "deleted"]))]
     status: &'static str,
@@ -86,6 +95,8 @@ impl From<Agent> for AgentView {
             timeout_ms: millis(agent.timeout),
             retry_config: agent.retry.into(),
             circuit_breaker_config: agent.circuit_breaker.map(Into::into),
+            input_schema: agent.schemas.input,
+            output_schema: agent.schemas.output,
             status: agent.status.as_str(),
             created_at: Stamp(agent.created_at),
             updated_at: Stamp(agent.updated_at),

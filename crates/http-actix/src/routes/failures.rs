@@ -1,7 +1,7 @@
 //! The one place where the refusals of use cases become problem documents.
 
 use application::{
-    agents::{CreateAgentError, DeleteAgentError, GetAgentError, UpdateAgentError},
+    agents::{CreateAgentError, DeleteAgentError, GetAgentError, InvalidSchemas, UpdateAgentError},
     runs::{CancelRunError, ExecuteWorkflowError, GetRunError, PauseRunError, RetryRunError},
     workflows::{CreateWorkflowError, DeleteWorkflowError, GetWorkflowError, Refused, UpdateWorkflowError},
 };
@@ -48,9 +48,9 @@ macro_rules! plain {
 }
 
 plain!(GetAgentError { GetAgentError::NotFound(_) => AgentNotFound } Store);
-plain!(UpdateAgentError { UpdateAgentError::NotFound(_) => AgentNotFound } Store);
+plain!(UpdateAgentError { UpdateAgentError::NotFound(_) => AgentNotFound } Schemas Store);
 plain!(DeleteAgentError { DeleteAgentError::NotFound(_) => AgentNotFound } Store);
-plain!(CreateAgentError { CreateAgentError::NameTaken(_) => AgentNameTaken } Store);
+plain!(CreateAgentError { CreateAgentError::NameTaken(_) => AgentNameTaken } Schemas Store);
 plain!(GetWorkflowError { GetWorkflowError::NotFound(_) => WorkflowNotFound } Store);
 plain!(DeleteWorkflowError { DeleteWorkflowError::NotFound(_) => WorkflowNotFound } Store);
 plain!(UpdateWorkflowError {
@@ -95,6 +95,17 @@ impl From<NotStorable> for Problem {
     fn from(refused: NotStorable) -> Self {
         let mistake = Mistake::new(Part::Body, "/input_data", "value_error", refused.to_string());
         Self::mistakes(Code::ValidationFailed, vec![mistake])
+    }
+}
+
+impl From<InvalidSchemas> for Problem {
+    fn from(InvalidSchemas(invalid): InvalidSchemas) -> Self {
+        let mistakes = invalid.into_iter().map(|(member, invalid)| {
+            let pointer = format!("/{member}{}", invalid.pointer);
+            let message = format!("this is no JSON Schema: {}", invalid.message);
+            Mistake { code: Some("invalid_schema"), ..Mistake::new(Part::Body, pointer, "value_error", message) }
+        });
+        Self::mistakes(Code::ValidationFailed, mistakes.collect())
     }
 }
 

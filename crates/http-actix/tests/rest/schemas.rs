@@ -68,3 +68,36 @@ async fn an_input_that_does_not_fit_is_refused_with_every_violation_and_nothing_
     assert_eq!(orrery.get("/api/v1/runs").await.expect(200)["total"], 0);
     orrery.post(&path, json!({"input_data": {"a": 1}})).await.expect(202);
 }
+
+const AGENTS: &str = "/api/v1/agents";
+
+#[actix_web::test]
+async fn an_agent_tells_its_schemas_until_they_are_cleared() {
+    let orrery = Orrery::new();
+    let new = json!({"name": "A", "url": "http://h", "input_schema": number_a(), "output_schema": {"type": "string"}});
+    let made = orrery.post(AGENTS, new).await.expect(201);
+    let path = format!("{AGENTS}/{}", made["id"].as_str().expect("an id"));
+    let read = orrery.get(&path).await.expect(200);
+    assert_eq!((&read["input_schema"], &read["output_schema"]), (&number_a(), &json!({"type": "string"})));
+    // What was read can be sent back, and what is left out is kept.
+    orrery.put(&path, json!({"input_schema": read["input_schema"], "description": "x"})).await.expect(200);
+    let cleared = orrery.put(&path, json!({"output_schema": null})).await.expect(200);
+    assert_eq!((&cleared["input_schema"], cleared.get("output_schema")), (&number_a(), None));
+}
+
+#[actix_web::test]
+async fn schemas_of_an_agent_that_are_none_are_refused_with_their_places() {
+    let orrery = Orrery::new();
+    let id = orrery.agent("A").await;
+    let broken = json!({"input_schema": {"type": "text"}, "output_schema": {"$ref": "http://elsewhere/x"}});
+    let mut new = broken.clone();
+    new["name"] = "B".into();
+    new["url"] = "http://h".into();
+    for answer in [orrery.post(AGENTS, new).await, orrery.put(&format!("{AGENTS}/{id}"), broken).await] {
+        let problem = answer.problem(422, "validation_failed");
+        let found = places(&problem);
+        assert_eq!((found.len(), found[0]), (2, ("/input_schema/type", "invalid_schema")), "{problem:#}");
+        assert!(found[1].0.starts_with("/output_schema"), "{problem:#}");
+    }
+    assert_eq!(orrery.get(&format!("{AGENTS}/{id}")).await.expect(200).get("input_schema"), None);
+}
