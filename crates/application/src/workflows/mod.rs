@@ -2,7 +2,7 @@
 
 mod create_workflow;
 mod delete_workflow;
-mod draft;
+pub(crate) mod draft;
 mod get_workflow;
 mod list_versions;
 mod list_workflows;

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashSet};
 use sha2::{Digest, Sha256};
 
 use super::{
-    declared::compile_at,
+    declared::{Declared, compile_at},
     diagnostic::Diagnostic,
     document::WorkflowDocument,
     findings::Findings,
@@ -13,7 +13,7 @@ use super::{
     plan::Plan,
     steps::{self, Content},
     tree::{self, Tree},
-    visibility,
+    types, visibility,
 };
 use crate::{
     ids::{PlanHash, StepId},
@@ -35,8 +35,13 @@ pub fn compile(document: &WorkflowDocument, schemas: &dyn Schemas) -> Result<Pla
     examined.plan.ok_or(examined.findings)
 }
 
-/// Compiles a document and says all that is to be said about it.
+/// Compiles a document and says all that is to be said about it without looking at agents.
 pub fn examine(document: &WorkflowDocument, schemas: &dyn Schemas) -> Examined {
+    examine_with(document, schemas, &Declared::default())
+}
+
+/// Compiles a document and says all that is to be said about it where agents declare this.
+pub fn examine_with(document: &WorkflowDocument, schemas: &dyn Schemas, declared: &Declared) -> Examined {
     let mut findings = Findings::default();
     size(document, &mut findings);
     // The rest costs more with each step, and says nothing that matters while there are too many.
@@ -50,6 +55,7 @@ pub fn examine(document: &WorkflowDocument, schemas: &dyn Schemas) -> Examined {
     let plan = tree::grow(document, &contents, &mut findings).and_then(|tree| {
         unreachable(document, &tree, &mut findings);
         let bindings = visibility::bind(&tree, &mut findings);
+        types::check(&tree, &bindings, declared, schemas, &mut findings);
         // What was said so far may have hidden a step; a plan without it would be another one.
         if findings.is_fatal() {
             None

@@ -1,11 +1,32 @@
-//! Schemas that documents declare: compiled, or reported at the place within the schema that is wrong.
+//! What is declared about values: by the agents that a document names, and by the document itself.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use serde_json::Value;
 
 use super::findings::Findings;
-use crate::ports::{Schema, Schemas};
+use crate::{
+    agents::{Agent, AgentName, AgentSchemas},
+    ports::{Schema, Schemas},
+};
+
+/// What agents take and give, as far as they say it.
+#[derive(Debug, Clone, Default)]
+pub struct Declared(BTreeMap<AgentName, AgentSchemas>);
+
+impl Declared {
+    /// What one of them says.
+    pub(super) fn agent(&self, name: &AgentName) -> Option<&AgentSchemas> {
+        self.0.get(name)
+    }
+}
+
+impl<'a> FromIterator<&'a Agent> for Declared {
+    fn from_iter<T: IntoIterator<Item = &'a Agent>>(agents: T) -> Self {
+        let talkative = agents.into_iter().filter(|agent| !agent.schemas.is_empty());
+        Self(talkative.map(|agent| (agent.name.clone(), agent.schemas.clone())).collect())
+    }
+}
 
 /// Compiles the schema that stands at a place of the document.
 pub(super) fn compile_at(
