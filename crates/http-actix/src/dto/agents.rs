@@ -1,5 +1,6 @@
 //! Agents as they are answered. Credentials are write-only: what was configured is told, not with which secret.
 
+use application::agents::{AffectedWorkflow, UpdatedAgent};
 use domain::{
     agents::{Agent, AgentAuth, CircuitBreakerConfig, RetryPolicy},
     ports::AgentHealth,
@@ -9,7 +10,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
-use super::Stamp;
+use super::{Stamp, workflow_views::DiagnosticView};
 
 /// An agent.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -81,6 +82,47 @@ pub(crate) struct CircuitBreakerView {
     timeout_seconds: u32,
     half_open_max_calls: u32,
     window_size_seconds: u32,
+}
+
+/// An agent after a change.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "UpdatedAgent")]
+pub(crate) struct UpdatedAgentView {
+    #[serde(flatten)]
+    agent: AgentView,
+    /// The active workflows that no longer check with the new schemas, at most a hundred; absent where the schemas are as before.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Vec<AffectedWorkflowView>")]
+    affected_workflows: Option<Vec<AffectedWorkflowView>>,
+}
+
+/// An active workflow that could not be saved any more as it is.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "AffectedWorkflow")]
+struct AffectedWorkflowView {
+    id: Uuid,
+    name: String,
+    version: u32,
+    /// The errors that were not there before; their pointers lead into the workflow's document.
+    diagnostics: Vec<DiagnosticView>,
+}
+
+impl From<UpdatedAgent> for UpdatedAgentView {
+    fn from(updated: UpdatedAgent) -> Self {
+        let affected = updated.affected.map(|affected| affected.into_iter().map(Into::into).collect());
+        Self { agent: updated.agent.into(), affected_workflows: affected }
+    }
+}
+
+impl From<AffectedWorkflow> for AffectedWorkflowView {
+    fn from(affected: AffectedWorkflow) -> Self {
+        Self {
+            id: affected.id.uuid(),
+            name: affected.name.as_str().to_owned(),
+            version: affected.version,
+            diagnostics: affected.diagnostics.into_iter().map(Into::into).collect(),
+        }
+    }
 }
 
 impl From<Agent> for AgentView {

@@ -45,7 +45,7 @@ pub(crate) struct ValidationView {
 /// A finding in a document.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "Diagnostic")]
-struct DiagnosticView {
+pub(crate) struct DiagnosticView {
     /// Where, as a JSON Pointer into the request's body.
     pointer: String,
     /// Which rule, stable for programs.
@@ -59,18 +59,23 @@ struct DiagnosticView {
     hint: Option<String>,
 }
 
-impl From<Vec<Diagnostic>> for ValidationView {
-    fn from(found: Vec<Diagnostic>) -> Self {
-        let view = |found: Diagnostic| DiagnosticView {
+impl From<Diagnostic> for DiagnosticView {
+    fn from(found: Diagnostic) -> Self {
+        Self {
             pointer: found.pointer,
             code: found.code,
             severity: found.severity.as_str(),
             message: found.message,
             hint: found.hint,
-        };
+        }
+    }
+}
+
+impl From<Vec<Diagnostic>> for ValidationView {
+    fn from(found: Vec<Diagnostic>) -> Self {
         Self {
             valid: found.iter().all(|found| found.severity != Severity::Error),
-            diagnostics: found.into_iter().map(view).collect(),
+            diagnostics: found.into_iter().map(Into::into).collect(),
         }
     }
 }

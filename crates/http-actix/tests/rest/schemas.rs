@@ -101,3 +101,46 @@ async fn schemas_of_an_agent_that_are_none_are_refused_with_their_places() {
     }
     assert_eq!(orrery.get(&format!("{AGENTS}/{id}")).await.expect(200).get("input_schema"), None);
 }
+
+#[actix_web::test]
+async fn a_change_of_an_agents_schemas_names_the_workflows_that_it_breaks() {
+    let orrery = Orrery::new();
+    let agent = format!("{AGENTS}/{}", orrery.agent("A").await);
+    let workflow = orrery.workflow("w").await;
+    assert_eq!(orrery.put(&agent, json!({"description": "x"})).await.expect(200).get("affected_workflows"), None);
+    let harmless = json!({"output_schema": {"type": "object"}});
+    assert_eq!(orrery.put(&agent, harmless).await.expect(200)["affected_workflows"], json!([]));
+    let changed = orrery.put(&agent, json!({"input_schema": {"type": "object", "required": ["y"]}})).await.expect(200);
+    let [affected] = changed["affected_workflows"].as_array().expect("a list").as_slice() else {
+        panic!("{changed:#}")
+    };
+    assert_eq!((&affected["id"], &affected["name"], &affected["version"]), (&json!(workflow), &json!("w"), &json!(1)));
+    let finding = &affected["diagnostics"][0];
+    assert_eq!(
+        (&finding["code"], &finding["pointer"]),
+        (&json!("required_input_missing"), &json!("/steps/one/input_mapping"))
+    );
+    assert_eq!(changed["input_schema"]["required"], json!(["y"]), "it is changed all the same");
+}
+
+#[actix_web::test]
+async fn a_document_is_checked_against_what_its_agents_declare() {
+    let orrery = Orrery::new();
+    let takes = json!({"type": "object", "properties": {"x": {"type": "integer", "minimum": 1}}});
+    orrery.post(AGENTS, json!({"name": "A", "url": "http://h", "input_schema": takes})).await.expect(201);
+    let mut document = json!({"start_step": "one", "steps": workflow("w")["steps"], "input_schema": {
+        "type": "object", "properties": {"a": {"type": "string"}}, "required": ["a"]}});
+    let told = orrery.post(&format!("{WORKFLOWS}/validate"), document.clone()).await.expect(200);
+    let finding = &told["diagnostics"][0];
+    assert_eq!(
+        (&finding["code"], &finding["pointer"]),
+        (&json!("type_mismatch"), &json!("/steps/one/input_mapping/x"))
+    );
+    document["steps"]["one"]["input_mapping"]["x"] = json!(0);
+    let told = orrery.post(&format!("{WORKFLOWS}/validate"), document).await.expect(200);
+    let finding = &told["diagnostics"][0];
+    assert_eq!(
+        (&finding["code"], &finding["pointer"]),
+        (&json!("invalid_literal"), &json!("/steps/one/input_mapping/x"))
+    );
+}
