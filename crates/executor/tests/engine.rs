@@ -400,7 +400,7 @@ fn what_does_not_fit_an_agents_schemas_is_neither_sent_nor_used() {
         assert!(error.contains("The output does not fit the output_schema of agent 'vague': "), "{error}");
         assert_eq!(
             (process.agents.made("vague").len(), process.agents.made("echo").len()),
-            (3, 0),
+            (2, 0),
             "retried by policy"
         );
     });
