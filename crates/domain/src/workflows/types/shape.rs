@@ -144,9 +144,7 @@ impl<'a> Case<'a> {
     pub(super) fn kinds(&self) -> Kinds {
         match self {
             Self::Anything => Kinds::ANY,
-            Self::Schema(nodes) => {
-                nodes.iter().filter_map(|node| node.kinds()).fold(Kinds::ANY, |kinds, said| kinds.and(said))
-            }
+            Self::Schema(nodes) => nodes.iter().filter_map(|node| node.kinds()).fold(Kinds::ANY, Kinds::and),
             Self::Object(_) => Kinds::OBJECT,
             Self::List(_) => Kinds::LIST,
             Self::Plain(kinds) => *kinds,
