@@ -5,9 +5,9 @@ use std::{collections::BTreeSet, collections::HashMap, sync::Arc};
 use serde_json::{Map, Value};
 
 use super::{
-    Step, Weight,
     kinds::Kinds,
     outputs::Known,
+    references::{Step, Weight},
     shape::{Case, Found, Shape},
 };
 use crate::{
