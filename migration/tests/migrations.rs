@@ -6,8 +6,14 @@ use sqlx::{Connection, PgConnection};
 
 const OLD_SYSTEM: &str = include_str!("old_system.sql");
 
-const NAMES: [&str; 5] =
-    ["m0001_initial", "m0002_fleet_and_bus", "m0003_inbox", "m0006_lists_and_engines", "m0007_families"];
+const NAMES: [&str; 6] = [
+    "m0001_initial",
+    "m0002_fleet_and_bus",
+    "m0003_inbox",
+    "m0005_agent_schemas",
+    "m0006_lists_and_engines",
+    "m0007_families",
+];
 
 async fn old_system() -> Database {
     let database = Database::new(None).await;

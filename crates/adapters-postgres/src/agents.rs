@@ -5,8 +5,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use domain::{
     agents::{
-        Agent, AgentAuth, AgentFilter, AgentName, AgentStatus, AgentUrl, ApiKey, CircuitBreakerConfig, RetryPolicy,
-        Secret,
+        Agent, AgentAuth, AgentFilter, AgentName, AgentSchemas, AgentStatus, AgentUrl, ApiKey, CircuitBreakerConfig,
+        RetryPolicy, Secret,
     },
     ids::AgentId,
     page::{Page, PageRequest},
@@ -91,6 +91,9 @@ pub(crate) fn encode(agent: &Agent) -> Outcome<agent::ActiveModel> {
         timeout_ms: Set(timeout),
         retry_config: Set(Some(retry)),
         circuit_breaker_config: Set(breaker),
+        // `jsonb` may spell a number differently; a schema means the same with it.
+        input_schema: Set(agent.schemas.input.clone()),
+        output_schema: Set(agent.schemas.output.clone()),
         status: Set(agent.status.as_str().to_owned()),
         revision: Set(signed(agent.revision)?),
         updated_by: Set(agent.updated_by.clone()),
@@ -126,6 +129,7 @@ fn decode(row: agent::Model) -> Outcome<Agent> {
             .filter(|config| !config.is_null())
             .map(breaker)
             .transpose()?,
+        schemas: AgentSchemas { input: row.input_schema, output: row.output_schema },
         status: sound("status", AgentStatus::parse(&row.status))?,
         revision: count(row.revision)?,
         created_at: row.created_at.and_utc(),

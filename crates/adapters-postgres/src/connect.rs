@@ -8,8 +8,14 @@ use sqlx::{
 };
 
 /// The migrations that this program needs; the newest is the last.
-const SCHEMA: &[&str] =
-    &["m0001_initial", "m0002_fleet_and_bus", "m0003_inbox", "m0006_lists_and_engines", "m0007_families"];
+const SCHEMA: &[&str] = &[
+    "m0001_initial",
+    "m0002_fleet_and_bus",
+    "m0003_inbox",
+    "m0005_agent_schemas",
+    "m0006_lists_and_engines",
+    "m0007_families",
+];
 
 /// How long the first connection may take.
 const PATIENCE: Duration = Duration::from_secs(10);

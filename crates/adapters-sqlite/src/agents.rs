@@ -5,14 +5,15 @@ use std::time::Duration;
 use async_trait::async_trait;
 use domain::{
     agents::{
-        Agent, AgentAuth, AgentFilter, AgentName, AgentStatus, AgentUrl, ApiKey, CircuitBreakerConfig, RetryPolicy,
-        Secret,
+        Agent, AgentAuth, AgentFilter, AgentName, AgentSchemas, AgentStatus, AgentUrl, ApiKey, CircuitBreakerConfig,
+        RetryPolicy, Secret,
     },
     ids::AgentId,
     page::{Page, PageRequest},
     ports::{Agents, StoreError},
 };
 use rusqlite::{Connection, Row, named_params, params_from_iter};
+use serde_json::Value;
 
 use crate::{
     SqliteStore,
@@ -23,13 +24,14 @@ use crate::{
 
 const AGENT: &str = "id, name, url, description, auth_kind, auth_header, auth_secret, timeout_us, max_retries,
     initial_delay_ms, max_delay_ms, backoff_multiplier, breaker_enabled, breaker_failures, breaker_failure_rate,
-    breaker_timeout_s, breaker_half_open_calls, breaker_window_s, status, revision, created_at, updated_at, updated_by";
+    breaker_timeout_s, breaker_half_open_calls, breaker_window_s, status, revision, created_at, updated_at, updated_by,
+    input_schema, output_schema";
 
 const VALUES: &str =
     ":id, :name, :url, :description, :auth_kind, :auth_header, :auth_secret, :timeout_us, :max_retries,
     :initial_delay_ms, :max_delay_ms, :backoff_multiplier, :breaker_enabled, :breaker_failures, :breaker_failure_rate,
     :breaker_timeout_s, :breaker_half_open_calls, :breaker_window_s, :status, :revision, :created_at, :updated_at,
-    :updated_by";
+    :updated_by, :input_schema, :output_schema";
 
 #[async_trait]
 impl Agents for SqliteStore {
@@ -122,6 +124,8 @@ fn write(connection: &Connection, sql: &str, agent: &Agent) -> Outcome<usize> {
         ":created_at": micros(agent.created_at),
         ":updated_at": micros(agent.updated_at),
         ":updated_by": agent.updated_by,
+        ":input_schema": agent.schemas.input.as_ref().map(Value::to_string),
+        ":output_schema": agent.schemas.output.as_ref().map(Value::to_string),
     };
     Ok(connection.prepare_cached(sql)?.execute(values)?)
 }
@@ -141,7 +145,13 @@ fn agent(row: &Row<'_>) -> Outcome<Agent> {
         created_at: time(row, 20)?,
         updated_at: time(row, 21)?,
         updated_by: row.get(22)?,
+        schemas: AgentSchemas { input: schema(row, 23)?, output: schema(row, 24)? },
     })
+}
+
+fn schema(row: &Row<'_>, column: usize) -> Outcome<Option<Value>> {
+    let stored: Option<String> = row.get(column)?;
+    stored.map(|text| parsed("schema", serde_json::from_str(&text))).transpose()
 }
 
 fn auth(row: &Row<'_>) -> Outcome<AgentAuth> {

@@ -14,7 +14,7 @@ use application::{
 use async_trait::async_trait;
 use domain::{
     Timestamp,
-    agents::{AgentAuth, AgentName, AgentUrl, RetryPolicy},
+    agents::{AgentAuth, AgentName, AgentSchemas, AgentUrl, RetryPolicy},
     ids::{RunId, WorkflowId},
     payload::Payload,
     ports::{
@@ -157,6 +157,7 @@ async fn external(runs: MockExternalRuns, mapping: Value) -> (UseCases, Workflow
         timeout: std::time::Duration::from_secs(30),
         retry: RetryPolicy::default(),
         circuit_breaker: None,
+        schemas: AgentSchemas::default(),
     };
     uses.create_agent.execute(agent).await.expect("registered");
     let step = StepDocument {
@@ -170,6 +171,8 @@ async fn external(runs: MockExternalRuns, mapping: Value) -> (UseCases, Workflow
         description: None,
         start_step: "a".into(),
         steps: BTreeMap::from([("a".to_owned(), step)]),
+        input_schema: None,
+        output: None,
     };
     let created = uses.create_workflow.execute(workflow, "me").await.expect("created");
     (uses, created.id)

@@ -13,7 +13,7 @@ use application::{
 };
 use domain::{
     Timestamp,
-    agents::{Agent, AgentAuth, AgentName, AgentStatus, AgentUrl, RetryPolicy},
+    agents::{Agent, AgentAuth, AgentName, AgentSchemas, AgentStatus, AgentUrl, RetryPolicy},
     ids::StepId,
     page::PageRequest,
     payload::Payload,
@@ -83,6 +83,7 @@ async fn agent(uses: &UseCases, name: &str) -> Result<Agent, CreateAgentError> {
         timeout: Duration::from_secs(30),
         retry: RetryPolicy::default(),
         circuit_breaker: None,
+        schemas: AgentSchemas::default(),
     };
     uses.create_agent.execute(new).await
 }
@@ -97,9 +98,19 @@ fn steps(agents: &[&str]) -> BTreeMap<String, StepDocument> {
 }
 
 async fn create(uses: &UseCases, agents: &[&str]) -> Result<WorkflowDefinition, CreateWorkflowError> {
+    uses.create_workflow.execute(new_workflow(agents), "me").await
+}
+
+fn new_workflow(agents: &[&str]) -> NewWorkflow {
     let name = WorkflowName::parse("w").expect("a name");
-    let new = NewWorkflow { name, description: None, start_step: "s0".into(), steps: steps(agents) };
-    uses.create_workflow.execute(new, "me").await
+    NewWorkflow {
+        name,
+        description: None,
+        start_step: "s0".into(),
+        steps: steps(agents),
+        input_schema: None,
+        output: None,
+    }
 }
 
 fn page() -> PageRequest {
@@ -176,8 +187,7 @@ async fn a_document_with_missing_agents_and_other_mistakes_is_refused_with_all_o
 
     let mut steps = steps(&["Ghost"]);
     steps.entry("s0".into()).and_modify(|step| step.next_step = Some("nowhere".into()));
-    let name = WorkflowName::parse("w").expect("a name");
-    let new = NewWorkflow { name, description: None, start_step: "s0".into(), steps };
+    let new = NewWorkflow { steps, ..new_workflow(&[]) };
     let Err(CreateWorkflowError::Refused(refused)) = uses.create_workflow.execute(new, "me").await else {
         panic!("accepted")
     };
@@ -217,4 +227,77 @@ async fn only_live_runs_are_cancelled_and_only_stopped_runs_are_retried() {
     let resumed = uses.retry_run.execute(&run.id, None, "me").await.expect("retried");
     assert_eq!((resumed.status, resumed.error, resumed.cancelled_at), (RunStatus::Pending, None, None));
     assert_eq!(uses.get_run.execute(&run.id).await.expect("a run").status, RunStatus::Pending);
+}
+
+async fn typed_agent(uses: &UseCases, name: &str, schemas: AgentSchemas) -> Agent {
+    let registered = agent(uses, name).await.expect("registered");
+    let AgentSchemas { input, output } = schemas;
+    let changes = AgentChanges { input_schema: Some(input), output_schema: Some(output), ..AgentChanges::default() };
+    uses.update_agent.execute(registered.id, &changes, "me").await.expect("changed").agent
+}
+
+fn fetching(mapping: &serde_json::Value) -> BTreeMap<String, StepDocument> {
+    let steps = json!({
+        "s0": {"id": "s0", "agent_name": "Fetch", "next_step": "s1", "input_mapping": {}},
+        "s1": {"id": "s1", "agent_name": "A", "next_step": null, "input_mapping": mapping},
+    });
+    serde_json::from_value(steps).expect("steps")
+}
+
+#[tokio::test]
+async fn a_document_is_held_against_the_schemas_of_its_agents() {
+    let uses = uses().await;
+    let output = json!({"type": "object", "properties": {"text": {"type": "string"}}, "additionalProperties": false});
+    typed_agent(&uses, "Fetch", AgentSchemas { input: None, output: Some(output) }).await;
+    let new = NewWorkflow { steps: fetching(&json!({"t": "${s0.output.txt}"})), ..new_workflow(&[]) };
+    let Err(CreateWorkflowError::Refused(refused)) = uses.create_workflow.execute(new, "me").await else {
+        panic!("accepted")
+    };
+    let told: Vec<_> = refused.diagnostics.iter().map(|d| (d.pointer.as_str(), d.code)).collect();
+    assert_eq!(told, [("/steps/s1/input_mapping/t", "unknown_member")]);
+    assert!(!refused.only_agents());
+}
+
+#[tokio::test]
+async fn a_change_of_schemas_names_the_active_workflows_that_it_breaks_and_no_others() {
+    let uses = uses().await;
+    let fetch = typed_agent(&uses, "Fetch", AgentSchemas::default()).await;
+    for (name, member) in [("broken", "text"), ("sound", "title"), ("off", "text")] {
+        let mapping = json!({"t": format!("${{s0.output.{member}}}")});
+        let name = WorkflowName::parse(name).expect("a name");
+        let new = NewWorkflow { name, steps: fetching(&mapping), ..new_workflow(&[]) };
+        let made = uses.create_workflow.execute(new, "me").await.expect("created");
+        if made.name.as_str() == "off" {
+            let change = WorkflowChanges { status: Some(WorkflowStatus::Inactive), ..WorkflowChanges::default() };
+            uses.update_workflow.execute(made.id, &change, "me").await.expect("switched off");
+        }
+    }
+    // More than one page of workflows that do not use the agent.
+    for number in 0..25 {
+        let name = WorkflowName::parse(&format!("other{number}")).expect("a name");
+        uses.create_workflow.execute(NewWorkflow { name, ..new_workflow(&["A"]) }, "me").await.expect("created");
+    }
+    let name = WorkflowName::parse("last").expect("a name");
+    let new = NewWorkflow { name, steps: fetching(&json!({"t": "${s0.output.text.x}"})), ..new_workflow(&[]) };
+    uses.create_workflow.execute(new, "me").await.expect("created");
+
+    let schema = json!({"type": "object", "properties": {"title": {"type": "string"}}, "required": ["title"], "additionalProperties": false});
+    let changes = AgentChanges { output_schema: Some(Some(schema)), ..AgentChanges::default() };
+    let affected = uses.update_agent.execute(fetch.id, &changes, "me").await.expect("changed").affected;
+    let affected = affected.expect("the schemas changed");
+    let told: Vec<_> = affected.iter().map(|a| (a.name.as_str(), a.version, a.diagnostics[0].code)).collect();
+    assert_eq!(told, [("broken", 1, "unknown_member"), ("last", 1, "unknown_member")]);
+    assert!(uses.update_agent.execute(fetch.id, &changes, "me").await.expect("the same").affected.is_none());
+}
+
+#[tokio::test]
+async fn an_input_that_does_not_fit_starts_nothing() {
+    let uses = uses().await;
+    let schema = Some(json!({"required": ["a"]}));
+    let new = NewWorkflow { input_schema: schema, ..new_workflow(&["A"]) };
+    let workflow = uses.create_workflow.execute(new, "me").await.expect("created");
+    let refused = uses.execute_workflow.execute(workflow.id, Payload::empty(), "me").await;
+    assert!(matches!(refused, Err(ExecuteWorkflowError::UnfitInput(violations)) if violations.len() == 1));
+    let input = Payload::new(json!({"a": 1})).expect("storable");
+    uses.execute_workflow.execute(workflow.id, input, "me").await.expect("started");
 }

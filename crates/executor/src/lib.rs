@@ -4,6 +4,7 @@
 //! as it is. [`spawn`] puts it into a thin shell of tokio tasks; nothing else in this crate spawns.
 
 mod actor;
+mod checked_gateway;
 mod claimer;
 mod core;
 mod directory;
@@ -22,6 +23,7 @@ mod tasks;
 mod writer;
 
 pub use actor::RunActor;
+pub use checked_gateway::CheckedGateway;
 pub use core::{Effect, EngineCore, EngineInput};
 pub use external::{Driver, DriverPorts, Pace};
 pub use loading::{Loaded, RunLoader};

@@ -12,7 +12,7 @@ use application::{Ports, UseCases, agents::NewAgent, plans::PlanCache, workflows
 use async_trait::async_trait;
 use domain::{
     Timestamp,
-    agents::{Agent, AgentAuth, AgentName, AgentUrl, RetryPolicy},
+    agents::{Agent, AgentAuth, AgentName, AgentSchemas, AgentUrl, RetryPolicy},
     ids::{ExecutorId, RunId, WorkflowId},
     page::{PageRequest, SortOrder},
     payload::Payload,
@@ -20,7 +20,7 @@ use domain::{
     runs::{AgentRequest, CallFailure, CallOutcome, RunFilter, RunSort, RunStatus, StepStatus},
     workflows::{StepDocument, WorkflowName},
 };
-use executor::{CommitQueue, EngineConfig, EngineHandle, EnginePorts, Membership};
+use executor::{CheckedGateway, CommitQueue, EngineConfig, EngineHandle, EnginePorts, Membership};
 use serde_json::json;
 
 /// Agents named by what they do: `echo`, `hang`, `fail`, `once` (fails its first call).
@@ -94,7 +94,7 @@ impl Process {
             runs: store.clone(),
             leases: store.clone(),
             inbox: store.clone(),
-            gateway: agents.clone(),
+            gateway: Arc::new(CheckedGateway::new(agents.clone(), Arc::new(JsonSchemas))),
             clock: clock.clone(),
             ids: ids.clone(),
             plans: plans.clone(),
@@ -121,7 +121,16 @@ impl Process {
     }
 
     async fn register(&self) {
-        for name in ["echo", "hang", "fail", "once", "later"] {
+        let number = |member: &str| Some(json!({"properties": {member: {"type": "number"}}, "required": [member]}));
+        for (name, schemas) in [
+            ("echo", AgentSchemas::default()),
+            ("hang", AgentSchemas::default()),
+            ("fail", AgentSchemas::default()),
+            ("once", AgentSchemas::default()),
+            ("later", AgentSchemas::default()),
+            ("picky", AgentSchemas { input: number("y"), output: None }),
+            ("vague", AgentSchemas { input: number("x"), output: number("y") }),
+        ] {
             let delay = if name == "later" { 60_000 } else { 100 };
             let agent = NewAgent {
                 name: AgentName::parse(name).expect("a name"),
@@ -131,13 +140,27 @@ impl Process {
                 timeout: Duration::from_secs(30),
                 retry: RetryPolicy::new(2, delay, 60_000, 1.0).expect("valid"),
                 circuit_breaker: None,
+                schemas,
             };
             self.uses.create_agent.execute(agent).await.expect("registered");
         }
     }
 
-    /// A chain of steps, each by the agent it names and with the run's `x`.
+    /// A workflow of one step, whose `y` is the run's `x`.
+    async fn mapping_all(&self, name: &str, agent: &str) -> WorkflowId {
+        let mut new = Self::new_workflow(name, &[agent]);
+        for step in new.steps.values_mut() {
+            step.input_mapping = json!({"y": "${workflow.input.text}"}).as_object().cloned();
+        }
+        self.uses.create_workflow.execute(new, "test").await.expect("created").id
+    }
+
     async fn workflow(&self, name: &str, agents: &[&str]) -> WorkflowId {
+        self.uses.create_workflow.execute(Self::new_workflow(name, agents), "test").await.expect("created").id
+    }
+
+    /// A chain of steps, each by the agent it names and with the run's `x`.
+    fn new_workflow(name: &str, agents: &[&str]) -> NewWorkflow {
         let step = |n: usize| {
             let document = json!({
                 "id": format!("s{n}"), "agent_name": agents[n], "input_mapping": {"x": "${workflow.input.x}"},
@@ -147,12 +170,11 @@ impl Process {
         };
         let steps: BTreeMap<_, _> = (0..agents.len()).map(step).collect();
         let name = WorkflowName::parse(name).expect("a name");
-        let new = NewWorkflow { name, description: None, start_step: "s0".into(), steps };
-        self.uses.create_workflow.execute(new, "test").await.expect("created").id
+        NewWorkflow { name, description: None, start_step: "s0".into(), steps, input_schema: None, output: None }
     }
 
     async fn execute(&self, workflow: WorkflowId) -> RunId {
-        let input = Payload::new(json!({"x": 1})).expect("storable");
+        let input = Payload::new(json!({"x": 1, "text": "no number"})).expect("storable");
         self.uses.execute_workflow.execute(workflow, input, "test").await.expect("started").id
     }
 
@@ -356,5 +378,31 @@ fn a_call_under_way_in_a_paused_run_is_repeated_by_the_next_owner() {
         second.until_called("hang", 1).await;
         assert_eq!(first.agents.made("hang"), second.agents.made("hang"));
         second.uses.cancel_run.execute(&run, None, "test").await.expect("cancelled");
+    });
+}
+
+#[test]
+fn what_does_not_fit_an_agents_schemas_is_neither_sent_nor_used() {
+    test(async {
+        let process = Process::start(1, &MemoryStore::new(), EngineConfig::default());
+        process.register().await;
+        let (mapped, answered) =
+            (process.mapping_all("m", "picky").await, process.workflow("v", &["vague", "echo"]).await);
+        let run = process.execute(mapped).await;
+        process.until(&run, RunStatus::Failed).await;
+        let error = process.store.get(&run).await.expect("memory").expect("a run").error.unwrap_or_default();
+        assert!(error.contains("The input does not fit the input_schema of agent 'picky': "), "{error}");
+        assert_eq!(process.agents.made("picky"), [], "it is not called, and not tried again");
+        assert_eq!(process.uses.list_steps.execute(&run).await.expect("a run").len(), 1);
+
+        let run = process.execute(answered).await;
+        process.until(&run, RunStatus::Failed).await;
+        let error = process.store.get(&run).await.expect("memory").expect("a run").error.unwrap_or_default();
+        assert!(error.contains("The output does not fit the output_schema of agent 'vague': "), "{error}");
+        assert_eq!(
+            (process.agents.made("vague").len(), process.agents.made("echo").len()),
+            (2, 0),
+            "retried by policy"
+        );
     });
 }

@@ -3,8 +3,11 @@
 use std::time::Duration;
 
 use chrono::TimeDelta;
-use domain::agents::{Agent, AgentAuth, AgentFilter, AgentStatus, ApiKey, CircuitBreakerConfig, RetryPolicy, Secret};
+use domain::agents::{
+    Agent, AgentAuth, AgentFilter, AgentSchemas, AgentStatus, ApiKey, CircuitBreakerConfig, RetryPolicy, Secret,
+};
 use domain::page::Total;
+use serde_json::json;
 
 use crate::{
     Change, Stores,
@@ -27,6 +30,10 @@ pub async fn an_agent_comes_back_as_it_was_stored(stores: &Stores) {
         timeout: Duration::from_millis(1_234),
         retry: RetryPolicy::new(7, 250, 60_000, 1.1).expect("valid"),
         circuit_breaker: Some(breaker),
+        schemas: AgentSchemas {
+            input: Some(json!({"type": "object", "properties": {"ü": {"maximum": 1.5}}, "required": ["ü"]})),
+            output: Some(json!({})),
+        },
         status: AgentStatus::Inactive,
         revision: 9,
         created_at: at(1) + TimeDelta::microseconds(1),
@@ -34,9 +41,10 @@ pub async fn an_agent_comes_back_as_it_was_stored(stores: &Stores) {
         updated_by: Some("somebody".into()),
         ..agent("full")
     };
+    let takes = AgentSchemas { input: Some(json!({"type": "object"})), output: None };
     let auths = [AgentAuth::Bearer(Some(Secret::new("t"))), AgentAuth::Bearer(None), AgentAuth::ApiKey(None)];
     let plain = auths.into_iter().enumerate().map(|(n, auth)| Agent { auth, ..agent(&format!("plain{n}")) });
-    for agent in plain.chain([agent("bare"), full]) {
+    for agent in plain.chain([agent("bare"), Agent { schemas: takes, ..agent("takes") }, full]) {
         stores.changed(&[Change::AddAgent(agent.clone())]).await;
         assert_eq!(stores.agents.get(agent.id).await.expect("the store works"), Some(agent));
     }
@@ -96,4 +104,13 @@ pub async fn agents_are_listed_by_name_in_pages(stores: &Stores) {
         assert_eq!(found.items.iter().map(|agent| agent.name.as_str()).collect::<Vec<_>>(), wanted);
         assert_eq!(found.total, Total::Exact(5));
     }
+}
+
+pub async fn an_agent_that_is_replaced_has_the_new_schemas_only(stores: &Stores) {
+    let schemas = AgentSchemas { input: Some(json!({"type": "object"})), output: Some(json!({"type": "array"})) };
+    let old = Agent { schemas, ..agent("changing") };
+    let schemas = AgentSchemas { input: None, output: Some(json!({"type": "string"})) };
+    let new = Agent { schemas, revision: 2, ..old.clone() };
+    stores.changed(&[Change::AddAgent(old), Change::ReplaceAgent(new.clone())]).await;
+    assert_eq!(stores.agents.get(new.id).await.expect("the store works"), Some(new));
 }

@@ -36,6 +36,7 @@ macro_rules! port_contracts {
                 a_list_leaves_deleted_agents_out,
                 a_list_by_name_or_status_holds_what_was_asked_for,
                 agents_are_listed_by_name_in_pages,
+                an_agent_that_is_replaced_has_the_new_schemas_only,
             ]
             workflows: [
                 a_definition_comes_back_as_it_was_stored,

@@ -8,7 +8,7 @@ use std::{
 
 use domain::{
     Timestamp,
-    agents::{Agent, AgentAuth, AgentName, AgentStatus, AgentUrl, RetryPolicy},
+    agents::{Agent, AgentAuth, AgentName, AgentSchemas, AgentStatus, AgentUrl, RetryPolicy},
     ids::{AgentId, CommitId, Epoch, ExecutorId, PlanHash, RunId, Seq, StepId, WorkflowId, WorkflowRef},
     page::PageRequest,
     payload::Payload,
@@ -88,6 +88,7 @@ pub fn agent(name: &str) -> Agent {
         timeout: Duration::from_secs(30),
         retry: RetryPolicy::default(),
         circuit_breaker: None,
+        schemas: AgentSchemas::default(),
         status: AgentStatus::Active,
         revision: 1,
         created_at: at(0),

@@ -11,6 +11,8 @@ use serde_json::{Map, Value, json};
 pub(crate) struct Generated {
     pub(crate) start: String,
     pub(crate) steps: BTreeMap<String, StepDocument>,
+    /// What the run's output is made of.
+    pub(crate) output: Option<Value>,
 }
 
 /// The agents that documents may name.
@@ -35,6 +37,7 @@ pub(crate) fn children() -> Vec<(&'static str, Generated)> {
     let one = |steps: Vec<StepDocument>| Generated {
         start: steps[0].id.clone(),
         steps: steps.into_iter().map(|step| (step.id.clone(), step)).collect(),
+        output: None,
     };
     let input = "${workflow.input.v}";
     let run = StepDocument {
@@ -58,13 +61,14 @@ pub(crate) fn children() -> Vec<(&'static str, Generated)> {
 pub(crate) fn generate(rng: &mut Rng) -> Generated {
     let mut author = Author { rng, steps: BTreeMap::new(), left: 14 };
     let count = author.rng.usize(1..=4);
-    let sequence = author.sequence(count, 0, &Seen::default());
+    let (sequence, seen) = author.sequence_seen(count, 0, &Seen::default());
     for (at, id) in sequence.iter().enumerate() {
         if let Some(step) = author.steps.get_mut(id) {
             step.next_step = sequence.get(at + 1).cloned();
         }
     }
-    Generated { start: sequence[0].clone(), steps: author.steps }
+    let output = author.rng.bool().then(|| json!({"made": [author.value(&seen), author.value(&seen)]}));
+    Generated { start: sequence[0].clone(), steps: author.steps, output }
 }
 
 /// What a step can look into.
@@ -87,6 +91,11 @@ struct Author<'r> {
 impl Author<'_> {
     /// Steps that follow each other; each sees those before it.
     fn sequence(&mut self, count: usize, depth: u32, seen: &Seen) -> Vec<String> {
+        self.sequence_seen(count, depth, seen).0
+    }
+
+    /// The same, and what who follows them sees.
+    fn sequence_seen(&mut self, count: usize, depth: u32, seen: &Seen) -> (Vec<String>, Seen) {
         let mut seen = seen.clone();
         let mut ids = Vec::new();
         for _ in 0..count {
@@ -95,7 +104,7 @@ impl Author<'_> {
             seen.blocks.extend(made.blocks);
             ids.push(id);
         }
-        ids
+        (ids, seen)
     }
 
     /// A step, and what others see of it afterwards.

@@ -6,18 +6,22 @@ use std::collections::BTreeMap;
 use domain::{runs::RunStatus, workflows::StepDocument};
 use serde_json::{Map, Value, json};
 
-use crate::{agents::answer, documents::children};
+use crate::{
+    agents::answer,
+    documents::{Generated, children},
+};
 
 /// What a run should come to: its status, and the outputs of its calls by their paths.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Expected {
     pub(crate) status: RunStatus,
     pub(crate) outputs: BTreeMap<String, Value>,
-    /// The run's output: that of its last step, where that is no block.
+    /// The run's output: what the document says, else that of its last step, where that is no block.
     pub(crate) output: Option<Value>,
 }
 
-pub(crate) fn interpret(start: &str, steps: &BTreeMap<String, StepDocument>, input: &Value) -> Expected {
+pub(crate) fn interpret(document: &Generated, input: &Value) -> Expected {
+    let (start, steps) = (document.start.as_str(), &document.steps);
     let mut main = Vec::new();
     let mut at = Some(start.to_owned());
     while let Some(step) = at.as_ref().and_then(|id| steps.get(id)) {
@@ -25,12 +29,17 @@ pub(crate) fn interpret(start: &str, steps: &BTreeMap<String, StepDocument>, inp
         at.clone_from(&step.next_step);
     }
     let mut interpreter = Interpreter { steps, input, outputs: BTreeMap::new() };
-    let (end, _) = interpreter.sequence(&main, "", &View::default());
+    let (end, published) = interpreter.sequence(&main, "", &View::default());
     let status = if end.is_some() { RunStatus::Completed } else { RunStatus::Failed };
     let last = main.last().map(|id| &steps[id]);
     let kinds = [None, Some("agent"), Some("sub_workflow"), Some("wait_for_event"), Some("validate")];
     let has_output = last.is_some_and(|last| kinds.contains(&last.kind.as_deref()));
-    Expected { status, outputs: interpreter.outputs, output: end.filter(|_| has_output) }
+    let view = View { outputs: published, iteration: None };
+    let output = match &document.output {
+        Some(output) => end.map(|_| interpreter.replace(output, &view)),
+        None => end.filter(|_| has_output),
+    };
+    Expected { status, outputs: interpreter.outputs, output }
 }
 
 /// What a step sees.
@@ -97,7 +106,7 @@ impl Interpreter<'_> {
         let input: Map<String, Value> = mapping.into_iter().map(|(k, v)| (k, self.replace(&v, view))).collect();
         let name = step.other["workflow_name"].as_str().expect("a name");
         let (_, document) = children().into_iter().find(|(child, _)| *child == name).expect("a generated child");
-        let output = interpret(&document.start, &document.steps, &Value::Object(input)).output?;
+        let output = interpret(&document, &Value::Object(input)).output?;
         self.outputs.insert(path.to_owned(), output.clone());
         Some(output)
     }

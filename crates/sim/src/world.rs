@@ -7,7 +7,7 @@ use application::{
     workflows::{NewWorkflow, find_child},
 };
 use domain::{
-    agents::{AgentAuth, AgentName, AgentUrl, RetryPolicy},
+    agents::{AgentAuth, AgentName, AgentSchemas, AgentUrl, RetryPolicy},
     ids::{Epoch, ExecutorId, RunId, WorkflowId},
     page::{PageRequest, SortOrder},
     payload::Payload,
@@ -25,7 +25,7 @@ use serde_json::json;
 use crate::{
     Violation,
     agents::{ATTEMPTS, Agents},
-    documents::{AGENTS, children, generate},
+    documents::{AGENTS, Generated, children, generate},
     invariants::{Memory, check_call},
     now,
     reference::{Expected, interpret},
@@ -250,6 +250,7 @@ impl World {
                 timeout: Duration::from_secs(30),
                 retry: policy(),
                 circuit_breaker: None,
+                schemas: AgentSchemas::default(),
             };
             now(self.wiring.uses.create_agent.execute(agent)).expect("registered");
         }
@@ -259,7 +260,7 @@ impl World {
     fn register_children(&mut self) -> Result<(), String> {
         for (name, document) in children() {
             let name = WorkflowName::parse(name).expect("a name");
-            let new = NewWorkflow { name, description: None, start_step: document.start, steps: document.steps };
+            let new = new_workflow(name, document);
             now(self.wiring.uses.create_workflow.execute(new, "me"))
                 .map_err(|e| format!("a child was refused: {e}"))?;
         }
@@ -269,9 +270,9 @@ impl World {
     fn start_run(&mut self) -> Result<(), String> {
         let document = generate(&mut self.rng);
         let input = json!({"x": format!("{:x}", self.rng.u32(..)), "list": [1, self.rng.u32(..)]});
-        let expected = interpret(&document.start, &document.steps, &input);
+        let expected = interpret(&document, &input);
         let name = WorkflowName::parse(&format!("w{}", self.runs.len())).expect("a name");
-        let new = NewWorkflow { name, description: None, start_step: document.start, steps: document.steps };
+        let new = new_workflow(name, document);
         let created = now(self.wiring.uses.create_workflow.execute(new, "me"))
             .map_err(|e| format!("a generated document was refused: {e}"))?;
         self.execute(created.id, input, expected)
@@ -538,6 +539,11 @@ impl World {
         }
         Ok(())
     }
+}
+
+fn new_workflow(name: WorkflowName, document: Generated) -> NewWorkflow {
+    let Generated { start: start_step, steps, output } = document;
+    NewWorkflow { name, description: None, start_step, steps, input_schema: None, output }
 }
 
 fn policy() -> RetryPolicy {

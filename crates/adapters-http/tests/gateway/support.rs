@@ -10,7 +10,7 @@ use std::{
 use adapters_http::{GatewayConfig, HttpAgentGateway};
 use domain::{
     Timestamp,
-    agents::{Agent, AgentAuth, AgentName, AgentStatus, AgentUrl, RetryPolicy},
+    agents::{Agent, AgentAuth, AgentName, AgentSchemas, AgentStatus, AgentUrl, RetryPolicy},
     ids::{AgentId, RunId, Seq, StepId},
     payload::Payload,
     ports::{AgentGateway, Clock},
@@ -162,6 +162,7 @@ pub(crate) fn agent(url: &str) -> Agent {
         timeout: Duration::from_secs(5),
         retry: RetryPolicy::default(),
         circuit_breaker: None,
+        schemas: AgentSchemas::default(),
         status: AgentStatus::Active,
         revision: 1,
         created_at: Timestamp::UNIX_EPOCH,

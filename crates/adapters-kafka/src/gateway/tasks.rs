@@ -111,7 +111,7 @@ fn allowed(agent: &Agent, margin: Duration) -> Duration {
 mod tests {
     use super::*;
     use domain::{
-        agents::{AgentAuth, AgentName, AgentStatus, AgentUrl, RetryPolicy},
+        agents::{AgentAuth, AgentName, AgentSchemas, AgentStatus, AgentUrl, RetryPolicy},
         ids::AgentId,
     };
 
@@ -126,6 +126,7 @@ mod tests {
             timeout: Duration::from_secs(30),
             retry: RetryPolicy::new(retries, 1000, 3000, 2.0).expect("a policy"),
             circuit_breaker: None,
+            schemas: AgentSchemas::default(),
             status: AgentStatus::Active,
             revision: 1,
             created_at: at,

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use adapters_kafka::KafkaAgentGateway;
 use domain::{
-    agents::{Agent, AgentAuth, AgentName, AgentStatus, AgentUrl, RetryPolicy},
+    agents::{Agent, AgentAuth, AgentName, AgentSchemas, AgentStatus, AgentUrl, RetryPolicy},
     ids::AgentId,
     ports::{AgentGateway, AgentHealth, MockAgentGateway},
     runs::{AgentRequest, CallFailure, CallIds, CallOutcome},
@@ -32,6 +32,7 @@ fn agent(name: &str, timeout: Duration) -> Agent {
         timeout,
         retry: RetryPolicy::new(1, 1000, 3000, 2.0).expect("a policy"),
         circuit_breaker: None,
+        schemas: AgentSchemas::default(),
         status: AgentStatus::Active,
         revision: 1,
         created_at: at,

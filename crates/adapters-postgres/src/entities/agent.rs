@@ -18,6 +18,10 @@ pub(crate) struct Model {
     pub(crate) retry_config: Option<Json>,
     #[sea_orm(column_type = "JsonBinary", nullable)]
     pub(crate) circuit_breaker_config: Option<Json>,
+    #[sea_orm(column_type = "JsonBinary", nullable)]
+    pub(crate) input_schema: Option<Json>,
+    #[sea_orm(column_type = "JsonBinary", nullable)]
+    pub(crate) output_schema: Option<Json>,
     pub(crate) status: String,
     pub(crate) revision: i64,
     pub(crate) updated_by: Option<String>,

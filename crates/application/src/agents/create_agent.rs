@@ -3,11 +3,12 @@
 use std::{sync::Arc, time::Duration};
 
 use domain::{
-    agents::{Agent, AgentAuth, AgentName, AgentStatus, AgentUrl, CircuitBreakerConfig, RetryPolicy},
+    agents::{Agent, AgentAuth, AgentName, AgentSchemas, AgentStatus, AgentUrl, CircuitBreakerConfig, RetryPolicy},
     ids::AgentId,
-    ports::{Clock, IdGenerator, StoreError, Transactions},
+    ports::{Clock, IdGenerator, Schemas, StoreError, Transactions},
 };
 
+use super::schemas::{self, InvalidSchemas};
 use crate::Ports;
 
 /// What is said about a new agent.
@@ -21,6 +22,7 @@ pub struct NewAgent {
     pub timeout: Duration,
     pub retry: RetryPolicy,
     pub circuit_breaker: Option<CircuitBreakerConfig>,
+    pub schemas: AgentSchemas,
 }
 
 /// Why an agent was not registered.
@@ -29,6 +31,9 @@ pub enum CreateAgentError {
     /// Another agent, perhaps a deleted one, has the name.
     #[error("Agent with name '{0}' already exists")]
     NameTaken(AgentName),
+    /// What it declares is no schema.
+    #[error("{}", .0.sentence())]
+    Schemas(InvalidSchemas),
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -36,6 +41,7 @@ pub enum CreateAgentError {
 
 /// Registers an agent.
 pub struct CreateAgent {
+    schemas: Arc<dyn Schemas>,
     transactions: Arc<dyn Transactions>,
     clock: Arc<dyn Clock>,
     ids: Arc<dyn IdGenerator>,
@@ -43,11 +49,17 @@ pub struct CreateAgent {
 
 impl CreateAgent {
     pub(crate) fn new(ports: &Ports) -> Self {
-        Self { transactions: ports.transactions.clone(), clock: ports.clock.clone(), ids: ports.ids.clone() }
+        Self {
+            schemas: ports.schemas.clone(),
+            transactions: ports.transactions.clone(),
+            clock: ports.clock.clone(),
+            ids: ports.ids.clone(),
+        }
     }
 
     /// Registers the agent; it is active at once.
     pub async fn execute(&self, new: NewAgent) -> Result<Agent, CreateAgentError> {
+        schemas::check(&*self.schemas, &new.schemas).map_err(CreateAgentError::Schemas)?;
         let now = self.clock.now();
         let agent = Agent {
             id: AgentId::new(self.ids.unique()),
@@ -58,6 +70,7 @@ impl CreateAgent {
             timeout: new.timeout,
             retry: new.retry,
             circuit_breaker: new.circuit_breaker,
+            schemas: new.schemas,
             status: AgentStatus::Active,
             revision: 1,
             created_at: now,

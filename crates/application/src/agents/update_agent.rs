@@ -3,11 +3,18 @@
 use std::{sync::Arc, time::Duration};
 
 use domain::{
-    agents::{Agent, AgentAuth, AgentStatus, AgentUrl, ApiKey, CircuitBreakerConfig, RetryPolicy, Secret},
+    agents::{
+        Agent, AgentAuth, AgentSchemas, AgentStatus, AgentUrl, ApiKey, CircuitBreakerConfig, RetryPolicy, Secret,
+    },
     ids::AgentId,
-    ports::{Agents, Clock, Engine, StoreError, Transactions},
+    ports::{Agents, Clock, Engine, Schemas, StoreError, Transactions, Workflows},
 };
+use serde_json::Value;
 
+use super::{
+    affected::{Affected, AffectedWorkflow},
+    schemas::{self, InvalidSchemas},
+};
 use crate::{Ports, TRIES};
 
 /// What is to change; `None` leaves a member as it is.
@@ -20,6 +27,8 @@ pub struct AgentChanges {
     pub timeout: Option<Duration>,
     pub retry: Option<RetryPolicy>,
     pub circuit_breaker: Option<Option<CircuitBreakerConfig>>,
+    pub input_schema: Option<Option<Value>>,
+    pub output_schema: Option<Option<Value>>,
     pub status: Option<AgentStatus>,
 }
 
@@ -94,14 +103,28 @@ pub enum UpdateAgentError {
     /// There is none with this id.
     #[error("Agent with id '{0}' not found")]
     NotFound(AgentId),
+    /// What it would declare is no schema.
+    #[error("{}", .0.sentence())]
+    Schemas(InvalidSchemas),
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
 }
 
+/// An agent after its change.
+#[derive(Debug, Clone)]
+pub struct UpdatedAgent {
+    /// The agent.
+    pub agent: Agent,
+    /// The active workflows that the change breaks; none where the schemas are as before.
+    pub affected: Option<Vec<AffectedWorkflow>>,
+}
+
 /// Changes an agent.
 pub struct UpdateAgent {
     agents: Arc<dyn Agents>,
+    workflows: Arc<dyn Workflows>,
+    schemas: Arc<dyn Schemas>,
     transactions: Arc<dyn Transactions>,
     clock: Arc<dyn Clock>,
     engine: Arc<dyn Engine>,
@@ -111,6 +134,8 @@ impl UpdateAgent {
     pub(crate) fn new(ports: &Ports) -> Self {
         Self {
             agents: ports.agents.clone(),
+            workflows: ports.workflows.clone(),
+            schemas: ports.schemas.clone(),
             transactions: ports.transactions.clone(),
             clock: ports.clock.clone(),
             engine: ports.engine.clone(),
@@ -118,16 +143,34 @@ impl UpdateAgent {
     }
 
     /// Changes the agent. Concurrent changes of other members are kept; of the same member, the last one wins.
-    pub async fn execute(&self, id: AgentId, changes: &AgentChanges, by: &str) -> Result<Agent, UpdateAgentError> {
+    /// Workflows that it breaks are told and hinder nothing: their runs go on, and are held to the new schemas.
+    pub async fn execute(
+        &self,
+        id: AgentId,
+        changes: &AgentChanges,
+        by: &str,
+    ) -> Result<UpdatedAgent, UpdateAgentError> {
         let mut tries = 0;
         loop {
             let old = self.agents.get(id).await?.ok_or(UpdateAgentError::NotFound(id))?;
+            let before = old.schemas.clone();
             let agent = changes.apply(old, self.clock.now(), by);
+            if changes.schemas() {
+                schemas::check(&*self.schemas, &agent.schemas).map_err(UpdateAgentError::Schemas)?;
+            }
+            // Before anything is changed: a store that fails at this has the whole request repeated.
+            let affected = if agent.schemas == before {
+                None
+            } else {
+                let Self { agents, workflows, schemas, .. } = self;
+                let affected = Affected { agents: &**agents, workflows: &**workflows, schemas: &**schemas };
+                Some(affected.by_change(&before, &agent).await?)
+            };
             tries += 1;
             match self.keep(&agent).await {
                 Ok(()) => {
                     self.engine.agents_changed();
-                    return Ok(agent);
+                    return Ok(UpdatedAgent { agent, affected });
                 }
                 Err(StoreError::Conflict(_)) if tries < TRIES => {}
                 Err(other) => return Err(other.into()),
@@ -143,6 +186,11 @@ impl UpdateAgent {
 }
 
 impl AgentChanges {
+    /// Whether they say anything about what the agent takes and gives.
+    fn schemas(&self) -> bool {
+        self.input_schema.is_some() || self.output_schema.is_some()
+    }
+
     fn apply(&self, old: Agent, now: domain::Timestamp, by: &str) -> Agent {
         Agent {
             url: self.url.clone().unwrap_or(old.url),
@@ -151,6 +199,10 @@ impl AgentChanges {
             timeout: self.timeout.unwrap_or(old.timeout),
             retry: self.retry.unwrap_or(old.retry),
             circuit_breaker: self.circuit_breaker.unwrap_or(old.circuit_breaker),
+            schemas: AgentSchemas {
+                input: self.input_schema.clone().unwrap_or(old.schemas.input),
+                output: self.output_schema.clone().unwrap_or(old.schemas.output),
+            },
             status: self.status.unwrap_or(old.status),
             revision: old.revision + 1,
             updated_at: now,
@@ -167,7 +219,7 @@ mod tests {
     use super::*;
     use domain::{
         agents::AgentName,
-        ports::{MockAgents, MockClock, MockEngine, MockTransactions, MockUnitOfWork},
+        ports::{MockAgents, MockClock, MockEngine, MockTransactions, MockUnitOfWork, MockWorkflows, NoSchemas},
     };
 
     fn agent() -> Agent {
@@ -181,6 +233,7 @@ mod tests {
             timeout: Duration::from_secs(1),
             retry: RetryPolicy::default(),
             circuit_breaker: None,
+            schemas: AgentSchemas::default(),
             status: AgentStatus::Active,
             revision: 7,
             created_at: then,
@@ -222,12 +275,14 @@ mod tests {
         engine.expect_agents_changed().times(1).return_const(());
         let update = UpdateAgent {
             agents: Arc::new(agents),
+            workflows: Arc::new(MockWorkflows::new()),
+            schemas: Arc::new(NoSchemas),
             transactions: Arc::new(transactions),
             clock: Arc::new(clock),
             engine: Arc::new(engine),
         };
         let changes = AgentChanges { status: Some(AgentStatus::Inactive), ..AgentChanges::default() };
-        let after = update.execute(agent().id, &changes, "me").await.expect("changed");
+        let after = update.execute(agent().id, &changes, "me").await.expect("changed").agent;
         assert_eq!((after.status, after.revision, after.updated_by.as_deref()), (AgentStatus::Inactive, 8, Some("me")));
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use domain::{
     ids::{CommitId, Epoch, ExecutorId, RunId, WorkflowId},
     payload::Payload,
-    ports::{Adopted, Clock, Engine, IdGenerator, Overloaded, RunWriter, StoreError, Workflows},
+    ports::{Adopted, Clock, Engine, IdGenerator, Overloaded, RunWriter, StoreError, Violation, Workflows},
     runs::{CommitOutcome, Run, RunCommit, RunEngine, RunEvent, RunStatus, StartRun, start},
     workflows::{Diagnostic, ExecutableVersion, SharedPlan, WorkflowStatus, doubtful_for_external, unfit_for_external},
 };
@@ -26,6 +26,9 @@ pub enum ExecuteWorkflowError {
         /// Its status.
         status: WorkflowStatus,
     },
+    /// The input does not fit the version's `input_schema`; every violation with its place in the input.
+    #[error("the input does not fit the workflow's input_schema: {}", Violation::sentence(.0))]
+    UnfitInput(Vec<Violation>),
     /// New runs are the existing executor's, and it cannot run this document; every reason with its place in the document.
     #[error("the existing executor cannot run this workflow: {}", all(.0))]
     NotForExternal(Vec<Diagnostic>),
@@ -77,6 +80,10 @@ impl ExecuteWorkflow {
             return Err(ExecuteWorkflowError::NotActive { name, status });
         }
         let plan = self.plans.get(definition.plan).await?;
+        let violations = plan.input_schema().map(|schema| schema.violations(input.value())).unwrap_or_default();
+        if !violations.is_empty() {
+            return Err(ExecuteWorkflowError::UnfitInput(violations));
+        }
         let commit = self.first_commit(&definition, input, by);
         if let Some(external) = self.external.as_ref().filter(|external| external.takes_new_runs) {
             return self.start_externally(external, commit).await;

@@ -7,6 +7,7 @@ use domain::{
     ports::{Agents, Clock, IdGenerator, Schemas, StoreError, Transactions, Workflows},
     workflows::{StepDocument, WorkflowDefinition, WorkflowDocument, WorkflowName, WorkflowStatus},
 };
+use serde_json::Value;
 
 use super::draft::{self, Refused};
 use crate::{Ports, TRIES};
@@ -19,6 +20,8 @@ pub struct NewWorkflow {
     pub description: Option<String>,
     pub start_step: String,
     pub steps: BTreeMap<String, StepDocument>,
+    pub input_schema: Option<Value>,
+    pub output: Option<Value>,
 }
 
 /// Why a workflow was not created.
@@ -61,7 +64,8 @@ impl CreateWorkflow {
         loop {
             let old = self.workflows.head(&new.name).await?;
             let version = old.as_ref().map_or(1, |old| old.version + 1);
-            let document = WorkflowDocument::new(new.name.as_str(), version, new.start_step.clone(), new.steps.clone());
+            let document = WorkflowDocument::new(new.name.as_str(), version, new.start_step.clone(), new.steps.clone())
+                .declaring(new.input_schema.clone(), new.output.clone());
             let plan =
                 draft::check(&*self.agents, &*self.schemas, &document).await?.map_err(CreateWorkflowError::Refused)?;
             let now = self.clock.now();

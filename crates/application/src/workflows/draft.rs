@@ -6,7 +6,7 @@ use domain::{
     agents::{Agent, AgentName, AgentStatus},
     ids::PlanHash,
     ports::{Agents, Schemas, StoreError},
-    workflows::{Diagnostic, Examined, Severity, WorkflowDocument, examine},
+    workflows::{Diagnostic, Examined, Severity, WorkflowDocument, examine_with},
 };
 
 /// Everything that is wrong with a document; never empty.
@@ -54,17 +54,22 @@ pub(super) async fn examined(
     schemas: &dyn Schemas,
     document: &WorkflowDocument,
 ) -> Result<(Option<PlanHash>, Vec<Diagnostic>), StoreError> {
-    let Examined { plan, mut findings } = examine(document, schemas);
-    findings.extend(check_agents(agents, document).await?);
+    let known = named(agents, document).await?;
+    let Examined { plan, mut findings } = examine_with(document, schemas, &known.iter().collect());
+    findings.extend(check_agents(&known, document));
     Ok((plan.map(|plan| plan.hash()), findings))
 }
 
-async fn check_agents(agents: &dyn Agents, document: &WorkflowDocument) -> Result<Vec<Diagnostic>, StoreError> {
+/// The agents that a document names, as far as there are such.
+pub(crate) async fn named(agents: &dyn Agents, document: &WorkflowDocument) -> Result<Vec<Agent>, StoreError> {
     // A name that is no name has been reported by the compiler.
     let parsed = document.steps.values().filter_map(|step| AgentName::parse(step.agent_name.as_deref()?).ok());
     let names: Vec<AgentName> = parsed.collect::<BTreeSet<_>>().into_iter().collect();
-    let known: HashMap<String, Agent> =
-        agents.by_names(&names).await?.into_iter().map(|agent| (agent.name.as_str().to_owned(), agent)).collect();
+    agents.by_names(&names).await
+}
+
+fn check_agents(known: &[Agent], document: &WorkflowDocument) -> Vec<Diagnostic> {
+    let known: HashMap<&str, &Agent> = known.iter().map(|agent| (agent.name.as_str(), agent)).collect();
     let used: BTreeMap<&String, &String> =
         document.steps.iter().filter_map(|(key, step)| Some((key, step.agent_name.as_ref()?))).collect();
     let findings = used.into_iter().filter(|(_, name)| AgentName::parse(name).is_ok()).filter_map(|(key, name)| {
@@ -83,5 +88,5 @@ async fn check_agents(agents: &dyn Agents, document: &WorkflowDocument) -> Resul
         let pointer = format!("/steps/{}/agent_name", key.replace('~', "~0").replace('/', "~1"));
         Some(Diagnostic::error(pointer, code, message).hint(hint))
     });
-    Ok(findings.collect())
+    findings.collect()
 }

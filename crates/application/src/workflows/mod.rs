@@ -2,7 +2,7 @@
 
 mod create_workflow;
 mod delete_workflow;
-mod draft;
+pub(crate) mod draft;
 mod find_child;
 mod get_workflow;
 mod list_versions;

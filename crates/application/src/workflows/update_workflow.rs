@@ -7,6 +7,7 @@ use domain::{
     ports::{Agents, Clock, IdGenerator, Schemas, StoreError, Transactions, Workflows},
     workflows::{StepDocument, WorkflowDefinition, WorkflowDocument, WorkflowStatus},
 };
+use serde_json::Value;
 
 use super::{
     create_workflow::keep_version,
@@ -21,7 +22,17 @@ pub struct WorkflowChanges {
     pub description: Option<Option<String>>,
     pub start_step: Option<String>,
     pub steps: Option<BTreeMap<String, StepDocument>>,
+    pub input_schema: Option<Option<Value>>,
+    pub output: Option<Option<Value>>,
     pub status: Option<WorkflowStatus>,
+}
+
+impl WorkflowChanges {
+    /// Whether they say anything about the document.
+    fn content(&self) -> bool {
+        let Self { description: _, status: _, start_step, steps, input_schema, output } = self;
+        start_step.is_some() || steps.is_some() || input_schema.is_some() || output.is_some()
+    }
 }
 
 /// Why a workflow was not changed.
@@ -68,7 +79,7 @@ impl UpdateWorkflow {
         }
     }
 
-    /// Changes the workflow. Sending `start_step` or `steps` makes a new version, even with equal content (contract 1.7).
+    /// Changes the workflow. Sending any of its content makes a new version, even if it is equal (contract 1.7).
     pub async fn execute(
         &self,
         id: WorkflowId,
@@ -82,7 +93,7 @@ impl UpdateWorkflow {
                 return Err(UpdateWorkflowError::OldVersion { version: old.version, head: old.head });
             }
             tries += 1;
-            let kept = if changes.start_step.is_some() || changes.steps.is_some() {
+            let kept = if changes.content() {
                 let head = self.next_version(&old, changes, by).await?;
                 keep_version(&*self.transactions, &head, Some(old), WorkflowId::new(self.ids.unique()))
                     .await
@@ -108,7 +119,9 @@ impl UpdateWorkflow {
         let version = old.version + 1;
         let start = changes.start_step.clone().unwrap_or_else(|| old.document.start_step.clone());
         let steps = changes.steps.clone().unwrap_or_else(|| old.document.steps.clone());
-        let document = WorkflowDocument::new(old.name.as_str(), version, start, steps);
+        let input_schema = changes.input_schema.clone().unwrap_or_else(|| old.document.input_schema.clone());
+        let output = changes.output.clone().unwrap_or_else(|| old.document.output.clone());
+        let document = WorkflowDocument::new(old.name.as_str(), version, start, steps).declaring(input_schema, output);
         let plan =
             draft::check(&*self.agents, &*self.schemas, &document).await?.map_err(UpdateWorkflowError::Refused)?;
         let head = self.in_place(old.clone(), changes, by);

@@ -1,10 +1,10 @@
 //! Says what is to be said about a document without saving it.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::sync::Arc;
 
 use domain::{
     ports::{Agents, Schemas, StoreError},
-    workflows::{Diagnostic, StepDocument, WorkflowDocument},
+    workflows::{Diagnostic, WorkflowDocument},
 };
 
 use super::draft;
@@ -22,12 +22,7 @@ impl ValidateWorkflow {
     }
 
     /// All findings, warnings too; without one that is an error the document would be saved.
-    pub async fn execute(
-        &self,
-        start_step: String,
-        steps: BTreeMap<String, StepDocument>,
-    ) -> Result<Vec<Diagnostic>, StoreError> {
-        let document = WorkflowDocument::new("validated", 1, start_step, steps);
-        draft::examined(&*self.agents, &*self.schemas, &document).await.map(|(_, findings)| findings)
+    pub async fn execute(&self, document: &WorkflowDocument) -> Result<Vec<Diagnostic>, StoreError> {
+        draft::examined(&*self.agents, &*self.schemas, document).await.map(|(_, findings)| findings)
     }
 }

@@ -4,7 +4,7 @@ use std::{fmt, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
-use super::{AgentAuth, RetryPolicy};
+use super::{AgentAuth, AgentSchemas, RetryPolicy};
 use crate::{Timestamp, ids::AgentId};
 
 /// Why a value does not describe an agent.
@@ -158,6 +158,8 @@ pub struct Agent {
     pub retry: RetryPolicy,
     /// The breaker's settings, if any were given.
     pub circuit_breaker: Option<CircuitBreakerConfig>,
+    /// What it takes and what it gives.
+    pub schemas: AgentSchemas,
     /// Whether it may be used.
     pub status: AgentStatus,
     /// Rises with each change; the optimistic version for concurrent updates.

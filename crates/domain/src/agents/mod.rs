@@ -3,7 +3,9 @@
 mod agent;
 mod auth;
 mod retry;
+mod schemas;
 
 pub use agent::{Agent, AgentFilter, AgentName, AgentStatus, AgentUrl, CircuitBreakerConfig, InvalidAgent};
 pub use auth::{AgentAuth, ApiKey, Secret};
 pub use retry::{InvalidRetryPolicy, RetryPolicy};
+pub use schemas::AgentSchemas;

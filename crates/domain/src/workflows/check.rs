@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashSet};
 use sha2::{Digest, Sha256};
 
 use super::{
+    declared::{Declared, compile_at},
     diagnostic::Diagnostic,
     document::WorkflowDocument,
     findings::Findings,
@@ -13,7 +14,7 @@ use super::{
     reference::{InvalidReference, Template},
     steps::{self, Content},
     tree::{self, Tree},
-    visibility,
+    types, visibility,
     work::ChildWorkflow,
 };
 use crate::{
@@ -36,8 +37,13 @@ pub fn compile(document: &WorkflowDocument, schemas: &dyn Schemas) -> Result<Pla
     examined.plan.ok_or(examined.findings)
 }
 
-/// Compiles a document and says all that is to be said about it.
+/// Compiles a document and says all that is to be said about it without looking at agents.
 pub fn examine(document: &WorkflowDocument, schemas: &dyn Schemas) -> Examined {
+    examine_with(document, schemas, &Declared::default())
+}
+
+/// Compiles a document and says all that is to be said about it where agents declare this.
+pub fn examine_with(document: &WorkflowDocument, schemas: &dyn Schemas, declared: &Declared) -> Examined {
     let mut findings = Findings::default();
     size(document, &mut findings);
     // The rest costs more with each step, and says nothing that matters while there are too many.
@@ -45,14 +51,21 @@ pub fn examine(document: &WorkflowDocument, schemas: &dyn Schemas) -> Examined {
         return Examined { plan: None, findings: findings.all() };
     }
     let contents = contents(document, schemas, &mut findings);
+    let input_schema =
+        document.input_schema.as_ref().and_then(|schema| compile_at(&["input_schema"], schema, schemas, &mut findings));
     links(document, &mut findings);
     itself(document, &contents, &mut findings);
     let end = end(document, &mut findings);
     let plan = tree::grow(document, &contents, &end, &mut findings).and_then(|tree| {
         unreachable(document, &tree, &mut findings);
         let bindings = visibility::bind(&tree, &mut findings);
+        types::check(&tree, &bindings, declared, schemas, &mut findings);
         // What was said so far may have hidden a step; a plan without it would be another one.
-        if findings.is_fatal() { None } else { tree.into_plan(hash(document), document.name.clone(), bindings) }
+        if findings.is_fatal() {
+            None
+        } else {
+            tree.into_plan(hash(document), document.name.clone(), bindings, input_schema)
+        }
     });
     Examined { plan, findings: findings.all() }
 }

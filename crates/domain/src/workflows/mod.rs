@@ -3,6 +3,7 @@
 mod budget;
 mod check;
 mod condition;
+mod declared;
 mod definition;
 mod delay;
 mod diagnostic;
@@ -16,12 +17,14 @@ mod plan;
 mod reference;
 mod steps;
 mod tree;
+mod types;
 mod visibility;
 mod work;
 
 pub use budget::{Budget, MAX_INPUT_BYTES};
-pub use check::{Examined, compile, examine, hash as hash_document};
+pub use check::{Examined, compile, examine, examine_with, hash as hash_document};
 pub use condition::{Condition, EvaluationError, SyntaxError};
+pub use declared::Declared;
 pub use definition::{
     ExecutableVersion, WorkflowDefinition, WorkflowFilter, WorkflowName, WorkflowSort, WorkflowStatus,
 };

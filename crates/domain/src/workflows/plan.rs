@@ -19,6 +19,7 @@ use super::{
 use crate::{
     agents::AgentName,
     ids::{PlanHash, Slot, StepId, StepPath},
+    ports::Schema,
 };
 
 /// The position of a step in its plan; blocks stand before what is in them, and a sequence in the order in which it runs.
@@ -36,6 +37,7 @@ impl StepIndex {
 pub struct Plan {
     pub(super) hash: PlanHash,
     pub(super) name: String,
+    pub(super) input_schema: Option<Arc<dyn Schema>>,
     pub(super) steps: Vec<PlanStep>,
     /// By [`PlanStep::place`].
     pub(super) by_place: HashMap<Box<str>, StepIndex>,
@@ -206,6 +208,11 @@ impl Plan {
     /// The workflow's name.
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// What the input of a run must fit, if the document says so.
+    pub fn input_schema(&self) -> Option<&dyn Schema> {
+        self.input_schema.as_deref()
     }
 
     /// The step that runs first.

@@ -1,6 +1,9 @@
 //! The places at which the steps of a document stand: a tree of sequences and blocks, laid flat.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::{
+    collections::{BTreeMap, HashMap, HashSet},
+    sync::Arc,
+};
 
 use super::{
     document::WorkflowDocument,
@@ -14,6 +17,7 @@ use super::{
 use crate::{
     agents::AgentName,
     ids::{PlanHash, StepId, StepPath},
+    ports::Schema,
 };
 
 /// A document as a tree.
@@ -181,7 +185,13 @@ impl<'a> Tree<'a> {
     }
 
     /// None for a tree without its end, which nobody makes.
-    pub(super) fn into_plan(self, hash: PlanHash, name: String, bindings: Bindings) -> Option<Plan> {
+    pub(super) fn into_plan(
+        self,
+        hash: PlanHash,
+        name: String,
+        bindings: Bindings,
+        input_schema: Option<Arc<dyn Schema>>,
+    ) -> Option<Plan> {
         let roots: Vec<usize> = (0..self.places.len()).map(|place| self.root(place)).collect();
         let mut visible = bindings.visible;
         let mut steps: Vec<PlanStep> = Vec::with_capacity(self.places.len());
@@ -208,7 +218,7 @@ impl<'a> Tree<'a> {
         results_are_read(&mut steps);
         release(&mut steps);
         let by_place = steps.iter().enumerate().map(|(number, step)| (step.place.clone(), index(number))).collect();
-        Some(Plan { hash, name, steps, by_place, end })
+        Some(Plan { hash, name, input_schema, steps, by_place, end })
     }
 
     fn is_inside(&self, mut place: usize, block: usize) -> bool {

@@ -16,7 +16,7 @@ use domain::{
     ids::ExecutorId,
     ports::{AgentGateway, Clock, Duties, Engine, IdGenerator, Requests},
 };
-use executor::{CommitQueue, EngineConfig, EngineHandle, EnginePorts, FleetPorts, Heart, Membership};
+use executor::{CheckedGateway, CommitQueue, EngineConfig, EngineHandle, EnginePorts, FleetPorts, Heart, Membership};
 use http_actix::{AppState, Registry};
 
 use super::{
@@ -229,7 +229,7 @@ impl<'a> Building<'a> {
             runs: self.store.runs.clone(),
             leases: self.store.leases.clone(),
             inbox: self.store.inbox.clone(),
-            gateway: self.gateway_of_runs()?,
+            gateway: Arc::new(CheckedGateway::new(self.gateway_of_runs()?, Arc::new(JsonSchemas))),
             clock: self.store.clock.clone(),
             ids: self.ids.clone(),
             plans: self.plans.clone(),

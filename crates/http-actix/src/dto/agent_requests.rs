@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use application::agents::{AgentChanges, AuthChange, NewAgent};
-use domain::agents::{AgentFilter, AgentName, AgentStatus, AgentUrl};
+use domain::agents::{AgentFilter, AgentName, AgentSchemas, AgentStatus, AgentUrl};
 use garde::{Path, Report, Validate};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use super::{
@@ -116,6 +117,10 @@ pub(crate) struct CreateAgent {
     retry_config: Option<RetrySettings>,
     /// When calls are suspended. Kept and returned.
     circuit_breaker_config: Option<CircuitBreakerSettings>,
+    /// What is sent to the agent must fit this JSON Schema (2020-12); else it is not called.
+    input_schema: Option<Map<String, Value>>,
+    /// What the agent answers must fit this JSON Schema (2020-12); else the call has failed.
+    output_schema: Option<Map<String, Value>>,
 }
 
 fn default_timeout() -> u64 {
@@ -158,6 +163,12 @@ pub(crate) struct UpdateAgent {
     /// When calls are suspended; replaced as a whole, null clears it.
     #[serde(default, deserialize_with = "present")]
     circuit_breaker_config: Option<Option<CircuitBreakerSettings>>,
+    /// What is sent to the agent must fit this JSON Schema (2020-12); null clears it.
+    #[serde(default, deserialize_with = "present")]
+    input_schema: Option<Option<Map<String, Value>>>,
+    /// What the agent answers must fit this JSON Schema (2020-12); null clears it.
+    #[serde(default, deserialize_with = "present")]
+    output_schema: Option<Option<Map<String, Value>>>,
     /// Whether the agent may be used.
     #[serde(default)]
     #[schemars(with = "EditableStatus")]
@@ -226,6 +237,10 @@ impl CreateAgent {
             timeout: Duration::from_millis(self.timeout_ms),
             retry: self.retry_config.unwrap_or_default().policy()?,
             circuit_breaker: self.circuit_breaker_config.map(Into::into),
+            schemas: AgentSchemas {
+                input: self.input_schema.map(Value::Object),
+                output: self.output_schema.map(Value::Object),
+            },
         })
     }
 }
@@ -244,6 +259,8 @@ impl UpdateAgent {
             timeout: self.timeout_ms.map(Duration::from_millis),
             retry: self.retry_config.map(RetrySettings::policy).transpose()?,
             circuit_breaker: self.circuit_breaker_config.map(|config| config.map(Into::into)),
+            input_schema: self.input_schema.map(|schema| schema.map(Value::Object)),
+            output_schema: self.output_schema.map(|schema| schema.map(Value::Object)),
             status: self.status.map(Into::into),
         })
     }

@@ -1,14 +1,16 @@
 //! Agents as they are answered. Credentials are write-only: what was configured is told, not with which secret.
 
+use application::agents::{AffectedWorkflow, UpdatedAgent};
 use domain::{
     agents::{Agent, AgentAuth, CircuitBreakerConfig, RetryPolicy},
     ports::AgentHealth,
 };
 use schemars::JsonSchema;
 use serde::Serialize;
+use serde_json::{Map, Value};
 use uuid::Uuid;
 
-use super::Stamp;
+use super::{Stamp, workflow_views::DiagnosticView};
 
 /// An agent.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -29,6 +31,14 @@ pub(crate) struct AgentView {
     timeout_ms: u64,
     retry_config: RetryConfigView,
     circuit_breaker_config: Option<CircuitBreakerView>,
+    /// What is sent to it must fit this JSON Schema. Absent where it takes anything.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Map<String, Value>")]
+    input_schema: Option<Value>,
+    /// What it answers must fit this JSON Schema. Absent where it may answer anything.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Map<String, Value>")]
+    output_schema: Option<Value>,
     /// Whether it may be used.
     #[schemars(extend("enum" = ["active", "inactive", "deleted"]))]
     status: &'static str,
@@ -74,6 +84,47 @@ pub(crate) struct CircuitBreakerView {
     window_size_seconds: u32,
 }
 
+/// An agent after a change.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "UpdatedAgent")]
+pub(crate) struct UpdatedAgentView {
+    #[serde(flatten)]
+    agent: AgentView,
+    /// The active workflows that no longer check with the new schemas, at most a hundred; absent where the schemas are as before.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Vec<AffectedWorkflowView>")]
+    affected_workflows: Option<Vec<AffectedWorkflowView>>,
+}
+
+/// An active workflow that could not be saved any more as it is.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "AffectedWorkflow")]
+struct AffectedWorkflowView {
+    id: Uuid,
+    name: String,
+    version: u32,
+    /// The errors that were not there before; their pointers lead into the workflow's document.
+    diagnostics: Vec<DiagnosticView>,
+}
+
+impl From<UpdatedAgent> for UpdatedAgentView {
+    fn from(updated: UpdatedAgent) -> Self {
+        let affected = updated.affected.map(|affected| affected.into_iter().map(Into::into).collect());
+        Self { agent: updated.agent.into(), affected_workflows: affected }
+    }
+}
+
+impl From<AffectedWorkflow> for AffectedWorkflowView {
+    fn from(affected: AffectedWorkflow) -> Self {
+        Self {
+            id: affected.id.uuid(),
+            name: affected.name.as_str().to_owned(),
+            version: affected.version,
+            diagnostics: affected.diagnostics.into_iter().map(Into::into).collect(),
+        }
+    }
+}
+
 impl From<Agent> for AgentView {
     fn from(agent: Agent) -> Self {
         Self {
@@ -86,6 +137,8 @@ impl From<Agent> for AgentView {
             timeout_ms: millis(agent.timeout),
             retry_config: agent.retry.into(),
             circuit_breaker_config: agent.circuit_breaker.map(Into::into),
+            input_schema: agent.schemas.input,
+            output_schema: agent.schemas.output,
             status: agent.status.as_str(),
             created_at: Stamp(agent.created_at),
             updated_at: Stamp(agent.updated_at),

@@ -45,7 +45,7 @@ pub(crate) struct ValidationView {
 /// A finding in a document.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "Diagnostic")]
-struct DiagnosticView {
+pub(crate) struct DiagnosticView {
     /// Where, as a JSON Pointer into the request's body.
     pointer: String,
     /// Which rule, stable for programs.
@@ -59,18 +59,23 @@ struct DiagnosticView {
     hint: Option<String>,
 }
 
-impl From<Vec<Diagnostic>> for ValidationView {
-    fn from(found: Vec<Diagnostic>) -> Self {
-        let view = |found: Diagnostic| DiagnosticView {
+impl From<Diagnostic> for DiagnosticView {
+    fn from(found: Diagnostic) -> Self {
+        Self {
             pointer: found.pointer,
             code: found.code,
             severity: found.severity.as_str(),
             message: found.message,
             hint: found.hint,
-        };
+        }
+    }
+}
+
+impl From<Vec<Diagnostic>> for ValidationView {
+    fn from(found: Vec<Diagnostic>) -> Self {
         Self {
             valid: found.iter().all(|found| found.severity != Severity::Error),
-            diagnostics: found.into_iter().map(view).collect(),
+            diagnostics: found.into_iter().map(Into::into).collect(),
         }
     }
 }
@@ -87,6 +92,13 @@ struct WorkflowData {
     start_step: String,
     /// The steps by id.
     steps: BTreeMap<String, StepView>,
+    /// What the input of a run must fit: a JSON Schema. Absent where the workflow takes anything.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Map<String, Value>")]
+    input_schema: Option<Value>,
+    /// What a run's output is made of. Absent where it is that of the last step.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    output: Option<Value>,
 }
 
 /// A step. Members that do not apply to its type are absent.
@@ -132,6 +144,8 @@ impl From<WorkflowDocument> for WorkflowData {
             version: document.version,
             start_step: document.start_step,
             steps: document.steps.into_iter().map(|(key, step)| (key, step.into())).collect(),
+            input_schema: document.input_schema,
+            output: document.output,
         }
     }
 }

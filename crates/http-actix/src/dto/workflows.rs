@@ -253,6 +253,11 @@ pub(crate) struct CreateWorkflow {
     start_step: String,
     /// The steps by id.
     steps: BTreeMap<String, StepBody>,
+    /// What the input of a run must fit: a JSON Schema (2020-12).
+    input_schema: Option<Map<String, Value>>,
+    /// What a run's output is made of: any value, with references as in `input_mapping`.
+    #[serde(default)]
+    output: Value,
 }
 
 impl Validate for CreateWorkflow {
@@ -268,7 +273,8 @@ impl Validate for CreateWorkflow {
 
 impl Checked for CreateWorkflow {
     fn findings(&self) -> Vec<Mistake> {
-        let document = WorkflowDocument::new(&self.name, 1, self.start_step.clone(), documents(self.steps.clone()));
+        let document = WorkflowDocument::new(&self.name, 1, self.start_step.clone(), documents(self.steps.clone()))
+            .declaring(self.input_schema.clone().map(Value::Object), Some(self.output.clone()));
         let found = examine(&document, &NoSchemas).findings.into_iter();
         found.filter(|found| found.severity == Severity::Error).map(Mistake::from).collect()
     }
@@ -282,6 +288,8 @@ impl CreateWorkflow {
             description: self.description,
             start_step: self.start_step,
             steps: documents(self.steps),
+            input_schema: self.input_schema.map(Value::Object),
+            output: Some(self.output),
         })
     }
 }
@@ -295,11 +303,17 @@ pub(crate) struct ValidateWorkflow {
     start_step: String,
     /// The steps by id.
     steps: BTreeMap<String, StepBody>,
+    /// What the input of a run must fit: a JSON Schema (2020-12).
+    input_schema: Option<Map<String, Value>>,
+    /// What a run's output is made of: any value, with references as in `input_mapping`.
+    #[serde(default)]
+    output: Value,
 }
 
 impl ValidateWorkflow {
-    pub(crate) fn parts(self) -> (String, BTreeMap<String, StepDocument>) {
-        (self.start_step, documents(self.steps))
+    pub(crate) fn document(self) -> WorkflowDocument {
+        WorkflowDocument::new("validated", 1, self.start_step, documents(self.steps))
+            .declaring(self.input_schema.map(Value::Object), Some(self.output))
     }
 }
 
@@ -322,6 +336,12 @@ pub(crate) struct UpdateWorkflow {
     #[serde(default)]
     #[schemars(with = "BTreeMap<String, StepBody>")]
     steps: Option<BTreeMap<String, StepBody>>,
+    /// What the input of a run must fit: a JSON Schema (2020-12); null clears it. Makes a new version.
+    #[serde(default, deserialize_with = "present")]
+    input_schema: Option<Option<Map<String, Value>>>,
+    /// What a run's output is made of: any value, with references as in `input_mapping`; null clears it. Makes a new version.
+    #[serde(default, deserialize_with = "present")]
+    output: Option<Value>,
     /// Whether the workflow may be executed.
     #[serde(default)]
     #[schemars(with = "EditableStatus")]
@@ -334,6 +354,8 @@ impl UpdateWorkflow {
             description: self.description,
             start_step: self.start_step,
             steps: self.steps.map(documents),
+            input_schema: self.input_schema.map(|schema| schema.map(Value::Object)),
+            output: self.output.map(Some),
             status: self.status.map(Into::into),
         }
     }

@@ -78,6 +78,9 @@ codes! {
     WorkflowInvalid: 422, "workflow_invalid", "Workflow document invalid",
         "The workflow document has mistakes; `errors` lists every one with its place, its code and a hint.",
         "Mend all of them and repeat the request.";
+    InputInvalid: 422, "input_invalid", "Input does not fit",
+        "The input does not fit the workflow's `input_schema`; `errors` lists every violation with its place. Nothing was stored.",
+        "Mend the input and repeat the request.";
     NotForExternalEngine: 422, "not_for_external_engine", "Not for the existing executor",
         "New runs are given to the existing executor, and the workflow uses something that it cannot run.",
         "Change the workflow as the detail says, or let Orrery execute it.";

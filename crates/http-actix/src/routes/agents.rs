@@ -10,7 +10,7 @@ use crate::{
     dto::{
         MessageView,
         agent_requests::{AgentPath, AgentQuery, CreateAgent, UpdateAgent},
-        agents::{AgentHealthView, AgentView},
+        agents::{AgentHealthView, AgentView, UpdatedAgentView},
         examples,
         lists::PageView,
     },
@@ -59,7 +59,8 @@ pub(super) fn declare(api: Declarations) -> Declarations {
         About::new(
             GROUP,
             "Change an agent",
-            "Changes the members that are sent. Credentials that are left out are kept as long as the kind stays.",
+            "Changes the members that are sent. Credentials that are left out are kept as long as the kind stays. Where \
+             schemas change, the answer names the active workflows that no longer check.",
         )
         .sends(examples::agent_changes())
         .answers(examples::agent())
@@ -116,7 +117,7 @@ async fn update_agent(
     State(app): State<UseCases>,
     Path(path): Path<AgentPath>,
     Body(changes): Body<UpdateAgent>,
-) -> Result<Reply<200, AgentView>, Problem> {
+) -> Result<Reply<200, UpdatedAgentView>, Problem> {
     let changes = changes.command().map_err(Problem::internal)?;
     Ok(Reply(app.update_agent.execute(AgentId::new(path.agent_id), &changes, SYSTEM).await?.into()))
 }

@@ -1,7 +1,7 @@
 //! The one place where the refusals of use cases become problem documents.
 
 use application::{
-    agents::{CreateAgentError, DeleteAgentError, GetAgentError, UpdateAgentError},
+    agents::{CreateAgentError, DeleteAgentError, GetAgentError, InvalidSchemas, UpdateAgentError},
     runs::{CancelRunError, ExecuteWorkflowError, GetRunError, PauseRunError, RaiseEventError, RetryRunError},
     workflows::{
         CreateWorkflowError, DeleteWorkflowError, GetWorkflowError, Refused, TestWorkflowError, UpdateWorkflowError,
@@ -9,7 +9,7 @@ use application::{
 };
 use domain::{
     payload::NotStorable,
-    ports::{Overloaded, StoreError},
+    ports::{Overloaded, StoreError, Violation},
     workflows::{Diagnostic, Severity},
 };
 
@@ -50,9 +50,9 @@ macro_rules! plain {
 }
 
 plain!(GetAgentError { GetAgentError::NotFound(_) => AgentNotFound } Store);
-plain!(UpdateAgentError { UpdateAgentError::NotFound(_) => AgentNotFound } Store);
+plain!(UpdateAgentError { UpdateAgentError::NotFound(_) => AgentNotFound } Schemas Store);
 plain!(DeleteAgentError { DeleteAgentError::NotFound(_) => AgentNotFound } Store);
-plain!(CreateAgentError { CreateAgentError::NameTaken(_) => AgentNameTaken } Store);
+plain!(CreateAgentError { CreateAgentError::NameTaken(_) => AgentNameTaken } Schemas Store);
 plain!(GetWorkflowError { GetWorkflowError::NotFound(_) => WorkflowNotFound } Store);
 plain!(DeleteWorkflowError { DeleteWorkflowError::NotFound(_) => WorkflowNotFound } Store);
 plain!(UpdateWorkflowError {
@@ -64,7 +64,7 @@ plain!(ExecuteWorkflowError {
     ExecuteWorkflowError::NotActive { .. } => WorkflowNotActive,
     ExecuteWorkflowError::NotForExternal(_) => NotForExternalEngine,
     ExecuteWorkflowError::TooLargeForExternal(_) => BodyTooLarge,
-} Overloaded Store);
+} UnfitInput Overloaded Store);
 plain!(GetRunError { GetRunError::NotFound(_) => RunNotFound } Store);
 plain!(RetryRunError {
     RetryRunError::NotFound(_) => RunNotFound,
@@ -126,6 +126,27 @@ impl Problem {
     pub(super) fn unkeepable(pointer: &str, refused: &NotStorable) -> Self {
         let mistake = Mistake::new(Part::Body, pointer, "value_error", refused.to_string());
         Self::mistakes(Code::ValidationFailed, vec![mistake])
+    }
+}
+
+impl From<InvalidSchemas> for Problem {
+    fn from(InvalidSchemas(invalid): InvalidSchemas) -> Self {
+        let mistakes = invalid.into_iter().map(|(member, invalid)| {
+            let pointer = format!("/{member}{}", invalid.pointer);
+            let message = format!("this is no JSON Schema: {}", invalid.message);
+            Mistake { code: Some("invalid_schema"), ..Mistake::new(Part::Body, pointer, "value_error", message) }
+        });
+        Self::mistakes(Code::ValidationFailed, mistakes.collect())
+    }
+}
+
+impl From<Vec<Violation>> for Problem {
+    /// Only the input of a run is checked against a schema of its workflow's.
+    fn from(violations: Vec<Violation>) -> Self {
+        let mistake = |violation: Violation| {
+            Mistake::new(Part::Body, format!("/input_data{}", violation.pointer), "value_error", violation.message)
+        };
+        Self::mistakes(Code::InputInvalid, violations.into_iter().map(mistake).collect())
     }
 }
 

@@ -77,8 +77,8 @@ pub(super) fn declare(api: Declarations) -> Declarations {
         About::new(
             GROUP,
             "Change a workflow",
-            "Changes the members that are sent. `start_step` or `steps` make a new version under the same id; the previous \
-             version moves to an id of its own, and runs go on with the version they were started with.",
+            "Changes the members that are sent. `start_step`, `steps`, `input_schema` or `output` make a new version under the same id; the \
+             previous version moves to an id of its own, and runs go on with the version they were started with.",
         )
         .sends(examples::workflow_changes())
         .answers(examples::workflow())
@@ -131,7 +131,7 @@ pub(super) fn declare(api: Declarations) -> Declarations {
         )
         .sends(examples::execution())
         .answers(examples::receipt("PENDING", "Workflow execution started", serde_json::Value::Null))
-        .refuses(&[Code::WorkflowNotFound, Code::WorkflowNotActive, Code::NotForExternalEngine, Code::Overloaded, Code::StoreUnavailable]),
+        .refuses(&[Code::WorkflowNotFound, Code::WorkflowNotActive, Code::InputInvalid, Code::NotForExternalEngine, Code::Overloaded, Code::StoreUnavailable]),
     )
 }
 
@@ -148,8 +148,7 @@ async fn validate_workflow(
     State(app): State<UseCases>,
     Body(document): Body<ValidateWorkflow>,
 ) -> Result<Reply<200, ValidationView>, Problem> {
-    let (start_step, steps) = document.parts();
-    Ok(Reply(app.validate_workflow.execute(start_step, steps).await?.into()))
+    Ok(Reply(app.validate_workflow.execute(&document.document()).await?.into()))
 }
 
 async fn list_workflows(

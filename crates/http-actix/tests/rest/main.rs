@@ -6,6 +6,7 @@ mod lists;
 mod openapi;
 mod registry;
 mod runs;
+mod schemas;
 mod support;
 mod system;
 mod validation;

@@ -9,7 +9,7 @@ use actix_web::{
 use adapters_memory::MemoryStore;
 use domain::{
     Timestamp,
-    agents::{Agent, AgentAuth, AgentName, AgentStatus, AgentUrl, ApiKey, RetryPolicy, Secret},
+    agents::{Agent, AgentAuth, AgentName, AgentSchemas, AgentStatus, AgentUrl, ApiKey, RetryPolicy, Secret},
     ids::AgentId,
     ports::Transactions,
 };
@@ -27,6 +27,7 @@ fn agent(number: u128, name: &str, auth: AgentAuth) -> Agent {
         timeout: Duration::from_secs(20),
         retry: RetryPolicy::new(0, 1000, 30_000, 2.0).expect("valid"),
         circuit_breaker: None,
+        schemas: AgentSchemas::default(),
         status: AgentStatus::Active,
         revision: 1,
         created_at: Timestamp::UNIX_EPOCH,

@@ -1,0 +1,1 @@
+ALTER TABLE agents DROP COLUMN input_schema, DROP COLUMN output_schema;
