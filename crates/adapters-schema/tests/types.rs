@@ -42,7 +42,7 @@ fn ways(value: &Value, so_far: &str, found: &mut Vec<String>) {
     found.push(so_far.to_owned());
     match value {
         Value::Object(members) => {
-            members.iter().for_each(|(key, member)| ways(member, &format!("{so_far}.{key}"), found))
+            members.iter().for_each(|(key, member)| ways(member, &format!("{so_far}.{key}"), found));
         }
         Value::Array(items) => {
             for (number, item) in items.iter().enumerate() {

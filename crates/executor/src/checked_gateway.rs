@@ -151,8 +151,8 @@ mod tests {
         Arc::new(gateway)
     }
 
-    fn has(member: &str) -> Option<Value> {
-        Some(json!({"required": [member]}))
+    fn has(member: &str) -> Value {
+        json!({"required": [member]})
     }
 
     /// Counts what is compiled.
@@ -169,7 +169,7 @@ mod tests {
     #[tokio::test]
     async fn an_input_that_does_not_fit_is_never_sent() {
         let gateway = CheckedGateway::new(echo(0), Arc::new(adapters_schema::JsonSchemas));
-        let agent = agent(1, AgentSchemas { input: has("a"), output: None });
+        let agent = agent(1, AgentSchemas { input: Some(has("a")), output: None });
         let CallOutcome::Failed(failure) = gateway.call(&agent, &sending(json!({}))).await else { panic!("sent") };
         assert!((failure.definite, failure.permanent) == (true, true), "{failure:?}");
         let expected = "The input does not fit the input_schema of agent 'A': ";
@@ -179,7 +179,7 @@ mod tests {
     #[tokio::test]
     async fn an_answer_that_does_not_fit_has_failed_and_may_be_better_next_time() {
         let gateway = CheckedGateway::new(echo(2), Arc::new(adapters_schema::JsonSchemas));
-        let agent = agent(1, AgentSchemas { input: None, output: has("b") });
+        let agent = agent(1, AgentSchemas { input: None, output: Some(has("b")) });
         let CallOutcome::Failed(failure) = gateway.call(&agent, &sending(json!({}))).await else { panic!("taken") };
         assert!((failure.definite, failure.permanent) == (true, false), "{failure:?}");
         let expected = "The output does not fit the output_schema of agent 'A': ";
@@ -191,7 +191,7 @@ mod tests {
     async fn schemas_are_compiled_once_for_each_revision_and_for_agents_that_have_some() {
         let counting = Arc::new(Counting::default());
         let gateway = CheckedGateway::new(echo(6), counting.clone());
-        let both = AgentSchemas { input: has("a"), output: has("b") };
+        let both = AgentSchemas { input: Some(has("a")), output: Some(has("b")) };
         for (revision, schemas, compiled) in [
             (1, AgentSchemas::default(), 0),
             (2, both.clone(), 2),

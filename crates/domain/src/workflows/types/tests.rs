@@ -278,7 +278,7 @@ fn schemas_that_multiply_are_given_up_in_time() {
         (0..40).map(|n| json!({"properties": {format!("p{n}"): {"$ref": "#/$defs/x"}}})).collect();
     let schema = json!({"$ref": "#/$defs/x", "$defs": {"x": {"anyOf": choices, "allOf": [{"oneOf": choices}, {"$ref": "#/$defs/y"}]},
         "y": {"allOf": [{"$ref": "#/$defs/y"}, {"$ref": "#/$defs/x"}]}}});
-    let way: String = (0..100).map(|n| format!(".p{}", n % 40)).collect();
+    let way = (0..100).fold(String::new(), |way, n| format!("{way}.p{}", n % 40));
     let mapping: serde_json::Map<String, Value> =
         (0..500).map(|n| (format!("f{n}"), format!("${{workflow.input{way}}}").into())).collect();
     let steps = json!({"a": {"agent_name": "Other", "input_mapping": mapping}});
