@@ -6,6 +6,7 @@ mod condition;
 mod definition;
 mod delay;
 mod diagnostic;
+mod difference;
 mod document;
 mod external;
 mod findings;
@@ -25,6 +26,7 @@ pub use definition::{
     ExecutableVersion, WorkflowDefinition, WorkflowFilter, WorkflowName, WorkflowSort, WorkflowStatus,
 };
 pub use diagnostic::{Diagnostic, Severity};
+pub use difference::{Change, Difference, PlacedChange};
 pub use document::{StepDocument, WorkflowDocument};
 pub use external::unfit_for_external;
 pub use limits::{MAX_AT_ONCE, MAX_ITERATIONS, MAX_MEMBERS, MAX_NESTING, MAX_PATH, MAX_PLACES, MAX_STEPS};
