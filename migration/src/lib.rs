@@ -6,6 +6,7 @@
 mod m0001_initial;
 mod m0002_fleet_and_bus;
 mod m0003_inbox;
+mod m0004_versions;
 mod migrator;
 
 pub use migrator::{MigrateError, State, Survey, down, fresh, status, survey, up};

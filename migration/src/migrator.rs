@@ -8,7 +8,7 @@ use sea_orm_migration::{
     },
 };
 
-use crate::{m0001_initial, m0002_fleet_and_bus, m0003_inbox};
+use crate::{m0001_initial, m0002_fleet_and_bus, m0003_inbox, m0004_versions};
 
 /// The key of the advisory lock: "orrery" in ASCII.
 const LOCK: i64 = 0x6f72_7265_7279;
@@ -61,6 +61,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0001_initial::Migration),
             Box::new(m0002_fleet_and_bus::Migration),
             Box::new(m0003_inbox::Migration),
+            Box::new(m0004_versions::Migration),
         ]
     }
 }

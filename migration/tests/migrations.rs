@@ -6,7 +6,7 @@ use sqlx::{Connection, PgConnection};
 
 const OLD_SYSTEM: &str = include_str!("old_system.sql");
 
-const NAMES: [&str; 3] = ["m0001_initial", "m0002_fleet_and_bus", "m0003_inbox"];
+const NAMES: [&str; 4] = ["m0001_initial", "m0002_fleet_and_bus", "m0003_inbox", "m0004_versions"];
 
 async fn old_system() -> Database {
     let database = Database::new(None).await;
@@ -107,9 +107,30 @@ async fn the_way_back_leaves_the_old_system_its_rows_and_columns() {
     let migrated = schema(&database).await;
     down(&database).await;
     assert_eq!((old_rows(&database).await, columns(&database).await), (rows.clone(), tables));
-    assert_eq!(applied(&database).await, [false; 3]);
+    assert_eq!(applied(&database).await, [false; NAMES.len()]);
     up(&database).await;
     assert_eq!((old_rows(&database).await, schema(&database).await), (rows, migrated));
+}
+
+#[tokio::test]
+async fn on_the_way_back_statuses_become_those_that_the_old_system_knows() {
+    let database = old_system().await;
+    up(&database).await;
+    let each = "INSERT INTO workflow_definitions (name, workflow_data, status)
+                SELECT status, '{}', status
+                FROM unnest(ARRAY['draft', 'active', 'deprecated', 'archived', 'inactive', 'deleted']) AS status";
+    database.run(each).await;
+    migration::down(database.url(), Some(1)).await.expect("the way back is right");
+    let left = "SELECT concat(name, ' ', status) FROM workflow_definitions WHERE name <> 'report' ORDER BY name";
+    let expected = [
+        "active active",
+        "archived inactive",
+        "deleted deleted",
+        "deprecated active",
+        "draft inactive",
+        "inactive inactive",
+    ];
+    assert_eq!(lines(&database, left).await, expected);
 }
 
 async fn columns(database: &Database) -> Vec<String> {
@@ -133,7 +154,7 @@ async fn the_way_back_of_a_new_database_leaves_nothing_and_can_be_gone_again() {
 #[tokio::test]
 async fn applying_again_changes_nothing() {
     let database = Database::new(None).await;
-    assert_eq!(applied(&database).await, [false; 3]);
+    assert_eq!(applied(&database).await, [false; NAMES.len()]);
     up(&database).await;
     up(&database).await;
     let states = migration::status(database.url()).await.expect("the database answers");
@@ -214,5 +235,5 @@ async fn a_table_that_the_old_executor_holds_is_waited_for() {
     };
     let (migrated, ()) = tokio::join!(migration::up(database.url()), release);
     migrated.expect("the table was released");
-    assert_eq!(applied(&database).await, [true; 3]);
+    assert_eq!(applied(&database).await, [true; NAMES.len()]);
 }

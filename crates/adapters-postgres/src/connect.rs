@@ -8,7 +8,7 @@ use sqlx::{
 };
 
 /// The migrations that this program needs; the newest is the last.
-const SCHEMA: &[&str] = &["m0001_initial", "m0002_fleet_and_bus", "m0003_inbox"];
+const SCHEMA: &[&str] = &["m0001_initial", "m0002_fleet_and_bus", "m0003_inbox", "m0004_versions"];
 
 /// How long the first connection may take.
 const PATIENCE: Duration = Duration::from_secs(10);

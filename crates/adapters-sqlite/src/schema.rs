@@ -8,8 +8,11 @@ use crate::OpenError;
 
 /// The migrations in their order; the file's `user_version` is the number of those that it has seen. They are only ever
 /// appended to.
-const MIGRATIONS: &[&str] =
-    &[include_str!("../migrations/0001_initial.sql"), include_str!("../migrations/0002_inbox.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("../migrations/0001_initial.sql"),
+    include_str!("../migrations/0002_inbox.sql"),
+    include_str!("../migrations/0003_versions.sql"),
+];
 
 /// Opens a connection with everything that all connections need.
 pub(crate) fn connect(file: &Path) -> rusqlite::Result<Connection> {

@@ -21,7 +21,7 @@ use domain::{
         Runs, Then,
     },
     runs::{CancellationRequest, CommitOutcome, ExecutionRequest, Run, RunCommit, RunEngine, RunStatus},
-    workflows::{StepDocument, WorkflowName},
+    workflows::{StepDocument, WorkflowName, WorkflowStatus},
 };
 use serde_json::{Value, json};
 
@@ -168,6 +168,8 @@ async fn external(runs: MockExternalRuns, mapping: Value) -> (UseCases, Workflow
         description: None,
         start_step: "a".into(),
         steps: BTreeMap::from([("a".to_owned(), step)]),
+        status: WorkflowStatus::Active,
+        change_summary: None,
     };
     let created = uses.create_workflow.execute(workflow, "me").await.expect("created");
     (uses, created.id)

@@ -96,7 +96,14 @@ fn steps(agents: &[&str]) -> BTreeMap<String, StepDocument> {
 
 async fn create(uses: &UseCases, agents: &[&str]) -> Result<WorkflowDefinition, CreateWorkflowError> {
     let name = WorkflowName::parse("w").expect("a name");
-    let new = NewWorkflow { name, description: None, start_step: "s0".into(), steps: steps(agents) };
+    let new = NewWorkflow {
+        name,
+        description: None,
+        start_step: "s0".into(),
+        steps: steps(agents),
+        status: WorkflowStatus::Active,
+        change_summary: None,
+    };
     uses.create_workflow.execute(new, "me").await
 }
 
@@ -175,7 +182,14 @@ async fn a_document_with_missing_agents_and_other_mistakes_is_refused_with_all_o
     let mut steps = steps(&["Ghost"]);
     steps.entry("s0".into()).and_modify(|step| step.next_step = Some("nowhere".into()));
     let name = WorkflowName::parse("w").expect("a name");
-    let new = NewWorkflow { name, description: None, start_step: "s0".into(), steps };
+    let new = NewWorkflow {
+        name,
+        description: None,
+        start_step: "s0".into(),
+        steps,
+        status: WorkflowStatus::Active,
+        change_summary: None,
+    };
     let Err(CreateWorkflowError::Refused(refused)) = uses.create_workflow.execute(new, "me").await else {
         panic!("accepted")
     };

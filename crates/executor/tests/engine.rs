@@ -17,7 +17,7 @@ use domain::{
     payload::Payload,
     ports::{AgentGateway, AgentHealth, Clock, IdGenerator, Runs},
     runs::{AgentRequest, CallFailure, CallOutcome, RunFilter, RunSort, RunStatus, StepStatus},
-    workflows::{StepDocument, WorkflowName},
+    workflows::{StepDocument, WorkflowName, WorkflowStatus},
 };
 use executor::{CommitQueue, EngineConfig, EngineHandle, EnginePorts, Membership};
 use serde_json::json;
@@ -144,7 +144,14 @@ impl Process {
         };
         let steps: BTreeMap<_, _> = (0..agents.len()).map(step).collect();
         let name = WorkflowName::parse(name).expect("a name");
-        let new = NewWorkflow { name, description: None, start_step: "s0".into(), steps };
+        let new = NewWorkflow {
+            name,
+            description: None,
+            start_step: "s0".into(),
+            steps,
+            status: WorkflowStatus::Active,
+            change_summary: None,
+        };
         self.uses.create_workflow.execute(new, "test").await.expect("created").id
     }
 

@@ -9,7 +9,7 @@ use domain::{
     payload::Payload,
     ports::{Clock, IdGenerator, Mail, RunLeases, Runs},
     runs::{AgentCall, CallKey, CallOutcome, CommitOutcome, RunCommit, RunStatus, StepStatus},
-    workflows::WorkflowName,
+    workflows::{WorkflowName, WorkflowStatus},
 };
 use executor::{Effect, EngineCore, EngineInput};
 use fastrand::Rng;
@@ -243,7 +243,14 @@ impl World {
         let input = json!({"x": format!("{:x}", self.rng.u32(..)), "list": [1, self.rng.u32(..)]});
         let expected = interpret(&document.start, &document.steps, &input);
         let name = WorkflowName::parse(&format!("w{}", self.runs.len())).expect("a name");
-        let new = NewWorkflow { name, description: None, start_step: document.start, steps: document.steps };
+        let new = NewWorkflow {
+            name,
+            description: None,
+            start_step: document.start,
+            steps: document.steps,
+            status: WorkflowStatus::Active,
+            change_summary: None,
+        };
         let created = now(self.wiring.uses.create_workflow.execute(new, "me"))
             .map_err(|e| format!("a generated document was refused: {e}"))?;
         self.execute(created.id, input, expected)

@@ -1,19 +1,30 @@
 //! Use cases for workflow definitions.
 
+mod change_version_status;
+mod compare_versions;
 mod create_workflow;
+mod delete_version;
 mod delete_workflow;
 mod draft;
+mod get_version;
 mod get_workflow;
 mod list_versions;
 mod list_workflows;
+mod roll_back_workflow;
+mod status_change;
 mod update_workflow;
 mod validate_workflow;
 
+pub use change_version_status::ChangeVersionStatus;
+pub use compare_versions::{CompareVersions, Comparison};
 pub use create_workflow::{CreateWorkflow, CreateWorkflowError, NewWorkflow};
+pub use delete_version::{DeleteVersion, DeleteVersionError, LiveRuns};
 pub use delete_workflow::{DeleteWorkflow, DeleteWorkflowError};
 pub use draft::Refused;
+pub use get_version::{GetVersion, GetVersionError};
 pub use get_workflow::{GetWorkflow, GetWorkflowError};
 pub use list_versions::ListVersions;
 pub use list_workflows::ListWorkflows;
+pub use roll_back_workflow::{RollBackWorkflow, RollBackWorkflowError};
 pub use update_workflow::{UpdateWorkflow, UpdateWorkflowError, WorkflowChanges};
 pub use validate_workflow::ValidateWorkflow;

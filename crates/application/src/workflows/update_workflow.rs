@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use domain::{
     ids::WorkflowId,
     ports::{Agents, Clock, IdGenerator, StoreError, Transactions, Workflows},
-    workflows::{StepDocument, WorkflowDefinition, WorkflowDocument, WorkflowStatus},
+    workflows::{ChangeSummary, StepDocument, WorkflowDefinition, WorkflowDocument, WorkflowStatus},
 };
 
 use super::{
@@ -22,6 +22,8 @@ pub struct WorkflowChanges {
     pub start_step: Option<String>,
     pub steps: Option<BTreeMap<String, StepDocument>>,
     pub status: Option<WorkflowStatus>,
+    /// Of the new version; not told without new content.
+    pub change_summary: Option<ChangeSummary>,
 }
 
 /// Why a workflow was not changed.
@@ -66,7 +68,8 @@ impl UpdateWorkflow {
         }
     }
 
-    /// Changes the workflow. Sending `start_step` or `steps` makes a new version, even with equal content (contract 1.7).
+    /// Changes the workflow. Sending `start_step` or `steps` makes a new version, even with equal content (contract 1.7). It
+    /// is active unless something else is said, or the workflow is closed: new content does not open it.
     pub async fn execute(
         &self,
         id: WorkflowId,
@@ -76,7 +79,7 @@ impl UpdateWorkflow {
         let mut tries = 0;
         loop {
             let old = self.workflows.get(id).await?.ok_or(UpdateWorkflowError::NotFound(id))?;
-            if old.head != old.id {
+            if !old.is_head() {
                 return Err(UpdateWorkflowError::OldVersion { version: old.version, head: old.head });
             }
             tries += 1;
@@ -108,11 +111,14 @@ impl UpdateWorkflow {
         let steps = changes.steps.clone().unwrap_or_else(|| old.document.steps.clone());
         let document = WorkflowDocument::new(old.name.as_str(), version, start, steps);
         let plan = draft::check(&*self.agents, &document).await?.map_err(UpdateWorkflowError::Refused)?;
+        let status = if old.status.closes_workflow() { old.status } else { WorkflowStatus::Active };
         let head = self.in_place(old.clone(), changes, by);
         Ok(WorkflowDefinition {
             version,
             document,
             plan,
+            status: changes.status.unwrap_or(status),
+            change_summary: changes.change_summary.clone(),
             created_at: head.updated_at,
             created_by: Some(by.to_owned()),
             ..head

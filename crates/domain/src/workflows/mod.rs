@@ -8,6 +8,7 @@ mod delay;
 mod diagnostic;
 mod difference;
 mod document;
+mod executable;
 mod external;
 mod findings;
 mod lenient;
@@ -15,6 +16,7 @@ mod limits;
 mod path;
 mod plan;
 mod reference;
+mod status;
 mod steps;
 mod tree;
 mod visibility;
@@ -22,12 +24,11 @@ mod visibility;
 pub use budget::{Budget, MAX_INPUT_BYTES};
 pub use check::{Examined, compile, examine, hash as hash_document};
 pub use condition::{Condition, EvaluationError, SyntaxError};
-pub use definition::{
-    ExecutableVersion, WorkflowDefinition, WorkflowFilter, WorkflowName, WorkflowSort, WorkflowStatus,
-};
+pub use definition::{ChangeSummary, WorkflowDefinition, WorkflowFilter, WorkflowName, WorkflowSort};
 pub use diagnostic::{Diagnostic, Severity};
 pub use difference::{Change, Difference, PlacedChange};
 pub use document::{StepDocument, WorkflowDocument};
+pub use executable::{ExecutableVersion, VersionAddress};
 pub use external::unfit_for_external;
 pub use limits::{MAX_AT_ONCE, MAX_ITERATIONS, MAX_MEMBERS, MAX_NESTING, MAX_PATH, MAX_PLACES, MAX_STEPS};
 pub use path::{Segment, Slice};
@@ -36,3 +37,4 @@ pub use plan::{
     SharedPlan, StepIndex, Work,
 };
 pub use reference::{InvalidReference, Iteration, LoopVariable, Reference, ResolveError, Scope, Source, Template};
+pub use status::WorkflowStatus;

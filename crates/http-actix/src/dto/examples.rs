@@ -118,6 +118,7 @@ pub(crate) fn workflow() -> Value {
         "name": "digest",
         "description": "Fetches a text and summarises it",
         "version": 1,
+        "change_summary": null,
         "workflow_data": {
             "workflow_id": "wf-digest-1", "name": "digest", "version": "1", "start_step": "fetch", "steps": steps(),
         },

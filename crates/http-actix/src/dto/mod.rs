@@ -8,6 +8,7 @@ pub(crate) mod lists;
 pub(crate) mod run_views;
 pub(crate) mod runs;
 pub(crate) mod system;
+mod workflow_status;
 pub(crate) mod workflow_views;
 pub(crate) mod workflows;
 

@@ -5,6 +5,7 @@ mod failures;
 mod readiness;
 mod runs;
 mod system;
+mod versions;
 mod workflows;
 
 use std::sync::Arc;
@@ -42,7 +43,7 @@ pub fn api() -> Api {
         .group(workflows::GROUP, "Definitions of what runs do, in versions.")
         .group(runs::GROUP, "Executions of workflows.")
         .group(system::GROUP, "What the server says about itself.");
-    system::declare(runs::declare(workflows::declare(agents::declare(api)))).finish()
+    system::declare(runs::declare(versions::declare(workflows::declare(agents::declare(api))))).finish()
 }
 
 /// The routes of a process without an API: how it is, and what it measures.
