@@ -130,6 +130,35 @@ pub(crate) fn workflow() -> Value {
     })
 }
 
+/// What is sent to change the status of a version.
+pub(crate) fn version_changes() -> Value {
+    json!({"status": "deprecated"})
+}
+
+/// What is sent to go back to a version.
+pub(crate) fn rollback() -> Value {
+    json!({"version": 1, "change_summary": "The new summaries were too long"})
+}
+
+/// What differs between two versions.
+pub(crate) fn difference() -> Value {
+    json!({
+        "name": "digest",
+        "from_version": 1,
+        "to_version": 2,
+        "steps_added": ["publish"],
+        "steps_removed": [],
+        "steps_changed": ["summarise"],
+        "changes": [
+            {"pointer": "/steps/publish", "change": "added", "after": {
+                "id": "publish", "type": "agent", "agent_name": "Publisher", "next_step": null,
+                "input_mapping": {"text": "${summarise.output.text}"},
+            }},
+            {"pointer": "/steps/summarise/next_step", "change": "changed", "before": null, "after": "publish"},
+        ],
+    })
+}
+
 /// What is sent to execute the workflow.
 pub(crate) fn execution() -> Value {
     json!({"input_data": {"source": "https://example.org/text"}})

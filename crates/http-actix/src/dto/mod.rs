@@ -8,6 +8,8 @@ pub(crate) mod lists;
 pub(crate) mod run_views;
 pub(crate) mod runs;
 pub(crate) mod system;
+pub(crate) mod version_views;
+pub(crate) mod versions;
 mod workflow_status;
 pub(crate) mod workflow_views;
 pub(crate) mod workflows;

@@ -20,10 +20,10 @@ use crate::{
 
 pub(super) const GROUP: &str = "workflows";
 
-const COLLECTION: &str = "/api/v1/workflows";
+pub(super) const COLLECTION: &str = "/api/v1/workflows";
 
 /// What making a version may be refused with.
-const REFUSED: [Code; 4] =
+pub(super) const REFUSED: [Code; 4] =
     [Code::WorkflowInvalid, Code::AgentsUnusable, Code::ConcurrentChange, Code::StoreUnavailable];
 
 pub(super) fn declare(api: Declarations) -> Declarations {

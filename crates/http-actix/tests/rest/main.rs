@@ -9,4 +9,5 @@ mod runs;
 mod support;
 mod system;
 mod validation;
+mod versions;
 mod workflows;
