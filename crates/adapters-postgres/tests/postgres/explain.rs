@@ -121,3 +121,26 @@ async fn no_statement_of_the_hot_path_reads_a_large_table_from_end_to_end() {
     ];
     assert_no_large_table_is_scanned(&mut connection, &statements).await;
 }
+
+/// Workflows of many versions.
+const MANY_VERSIONS: &str = "
+    INSERT INTO workflow_definitions (id, head_id, name, version, workflow_data, status)
+    SELECT md5(w || '/' || v)::uuid, md5(w || '/1000')::uuid, 'w' || w, v, '{}', 'active'
+    FROM generate_series(1, 100) w, generate_series(1, 1000) v;
+    ANALYZE workflow_definitions;";
+
+#[tokio::test]
+async fn the_version_to_execute_is_found_without_reading_all_workflows() {
+    let database: Database = migrated().await;
+    database.run(MANY_VERSIONS).await;
+    let mut connection = PgConnection::connect(database.url()).await.expect("the database is there");
+    let force = "SET plan_cache_mode = force_generic_plan";
+    sqlx::raw_sql(force).execute(&mut connection).await.expect("the setting is right");
+    let choose = include_str!("../../src/sql/executable_version.sql");
+    for addressed in
+        [include_str!("../../src/sql/addressed_by_id.sql"), include_str!("../../src/sql/addressed_by_name.sql")]
+    {
+        let plan = plan(&mut connection, &format!("{addressed}{choose}")).await;
+        assert!(!plan.contains("Seq Scan") && !plan.contains("Hash"), "{plan}");
+    }
+}
