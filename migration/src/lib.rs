@@ -6,6 +6,7 @@
 mod m0001_initial;
 mod m0002_fleet_and_bus;
 mod m0003_inbox;
+mod m0004_versions;
 mod m0005_agent_schemas;
 mod m0006_lists_and_engines;
 mod m0007_families;

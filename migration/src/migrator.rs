@@ -9,7 +9,8 @@ use sea_orm_migration::{
 };
 
 use crate::{
-    m0001_initial, m0002_fleet_and_bus, m0003_inbox, m0005_agent_schemas, m0006_lists_and_engines, m0007_families,
+    m0001_initial, m0002_fleet_and_bus, m0003_inbox, m0004_versions, m0005_agent_schemas, m0006_lists_and_engines,
+    m0007_families,
 };
 
 /// The key of the advisory lock: "orrery" in ASCII.
@@ -63,6 +64,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0001_initial::Migration),
             Box::new(m0002_fleet_and_bus::Migration),
             Box::new(m0003_inbox::Migration),
+            Box::new(m0004_versions::Migration),
             Box::new(m0005_agent_schemas::Migration),
             Box::new(m0006_lists_and_engines::Migration),
             Box::new(m0007_families::Migration),

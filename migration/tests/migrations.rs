@@ -6,10 +6,11 @@ use sqlx::{Connection, PgConnection};
 
 const OLD_SYSTEM: &str = include_str!("old_system.sql");
 
-const NAMES: [&str; 6] = [
+const NAMES: [&str; 7] = [
     "m0001_initial",
     "m0002_fleet_and_bus",
     "m0003_inbox",
+    "m0004_versions",
     "m0005_agent_schemas",
     "m0006_lists_and_engines",
     "m0007_families",

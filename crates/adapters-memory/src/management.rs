@@ -58,6 +58,20 @@ impl Management {
         self.put_workflow(workflow)
     }
 
+    fn head(&self, name: &WorkflowName) -> Option<&WorkflowDefinition> {
+        let versions = self.versions.range((name.clone(), 0)..=(name.clone(), u32::MAX)).rev();
+        versions.filter_map(|(_, id)| self.workflows.get(id)).map(AsRef::as_ref).find(|row| row.is_head())
+    }
+
+    fn chain(&self, head: WorkflowId) -> impl Iterator<Item = &WorkflowDefinition> {
+        self.workflows.values().map(AsRef::as_ref).filter(move |row| row.head == head)
+    }
+
+    fn executable(&self, addressed: WorkflowId, version: Option<u32>) -> Option<ExecutableVersion> {
+        let head = self.workflows.get(&addressed)?.head;
+        ExecutableVersion::choose(&self.chain(head).collect::<Vec<_>>(), addressed, version)
+    }
+
     fn put_workflow(&mut self, workflow: &WorkflowDefinition) -> Result<(), StoreError> {
         if self.versions.insert((workflow.name.clone(), workflow.version), workflow.id).is_some() {
             return Err(StoreError::Conflict("workflow"));
@@ -94,16 +108,22 @@ impl Workflows for MemoryStore {
         Ok(self.lock().management.workflows.get(&id).map(|row| WorkflowDefinition::clone(row)))
     }
 
-    async fn executable(&self, id: WorkflowId) -> Result<Option<ExecutableVersion>, StoreError> {
-        Ok(self.lock().management.workflows.get(&id).map(|row| ExecutableVersion::from(&**row)))
+    async fn executable(&self, id: WorkflowId, version: Option<u32>) -> Result<Option<ExecutableVersion>, StoreError> {
+        Ok(self.lock().management.executable(id, version))
+    }
+
+    async fn executable_named(
+        &self,
+        name: &WorkflowName,
+        version: Option<u32>,
+    ) -> Result<Option<ExecutableVersion>, StoreError> {
+        let state = self.lock();
+        let head = state.management.head(name).map(|head| head.id);
+        Ok(head.and_then(|head| state.management.executable(head, version)))
     }
 
     async fn head(&self, name: &WorkflowName) -> Result<Option<WorkflowDefinition>, StoreError> {
-        let state = self.lock();
-        let Management { workflows, versions, .. } = &state.management;
-        let chain = versions.range((name.clone(), 0)..=(name.clone(), u32::MAX)).rev();
-        let mut rows = chain.filter_map(|(_, id)| workflows.get(id));
-        Ok(rows.find(|row| row.id == row.head).map(|row| WorkflowDefinition::clone(row)))
+        Ok(self.lock().management.head(name).cloned())
     }
 
     async fn list(
@@ -114,7 +134,7 @@ impl Workflows for MemoryStore {
         page: PageRequest,
     ) -> Result<Page<WorkflowDefinition>, StoreError> {
         let state = self.lock();
-        let heads = state.management.workflows.values().map(AsRef::as_ref).filter(|row| row.id == row.head);
+        let heads = state.management.workflows.values().map(AsRef::as_ref).filter(|row| row.is_head());
         let compare = |a: &WorkflowDefinition, b: &WorkflowDefinition| -> Ordering {
             let by = match sort {
                 WorkflowSort::CreatedAt => a.created_at.cmp(&b.created_at),
@@ -126,10 +146,19 @@ impl Workflows for MemoryStore {
         Ok(page_of(heads.filter(|head| filter.matches(head)).collect(), compare, order, page))
     }
 
+    async fn version(&self, head: WorkflowId, number: u32) -> Result<Option<WorkflowDefinition>, StoreError> {
+        let state = self.lock();
+        Ok(state.management.chain(head).find(|row| row.version == number).cloned())
+    }
+
     async fn versions(&self, head: WorkflowId, page: PageRequest) -> Result<Page<WorkflowDefinition>, StoreError> {
         let state = self.lock();
-        let chain = state.management.workflows.values().map(AsRef::as_ref).filter(|row| row.head == head);
-        Ok(page_of(chain.collect(), |a, b| a.version.cmp(&b.version), SortOrder::Descending, page))
+        Ok(page_of(
+            state.management.chain(head).collect(),
+            |a, b| a.version.cmp(&b.version),
+            SortOrder::Descending,
+            page,
+        ))
     }
 
     async fn plan(&self, hash: PlanHash) -> Result<Option<WorkflowDocument>, StoreError> {

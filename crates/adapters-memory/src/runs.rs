@@ -7,9 +7,10 @@ use domain::{
     payload::Payload,
     ports::{Runs, StoreError},
     runs::{EventRecord, Run, RunFilter, RunSort, StepExecution},
+    workflows::VersionAddress,
 };
 
-use crate::{MemoryStore, lists::page_of};
+use crate::{MemoryStore, lists::page_of, table::Phase};
 
 #[async_trait]
 impl Runs for MemoryStore {
@@ -31,6 +32,12 @@ impl Runs for MemoryStore {
             RunSort::UpdatedAt => run.updated_at,
         };
         Ok(page_of(found, |a, b| time(a).cmp(&time(b)).then_with(|| a.id.cmp(&b.id)), order, page))
+    }
+
+    async fn live_of(&self, version: VersionAddress) -> Result<u64, StoreError> {
+        let state = self.lock();
+        let live = state.runs.entries().filter(|entry| !Phase::of(entry.run.status).is_terminal());
+        Ok(live.filter(|entry| version.is_of(&entry.run)).count() as u64)
     }
 
     async fn steps(&self, run: &RunId) -> Result<Vec<StepExecution>, StoreError> {

@@ -12,6 +12,7 @@ const SCHEMA: &[&str] = &[
     "m0001_initial",
     "m0002_fleet_and_bus",
     "m0003_inbox",
+    "m0004_versions",
     "m0005_agent_schemas",
     "m0006_lists_and_engines",
     "m0007_families",

@@ -10,13 +10,14 @@ use domain::{
     payload::Payload,
     ports::{Runs, StoreError},
     runs::{EventRecord, Run, RunEngine, RunFilter, RunSort, RunStatus, StepExecution, StepStatus},
+    workflows::VersionAddress,
 };
 use sea_orm::{ColumnTrait, EntityTrait, Order, QueryFilter, QueryOrder, Select, sea_query::Expr};
 use serde_json::Value;
 
 use crate::{
     PgStore,
-    codec::{count, parsed, plan_hash, signed, small, sound},
+    codec::{count, parsed, plan_hash, signed, signed_small, small, sound},
     entities::{event, run, step},
     exact,
     failure::{Failure, Outcome},
@@ -47,6 +48,15 @@ impl Runs for PgStore {
         let rows = lists::page(self.management(), sorted, page).await?;
         let items = rows.into_iter().map(decode).collect::<Outcome<_>>()?;
         Ok(Page { items, total: lists::total(self.management(), wanted).await? })
+    }
+
+    async fn live_of(&self, version: VersionAddress) -> Result<u64, StoreError> {
+        let VersionAddress { head, row, version } = version;
+        let select = sqlx::query_scalar(include_str!("sql/live_of_version.sql"))
+            .bind(head.to_string())
+            .bind(row.to_string())
+            .bind(signed_small(version)?);
+        Ok(count(select.fetch_one(self.pool()).await.map_err(Failure::from)?)?)
     }
 
     async fn steps(&self, run: &RunId) -> Result<Vec<StepExecution>, StoreError> {

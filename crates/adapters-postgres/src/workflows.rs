@@ -6,16 +6,17 @@ use domain::{
     page::{Page, PageRequest, SortOrder},
     ports::{NoSchemas, StoreError, Workflows},
     workflows::{
-        ExecutableVersion, WorkflowDefinition, WorkflowDocument, WorkflowFilter, WorkflowName, WorkflowSort,
-        WorkflowStatus, compile,
+        ChangeSummary, ExecutableVersion, WorkflowDefinition, WorkflowDocument, WorkflowFilter, WorkflowName,
+        WorkflowSort, WorkflowStatus, compile,
     },
 };
 use sea_orm::{
     ActiveValue::Set,
-    ColumnTrait, ConnectionTrait, EntityTrait, Order, QueryFilter, QueryOrder, QuerySelect, Select,
+    ColumnTrait, ConnectionTrait, EntityTrait, Order, QueryFilter, QueryOrder, Select,
     sea_query::{Expr, ExprTrait, OnConflict},
 };
 use serde_json::Value;
+use uuid::Uuid;
 
 use crate::{
     PgStore,
@@ -33,25 +34,20 @@ impl Workflows for PgStore {
         Ok(found.map(decode).transpose()?)
     }
 
-    async fn executable(&self, id: WorkflowId) -> Result<Option<ExecutableVersion>, StoreError> {
-        let columns =
-            [workflow::Column::Name, workflow::Column::Version, workflow::Column::PlanHash, workflow::Column::Status];
-        let found: Option<(String, i32, Option<Vec<u8>>, String)> = workflow::Entity::find_by_id(id.uuid())
-            .select_only()
-            .columns(columns)
-            .into_tuple()
-            .one(self.management())
-            .await
-            .map_err(Failure::from)?;
-        let Some((name, version, plan, status)) = found else { return Ok(None) };
-        let Some(plan) = plan else { return self.adopt(id).await };
-        Ok(Some(ExecutableVersion {
-            id,
-            name: sound("workflow's name", WorkflowName::parse(&name))?,
-            version: small(version)?,
-            plan: plan_hash(&plan)?,
-            status: sound("status", WorkflowStatus::parse(&status))?,
-        }))
+    async fn executable(&self, id: WorkflowId, version: Option<u32>) -> Result<Option<ExecutableVersion>, StoreError> {
+        let sql = concat!(include_str!("sql/addressed_by_id.sql"), include_str!("sql/executable_version.sql"));
+        let select = sqlx::query_as(sql).bind(id.uuid()).bind(version.map(signed_small).transpose()?);
+        self.pinned(select.fetch_optional(self.pool()).await.map_err(Failure::from)?).await
+    }
+
+    async fn executable_named(
+        &self,
+        name: &WorkflowName,
+        version: Option<u32>,
+    ) -> Result<Option<ExecutableVersion>, StoreError> {
+        let sql = concat!(include_str!("sql/addressed_by_name.sql"), include_str!("sql/executable_version.sql"));
+        let select = sqlx::query_as(sql).bind(name.as_str().to_owned()).bind(version.map(signed_small).transpose()?);
+        self.pinned(select.fetch_optional(self.pool()).await.map_err(Failure::from)?).await
     }
 
     async fn head(&self, name: &WorkflowName) -> Result<Option<WorkflowDefinition>, StoreError> {
@@ -78,6 +74,16 @@ impl Workflows for PgStore {
         self.page(wanted, sorted.order_by(workflow::Column::Id, order), page).await
     }
 
+    async fn version(&self, head: WorkflowId, number: u32) -> Result<Option<WorkflowDefinition>, StoreError> {
+        let found = workflow::Entity::find()
+            .filter(workflow::Column::HeadId.eq(head.uuid()))
+            .filter(workflow::Column::Version.eq(signed_small(number)?))
+            .one(self.management())
+            .await
+            .map_err(Failure::from)?;
+        Ok(found.map(decode).transpose()?)
+    }
+
     async fn versions(&self, head: WorkflowId, page: PageRequest) -> Result<Page<WorkflowDefinition>, StoreError> {
         let chain = workflow::Entity::find().filter(workflow::Column::HeadId.eq(head.uuid()));
         self.page(chain.clone(), chain.order_by(workflow::Column::Version, Order::Desc), page).await
@@ -90,10 +96,34 @@ impl Workflows for PgStore {
     }
 }
 
+/// The row that `executable_version.sql` gives.
+type Chosen = (Uuid, Uuid, String, i32, Option<Vec<u8>>, String, String);
+
 impl PgStore {
+    /// What was chosen, pinned to its plan.
+    async fn pinned(&self, chosen: Option<Chosen>) -> Result<Option<ExecutableVersion>, StoreError> {
+        let Some((id, head, name, version, plan, status, head_status)) = chosen else { return Ok(None) };
+        let plan = match plan {
+            Some(plan) => plan_hash(&plan)?,
+            None => match self.adopt(WorkflowId::new(id)).await? {
+                Some(plan) => plan,
+                None => return Ok(None),
+            },
+        };
+        Ok(Some(ExecutableVersion {
+            id: WorkflowId::new(id),
+            head: WorkflowId::new(head),
+            name: sound("workflow's name", WorkflowName::parse(&name))?,
+            version: small(version)?,
+            plan,
+            status: sound("status", WorkflowStatus::parse(&status))?,
+            head_status: sound("status", WorkflowStatus::parse(&head_status))?,
+        }))
+    }
+
     /// Pins a definition that the old system stored to its plan, which is derived and therefore the same whoever does it
     /// first. One that does not compile stays as it is.
-    async fn adopt(&self, id: WorkflowId) -> Result<Option<ExecutableVersion>, StoreError> {
+    async fn adopt(&self, id: WorkflowId) -> Result<Option<PlanHash>, StoreError> {
         let Some(definition) = Workflows::get(self, id).await? else { return Ok(None) };
         if compile(&definition.document, &NoSchemas).is_ok() {
             keep_plan(self.management(), definition.plan, &definition.document).await?;
@@ -105,7 +135,7 @@ impl PgStore {
                 .await
                 .map_err(Failure::from)?;
         }
-        Ok(Some(ExecutableVersion::from(&definition)))
+        Ok(Some(definition.plan))
     }
 
     async fn page(
@@ -146,6 +176,7 @@ pub(crate) fn encode(workflow: &WorkflowDefinition) -> Outcome<workflow::ActiveM
         name: Set(workflow.name.as_str().to_owned()),
         version: Set(signed_small(workflow.version)?),
         description: Set(workflow.description.clone()),
+        change_summary: Set(workflow.change_summary.as_ref().map(|summary| summary.as_str().to_owned())),
         workflow_data: Set(data),
         workflow_text: Set(beyond_jsonb(&text).map(str::to_owned)),
         plan_hash: Set(Some(workflow.plan.bytes().to_vec())),
@@ -189,6 +220,10 @@ fn decode(row: workflow::Model) -> Outcome<WorkflowDefinition> {
         name: sound("workflow's name", WorkflowName::parse(&row.name))?,
         version: small(row.version)?,
         description: row.description,
+        change_summary: row
+            .change_summary
+            .map(|text| sound("change summary", ChangeSummary::parse(&text)))
+            .transpose()?,
         document,
         plan,
         status: sound("status", WorkflowStatus::parse(&row.status))?,

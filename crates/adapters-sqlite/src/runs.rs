@@ -8,6 +8,7 @@ use domain::{
     payload::Payload,
     ports::{Runs, StoreError},
     runs::{EventRecord, Run, RunEngine, RunFilter, RunSort, RunStatus, StepExecution, StepStatus},
+    workflows::VersionAddress,
 };
 use rusqlite::{Connection, Row, params, params_from_iter};
 
@@ -49,6 +50,23 @@ impl Runs for SqliteStore {
     ) -> Result<Page<Run>, StoreError> {
         let conditions = conditions(filter);
         self.readers().read(move |connection| list(connection, &conditions, sort, order, page)).await
+    }
+
+    async fn live_of(&self, version: VersionAddress) -> Result<u64, StoreError> {
+        let read = move |connection: &Connection| {
+            let VersionAddress { head, row, version } = version;
+            // By the status, of which live runs are the smaller part: `+` keeps the index over workflows away. Every run of
+            // this file knows its version.
+            let mut select = connection.prepare_cached(
+                "SELECT count(*) FROM workflow_runs
+                 WHERE status IN ('PENDING', 'RUNNING') AND +workflow_id IN (?1, ?2) AND workflow_version = ?3",
+            )?;
+            let found = first(&mut select, params![head.uuid().as_bytes(), row.uuid().as_bytes(), version], |row| {
+                count(row, 0)
+            })?;
+            sound("count", found)
+        };
+        self.readers().read(read).await
     }
 
     async fn steps(&self, run: &RunId) -> Result<Vec<StepExecution>, StoreError> {

@@ -11,6 +11,7 @@ use crate::OpenError;
 const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/0001_initial.sql"),
     include_str!("../migrations/0002_inbox.sql"),
+    include_str!("../migrations/0003_versions.sql"),
     include_str!("../migrations/0004_agent_schemas.sql"),
     include_str!("../migrations/0005_families.sql"),
 ];

@@ -6,11 +6,11 @@ use domain::{
     page::{Page, PageRequest, SortOrder},
     ports::{StoreError, Workflows},
     workflows::{
-        ExecutableVersion, WorkflowDefinition, WorkflowDocument, WorkflowFilter, WorkflowName, WorkflowSort,
-        WorkflowStatus,
+        ChangeSummary, ExecutableVersion, WorkflowDefinition, WorkflowDocument, WorkflowFilter, WorkflowName,
+        WorkflowSort, WorkflowStatus,
     },
 };
-use rusqlite::{Connection, Row, named_params, params_from_iter};
+use rusqlite::{Connection, Row, named_params, params, params_from_iter};
 
 use crate::{
     SqliteStore,
@@ -20,10 +20,10 @@ use crate::{
 };
 
 const WORKFLOW: &str = "id, head_id, name, version, description, document, plan, status, revision, created_at,
-    updated_at, created_by, updated_by";
+    updated_at, created_by, updated_by, change_summary";
 
 const VALUES: &str = ":id, :head_id, :name, :version, :description, :document, :plan, :status, :revision, :created_at,
-    :updated_at, :created_by, :updated_by";
+    :updated_at, :created_by, :updated_by, :change_summary";
 
 #[async_trait]
 impl Workflows for SqliteStore {
@@ -35,10 +35,23 @@ impl Workflows for SqliteStore {
         self.readers().read(read).await
     }
 
-    async fn executable(&self, id: WorkflowId) -> Result<Option<ExecutableVersion>, StoreError> {
+    async fn executable(&self, id: WorkflowId, version: Option<u32>) -> Result<Option<ExecutableVersion>, StoreError> {
         let read = move |connection: &Connection| {
-            let sql = "SELECT id, name, version, plan, status FROM workflow_definitions WHERE id = ?1";
-            first(&mut *connection.prepare_cached(sql)?, [id.uuid().as_bytes()], executable)
+            let sql = concat!(include_str!("sql/addressed_by_id.sql"), include_str!("sql/executable_version.sql"));
+            first(&mut *connection.prepare_cached(sql)?, params![id.uuid().as_bytes(), version], executable)
+        };
+        self.readers().read(read).await
+    }
+
+    async fn executable_named(
+        &self,
+        name: &WorkflowName,
+        version: Option<u32>,
+    ) -> Result<Option<ExecutableVersion>, StoreError> {
+        let name = name.clone();
+        let read = move |connection: &Connection| {
+            let sql = concat!(include_str!("sql/addressed_by_name.sql"), include_str!("sql/executable_version.sql"));
+            first(&mut *connection.prepare_cached(sql)?, params![name.as_str(), version], executable)
         };
         self.readers().read(read).await
     }
@@ -65,6 +78,14 @@ impl Workflows for SqliteStore {
         let (by, direction) = (column(sort), direction(order));
         let order = format!("{by} {direction}, id {direction}");
         self.page(heads(filter), order, page).await
+    }
+
+    async fn version(&self, head: WorkflowId, number: u32) -> Result<Option<WorkflowDefinition>, StoreError> {
+        let read = move |connection: &Connection| {
+            let sql = format!("SELECT {WORKFLOW} FROM workflow_definitions WHERE head_id = ?1 AND version = ?2");
+            first(&mut *connection.prepare_cached(&sql)?, params![head.uuid().as_bytes(), number], workflow)
+        };
+        self.readers().read(read).await
     }
 
     async fn versions(&self, head: WorkflowId, page: PageRequest) -> Result<Page<WorkflowDefinition>, StoreError> {
@@ -150,6 +171,7 @@ fn write(connection: &Connection, sql: &str, workflow: &WorkflowDefinition) -> O
         ":updated_at": micros(workflow.updated_at),
         ":created_by": workflow.created_by,
         ":updated_by": workflow.updated_by,
+        ":change_summary": workflow.change_summary.as_ref().map(ChangeSummary::as_str),
     };
     Ok(connection.prepare_cached(sql)?.execute(values)?)
 }
@@ -165,11 +187,21 @@ fn document(row: &Row<'_>, column: usize) -> Outcome<WorkflowDocument> {
 fn executable(row: &Row<'_>) -> Outcome<ExecutableVersion> {
     Ok(ExecutableVersion {
         id: WorkflowId::new(uuid(row, 0)?),
-        name: sound("workflow's name", WorkflowName::parse(text(row, 1)?))?,
-        version: small(row, 2)?,
-        plan: plan_hash(row, 3)?,
-        status: sound("status", WorkflowStatus::parse(text(row, 4)?))?,
+        head: WorkflowId::new(uuid(row, 1)?),
+        name: sound("workflow's name", WorkflowName::parse(text(row, 2)?))?,
+        version: small(row, 3)?,
+        plan: plan_hash(row, 4)?,
+        status: status(row, 5)?,
+        head_status: status(row, 6)?,
     })
+}
+
+fn summary(text: &str) -> Outcome<ChangeSummary> {
+    sound("change summary", ChangeSummary::parse(text))
+}
+
+fn status(row: &Row<'_>, column: usize) -> Outcome<WorkflowStatus> {
+    sound("status", WorkflowStatus::parse(text(row, column)?))
 }
 
 fn workflow(row: &Row<'_>) -> Outcome<WorkflowDefinition> {
@@ -181,11 +213,12 @@ fn workflow(row: &Row<'_>) -> Outcome<WorkflowDefinition> {
         description: row.get(4)?,
         document: document(row, 5)?,
         plan: plan_hash(row, 6)?,
-        status: sound("status", WorkflowStatus::parse(text(row, 7)?))?,
+        status: status(row, 7)?,
         revision: count(row, 8)?,
         created_at: time(row, 9)?,
         updated_at: time(row, 10)?,
         created_by: row.get(11)?,
         updated_by: row.get(12)?,
+        change_summary: row.get::<_, Option<String>>(13)?.map(|text| summary(&text)).transpose()?,
     })
 }

@@ -22,7 +22,7 @@ use domain::{
         Runs, Then,
     },
     runs::{CancellationRequest, CommitOutcome, ExecutionRequest, Run, RunCommit, RunEngine, RunStatus},
-    workflows::{StepDocument, WorkflowName},
+    workflows::{StepDocument, WorkflowName, WorkflowStatus},
 };
 use serde_json::{Value, json};
 
@@ -173,6 +173,8 @@ async fn external(runs: MockExternalRuns, mapping: Value) -> (UseCases, Workflow
         steps: BTreeMap::from([("a".to_owned(), step)]),
         input_schema: None,
         output: None,
+        status: WorkflowStatus::Active,
+        change_summary: None,
     };
     let created = uses.create_workflow.execute(workflow, "me").await.expect("created");
     (uses, created.id)

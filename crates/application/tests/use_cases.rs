@@ -110,6 +110,8 @@ fn new_workflow(agents: &[&str]) -> NewWorkflow {
         steps: steps(agents),
         input_schema: None,
         output: None,
+        status: WorkflowStatus::Active,
+        change_summary: None,
     }
 }
 

@@ -18,7 +18,7 @@ use domain::{
     payload::Payload,
     ports::{AgentGateway, AgentHealth, Clock, IdGenerator, Runs},
     runs::{AgentRequest, CallFailure, CallOutcome, RunFilter, RunSort, RunStatus, StepStatus},
-    workflows::{StepDocument, WorkflowName},
+    workflows::{StepDocument, WorkflowName, WorkflowStatus},
 };
 use executor::{CheckedGateway, CommitQueue, EngineConfig, EngineHandle, EnginePorts, Membership};
 use serde_json::json;
@@ -170,7 +170,16 @@ impl Process {
         };
         let steps: BTreeMap<_, _> = (0..agents.len()).map(step).collect();
         let name = WorkflowName::parse(name).expect("a name");
-        NewWorkflow { name, description: None, start_step: "s0".into(), steps, input_schema: None, output: None }
+        NewWorkflow {
+            name,
+            description: None,
+            start_step: "s0".into(),
+            steps,
+            input_schema: None,
+            output: None,
+            status: WorkflowStatus::Active,
+            change_summary: None,
+        }
     }
 
     async fn execute(&self, workflow: WorkflowId) -> RunId {

@@ -41,6 +41,9 @@ macro_rules! port_contracts {
             workflows: [
                 a_definition_comes_back_as_it_was_stored,
                 what_executing_needs_is_read_without_the_document,
+                the_version_to_execute_is_the_one_that_the_domain_chooses,
+                an_unknown_workflow_has_nothing_to_execute,
+                a_version_is_found_by_its_number_within_its_chain,
                 an_unknown_definition_is_none,
                 the_head_of_a_chain_is_found_by_name,
                 only_heads_are_listed,
@@ -102,6 +105,7 @@ macro_rules! port_contracts {
                 runs_are_sorted_with_ties_by_id_in_the_same_direction,
                 runs_sorted_by_change_move_when_they_change,
                 runs_are_listed_in_pages_with_an_exact_total,
+                the_live_runs_of_a_version_are_counted_however_it_was_addressed,
                 steps_come_in_the_order_of_their_dispatch,
                 outputs_come_in_the_order_of_the_question,
                 payloads_come_back_byte_for_byte,

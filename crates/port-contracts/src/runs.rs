@@ -6,14 +6,15 @@ use domain::{
     page::{SortOrder, Total},
     payload::Payload,
     runs::{AdvanceRun, ClosedAttempt, RunEvent, RunFilter, RunSort, RunStatus, StartRun, StepStatus, Wake},
+    workflows::VersionAddress,
 };
 use serde_json::json;
 
 use crate::{
     Stores,
     samples::{
-        advance, all, at, cancel, closed, executor, owned_start, page, payload, plan_hash, run_id, start, step_id,
-        update, uuid,
+        advance, all, at, cancel, closed, executor, finish, owned_start, page, payload, plan_hash, run_id, start,
+        step_id, update, uuid,
     },
 };
 
@@ -94,6 +95,30 @@ pub async fn runs_are_listed_in_pages_with_an_exact_total(stores: &Stores) {
         let found = found.expect("the store works");
         assert_eq!(found.items.iter().map(|run| run.id.as_str()).collect::<Vec<_>>(), wanted);
         assert_eq!(found.total, Total::Exact(5));
+    }
+}
+
+pub async fn the_live_runs_of_a_version_are_counted_however_it_was_addressed(stores: &Stores) {
+    let [head, row, other] = [1, 2, 3].map(|n| WorkflowId::new(uuid(n)));
+    let of = |workflow, workflow_version, start: StartRun| StartRun { workflow, workflow_version, ..start };
+    for start in [
+        of(head, 1, start("pending by the head")),
+        of(row, 1, owned_start("running by its own id")),
+        of(head, 2, start("another version")),
+        of(other, 1, start("another workflow")),
+        of(head, 1, owned_start("cancelled")),
+        of(row, 1, owned_start("finished")),
+    ] {
+        stores.committed(start).await;
+    }
+    stores.committed(cancel("cancelled")).await;
+    stores.committed(finish("finished", 1, RunStatus::Completed, None)).await;
+    for (version, wanted) in [
+        (VersionAddress { head, row, version: 1 }, 2),
+        (VersionAddress { head, row: head, version: 2 }, 1),
+        (VersionAddress { head, row: head, version: 3 }, 0),
+    ] {
+        assert_eq!(stores.runs.live_of(version).await.expect("the store works"), wanted, "{version:?}");
     }
 }
 

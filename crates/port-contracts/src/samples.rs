@@ -120,6 +120,7 @@ pub fn workflow(id: u64, name: &str, version: u32) -> WorkflowDefinition {
         name: workflow_name(name),
         version,
         description: None,
+        change_summary: None,
         document: document(name, version),
         plan: plan_hash(1),
         status: WorkflowStatus::Active,

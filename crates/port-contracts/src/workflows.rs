@@ -4,7 +4,7 @@ use chrono::TimeDelta;
 use domain::{
     ids::WorkflowId,
     page::{SortOrder, Total},
-    workflows::{ExecutableVersion, WorkflowDefinition, WorkflowFilter, WorkflowSort, WorkflowStatus},
+    workflows::{ChangeSummary, ExecutableVersion, WorkflowDefinition, WorkflowFilter, WorkflowSort, WorkflowStatus},
 };
 
 use crate::{
@@ -29,6 +29,7 @@ fn numbers(found: &[WorkflowDefinition]) -> Vec<u128> {
 pub async fn a_definition_comes_back_as_it_was_stored(stores: &Stores) {
     let full = WorkflowDefinition {
         description: Some("für 🙂".into()),
+        change_summary: ChangeSummary::parse("größer"),
         plan: plan_hash(200),
         status: WorkflowStatus::Inactive,
         revision: 4,
@@ -44,12 +45,77 @@ pub async fn a_definition_comes_back_as_it_was_stored(stores: &Stores) {
     }
 }
 
+/// The rows of a chain whose head has id 1, from the newest version to the oldest, with the ids 1, 2, ….
+fn chain(statuses: &[WorkflowStatus]) -> Vec<WorkflowDefinition> {
+    let count = u32::try_from(statuses.len()).expect("a small number");
+    let row = |(number, status): (u32, &WorkflowStatus)| WorkflowDefinition {
+        status: *status,
+        plan: plan_hash(u8::try_from(number).expect("a small number")),
+        ..older(number.into(), 1, "w", count + 1 - number)
+    };
+    (1..).zip(statuses).map(row).collect()
+}
+
+async fn executable(stores: &Stores, addressed: u64, version: Option<u32>) -> Option<ExecutableVersion> {
+    stores.workflows.executable(WorkflowId::new(uuid(addressed)), version).await.expect("the store works")
+}
+
 pub async fn what_executing_needs_is_read_without_the_document(stores: &Stores) {
-    let workflow = WorkflowDefinition { status: WorkflowStatus::Inactive, ..older(2, 1, "w", 3) };
+    let workflow = workflow(2, "w", 3);
     add(stores, [workflow.clone()]).await;
-    let found = stores.workflows.executable(workflow.id).await.expect("the store works");
-    assert_eq!(found, Some(ExecutableVersion::from(&workflow)));
-    assert_eq!(stores.workflows.executable(WorkflowId::new(uuid(7))).await.expect("the store works"), None);
+    let expected = ExecutableVersion::of(&workflow, workflow.status);
+    assert_eq!(executable(stores, 2, None).await, Some(expected.clone()));
+    let named = stores.workflows.executable_named(&workflow.name, None).await.expect("the store works");
+    assert_eq!(named, Some(expected));
+}
+
+/// Every chain of three versions, addressed in every way.
+pub async fn the_version_to_execute_is_the_one_that_the_domain_chooses(stores: &Stores) {
+    let statuses = WorkflowStatus::ALL;
+    let start = chain(&[WorkflowStatus::Active; 3]);
+    add(stores, [workflow(9, "other", 1)].into_iter().chain(start)).await;
+    let mut revision = 1;
+    for newest in statuses {
+        for middle in statuses {
+            for oldest in [WorkflowStatus::Active, WorkflowStatus::Deprecated, WorkflowStatus::Archived] {
+                revision += 1;
+                let rows = chain(&[newest, middle, oldest]).into_iter();
+                let rows: Vec<_> = rows.map(|row| WorkflowDefinition { revision, ..row }).collect();
+                stores.changed(&rows.iter().cloned().map(Change::ReplaceWorkflow).collect::<Vec<_>>()).await;
+                agrees_with_the_domain(stores, &rows).await;
+            }
+        }
+    }
+}
+
+async fn agrees_with_the_domain(stores: &Stores, rows: &[WorkflowDefinition]) {
+    let chain: Vec<_> = rows.iter().collect();
+    for version in [None, Some(3), Some(2), Some(1), Some(4)] {
+        for addressed in 1..=3 {
+            let expected = ExecutableVersion::choose(&chain, WorkflowId::new(uuid(addressed)), version);
+            assert_eq!(executable(stores, addressed, version).await, expected, "{addressed}, {version:?} of {rows:#?}");
+        }
+        let expected = ExecutableVersion::choose(&chain, rows[0].id, version);
+        let named = stores.workflows.executable_named(&rows[0].name, version).await.expect("the store works");
+        assert_eq!(named, expected, "{version:?} of {rows:#?}");
+    }
+}
+
+pub async fn an_unknown_workflow_has_nothing_to_execute(stores: &Stores) {
+    add(stores, [workflow(1, "w", 1)]).await;
+    for version in [None, Some(1)] {
+        assert_eq!(executable(stores, 7, version).await, None);
+        let named = stores.workflows.executable_named(&workflow_name("v"), version).await.expect("the store works");
+        assert_eq!(named, None);
+    }
+}
+
+pub async fn a_version_is_found_by_its_number_within_its_chain(stores: &Stores) {
+    add(stores, chain(&[WorkflowStatus::Active; 3]).into_iter().chain([workflow(9, "other", 2)])).await;
+    for (head, number, wanted) in [(1, 3, Some(1)), (1, 1, Some(3)), (1, 4, None), (9, 2, Some(9)), (2, 2, None)] {
+        let found = stores.workflows.version(WorkflowId::new(uuid(head)), number).await.expect("the store works");
+        assert_eq!(found.map(|row| row.id), wanted.map(|id| WorkflowId::new(uuid(id))), "{head}, {number}");
+    }
 }
 
 pub async fn an_unknown_definition_is_none(stores: &Stores) {

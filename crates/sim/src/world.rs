@@ -16,7 +16,7 @@ use domain::{
         AgentCall, CallKey, CallOutcome, ChildDefinition, ChildResume, CommitOutcome, InboxMessage, ResumeRun,
         RunCommit, RunFilter, RunSort, RunStatus, StepStatus,
     },
-    workflows::{ChildTarget, WorkflowName},
+    workflows::{ChildTarget, WorkflowName, WorkflowStatus},
 };
 use executor::{Effect, EngineCore, EngineInput, end_of};
 use fastrand::Rng;
@@ -543,7 +543,16 @@ impl World {
 
 fn new_workflow(name: WorkflowName, document: Generated) -> NewWorkflow {
     let Generated { start: start_step, steps, output } = document;
-    NewWorkflow { name, description: None, start_step, steps, input_schema: None, output }
+    NewWorkflow {
+        name,
+        description: None,
+        start_step,
+        steps,
+        input_schema: None,
+        output,
+        status: WorkflowStatus::Active,
+        change_summary: None,
+    }
 }
 
 fn policy() -> RetryPolicy {

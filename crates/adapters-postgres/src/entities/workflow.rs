@@ -11,6 +11,7 @@ pub(crate) struct Model {
     pub(crate) name: String,
     pub(crate) version: i32,
     pub(crate) description: Option<String>,
+    pub(crate) change_summary: Option<String>,
     #[sea_orm(column_type = "JsonBinary")]
     pub(crate) workflow_data: Json,
     pub(crate) workflow_text: Option<String>,

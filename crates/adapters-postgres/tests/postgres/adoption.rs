@@ -56,8 +56,8 @@ async fn a_definition_of_the_old_system_is_pinned_to_its_plan_when_it_is_execute
     let head = store.head(&workflow_name("report")).await.expect("the store works").expect("it was adopted");
     assert_eq!(store.plan(head.plan).await.expect("the store works"), None);
     for _ in 0..2 {
-        let executable = store.executable(head.id).await.expect("the store works");
-        assert_eq!(executable, Some(ExecutableVersion::from(&head)));
+        let executable = store.executable(head.id, None).await.expect("the store works");
+        assert_eq!(executable, Some(ExecutableVersion::of(&head, head.status)));
         assert_eq!(store.plan(head.plan).await.expect("the store works"), Some(head.document.clone()));
     }
 }

@@ -124,7 +124,11 @@ const COMMITTED: Statements = statements![
 ];
 
 /// Files that hold no statement of their own, with the reason.
-const NOT_EXPLAINED: [(&str, &str); 0] = [];
+const NOT_EXPLAINED: [(&str, &str); 3] = [
+    ("addressed_by_id", "the beginning of executable_version, which has a test of its own"),
+    ("addressed_by_name", "the same by name"),
+    ("executable_version", "explained with what stands before it, on workflows of many versions"),
+];
 
 /// Statements that read one of the large tables whole, with the reason.
 const READ_WHOLE: [(&str, &str, &str); 2] = [
@@ -203,4 +207,28 @@ fn every_statement_is_explained_or_says_why_not() {
     let explained = ASKED.iter().chain(COMMITTED).map(|(name, _)| *name);
     let listed = explained.chain(NOT_EXPLAINED.iter().map(|(name, _)| *name)).map(str::to_owned);
     assert_eq!(names.collect::<BTreeSet<_>>(), listed.collect());
+}
+
+/// Workflows of many versions.
+const MANY_VERSIONS: &str = "
+    INSERT INTO workflow_definitions (id, head_id, name, version, workflow_data, status)
+    SELECT md5(w || '/' || v)::uuid, md5(w || '/1000')::uuid, 'w' || w, v, '{}', 'active'
+    FROM generate_series(1, 100) w, generate_series(1, 1000) v;
+    ANALYZE workflow_definitions;";
+
+#[tokio::test]
+async fn the_version_to_execute_is_found_without_reading_all_workflows() {
+    let database: Database = migrated().await;
+    database.run(MANY_VERSIONS).await;
+    let mut connection = PgConnection::connect(database.url()).await.expect("the database is there");
+    let force = "SET plan_cache_mode = force_generic_plan";
+    sqlx::raw_sql(force).execute(&mut connection).await.expect("the setting is right");
+    let choose = include_str!("../../src/sql/executable_version.sql");
+    for addressed in
+        [include_str!("../../src/sql/addressed_by_id.sql"), include_str!("../../src/sql/addressed_by_name.sql")]
+    {
+        let plan = plan(&mut connection, &format!("{addressed}{choose}")).await;
+        let text = plan.to_string();
+        assert!(!text.contains("Seq Scan") && !text.contains("Hash"), "{text}");
+    }
 }

@@ -18,6 +18,14 @@ pub enum ExecuteWorkflowError {
     /// There is no workflow with this id.
     #[error("Workflow with id '{0}' not found")]
     NotFound(WorkflowId),
+    /// The workflow has no version with this number.
+    #[error("Workflow '{workflow}' has no version {version}")]
+    NoVersion {
+        /// The workflow as it was addressed.
+        workflow: WorkflowId,
+        /// The number.
+        version: u32,
+    },
     /// The workflow must not be executed.
     #[error("Workflow '{name}' is not active (status: {})", .status.as_str())]
     NotActive {
@@ -29,6 +37,16 @@ pub enum ExecuteWorkflowError {
     /// The input does not fit the version's `input_schema`; every violation with its place in the input.
     #[error("the input does not fit the workflow's input_schema: {}", Violation::sentence(.0))]
     UnfitInput(Vec<Violation>),
+    /// The version that was asked for must not be executed.
+    #[error("Version {version} of workflow '{name}' is not active (status: {})", .status.as_str())]
+    VersionNotActive {
+        /// The workflow's name.
+        name: String,
+        /// The version's number.
+        version: u32,
+        /// Its status.
+        status: WorkflowStatus,
+    },
     /// New runs are the existing executor's, and it cannot run this document; every reason with its place in the document.
     #[error("the existing executor cannot run this workflow: {}", all(.0))]
     NotForExternal(Vec<Diagnostic>),
@@ -48,7 +66,27 @@ pub enum ExecuteWorkflowError {
 /// The most bytes of a document and an input together in a request to the existing executor, whose bus takes a mebibyte.
 const MAX_REQUEST: usize = 900_000;
 
-/// Starts a run of exactly the version addressed.
+/// A run that was accepted.
+#[derive(Debug)]
+pub struct Execution {
+    /// The run as it was accepted, PENDING.
+    pub run: Run,
+    /// The number of the version that it executes.
+    pub version: u32,
+    /// The version's status: active or deprecated.
+    pub status: WorkflowStatus,
+}
+
+impl Execution {
+    /// What whoever asked for the run should know, if anything.
+    pub fn warning(&self) -> Option<String> {
+        let Self { version, status, .. } = self;
+        (*status == WorkflowStatus::Deprecated)
+            .then(|| format!("version {version} of this workflow is {}", status.as_str()))
+    }
+}
+
+/// Starts a run of a version of a workflow.
 pub struct ExecuteWorkflow {
     workflows: Arc<dyn Workflows>,
     plans: Arc<PlanCache>,
@@ -72,19 +110,52 @@ impl ExecuteWorkflow {
         }
     }
 
-    /// Starts the run and answers as soon as it is durable: the run as it was accepted, PENDING.
+    /// [`ExecuteWorkflow::execute_version`] without asking for a number.
     pub async fn execute(&self, id: WorkflowId, input: Payload, by: &str) -> Result<Run, ExecuteWorkflowError> {
-        let definition = self.workflows.executable(id).await?.ok_or(ExecuteWorkflowError::NotFound(id))?;
-        if definition.status != WorkflowStatus::Active {
-            let (name, status) = (definition.name.as_str().to_owned(), definition.status);
-            return Err(ExecuteWorkflowError::NotActive { name, status });
+        self.execute_version(id, None, input, by).await.map(|execution| execution.run)
+    }
+
+    /// Starts a run of the version that [`ExecutableVersion::choose`] gives, and answers as soon as it is durable.
+    pub async fn execute_version(
+        &self,
+        id: WorkflowId,
+        version: Option<u32>,
+        input: Payload,
+        by: &str,
+    ) -> Result<Execution, ExecuteWorkflowError> {
+        let Some(definition) = self.workflows.executable(id, version).await? else {
+            return Err(self.why_none(id, version).await?);
+        };
+        if let Some(refusal) = refusal(&definition, version) {
+            return Err(refusal);
         }
+        // By a number it is the chain that is addressed, whichever of its rows the id names.
+        let addressed = if version.is_some() { definition.head } else { id };
+        let run = self.start(addressed, &definition, input, by).await?;
+        Ok(Execution { run, version: definition.version, status: definition.status })
+    }
+
+    /// Only now it matters what was not found.
+    async fn why_none(&self, id: WorkflowId, version: Option<u32>) -> Result<ExecuteWorkflowError, StoreError> {
+        Ok(match (version, self.workflows.get(id).await?) {
+            (Some(version), Some(_)) => ExecuteWorkflowError::NoVersion { workflow: id, version },
+            (None, _) | (Some(_), None) => ExecuteWorkflowError::NotFound(id),
+        })
+    }
+
+    async fn start(
+        &self,
+        addressed: WorkflowId,
+        definition: &ExecutableVersion,
+        input: Payload,
+        by: &str,
+    ) -> Result<Run, ExecuteWorkflowError> {
         let plan = self.plans.get(definition.plan).await?;
         let violations = plan.input_schema().map(|schema| schema.violations(input.value())).unwrap_or_default();
         if !violations.is_empty() {
             return Err(ExecuteWorkflowError::UnfitInput(violations));
         }
-        let commit = self.first_commit(&definition, input, by);
+        let commit = self.first_commit(addressed, definition, input, by);
         if let Some(external) = self.external.as_ref().filter(|external| external.takes_new_runs) {
             return self.start_externally(external, commit).await;
         }
@@ -96,11 +167,17 @@ impl ExecuteWorkflow {
         Ok(run)
     }
 
-    fn first_commit(&self, definition: &ExecutableVersion, input: Payload, by: &str) -> StartRun {
+    fn first_commit(
+        &self,
+        addressed: WorkflowId,
+        definition: &ExecutableVersion,
+        input: Payload,
+        by: &str,
+    ) -> StartRun {
         StartRun {
             commit: CommitId::new(self.ids.unique()),
             run: RunId::mint(self.ids.unique()),
-            workflow: definition.id,
+            workflow: addressed,
             workflow_name: definition.name.as_str().to_owned(),
             workflow_version: definition.version,
             plan: definition.plan,
@@ -168,6 +245,18 @@ impl ExecuteWorkflow {
         self.engine.ring();
         Ok(())
     }
+}
+
+/// Why a version must not be executed, in the words of what was asked for.
+fn refusal(definition: &ExecutableVersion, version: Option<u32>) -> Option<ExecuteWorkflowError> {
+    let status = definition.obstacle()?;
+    let name = definition.name.as_str().to_owned();
+    Some(match version {
+        Some(version) if !definition.head_status.closes_workflow() => {
+            ExecuteWorkflowError::VersionNotActive { name, version, status }
+        }
+        Some(_) | None => ExecuteWorkflowError::NotActive { name, status },
+    })
 }
 
 fn accept(outcome: CommitOutcome) -> Result<(), ExecuteWorkflowError> {

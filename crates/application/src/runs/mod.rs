@@ -11,7 +11,7 @@ mod retry_run;
 mod serve_requests;
 
 pub use cancel_run::{CancelRun, CancelRunError};
-pub use execute_workflow::{ExecuteWorkflow, ExecuteWorkflowError};
+pub use execute_workflow::{ExecuteWorkflow, ExecuteWorkflowError, Execution};
 pub use get_run::{GetRun, GetRunError};
 pub use list_runs::ListRuns;
 pub use list_steps::ListSteps;

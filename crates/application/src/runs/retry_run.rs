@@ -7,6 +7,7 @@ use domain::{
     ids::{CommitId, RunId, StepId, WorkflowRef},
     ports::{Clock, Engine, IdGenerator, Overloaded, RunWriter, Runs, StoreError, Workflows},
     runs::{AdoptRun, Adoption, CommitOutcome, ResumeRun, Run, RunCommit, RunEngine, RunState, RunStatus},
+    workflows::ExecutableVersion,
 };
 
 use crate::{External, Ports, plans::PlanCache};
@@ -138,11 +139,8 @@ impl RetryRun {
 
     /// A run that the existing executor began is done here from now on; what it has completed is not done again.
     async fn take_from_external(&self, run: Run) -> Result<Run, RetryRunError> {
-        let definition = match run.workflow.definition() {
-            Some(definition) => self.workflows.executable(definition).await?,
-            None => None,
-        };
-        let definition = definition.ok_or_else(|| RetryRunError::NoDefinition(run.workflow.clone()))?;
+        let definition =
+            self.begun_with(&run).await?.ok_or_else(|| RetryRunError::NoDefinition(run.workflow.clone()))?;
         let plan = self.plans.get(definition.plan).await?;
         let at = self.clock.now();
         let adopt = AdoptRun {
@@ -164,6 +162,19 @@ impl RetryRun {
             }
             _ => Err(self.overtaken(&run.id).await?),
         }
+    }
+
+    /// The version that the run was begun with, whatever its status has become. Where nobody knows which one that was, it is
+    /// what the row holds now, as in the old system.
+    async fn begun_with(&self, run: &Run) -> Result<Option<ExecutableVersion>, StoreError> {
+        let Some(id) = run.workflow.definition() else { return Ok(None) };
+        if let Some(known) = run.workflow_version
+            && let Some(found) = self.workflows.executable(id, Some(known)).await?
+        {
+            return Ok(Some(found));
+        }
+        let Some(row) = self.workflows.get(id).await? else { return Ok(None) };
+        self.workflows.executable(id, Some(row.version)).await
     }
 
     async fn check_step(&self, id: &RunId, asked: &StepId) -> Result<(), RetryRunError> {

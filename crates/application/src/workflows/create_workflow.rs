@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use domain::{
     ids::WorkflowId,
     ports::{Agents, Clock, IdGenerator, Schemas, StoreError, Transactions, Workflows},
-    workflows::{StepDocument, WorkflowDefinition, WorkflowDocument, WorkflowName, WorkflowStatus},
+    workflows::{ChangeSummary, StepDocument, WorkflowDefinition, WorkflowDocument, WorkflowName, WorkflowStatus},
 };
 use serde_json::Value;
 
@@ -22,6 +22,8 @@ pub struct NewWorkflow {
     pub steps: BTreeMap<String, StepDocument>,
     pub input_schema: Option<Value>,
     pub output: Option<Value>,
+    pub status: WorkflowStatus,
+    pub change_summary: Option<ChangeSummary>,
 }
 
 /// Why a workflow was not created.
@@ -57,8 +59,8 @@ impl CreateWorkflow {
         }
     }
 
-    /// Creates version 1; or, if the name is in use, the next version of that workflow, which is active afterwards even
-    /// if it was deleted.
+    /// Creates version 1; or, if the name is in use, the next version of that workflow, which is open afterwards even if it
+    /// was deleted.
     pub async fn execute(&self, new: NewWorkflow, by: &str) -> Result<WorkflowDefinition, CreateWorkflowError> {
         let mut tries = 0;
         loop {
@@ -76,9 +78,10 @@ impl CreateWorkflow {
                 name: new.name.clone(),
                 version,
                 description: new.description.clone(),
+                change_summary: new.change_summary.clone(),
                 document,
                 plan,
-                status: WorkflowStatus::Active,
+                status: new.status,
                 revision: old.as_ref().map_or(1, |old| old.revision + 1),
                 created_at: now,
                 updated_at: now,

@@ -1,13 +1,17 @@
-//! Deletes a workflow or one of its versions, softly: runs go on, and everything stays readable.
+//! Deletes a workflow, or an older version by its own id, softly: everything stays readable.
 
 use std::sync::Arc;
 
 use domain::{
     ids::WorkflowId,
-    ports::{Clock, StoreError, Transactions, Workflows},
+    ports::{Runs, StoreError, Workflows},
     workflows::{WorkflowDefinition, WorkflowStatus},
 };
 
+use super::{
+    delete_version::{LiveRuns, check_idle},
+    status_change::StatusChange,
+};
 use crate::{Ports, TRIES};
 
 /// Why a workflow was not deleted.
@@ -16,6 +20,9 @@ pub enum DeleteWorkflowError {
     /// There is none with this id.
     #[error("Workflow with id '{0}' not found")]
     NotFound(WorkflowId),
+    /// The id names an older version, and that is being executed.
+    #[error(transparent)]
+    LiveRuns(#[from] LiveRuns),
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -24,43 +31,31 @@ pub enum DeleteWorkflowError {
 /// Deletes a workflow.
 pub struct DeleteWorkflow {
     workflows: Arc<dyn Workflows>,
-    transactions: Arc<dyn Transactions>,
-    clock: Arc<dyn Clock>,
+    runs: Arc<dyn Runs>,
+    change: StatusChange,
 }
 
 impl DeleteWorkflow {
     pub(crate) fn new(ports: &Ports) -> Self {
-        Self {
-            workflows: ports.workflows.clone(),
-            transactions: ports.transactions.clone(),
-            clock: ports.clock.clone(),
-        }
+        Self { workflows: ports.workflows.clone(), runs: ports.runs.clone(), change: StatusChange::new(ports) }
     }
 
     /// Deletes the row with this id; deleting it again changes nothing. Answers the row as it is then.
+    ///
+    /// The head stands for the whole workflow, whose runs go on. An older version is deleted only while no run executes it.
     pub async fn execute(&self, id: WorkflowId, by: &str) -> Result<WorkflowDefinition, DeleteWorkflowError> {
         let mut tries = 0;
         loop {
-            let mut row = self.workflows.get(id).await?.ok_or(DeleteWorkflowError::NotFound(id))?;
-            if row.status == WorkflowStatus::Deleted {
-                return Ok(row);
+            let row = self.workflows.get(id).await?.ok_or(DeleteWorkflowError::NotFound(id))?;
+            if !row.is_head() && row.status != WorkflowStatus::Deleted {
+                check_idle(&*self.runs, &row).await??;
             }
-            row.status = WorkflowStatus::Deleted;
-            row.revision += 1;
-            row.updated_at = self.clock.now();
-            row.updated_by = Some(by.to_owned());
             tries += 1;
-            match self.keep(&row).await {
-                Ok(()) => return Ok(row),
+            match self.change.make(row, WorkflowStatus::Deleted, by).await {
+                Ok(row) => return Ok(row),
                 Err(StoreError::Conflict(_)) if tries < TRIES => {}
                 Err(other) => return Err(other.into()),
             }
         }
-    }
-
-    async fn keep(&self, row: &WorkflowDefinition) -> Result<(), StoreError> {
-        let mut work = self.transactions.begin().await?;
-        work.replace_workflow(row).await?;
-        work.commit().await
     }
 }

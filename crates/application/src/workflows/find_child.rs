@@ -3,7 +3,7 @@
 use domain::{
     ports::{StoreError, Workflows},
     runs::ChildDefinition,
-    workflows::{ChildTarget, ChildWorkflow, ExecutableVersion, WorkflowStatus},
+    workflows::{ChildTarget, ChildWorkflow},
 };
 
 /// The version that is to be run, or why there is none: in a sentence, which ends up at the step.
@@ -12,19 +12,17 @@ pub async fn find_child(
     target: &ChildTarget,
 ) -> Result<Result<ChildDefinition, String>, StoreError> {
     let found = match &target.workflow {
-        ChildWorkflow::Named(name) => workflows.head(name).await?.as_ref().map(ExecutableVersion::from),
-        ChildWorkflow::Id(id) => workflows.executable(*id).await?,
+        ChildWorkflow::Named(name) => workflows.executable_named(name, target.version).await?,
+        ChildWorkflow::Id(id) => workflows.executable(*id, target.version).await?,
     };
-    Ok(match found.filter(|found| target.version.is_none_or(|version| version == found.version)) {
-        None => Err(format!("Workflow '{target}' not found")),
-        Some(version) if version.status != WorkflowStatus::Active => {
-            Err(format!("Workflow '{target}' is not active (status: {})", version.status.as_str()))
-        }
-        Some(version) => Ok(ChildDefinition {
-            workflow: version.id,
-            name: version.name.as_str().to_owned(),
-            version: version.version,
-            plan: version.plan,
-        }),
-    })
+    let Some(version) = found else { return Ok(Err(format!("Workflow '{target}' not found"))) };
+    if let Some(status) = version.obstacle() {
+        return Ok(Err(format!("Workflow '{target}' is not active (status: {})", status.as_str())));
+    }
+    Ok(Ok(ChildDefinition {
+        workflow: version.head,
+        name: version.name.as_str().to_owned(),
+        version: version.version,
+        plan: version.plan,
+    }))
 }

@@ -73,7 +73,6 @@ pub struct Begun {
 }
 
 /// Rehearses a plan. Fails only where the store does.
-#[expect(clippy::too_many_arguments, reason = "the world that is stood in for, part by part")]
 pub(super) async fn rehearse(
     run: RunId,
     plan: &Plan,
@@ -84,7 +83,7 @@ pub(super) async fn rehearse(
     now: Timestamp,
 ) -> Result<Rehearsed, StoreError> {
     let (state, data, made) = start(plan, run, input, now);
-    let mut stage = Stage {
+    let mut play = Stage {
         plan,
         mocks,
         policies,
@@ -104,15 +103,15 @@ pub(super) async fn rehearse(
             is_cut: false,
         },
     };
-    stage.follow(made, workflows).await?;
-    while !stage.state.status().is_terminal() && stage.made <= MAX_ATTEMPTS {
-        let Some(input) = stage.next_input() else { break };
+    play.follow(made, workflows).await?;
+    while !play.state.status().is_terminal() && play.made <= MAX_ATTEMPTS {
+        let Some(input) = play.next_input() else { break };
         // A mock answers once, so that nothing is late here.
-        if let Ok(made) = advance(plan, &mut stage.state, &mut stage.data, input, stage.now, true) {
-            stage.follow(made, workflows).await?;
+        if let Ok(made) = advance(plan, &mut play.state, &mut play.data, input, play.now, true) {
+            play.follow(made, workflows).await?;
         }
     }
-    Ok(stage.finish())
+    Ok(play.finish())
 }
 
 struct Stage<'a> {

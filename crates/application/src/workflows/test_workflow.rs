@@ -9,11 +9,14 @@ use domain::{
     agents::{AgentName, RetryPolicy},
     ids::{RunId, WorkflowId},
     payload::Payload,
-    ports::{Agents, Clock, IdGenerator, StoreError, Workflows},
+    ports::{Agents, Clock, IdGenerator, StoreError, Violation, Workflows},
     workflows::{Plan, Work},
 };
 
-use super::rehearsal::{Mocks, Rehearsed, rehearse};
+use super::{
+    get_version::{GetVersionError, find},
+    rehearsal::{Mocks, Rehearsed, rehearse},
+};
 use crate::{Ports, plans::PlanCache};
 
 /// Why nothing was rehearsed.
@@ -22,6 +25,12 @@ pub enum TestWorkflowError {
     /// There is no workflow with this id.
     #[error("Workflow with id '{0}' not found")]
     NotFound(WorkflowId),
+    /// There is no version with the number that was asked for.
+    #[error(transparent)]
+    Version(#[from] GetVersionError),
+    /// The input does not fit the version's `input_schema`; every violation with its place in the input.
+    #[error("the input does not fit the workflow's input_schema: {}", Violation::sentence(.0))]
+    UnfitInput(Vec<Violation>),
     /// Mocks are there for what is no step of the workflow: their names.
     #[error("there is no such step: {}", .0.join(", "))]
     UnknownSteps(Vec<String>),
@@ -50,10 +59,24 @@ impl TestWorkflow {
         }
     }
 
-    /// Rehearses the version with this id, whatever its status: a draft is there to be tried.
-    pub async fn execute(&self, id: WorkflowId, input: Payload, mocks: &Mocks) -> Result<Rehearsed, TestWorkflowError> {
-        let definition = self.workflows.executable(id).await?.ok_or(TestWorkflowError::NotFound(id))?;
-        let plan = self.plans.get(definition.plan).await?;
+    /// Rehearses the row with this id, or the version of its workflow that is asked for, whatever its status: a draft is there
+    /// to be tried.
+    pub async fn execute(
+        &self,
+        id: WorkflowId,
+        version: Option<u32>,
+        input: Payload,
+        mocks: &Mocks,
+    ) -> Result<Rehearsed, TestWorkflowError> {
+        let row = match version {
+            Some(version) => find(&*self.workflows, id, version).await?,
+            None => self.workflows.get(id).await?.ok_or(TestWorkflowError::NotFound(id))?,
+        };
+        let plan = self.plans.get(row.plan).await?;
+        let violations = plan.input_schema().map(|schema| schema.violations(input.value())).unwrap_or_default();
+        if !violations.is_empty() {
+            return Err(TestWorkflowError::UnfitInput(violations));
+        }
         let unknown = unknown_steps(&plan, mocks);
         if !unknown.is_empty() {
             return Err(TestWorkflowError::UnknownSteps(unknown));

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use domain::{
     ids::WorkflowId,
     ports::{Agents, Clock, IdGenerator, Schemas, StoreError, Transactions, Workflows},
-    workflows::{StepDocument, WorkflowDefinition, WorkflowDocument, WorkflowStatus},
+    workflows::{ChangeSummary, StepDocument, WorkflowDefinition, WorkflowDocument, WorkflowStatus},
 };
 use serde_json::Value;
 
@@ -25,12 +25,14 @@ pub struct WorkflowChanges {
     pub input_schema: Option<Option<Value>>,
     pub output: Option<Option<Value>>,
     pub status: Option<WorkflowStatus>,
+    /// Of the new version; not told without new content.
+    pub change_summary: Option<ChangeSummary>,
 }
 
 impl WorkflowChanges {
     /// Whether they say anything about the document.
     fn content(&self) -> bool {
-        let Self { description: _, status: _, start_step, steps, input_schema, output } = self;
+        let Self { description: _, status: _, change_summary: _, start_step, steps, input_schema, output } = self;
         start_step.is_some() || steps.is_some() || input_schema.is_some() || output.is_some()
     }
 }
@@ -79,7 +81,8 @@ impl UpdateWorkflow {
         }
     }
 
-    /// Changes the workflow. Sending any of its content makes a new version, even if it is equal (contract 1.7).
+    /// Changes the workflow. Sending any of its content makes a new version, even if it is equal (contract 1.7). It
+    /// is active unless something else is said, or the workflow is closed: new content does not open it.
     pub async fn execute(
         &self,
         id: WorkflowId,
@@ -89,7 +92,7 @@ impl UpdateWorkflow {
         let mut tries = 0;
         loop {
             let old = self.workflows.get(id).await?.ok_or(UpdateWorkflowError::NotFound(id))?;
-            if old.head != old.id {
+            if !old.is_head() {
                 return Err(UpdateWorkflowError::OldVersion { version: old.version, head: old.head });
             }
             tries += 1;
@@ -124,11 +127,14 @@ impl UpdateWorkflow {
         let document = WorkflowDocument::new(old.name.as_str(), version, start, steps).declaring(input_schema, output);
         let plan =
             draft::check(&*self.agents, &*self.schemas, &document).await?.map_err(UpdateWorkflowError::Refused)?;
+        let status = if old.status.closes_workflow() { old.status } else { WorkflowStatus::Active };
         let head = self.in_place(old.clone(), changes, by);
         Ok(WorkflowDefinition {
             version,
             document,
             plan,
+            status: changes.status.unwrap_or(status),
+            change_summary: changes.change_summary.clone(),
             created_at: head.updated_at,
             created_by: Some(by.to_owned()),
             ..head

@@ -10,6 +10,7 @@ use crate::{
     page::{Page, PageRequest, SortOrder},
     payload::Payload,
     runs::{CommitOutcome, EventRecord, Run, RunCommit, RunFilter, RunSort, StepExecution},
+    workflows::VersionAddress,
 };
 
 /// The only way in which the state of a run changes.
@@ -88,6 +89,9 @@ pub trait Runs: Send + Sync {
         order: SortOrder,
         page: PageRequest,
     ) -> Result<Page<Run>, StoreError>;
+
+    /// How many PENDING and RUNNING runs there are of which [`VersionAddress::is_of`] is true.
+    async fn live_of(&self, version: VersionAddress) -> Result<u64, StoreError>;
 
     /// The rows of a run's ended attempts, in the order of their dispatch. Attempts under way have none.
     async fn steps(&self, run: &RunId) -> Result<Vec<StepExecution>, StoreError>;

@@ -16,8 +16,17 @@ pub trait Workflows: Send + Sync {
     /// A row by id: the head of a chain, or an older version.
     async fn get(&self, id: WorkflowId) -> Result<Option<WorkflowDefinition>, StoreError>;
 
-    /// The same row as [`Workflows::get`], without its document: the hot path of starts reads nothing else.
-    async fn executable(&self, id: WorkflowId) -> Result<Option<ExecutableVersion>, StoreError>;
+    /// The version that [`ExecutableVersion::choose`] gives to whoever addresses the row with this id and perhaps asks for a
+    /// number, executable or not, without its document. `None` if there is no such row, or the chain has no such number.
+    /// MUST be one question: the hot path of starts reads nothing else.
+    async fn executable(&self, id: WorkflowId, version: Option<u32>) -> Result<Option<ExecutableVersion>, StoreError>;
+
+    /// The same for whoever addresses the head of the chain with this name.
+    async fn executable_named(
+        &self,
+        name: &WorkflowName,
+        version: Option<u32>,
+    ) -> Result<Option<ExecutableVersion>, StoreError>;
 
     /// The head of the chain with a name.
     async fn head(&self, name: &WorkflowName) -> Result<Option<WorkflowDefinition>, StoreError>;
@@ -30,6 +39,9 @@ pub trait Workflows: Send + Sync {
         order: SortOrder,
         page: PageRequest,
     ) -> Result<Page<WorkflowDefinition>, StoreError>;
+
+    /// The version of a chain with this number.
+    async fn version(&self, head: WorkflowId, number: u32) -> Result<Option<WorkflowDefinition>, StoreError>;
 
     /// A page of all versions of a chain, newest first.
     async fn versions(&self, head: WorkflowId, page: PageRequest) -> Result<Page<WorkflowDefinition>, StoreError>;

@@ -266,6 +266,32 @@ impl RunState {
                 self.set(path, StepState::Delayed { until: *until });
             }
             RunEvent::StepPassed { path } => self.set(path, StepState::Passed),
+            RunEvent::ChildStarted { .. }
+            | RunEvent::ChildResumed { .. }
+            | RunEvent::EventAwaited { .. }
+            | RunEvent::EventKept { .. }
+            | RunEvent::EventTaken { .. } => self.apply_waiting(at, event),
+            RunEvent::RunCompleted => self.finish(RunStatus::Completed, None, at),
+            RunEvent::RunFailed { error } => self.finish(RunStatus::Failed, Some(error.clone()), at),
+            RunEvent::RunCancelled { reason, .. } => {
+                self.finish(RunStatus::Cancelled, reason.as_ref().map(|reason| format!("Cancelled: {reason}")), at);
+            }
+            RunEvent::RunPaused { .. } => self.paused = true,
+            RunEvent::RunUnpaused { .. } => self.paused = false,
+            RunEvent::RunResumed { .. } => {
+                self.status = RunStatus::Pending;
+                self.error = None;
+                self.finished_at = None;
+                if let Some(current) = self.current.clone() {
+                    self.resume(&current);
+                }
+            }
+        }
+    }
+
+    /// Adds an event of a step that waits for somebody else.
+    fn apply_waiting(&mut self, at: Timestamp, event: &RunEvent) {
+        match event {
             RunEvent::ChildStarted { path, generation, until } => {
                 self.status = RunStatus::Running;
                 self.touch(path);
@@ -293,21 +319,8 @@ impl RunState {
             RunEvent::EventTaken { kept } => {
                 self.kept.remove(kept);
             }
-            RunEvent::RunCompleted => self.finish(RunStatus::Completed, None, at),
-            RunEvent::RunFailed { error } => self.finish(RunStatus::Failed, Some(error.clone()), at),
-            RunEvent::RunCancelled { reason, .. } => {
-                self.finish(RunStatus::Cancelled, reason.as_ref().map(|reason| format!("Cancelled: {reason}")), at);
-            }
-            RunEvent::RunPaused { .. } => self.paused = true,
-            RunEvent::RunUnpaused { .. } => self.paused = false,
-            RunEvent::RunResumed { .. } => {
-                self.status = RunStatus::Pending;
-                self.error = None;
-                self.finished_at = None;
-                if let Some(current) = self.current.clone() {
-                    self.resume(&current);
-                }
-            }
+            // The caller has told them apart.
+            _ => {}
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::WorkflowDocument;
+use super::{WorkflowDocument, WorkflowStatus};
 use crate::{
     Timestamp,
     ids::{PlanHash, WorkflowId},
@@ -25,35 +25,33 @@ impl WorkflowName {
     }
 }
 
-/// Whether a workflow may be executed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum WorkflowStatus {
-    /// It may.
-    Active,
-    /// It is kept, but not executed.
-    Inactive,
-    /// Soft-deleted.
-    Deleted,
-}
+/// What a new version changes, in its author's words: at most 1,000 characters.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ChangeSummary(Arc<str>);
 
-impl WorkflowStatus {
-    /// The name that the REST API and the tables use.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Active => "active",
-            Self::Inactive => "inactive",
-            Self::Deleted => "deleted",
-        }
+impl ChangeSummary {
+    /// The most characters.
+    pub const MAX_CHARS: usize = 1_000;
+
+    /// Reads a summary.
+    pub fn parse(text: &str) -> Option<Self> {
+        (text.chars().count() <= Self::MAX_CHARS).then(|| Self(text.into()))
     }
 
-    /// Reads [`WorkflowStatus::as_str`] back.
-    pub fn parse(text: &str) -> Option<Self> {
-        [Self::Active, Self::Inactive, Self::Deleted].into_iter().find(|s| s.as_str() == text)
+    /// That a version has the content of an older one.
+    pub fn of_rollback(version: u32) -> Self {
+        Self(format!("Rolled back to version {version}").into())
+    }
+
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        &self.0
     }
 }
 
 /// One version of a workflow. The newest is the *head* of its chain and keeps the chain's first id; when a new version
-/// is made, the previous content moves to a row with an id of its own (contract 2.3, item 13).
+/// is made, the previous content moves to a row with an id of its own (contract 2.3, item 13). The content of a version
+/// never changes; its status does, and so does the description of the head.
 #[derive(Debug, Clone, PartialEq)]
 pub struct WorkflowDefinition {
     /// The id of this row.
@@ -66,6 +64,8 @@ pub struct WorkflowDefinition {
     pub version: u32,
     /// What it is for.
     pub description: Option<String>,
+    /// What it changes against the version before.
+    pub change_summary: Option<ChangeSummary>,
     /// What it does.
     pub document: WorkflowDocument,
     /// The plan that runs of this version are pinned to.
@@ -84,24 +84,10 @@ pub struct WorkflowDefinition {
     pub updated_by: Option<String>,
 }
 
-/// What it takes to execute a version: all of it but the document, which the plan stands for.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ExecutableVersion {
-    /// The id of the row.
-    pub id: WorkflowId,
-    /// The name, shared by the chain.
-    pub name: WorkflowName,
-    /// The version's number.
-    pub version: u32,
-    /// The plan that runs of this version are pinned to.
-    pub plan: PlanHash,
-    /// Whether it may be executed.
-    pub status: WorkflowStatus,
-}
-
-impl From<&WorkflowDefinition> for ExecutableVersion {
-    fn from(row: &WorkflowDefinition) -> Self {
-        Self { id: row.id, name: row.name.clone(), version: row.version, plan: row.plan, status: row.status }
+impl WorkflowDefinition {
+    /// Whether it is the newest version, which stands for the workflow.
+    pub fn is_head(&self) -> bool {
+        self.id == self.head
     }
 }
 

@@ -7,7 +7,9 @@ mod declared;
 mod definition;
 mod delay;
 mod diagnostic;
+mod difference;
 mod document;
+mod executable;
 mod external;
 mod findings;
 mod lenient;
@@ -15,6 +17,7 @@ mod limits;
 mod path;
 mod plan;
 mod reference;
+mod status;
 mod steps;
 mod tree;
 mod types;
@@ -25,11 +28,11 @@ pub use budget::{Budget, MAX_INPUT_BYTES};
 pub use check::{Examined, compile, examine, examine_with, hash as hash_document};
 pub use condition::{Condition, EvaluationError, SyntaxError};
 pub use declared::Declared;
-pub use definition::{
-    ExecutableVersion, WorkflowDefinition, WorkflowFilter, WorkflowName, WorkflowSort, WorkflowStatus,
-};
+pub use definition::{ChangeSummary, WorkflowDefinition, WorkflowFilter, WorkflowName, WorkflowSort};
 pub use diagnostic::{Diagnostic, Severity};
+pub use difference::{Change, Difference, PlacedChange};
 pub use document::{StepDocument, WorkflowDocument};
+pub use executable::{ExecutableVersion, VersionAddress};
 pub use external::{doubtful_for_external, dropped_by_external, unfit_for_external};
 pub use limits::{
     MAX_AT_ONCE, MAX_CHILD_DEPTH, MAX_EVENT_NAME, MAX_ITERATIONS, MAX_MEMBERS, MAX_NESTING, MAX_PATH, MAX_PLACES,
@@ -41,4 +44,5 @@ pub use plan::{
     SharedPlan, StepIndex, Work,
 };
 pub use reference::{InvalidReference, Iteration, LoopVariable, Reference, ResolveError, Scope, Source, Template};
+pub use status::WorkflowStatus;
 pub use work::{Assertion, CheckWork, ChildTarget, ChildWork, ChildWorkflow, MAX_CORRELATION, Report, WaitWork};

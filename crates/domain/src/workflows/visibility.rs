@@ -322,7 +322,7 @@ fn mapped(input: &[(String, Template)]) -> Vec<(Vec<String>, &Reference, bool)> 
 fn references<'p>(place: &'p Place<'_>) -> Vec<(Vec<String>, &'p Reference, bool)> {
     let at = |parts: &[&str]| parts.iter().map(|part| (*part).to_owned()).collect::<Vec<_>>();
     match place.content {
-        Content::Agent { input, .. } => mapped(input),
+        Content::Agent { input, .. } | Content::Child { input, .. } => mapped(input),
         Content::Conditional { condition, .. } => {
             let references = condition.iter().flat_map(Condition::references);
             references.map(|r| (at(&["condition", "expression"]), r, true)).collect()
@@ -332,7 +332,6 @@ fn references<'p>(place: &'p Place<'_>) -> Vec<(Vec<String>, &'p Reference, bool
             let (name, template) = delay.template();
             template.references().into_iter().map(|r| (at(&["delay_config", name]), r, false)).collect()
         }
-        Content::Child { input, .. } => mapped(input),
         Content::Wait { correlation, filter, .. } => {
             let correlation = correlation.iter().flat_map(Template::references);
             let correlation = correlation.map(|r| (at(&["event_config", "correlation"]), r, false));

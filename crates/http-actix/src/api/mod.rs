@@ -20,7 +20,7 @@ pub(crate) use body::Body;
 pub(crate) use boundary::Boundary;
 pub(crate) use input::State;
 pub(crate) use moment::Moment;
-pub(crate) use output::{Exposition, Located, Output, Reply, json_response};
+pub(crate) use output::{Exposition, Located, Output, Reply, Warned, json_response};
 pub(crate) use parameters::{Path, Query};
 pub(crate) use schema::Checked;
 pub use table::Api;

@@ -4,10 +4,13 @@ use std::fmt::Write as _;
 
 use actix_web::{
     HttpResponse,
-    http::{StatusCode, header},
+    http::{
+        StatusCode,
+        header::{self, HeaderValue},
+    },
 };
 use aide::openapi::{Header, HeaderStyle, MediaType, ParameterSchemaOrContent, ReferenceOr, Response, SchemaObject};
-use schemars::{JsonSchema, SchemaGenerator, json_schema};
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Serialize;
 
 /// An answer that describes itself.
@@ -63,25 +66,64 @@ impl<const STATUS: u16, T: Serialize + JsonSchema> Output for Located<STATUS, T>
         HttpResponse::build(status(STATUS)).insert_header((header::LOCATION, self.location)).json(self.body)
     }
 
-    #[expect(clippy::default_trait_access, reason = "the maps' crate is not one of ours")]
     fn describe(schemas: &mut SchemaGenerator) -> Vec<(u16, Response)> {
         let mut response = json_response::<T>(schemas, STATUS);
-        let location = Header {
-            description: Some("Where it can be read.".to_owned()),
-            style: HeaderStyle::Simple,
-            required: true,
-            deprecated: None,
-            format: ParameterSchemaOrContent::Schema(SchemaObject {
-                json_schema: json_schema!({"type": "string", "format": "uri-reference"}),
-                example: None,
-                external_docs: None,
-            }),
-            example: None,
-            examples: Default::default(),
-            extensions: Default::default(),
-        };
+        let schema = json_schema!({"type": "string", "format": "uri-reference"});
+        let location = described_header("Where it can be read.", true, schema);
         response.headers.insert("Location".to_owned(), ReferenceOr::Item(location));
         vec![(STATUS, response)]
+    }
+}
+
+#[expect(clippy::default_trait_access, reason = "the maps' crate is not one of ours")]
+fn described_header(description: &str, required: bool, json_schema: Schema) -> Header {
+    Header {
+        description: Some(description.to_owned()),
+        style: HeaderStyle::Simple,
+        required,
+        deprecated: None,
+        format: ParameterSchemaOrContent::Schema(SchemaObject { json_schema, example: None, external_docs: None }),
+        example: None,
+        examples: Default::default(),
+        extensions: Default::default(),
+    }
+}
+
+/// An answer that may come with a warning: the header `Warning` with the code 299, "miscellaneous persistent warning" (RFC
+/// 7234, section 5.5). It is marked obsolete for caches, which never used it; clients still look for it.
+pub(crate) struct Warned<T> {
+    answer: T,
+    warning: Option<HeaderValue>,
+}
+
+impl<T> Warned<T> {
+    /// An answer with a warning, if there is something to warn of. The text must be plain ASCII without quotes; another one
+    /// is left out.
+    pub(crate) fn new(answer: T, warning: Option<String>) -> Self {
+        let plain =
+            |text: &String| text.bytes().all(|byte| matches!(byte, b' '..=b'~') && !matches!(byte, b'"' | b'\\'));
+        let warning = warning.filter(plain).and_then(|text| HeaderValue::try_from(format!("299 - \"{text}\"")).ok());
+        Self { answer, warning }
+    }
+}
+
+impl<T: Output> Output for Warned<T> {
+    fn respond(self) -> HttpResponse {
+        let mut response = self.answer.respond();
+        if let Some(warning) = self.warning {
+            response.headers_mut().insert(header::WARNING, warning);
+        }
+        response
+    }
+
+    fn describe(schemas: &mut SchemaGenerator) -> Vec<(u16, Response)> {
+        let mut responses = T::describe(schemas);
+        for (_, response) in &mut responses {
+            let description = "Present where something about the request is going out of use.";
+            let warning = described_header(description, false, json_schema!({"type": "string"}));
+            response.headers.insert("Warning".to_owned(), ReferenceOr::Item(warning));
+        }
+        responses
     }
 }
 
@@ -117,6 +159,16 @@ fn status(code: u16) -> StatusCode {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_warning_is_a_quoted_text_and_what_cannot_be_quoted_is_left_out() {
+        let header = |text: &str| {
+            let answer = Warned::new(Exposition(String::new()), Some(text.to_owned())).respond();
+            answer.headers().get(header::WARNING).map(|value| value.to_str().expect("ASCII").to_owned())
+        };
+        assert_eq!(header("version 1 is old").as_deref(), Some("299 - \"version 1 is old\""));
+        assert_eq!((header("\"x\""), header("a\r\nb"), header("\u{fc}")), (None, None, None));
+    }
 
     #[test]
     fn any_id_can_be_a_segment_of_a_path() {

@@ -118,6 +118,7 @@ pub(crate) fn workflow() -> Value {
         "name": "digest",
         "description": "Fetches a text and summarises it",
         "version": 1,
+        "change_summary": null,
         "workflow_data": {
             "workflow_id": "wf-digest-1", "name": "digest", "version": "1", "start_step": "fetch", "steps": steps(),
         },
@@ -126,6 +127,35 @@ pub(crate) fn workflow() -> Value {
         "updated_at": AT,
         "created_by": "system",
         "updated_by": "system",
+    })
+}
+
+/// What is sent to change the status of a version.
+pub(crate) fn version_changes() -> Value {
+    json!({"status": "deprecated"})
+}
+
+/// What is sent to go back to a version.
+pub(crate) fn rollback() -> Value {
+    json!({"version": 1, "change_summary": "The new summaries were too long"})
+}
+
+/// What differs between two versions.
+pub(crate) fn difference() -> Value {
+    json!({
+        "name": "digest",
+        "from_version": 1,
+        "to_version": 2,
+        "steps_added": ["publish"],
+        "steps_removed": [],
+        "steps_changed": ["summarise"],
+        "changes": [
+            {"pointer": "/steps/publish", "change": "added", "after": {
+                "id": "publish", "type": "agent", "agent_name": "Publisher", "next_step": null,
+                "input_mapping": {"text": "${summarise.output.text}"},
+            }},
+            {"pointer": "/steps/summarise/next_step", "change": "changed", "before": null, "after": "publish"},
+        ],
     })
 }
 

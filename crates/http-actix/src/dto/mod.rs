@@ -10,6 +10,9 @@ pub(crate) mod rehearsals;
 pub(crate) mod run_views;
 pub(crate) mod runs;
 pub(crate) mod system;
+pub(crate) mod version_views;
+pub(crate) mod versions;
+mod workflow_status;
 pub(crate) mod workflow_views;
 pub(crate) mod workflows;
 

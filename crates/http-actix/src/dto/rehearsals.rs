@@ -22,6 +22,9 @@ pub(crate) struct TestWorkflow {
     /// The input, to which steps refer as `${workflow.input.…}`.
     #[serde(default)]
     input_data: Map<String, Value>,
+    /// The number of a version, whatever its status. Without it, what the id names: the newest version, or an older one.
+    #[schemars(range(min = 1))]
+    pub(crate) version: Option<u32>,
     /// What stands in for the world, by the ids of steps, or by their paths (`each[2]/fetch`), which are looked up first: the
     /// output of an agent or of a sub-workflow, or the data of an event. A list holds one for each attempt, the last for all
     /// further ones; an output that is a list is written as a list in a list. `{"error": "…"}` is a failure.

@@ -147,6 +147,10 @@ impl From<RunStatusName> for RunStatus {
 pub(crate) struct ExecuteWorkflow {
     /// The input, to which steps refer as `${workflow.input.…}`.
     input_data: Map<String, Value>,
+    /// The number of the version to be executed, which must be active or deprecated. Without it, an older version's id stands
+    /// for that version, and the workflow's for its newest active one.
+    #[schemars(range(min = 1, max = 2_147_483_647))]
+    pub(crate) version: Option<u32>,
 }
 
 impl ExecuteWorkflow {

@@ -22,9 +22,12 @@ pub(crate) struct WorkflowView {
     description: Option<String>,
     /// The number of the version, from 1.
     version: u32,
+    /// What the version changes against the one before.
+    change_summary: Option<String>,
     workflow_data: WorkflowData,
-    /// Whether it may be executed.
-    #[schemars(extend("enum" = ["active", "inactive", "deleted"]))]
+    /// Whether the version may be executed: `active` and `deprecated` ones may. While the newest version is `inactive` or `deleted`,
+    /// none is.
+    #[schemars(extend("enum" = ["draft", "active", "deprecated", "archived", "inactive", "deleted"]))]
     status: &'static str,
     created_at: Stamp,
     updated_at: Stamp,
@@ -126,6 +129,7 @@ impl From<WorkflowDefinition> for WorkflowView {
             name: definition.name.as_str().to_owned(),
             description: definition.description,
             version: definition.version,
+            change_summary: definition.change_summary.map(|summary| summary.as_str().to_owned()),
             workflow_data: definition.document.into(),
             status: definition.status.as_str(),
             created_at: Stamp(definition.created_at),

@@ -7,7 +7,7 @@ use application::workflows::{NewWorkflow, WorkflowChanges};
 use domain::{
     ports::NoSchemas,
     workflows::{
-        Severity, StepDocument, WorkflowDocument, WorkflowFilter, WorkflowName, WorkflowSort, WorkflowStatus, examine,
+        ChangeSummary, Severity, StepDocument, WorkflowDocument, WorkflowFilter, WorkflowName, WorkflowSort, examine,
     },
 };
 use garde::{Path, Report, Validate};
@@ -21,6 +21,7 @@ use crate::{api::Checked, problem::Mistake};
 use super::{
     lists::{self, Direction},
     present,
+    workflow_status::{EditableStatus, InitialStatus, WorkflowStatusName},
 };
 
 /// Names one workflow, or one version of it.
@@ -93,42 +94,6 @@ impl From<WorkflowSortName> for WorkflowSort {
             WorkflowSortName::CreatedAt => Self::CreatedAt,
             WorkflowSortName::UpdatedAt => Self::UpdatedAt,
             WorkflowSortName::Name => Self::Name,
-        }
-    }
-}
-
-#[derive(Debug, Clone, Copy, Deserialize, Serialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-#[schemars(inline, extend("x-ignore-case" = true))]
-enum WorkflowStatusName {
-    Active,
-    Inactive,
-    Deleted,
-}
-
-impl From<WorkflowStatusName> for WorkflowStatus {
-    fn from(name: WorkflowStatusName) -> Self {
-        match name {
-            WorkflowStatusName::Active => Self::Active,
-            WorkflowStatusName::Inactive => Self::Inactive,
-            WorkflowStatusName::Deleted => Self::Deleted,
-        }
-    }
-}
-
-#[derive(Debug, Clone, Copy, Deserialize, Serialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-#[schemars(inline, extend("x-ignore-case" = true))]
-enum EditableStatus {
-    Active,
-    Inactive,
-}
-
-impl From<EditableStatus> for WorkflowStatus {
-    fn from(status: EditableStatus) -> Self {
-        match status {
-            EditableStatus::Active => Self::Active,
-            EditableStatus::Inactive => Self::Inactive,
         }
     }
 }
@@ -258,6 +223,12 @@ pub(crate) struct CreateWorkflow {
     /// What a run's output is made of: any value, with references as in `input_mapping`.
     #[serde(default)]
     output: Value,
+    /// Whether the new version may be executed at once.
+    #[serde(default)]
+    status: InitialStatus,
+    /// What the new version changes.
+    #[schemars(length(max = 1000))]
+    change_summary: Option<String>,
 }
 
 impl Validate for CreateWorkflow {
@@ -290,6 +261,8 @@ impl CreateWorkflow {
             steps: documents(self.steps),
             input_schema: self.input_schema.map(Value::Object),
             output: Some(self.output),
+            status: self.status.into(),
+            change_summary: self.change_summary.as_deref().and_then(ChangeSummary::parse),
         })
     }
 }
@@ -320,9 +293,8 @@ impl ValidateWorkflow {
 impl Checked for ValidateWorkflow {}
 
 /// What is to change about a workflow; members that are left out stay as they are.
-#[derive(Debug, Deserialize, JsonSchema, Validate)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-#[garde(allow_unvalidated)]
 #[expect(clippy::option_option, reason = "absent keeps, null clears, a value replaces")]
 pub(crate) struct UpdateWorkflow {
     /// What the workflow is for; null clears it.
@@ -342,10 +314,30 @@ pub(crate) struct UpdateWorkflow {
     /// What a run's output is made of: any value, with references as in `input_mapping`; null clears it. Makes a new version.
     #[serde(default, deserialize_with = "present")]
     output: Option<Value>,
-    /// Whether the workflow may be executed.
+    /// With new content, the status of the new version, `active` if it is left out: `draft`, `active`, or `inactive`, which closes
+    /// the whole workflow. Otherwise the new status of the newest version.
     #[serde(default)]
     #[schemars(with = "EditableStatus")]
     status: Option<EditableStatus>,
+    /// What the new version changes.
+    #[schemars(length(max = 1000))]
+    change_summary: Option<String>,
+}
+
+impl Validate for UpdateWorkflow {
+    type Context = ();
+
+    fn validate_into(&self, (): &(), parent: &mut dyn FnMut() -> Path, report: &mut Report) {
+        let has_content = self.start_step.is_some() || self.steps.is_some();
+        if has_content && self.status.is_some_and(|status| !status.is_for_new_content()) {
+            let message = "must be draft, active or inactive where new content is sent";
+            report.append(parent().join("status"), garde::Error::new(message));
+        }
+        if !has_content && self.change_summary.is_some() {
+            let message = "tells of new content: send it with start_step or steps";
+            report.append(parent().join("change_summary"), garde::Error::new(message));
+        }
+    }
 }
 
 impl UpdateWorkflow {
@@ -357,6 +349,7 @@ impl UpdateWorkflow {
             input_schema: self.input_schema.map(|schema| schema.map(Value::Object)),
             output: self.output.map(Some),
             status: self.status.map(Into::into),
+            change_summary: self.change_summary.as_deref().and_then(ChangeSummary::parse),
         }
     }
 }

@@ -42,7 +42,8 @@ codes! {
         "The document is sound, but agents that it names are unknown or not active; `errors` lists every one.",
         "Register or activate the agents, or mend their names.";
     WorkflowNotActive: 400, "workflow_not_active", "Workflow not active",
-        "Only active workflows can be executed.", "Activate the workflow, or execute an active version.";
+        "Only active and deprecated versions can be executed, and none of a workflow that is inactive or deleted.",
+        "Activate the workflow or the version, or execute another version.";
     RunNotRetryable: 400, "run_not_retryable", "Run cannot be retried",
         "Only failed or cancelled runs can be retried.", "Wait for the run to end, or execute the workflow again.";
     RunNotResumableThere: 400, "run_not_resumable_there", "Run cannot be resumed at this step",
@@ -61,6 +62,9 @@ codes! {
         "There is no agent with this id.", "Look the id up with GET /api/v1/agents.";
     WorkflowNotFound: 404, "workflow_not_found", "Workflow not found",
         "There is no workflow, and no version of one, with this id.", "Look the id up with GET /api/v1/workflows.";
+    VersionNotFound: 404, "version_not_found", "Version not found",
+        "The workflow has no version with this number.",
+        "Look the number up with GET /api/v1/workflows/{id}/versions.";
     RunNotFound: 404, "run_not_found", "Run not found",
         "There is no run with this id.", "Look the id up with GET /api/v1/runs.";
     MethodNotAllowed: 405, "method_not_allowed", "Method not allowed",
@@ -69,6 +73,12 @@ codes! {
         "The same thing was changed at the same time, repeatedly.", "Read it again and repeat the request.";
     VersionImmutable: 409, "version_immutable", "Old version",
         "Only the newest version of a workflow can be changed.", "Change the workflow under the id of its newest version.";
+    VersionIsNewest: 409, "version_is_newest", "Newest version",
+        "The newest of several versions stands for the workflow and cannot be deleted without it.",
+        "Archive it, roll back to another version, or delete the workflow.";
+    VersionHasLiveRuns: 409, "version_has_live_runs", "Version has live runs",
+        "A version that pending or running runs execute cannot be deleted; the detail says how many there are.",
+        "Wait for the runs to end, cancel them, or archive the version so that no more are started.";
     BodyTooLarge: 413, "body_too_large", "Body too large",
         "The body is larger than 1 MiB (1048576 bytes).", "Send less; pass large data by reference.";
     UnsupportedMediaType: 415, "unsupported_media_type", "Unsupported media type",

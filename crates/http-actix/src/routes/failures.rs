@@ -4,7 +4,8 @@ use application::{
     agents::{CreateAgentError, DeleteAgentError, GetAgentError, InvalidSchemas, UpdateAgentError},
     runs::{CancelRunError, ExecuteWorkflowError, GetRunError, PauseRunError, RaiseEventError, RetryRunError},
     workflows::{
-        CreateWorkflowError, DeleteWorkflowError, GetWorkflowError, Refused, TestWorkflowError, UpdateWorkflowError,
+        CreateWorkflowError, DeleteVersionError, DeleteWorkflowError, GetVersionError, GetWorkflowError, LiveRuns,
+        Refused, RollBackWorkflowError, TestWorkflowError, UpdateWorkflowError,
     },
 };
 use domain::{
@@ -34,6 +35,12 @@ impl From<Overloaded> for Problem {
     }
 }
 
+impl From<LiveRuns> for Problem {
+    fn from(live: LiveRuns) -> Self {
+        Self::new(Code::VersionHasLiveRuns, live.to_string())
+    }
+}
+
 /// Maps the variants that only need a code, and passes nested errors on; the texts are those of the contract.
 macro_rules! plain {
     ($error:ident { $($variant:pat => $code:ident),* $(,)? } $($nested:ident)*) => {
@@ -54,14 +61,21 @@ plain!(UpdateAgentError { UpdateAgentError::NotFound(_) => AgentNotFound } Schem
 plain!(DeleteAgentError { DeleteAgentError::NotFound(_) => AgentNotFound } Store);
 plain!(CreateAgentError { CreateAgentError::NameTaken(_) => AgentNameTaken } Schemas Store);
 plain!(GetWorkflowError { GetWorkflowError::NotFound(_) => WorkflowNotFound } Store);
-plain!(DeleteWorkflowError { DeleteWorkflowError::NotFound(_) => WorkflowNotFound } Store);
+plain!(DeleteWorkflowError { DeleteWorkflowError::NotFound(_) => WorkflowNotFound } LiveRuns Store);
+plain!(GetVersionError {
+    GetVersionError::NotFound(_) => WorkflowNotFound,
+    GetVersionError::NoVersion { .. } => VersionNotFound,
+} Store);
+plain!(DeleteVersionError { DeleteVersionError::Newest { .. } => VersionIsNewest } Version LiveRuns Store);
 plain!(UpdateWorkflowError {
     UpdateWorkflowError::NotFound(_) => WorkflowNotFound,
     UpdateWorkflowError::OldVersion { .. } => VersionImmutable,
 } Refused Store);
 plain!(ExecuteWorkflowError {
     ExecuteWorkflowError::NotFound(_) => WorkflowNotFound,
+    ExecuteWorkflowError::NoVersion { .. } => VersionNotFound,
     ExecuteWorkflowError::NotActive { .. } => WorkflowNotActive,
+    ExecuteWorkflowError::VersionNotActive { .. } => WorkflowNotActive,
     ExecuteWorkflowError::NotForExternal(_) => NotForExternalEngine,
     ExecuteWorkflowError::TooLargeForExternal(_) => BodyTooLarge,
 } UnfitInput Overloaded Store);
@@ -109,6 +123,8 @@ impl From<TestWorkflowError> for Problem {
                 };
                 Self::mistakes(Code::ValidationFailed, names.into_iter().map(mistake).collect())
             }
+            TestWorkflowError::Version(error) => error.into(),
+            TestWorkflowError::UnfitInput(violations) => violations.into(),
             TestWorkflowError::Store(error) => error.into(),
         }
     }
@@ -151,16 +167,36 @@ impl From<Vec<Violation>> for Problem {
 }
 
 impl From<Refused> for Problem {
-    /// A sound document with unusable agents has a status of its own, which old clients expect (contract 1.7).
     fn from(refused: Refused) -> Self {
-        let first = refused.first().to_owned();
-        let only_agents = refused.only_agents();
-        let errors = refused.diagnostics.into_iter().filter(|found| found.severity == Severity::Error);
-        let mistakes: Vec<Mistake> = errors.map(Mistake::from).collect();
-        if only_agents {
-            Self::mistakes(Code::AgentsUnusable, mistakes).detail(first)
-        } else {
-            Self::mistakes(Code::WorkflowInvalid, mistakes)
+        refused_document(refused, Mistake::from)
+    }
+}
+
+/// A sound document with unusable agents has a status of its own, which old clients expect (contract 1.7).
+fn refused_document(refused: Refused, mistake: impl Fn(Diagnostic) -> Mistake) -> Problem {
+    let first = refused.first().to_owned();
+    let only_agents = refused.only_agents();
+    let errors = refused.diagnostics.into_iter().filter(|found| found.severity == Severity::Error);
+    let mistakes: Vec<Mistake> = errors.map(mistake).collect();
+    if only_agents {
+        Problem::mistakes(Code::AgentsUnusable, mistakes).detail(first)
+    } else {
+        Problem::mistakes(Code::WorkflowInvalid, mistakes)
+    }
+}
+
+impl From<RollBackWorkflowError> for Problem {
+    /// The document is not in the body, which only says which version's it is.
+    fn from(error: RollBackWorkflowError) -> Self {
+        match error {
+            RollBackWorkflowError::Version(error) => error.into(),
+            RollBackWorkflowError::Update(UpdateWorkflowError::Refused(refused)) => {
+                refused_document(refused, |found| {
+                    let message = format!("{} (at {} of that version)", found.message, found.pointer);
+                    Mistake::from(Diagnostic { pointer: "/version".to_owned(), message, ..found })
+                })
+            }
+            RollBackWorkflowError::Update(error) => error.into(),
         }
     }
 }

@@ -6,6 +6,7 @@ mod failures;
 mod readiness;
 mod runs;
 mod system;
+mod versions;
 mod workflows;
 
 use std::sync::Arc;
@@ -44,7 +45,8 @@ pub fn api() -> Api {
         .group(runs::GROUP, "Executions of workflows.")
         .group(events::GROUP, "What happens elsewhere, and what runs wait for.")
         .group(system::GROUP, "What the server says about itself.");
-    system::declare(events::declare(runs::declare(workflows::declare(agents::declare(api))))).finish()
+    let api = versions::declare(workflows::declare(agents::declare(api)));
+    system::declare(events::declare(runs::declare(api))).finish()
 }
 
 /// The routes of a process without an API: how it is, and what it measures.

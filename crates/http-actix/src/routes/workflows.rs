@@ -6,7 +6,7 @@ use domain::{ids::WorkflowId, ports::Clock};
 
 use super::{SYSTEM, runs};
 use crate::{
-    api::{About, Body, Declarations, Located, Path, Query, Reply, State},
+    api::{About, Body, Declarations, Located, Path, Query, Reply, State, Warned},
     dto::{
         MessageView, examples,
         lists::{self, PageView},
@@ -14,19 +14,21 @@ use crate::{
         run_views::RunReceipt,
         runs::ExecuteWorkflow,
         workflow_views::{ValidationView, WorkflowView},
-        workflows::{CreateWorkflow, UpdateWorkflow, ValidateWorkflow, VersionQuery, WorkflowPath, WorkflowQuery},
+        workflows::{CreateWorkflow, UpdateWorkflow, ValidateWorkflow, WorkflowPath, WorkflowQuery},
     },
     problem::{Code, Problem},
 };
 
 pub(super) const GROUP: &str = "workflows";
 
-const COLLECTION: &str = "/api/v1/workflows";
+pub(super) const COLLECTION: &str = "/api/v1/workflows";
+
+/// What making a version may be refused with.
+pub(super) const REFUSED: [Code; 4] =
+    [Code::WorkflowInvalid, Code::AgentsUnusable, Code::ConcurrentChange, Code::StoreUnavailable];
 
 pub(super) fn declare(api: Declarations) -> Declarations {
     const ONE: &str = "/api/v1/workflows/{workflow_id}";
-    const REFUSED: [Code; 4] =
-        [Code::WorkflowInvalid, Code::AgentsUnusable, Code::ConcurrentChange, Code::StoreUnavailable];
     api.route(
         Method::POST,
         COLLECTION,
@@ -92,18 +94,16 @@ pub(super) fn declare(api: Declarations) -> Declarations {
         About::new(
             GROUP,
             "Delete a workflow",
-            "Deletes the workflow, or the version, with this id softly: it stays readable and its runs go on.",
+            "Deletes the workflow softly: it stays readable and its runs go on. The id of an older version deletes that version \
+             alone, and only while no pending or running run executes it.",
         )
         .answers(examples::deleted("Workflow 'digest'"))
-        .refuses(&[Code::WorkflowNotFound, Code::ConcurrentChange, Code::StoreUnavailable]),
-    )
-    .route(
-        Method::GET,
-        "/api/v1/workflows/{workflow_id}/versions",
-        list_versions,
-        About::new(GROUP, "List a workflow's versions", "A page of all versions, newest first; each can be executed by its id.")
-            .answers(examples::page(&examples::workflow()))
-            .refuses(&[Code::WorkflowNotFound, Code::StoreUnavailable]),
+        .refuses(&[
+            Code::WorkflowNotFound,
+            Code::VersionHasLiveRuns,
+            Code::ConcurrentChange,
+            Code::StoreUnavailable,
+        ]),
     )
     .route(
         Method::POST,
@@ -117,7 +117,7 @@ pub(super) fn declare(api: Declarations) -> Declarations {
         )
         .sends(examples::rehearsal())
         .answers(examples::rehearsed())
-        .refuses(&[Code::WorkflowNotFound, Code::StoreUnavailable]),
+        .refuses(&[Code::WorkflowNotFound, Code::VersionNotFound, Code::InputInvalid, Code::StoreUnavailable]),
     )
     .route(
         Method::POST,
@@ -126,12 +126,14 @@ pub(super) fn declare(api: Declarations) -> Declarations {
         About::new(
             GROUP,
             "Execute a workflow",
-            "Starts a run of exactly the version addressed. Answers as soon as the run is durable: from then on it goes on \
+            "Starts a run of the newest active version, or without one of the newest deprecated one; of exactly the version with \
+             this id, if it is an older version's; or of the version whose number is asked for. An execution of a deprecated \
+             version is answered with the header `Warning`. Answers as soon as the run is durable: from then on it goes on \
              whatever happens to this process.",
         )
         .sends(examples::execution())
         .answers(examples::receipt("PENDING", "Workflow execution started", serde_json::Value::Null))
-        .refuses(&[Code::WorkflowNotFound, Code::WorkflowNotActive, Code::InputInvalid, Code::NotForExternalEngine, Code::Overloaded, Code::StoreUnavailable]),
+        .refuses(&[Code::WorkflowNotFound, Code::VersionNotFound, Code::WorkflowNotActive, Code::InputInvalid, Code::NotForExternalEngine, Code::Overloaded, Code::StoreUnavailable]),
     )
 }
 
@@ -186,23 +188,15 @@ async fn delete_workflow(
     Ok(Reply(MessageView::new(format!("Workflow '{}' deleted successfully", deleted.name.as_str()), clock.now())))
 }
 
-async fn list_versions(
-    State(app): State<UseCases>,
-    Path(path): Path<WorkflowPath>,
-    Query(query): Query<VersionQuery>,
-) -> Result<Reply<200, PageView<WorkflowView>>, Problem> {
-    let page = lists::page(query.page, query.page_size);
-    let found = app.list_versions.execute(WorkflowId::new(path.workflow_id), page).await?;
-    Ok(Reply(PageView::new(found, page)))
-}
-
 async fn test_workflow(
     State(app): State<UseCases>,
     Path(path): Path<WorkflowPath>,
     Body(body): Body<TestWorkflow>,
 ) -> Result<Reply<200, RehearsalView>, Problem> {
+    let version = body.version;
     let (input, mocks) = body.parts()?;
-    Ok(Reply(app.test_workflow.execute(WorkflowId::new(path.workflow_id), input, &mocks).await?.into()))
+    let rehearsed = app.test_workflow.execute(WorkflowId::new(path.workflow_id), version, input, &mocks).await?;
+    Ok(Reply(rehearsed.into()))
 }
 
 async fn execute_workflow(
@@ -210,9 +204,12 @@ async fn execute_workflow(
     State(clock): State<dyn Clock>,
     Path(path): Path<WorkflowPath>,
     Body(body): Body<ExecuteWorkflow>,
-) -> Result<Located<202, RunReceipt>, Problem> {
-    let input = body.input()?;
-    let run = app.execute_workflow.execute(WorkflowId::new(path.workflow_id), input, SYSTEM).await?;
+) -> Result<Warned<Located<202, RunReceipt>>, Problem> {
+    let (id, version) = (WorkflowId::new(path.workflow_id), body.version);
+    let execution = app.execute_workflow.execute_version(id, version, body.input()?, SYSTEM).await?;
+    let warning = execution.warning();
+    let run = execution.run;
     let id = run.id.clone();
-    Ok(Located::new(runs::COLLECTION, id, RunReceipt::new(run, "Workflow execution started", clock.now())))
+    let receipt = RunReceipt::new(run, "Workflow execution started", clock.now());
+    Ok(Warned::new(Located::new(runs::COLLECTION, id, receipt), warning))
 }

@@ -10,4 +10,5 @@ mod schemas;
 mod support;
 mod system;
 mod validation;
+mod versions;
 mod workflows;

@@ -6,9 +6,10 @@ use serde_json::Value;
 
 use crate::support::{Orrery, assert_valid};
 
-const OPERATIONS: [&str; 25] = [
+const OPERATIONS: [&str; 30] = [
     "DELETE /api/v1/agents/{agent_id}",
     "DELETE /api/v1/workflows/{workflow_id}",
+    "DELETE /api/v1/workflows/{workflow_id}/versions/{version}",
     "GET /",
     "GET /api/v1/agents",
     "GET /api/v1/agents/{agent_id}",
@@ -19,6 +20,8 @@ const OPERATIONS: [&str; 25] = [
     "GET /api/v1/workflows",
     "GET /api/v1/workflows/{workflow_id}",
     "GET /api/v1/workflows/{workflow_id}/versions",
+    "GET /api/v1/workflows/{workflow_id}/versions/{version}",
+    "GET /api/v1/workflows/{workflow_id}/versions/{version}/diff/{other}",
     "GET /health",
     "GET /health/ready",
     "GET /metrics",
@@ -30,8 +33,10 @@ const OPERATIONS: [&str; 25] = [
     "POST /api/v1/workflows",
     "POST /api/v1/workflows/validate",
     "POST /api/v1/workflows/{workflow_id}/execute",
+    "POST /api/v1/workflows/{workflow_id}/rollback",
     "PUT /api/v1/agents/{agent_id}",
     "PUT /api/v1/workflows/{workflow_id}",
+    "PUT /api/v1/workflows/{workflow_id}/versions/{version}",
 ];
 
 fn operations(document: &Value) -> Vec<(String, &Value)> {
@@ -109,8 +114,8 @@ async fn every_example_of_a_request_passes_the_door() {
         }
         let (method, path) = name.split_once(' ').expect("a method and a path");
         let id = "0190c0de-0000-7000-8000-000000000001";
-        let path =
-            ["{agent_id}", "{workflow_id}", "{run_id}"].iter().fold(path.to_owned(), |path, p| path.replace(p, id));
+        let path = path.replace("{version}", "1");
+        let path = ["{agent_id}", "{workflow_id}", "{run_id}"].iter().fold(path, |path, p| path.replace(p, id));
         let answer = match method {
             "POST" => orrery.post(&path, example.clone()).await,
             _ => orrery.put(&path, example.clone()).await,

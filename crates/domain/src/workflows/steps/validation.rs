@@ -20,14 +20,11 @@ impl Reader<'_> {
             None => (if config(other).is_some() { other } else { name }, config(other)),
         };
         let (name, value) = either("data", "data_source");
-        let data = match value {
-            Some(value) => self.template(&at(name), Some(value)).flatten(),
-            None => {
-                self.error(&at(name), "data_missing", format!("step '{}' needs the data that it checks", self.key));
-                self.findings.hint("write ${step.output} or ${workflow.input}");
-                None
-            }
-        };
+        let data = self.template(&at(name), value).flatten();
+        if value.is_none() {
+            self.error(&at(name), "data_missing", format!("step '{}' needs the data that it checks", self.key));
+            self.findings.hint("write ${step.output} or ${workflow.input}");
+        }
         let (name, value) = either("schema", "validation_schema");
         let schema = self.schema(&at(name), value);
         let assertions = self.assertions(&at("assertions"), config("assertions"));

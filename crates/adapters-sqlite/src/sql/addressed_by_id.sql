@@ -1,0 +1,1 @@
+WITH addressed AS (SELECT id, head_id FROM workflow_definitions WHERE id = ?1)

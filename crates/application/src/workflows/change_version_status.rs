@@ -1,0 +1,45 @@
+//! Changes the status of one version; its content never changes.
+
+use std::sync::Arc;
+
+use domain::{
+    ids::WorkflowId,
+    ports::{StoreError, Workflows},
+    workflows::{WorkflowDefinition, WorkflowStatus},
+};
+
+use super::{GetVersionError, get_version::find, status_change::StatusChange};
+use crate::{Ports, TRIES};
+
+/// Changes the status of one version.
+pub struct ChangeVersionStatus {
+    workflows: Arc<dyn Workflows>,
+    change: StatusChange,
+}
+
+impl ChangeVersionStatus {
+    pub(crate) fn new(ports: &Ports) -> Self {
+        Self { workflows: ports.workflows.clone(), change: StatusChange::new(ports) }
+    }
+
+    /// Gives the version with this number the status. That of the newest version is also the workflow's, as
+    /// [`WorkflowStatus::closes_workflow`] says.
+    pub async fn execute(
+        &self,
+        id: WorkflowId,
+        version: u32,
+        status: WorkflowStatus,
+        by: &str,
+    ) -> Result<WorkflowDefinition, GetVersionError> {
+        let mut tries = 0;
+        loop {
+            let row = find(&*self.workflows, id, version).await?;
+            tries += 1;
+            match self.change.make(row, status, by).await {
+                Ok(row) => return Ok(row),
+                Err(StoreError::Conflict(_)) if tries < TRIES => {}
+                Err(other) => return Err(other.into()),
+            }
+        }
+    }
+}

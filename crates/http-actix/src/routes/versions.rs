@@ -1,0 +1,153 @@
+//! Versions of workflows over HTTP.
+
+use actix_web::http::Method;
+use application::UseCases;
+use domain::{ids::WorkflowId, ports::Clock};
+
+use super::{
+    SYSTEM,
+    workflows::{COLLECTION, GROUP, REFUSED},
+};
+use crate::{
+    api::{About, Body, Declarations, Located, Path, Query, Reply, State},
+    dto::{
+        MessageView, examples,
+        lists::{self, PageView},
+        version_views::DifferenceView,
+        versions::{ChangeVersion, RollBackWorkflow, VersionPath, VersionsPath},
+        workflow_views::WorkflowView,
+        workflows::{VersionQuery, WorkflowPath},
+    },
+    problem::{Code, Problem},
+};
+
+pub(super) fn declare(api: Declarations) -> Declarations {
+    const ONE: &str = "/api/v1/workflows/{workflow_id}/versions/{version}";
+    const UNKNOWN: [Code; 3] = [Code::WorkflowNotFound, Code::VersionNotFound, Code::StoreUnavailable];
+    api.route(
+        Method::GET,
+        "/api/v1/workflows/{workflow_id}/versions",
+        list_versions,
+        About::new(GROUP, "List a workflow's versions", "A page of all versions, newest first; each can be executed by its id.")
+            .answers(examples::page(&examples::workflow()))
+            .refuses(&[Code::WorkflowNotFound, Code::StoreUnavailable]),
+    )
+    .route(
+        Method::GET,
+        ONE,
+        get_version,
+        About::new(GROUP, "Read a version", "The version of the workflow with this number, deleted or not.")
+            .answers(examples::workflow())
+            .refuses(&UNKNOWN),
+    )
+    .route(
+        Method::PUT,
+        ONE,
+        change_version,
+        About::new(
+            GROUP,
+            "Change the status of a version",
+            "Nothing else of a version ever changes. Runs go on with the version they were started with, whatever its status \
+             becomes.",
+        )
+        .sends(examples::version_changes())
+        .answers(examples::workflow())
+        .refuses(&UNKNOWN)
+        .refuses(&[Code::ConcurrentChange]),
+    )
+    .route(
+        Method::DELETE,
+        ONE,
+        delete_version,
+        About::new(
+            GROUP,
+            "Delete a version",
+            "Deletes the version softly: it stays readable and is executed no more. Refused while pending or running runs execute \
+             it. The newest of several versions is only deleted with the workflow.",
+        )
+        .answers(examples::deleted("Version 1 of workflow 'digest'"))
+        .refuses(&UNKNOWN)
+        .refuses(&[Code::VersionHasLiveRuns, Code::VersionIsNewest, Code::ConcurrentChange]),
+    )
+    .route(
+        Method::GET,
+        "/api/v1/workflows/{workflow_id}/versions/{version}/diff/{other}",
+        compare_versions,
+        About::new(
+            GROUP,
+            "Compare two versions",
+            "What changed from one version to the other, place by place. Their ids and numbers, which always differ, are left out.",
+        )
+        .answers(examples::difference())
+        .refuses(&UNKNOWN),
+    )
+    .route(
+        Method::POST,
+        "/api/v1/workflows/{workflow_id}/rollback",
+        roll_back_workflow,
+        About::new(
+            GROUP,
+            "Roll a workflow back",
+            "Makes a new version with the content of an older one, after checking it as any other.",
+        )
+        .sends(examples::rollback())
+        .answers(examples::workflow())
+        .refuses(&UNKNOWN)
+        .refuses(&REFUSED)
+        .refuses(&[Code::VersionImmutable]),
+    )
+}
+
+async fn list_versions(
+    State(app): State<UseCases>,
+    Path(path): Path<WorkflowPath>,
+    Query(query): Query<VersionQuery>,
+) -> Result<Reply<200, PageView<WorkflowView>>, Problem> {
+    let page = lists::page(query.page, query.page_size);
+    let found = app.list_versions.execute(WorkflowId::new(path.workflow_id), page).await?;
+    Ok(Reply(PageView::new(found, page)))
+}
+
+async fn get_version(
+    State(app): State<UseCases>,
+    Path(path): Path<VersionPath>,
+) -> Result<Reply<200, WorkflowView>, Problem> {
+    Ok(Reply(app.get_version.execute(WorkflowId::new(path.workflow_id), path.version).await?.into()))
+}
+
+async fn change_version(
+    State(app): State<UseCases>,
+    Path(path): Path<VersionPath>,
+    Body(change): Body<ChangeVersion>,
+) -> Result<Reply<200, WorkflowView>, Problem> {
+    let id = WorkflowId::new(path.workflow_id);
+    Ok(Reply(app.change_version_status.execute(id, path.version, change.status(), SYSTEM).await?.into()))
+}
+
+async fn delete_version(
+    State(app): State<UseCases>,
+    State(clock): State<dyn Clock>,
+    Path(path): Path<VersionPath>,
+) -> Result<Reply<200, MessageView>, Problem> {
+    let deleted = app.delete_version.execute(WorkflowId::new(path.workflow_id), path.version, SYSTEM).await?;
+    let (version, name) = (deleted.version, deleted.name.as_str());
+    Ok(Reply(MessageView::new(format!("Version {version} of workflow '{name}' deleted successfully"), clock.now())))
+}
+
+async fn compare_versions(
+    State(app): State<UseCases>,
+    Path(path): Path<VersionsPath>,
+) -> Result<Reply<200, DifferenceView>, Problem> {
+    let id = WorkflowId::new(path.workflow_id);
+    Ok(Reply(app.compare_versions.execute(id, path.version, path.other).await?.into()))
+}
+
+async fn roll_back_workflow(
+    State(app): State<UseCases>,
+    Path(path): Path<WorkflowPath>,
+    Body(back): Body<RollBackWorkflow>,
+) -> Result<Located<201, WorkflowView>, Problem> {
+    let (id, summary) = (WorkflowId::new(path.workflow_id), back.change_summary());
+    let workflow = app.roll_back_workflow.execute(id, back.version, summary, SYSTEM).await?;
+    Ok(Located::new(COLLECTION, workflow.id, workflow.into()))
+}

@@ -1,0 +1,2 @@
+-- What a version changes against the one before, in its author's words.
+ALTER TABLE workflow_definitions ADD COLUMN change_summary text;
