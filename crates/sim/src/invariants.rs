@@ -56,7 +56,7 @@ fn check_events(run: &RunId, events: &[&RunEvent]) -> Result<(), String> {
             return Err(format!("{run}: {event:?} after the end"));
         }
         match event {
-            RunEvent::Started { .. } => {}
+            RunEvent::Started { .. } | RunEvent::EventKept { .. } | RunEvent::EventTaken { .. } => {}
             RunEvent::RunPaused { .. } => paused = true,
             RunEvent::RunUnpaused { .. } => paused = false,
             RunEvent::StepDispatched { path, .. } => {
@@ -87,7 +87,6 @@ fn check_events(run: &RunId, events: &[&RunEvent]) -> Result<(), String> {
                     return Err(format!("{run}: {path} waits twice, or after its end, or in a paused run"));
                 }
             }
-            RunEvent::EventKept { .. } | RunEvent::EventTaken { .. } => {}
             RunEvent::StepSucceeded { path, .. } | RunEvent::StepAdopted { path, .. } => {
                 in_flight.remove(path);
                 waiting.remove(path);

@@ -83,7 +83,7 @@ pub(super) async fn rehearse(
     now: Timestamp,
 ) -> Result<Rehearsed, StoreError> {
     let (state, data, made) = start(plan, run, input, now);
-    let mut play = Stage {
+    let mut scene = Stage {
         plan,
         mocks,
         policies,
@@ -103,15 +103,15 @@ pub(super) async fn rehearse(
             is_cut: false,
         },
     };
-    play.follow(made, workflows).await?;
-    while !play.state.status().is_terminal() && play.made <= MAX_ATTEMPTS {
-        let Some(input) = play.next_input() else { break };
+    scene.follow(made, workflows).await?;
+    while !scene.state.status().is_terminal() && scene.made <= MAX_ATTEMPTS {
+        let Some(input) = scene.next_input() else { break };
         // A mock answers once, so that nothing is late here.
-        if let Ok(made) = advance(plan, &mut play.state, &mut play.data, input, play.now, true) {
-            play.follow(made, workflows).await?;
+        if let Ok(made) = advance(plan, &mut scene.state, &mut scene.data, input, scene.now, true) {
+            scene.follow(made, workflows).await?;
         }
     }
-    Ok(play.finish())
+    Ok(scene.finish())
 }
 
 struct Stage<'a> {
