@@ -53,7 +53,7 @@ async fn tell_run(
     Path(path): Path<RunPath>,
     Body(body): Body<RaiseEvent>,
 ) -> Result<Reply<202, EventReceipt>, Problem> {
-    let event = body.event().map_err(unkeepable)?;
+    let event = body.event().map_err(|refused| Problem::unkeepable("/data", &refused))?;
     let run = app.raise_event.to_run(&path.id().map_err(Problem::internal)?, event).await?;
     Ok(Reply(EventReceipt::new(&[run.id], clock.now())))
 }
@@ -64,11 +64,7 @@ async fn tell_all(
     Body(body): Body<BroadcastEvent>,
 ) -> Result<Reply<202, EventReceipt>, Problem> {
     let correlation = body.correlation.clone();
-    let event = body.event().map_err(unkeepable)?;
+    let event = body.event().map_err(|refused| Problem::unkeepable("/data", &refused))?;
     let told = app.raise_event.to_all(&correlation, event).await?;
     Ok(Reply(EventReceipt::new(&told, clock.now())))
-}
-
-fn unkeepable(refused: domain::payload::NotStorable) -> Problem {
-    Problem::unkeepable("/data", &refused)
 }

@@ -4,6 +4,7 @@ mod agents;
 mod events;
 mod failures;
 mod readiness;
+mod rehearsals;
 mod runs;
 mod system;
 mod versions;
@@ -45,7 +46,7 @@ pub fn api() -> Api {
         .group(runs::GROUP, "Executions of workflows.")
         .group(events::GROUP, "What happens elsewhere, and what runs wait for.")
         .group(system::GROUP, "What the server says about itself.");
-    let api = versions::declare(workflows::declare(agents::declare(api)));
+    let api = rehearsals::declare(versions::declare(workflows::declare(agents::declare(api))));
     system::declare(events::declare(runs::declare(api))).finish()
 }
 

@@ -10,7 +10,6 @@ use crate::{
     dto::{
         MessageView, examples,
         lists::{self, PageView},
-        rehearsals::{RehearsalView, TestWorkflow},
         run_views::RunReceipt,
         runs::ExecuteWorkflow,
         workflow_views::{ValidationView, WorkflowView},
@@ -107,20 +106,6 @@ pub(super) fn declare(api: Declarations) -> Declarations {
     )
     .route(
         Method::POST,
-        "/api/v1/workflows/{workflow_id}/test",
-        test_workflow,
-        About::new(
-            GROUP,
-            "Rehearse a workflow",
-            "Executes a version against mocks, with the same engine: no agent is called, nothing is stored, and time passes at \
-             once. Answers the path taken, every attempt with its input and output, and the run's output.",
-        )
-        .sends(examples::rehearsal())
-        .answers(examples::rehearsed())
-        .refuses(&[Code::WorkflowNotFound, Code::VersionNotFound, Code::InputInvalid, Code::StoreUnavailable]),
-    )
-    .route(
-        Method::POST,
         "/api/v1/workflows/{workflow_id}/execute",
         execute_workflow,
         About::new(
@@ -186,17 +171,6 @@ async fn delete_workflow(
 ) -> Result<Reply<200, MessageView>, Problem> {
     let deleted = app.delete_workflow.execute(WorkflowId::new(path.workflow_id), SYSTEM).await?;
     Ok(Reply(MessageView::new(format!("Workflow '{}' deleted successfully", deleted.name.as_str()), clock.now())))
-}
-
-async fn test_workflow(
-    State(app): State<UseCases>,
-    Path(path): Path<WorkflowPath>,
-    Body(body): Body<TestWorkflow>,
-) -> Result<Reply<200, RehearsalView>, Problem> {
-    let version = body.version;
-    let (input, mocks) = body.parts()?;
-    let rehearsed = app.test_workflow.execute(WorkflowId::new(path.workflow_id), version, input, &mocks).await?;
-    Ok(Reply(rehearsed.into()))
 }
 
 async fn execute_workflow(
