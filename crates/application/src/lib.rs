@@ -39,6 +39,8 @@ pub struct Ports {
     pub ids: Arc<dyn IdGenerator>,
     pub plans: Arc<PlanCache>,
     pub schemas: Arc<dyn Schemas>,
+    /// How deep blocks may lie in each other in documents that are saved; at most [`MAX_NESTING`](domain::workflows::MAX_NESTING).
+    pub max_nesting: usize,
     /// None on a store that no other system shares.
     pub external: Option<External>,
 }

@@ -56,6 +56,7 @@ fn ports(store: &Arc<MemoryStore>, external: Option<External>) -> Ports {
         ids: Arc::new(SequentialIds::new(1)),
         plans: Arc::new(PlanCache::new(store.clone(), Arc::new(JsonSchemas))),
         schemas: Arc::new(JsonSchemas),
+        max_nesting: domain::workflows::MAX_NESTING,
         external,
     }
 }

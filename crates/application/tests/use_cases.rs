@@ -54,6 +54,7 @@ fn ports(engine: MockEngine, writer: Option<MockRunWriter>) -> Ports {
         ids: Arc::new(SequentialIds::new(1)),
         plans: Arc::new(PlanCache::new(store, Arc::new(JsonSchemas))),
         schemas: Arc::new(JsonSchemas),
+        max_nesting: domain::workflows::MAX_NESTING,
         external: None,
     }
 }

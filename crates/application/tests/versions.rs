@@ -110,6 +110,7 @@ fn ports(store: &Arc<MemoryStore>) -> Ports {
         ids: Arc::new(SequentialIds::new(1)),
         plans: Arc::new(PlanCache::new(store.clone(), Arc::new(JsonSchemas))),
         schemas: Arc::new(JsonSchemas),
+        max_nesting: domain::workflows::MAX_NESTING,
         external: None,
     }
 }

@@ -115,6 +115,7 @@ impl Process {
             ids,
             plans,
             schemas: Arc::new(JsonSchemas),
+            max_nesting: domain::workflows::MAX_NESTING,
             external: None,
         });
         Self { uses, engine, agents, store }

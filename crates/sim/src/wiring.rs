@@ -47,6 +47,7 @@ impl Wiring {
             ids: ids.clone(),
             plans: plans.clone(),
             schemas: Arc::new(JsonSchemas),
+            max_nesting: domain::workflows::MAX_NESTING,
             external: None,
         });
         Self { store, clock, ids, uses, loader: RunLoader::new(shared, plans), doorstep }

@@ -4,12 +4,12 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use domain::{
     ids::WorkflowId,
-    ports::{Agents, Clock, IdGenerator, Schemas, StoreError, Transactions, Workflows},
+    ports::{Clock, IdGenerator, StoreError, Transactions, Workflows},
     workflows::{ChangeSummary, StepDocument, WorkflowDefinition, WorkflowDocument, WorkflowName, WorkflowStatus},
 };
 use serde_json::Value;
 
-use super::draft::{self, Refused};
+use super::draft::{DocumentCheck, Refused};
 use crate::{Ports, TRIES};
 
 /// What is said about a new workflow.
@@ -39,8 +39,7 @@ pub enum CreateWorkflowError {
 
 /// Creates a workflow.
 pub struct CreateWorkflow {
-    agents: Arc<dyn Agents>,
-    schemas: Arc<dyn Schemas>,
+    documents: DocumentCheck,
     workflows: Arc<dyn Workflows>,
     transactions: Arc<dyn Transactions>,
     clock: Arc<dyn Clock>,
@@ -50,8 +49,7 @@ pub struct CreateWorkflow {
 impl CreateWorkflow {
     pub(crate) fn new(ports: &Ports) -> Self {
         Self {
-            agents: ports.agents.clone(),
-            schemas: ports.schemas.clone(),
+            documents: DocumentCheck::new(ports),
             workflows: ports.workflows.clone(),
             transactions: ports.transactions.clone(),
             clock: ports.clock.clone(),
@@ -68,8 +66,7 @@ impl CreateWorkflow {
             let version = old.as_ref().map_or(1, |old| old.version + 1);
             let document = WorkflowDocument::new(new.name.as_str(), version, new.start_step.clone(), new.steps.clone())
                 .declaring(new.input_schema.clone(), new.output.clone());
-            let plan =
-                draft::check(&*self.agents, &*self.schemas, &document).await?.map_err(CreateWorkflowError::Refused)?;
+            let plan = self.documents.check(&document).await?.map_err(CreateWorkflowError::Refused)?;
             let now = self.clock.now();
             let id = old.as_ref().map_or_else(|| WorkflowId::new(self.ids.unique()), |old| old.id);
             let head = WorkflowDefinition {

@@ -1,13 +1,19 @@
 //! From the content that a client sends to a version that may be stored: the check shared by creating and updating.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    sync::Arc,
+};
 
 use domain::{
     agents::{Agent, AgentName, AgentStatus},
     ids::PlanHash,
-    ports::{Agents, Schemas, StoreError},
-    workflows::{Diagnostic, Examined, Severity, WorkflowDocument, examine_with},
+    ports::{Agents, Schemas, StoreError, Workflows},
+    workflows::{Diagnostic, Examined, Plan, PlanStep, Severity, WorkflowDocument, examine_with},
 };
+
+use super::descent::check_children;
+use crate::{Ports, plans::PlanCache};
 
 /// Everything that is wrong with a document; never empty.
 #[derive(Debug)]
@@ -34,30 +40,66 @@ impl Refused {
 const UNKNOWN_AGENT: &str = "unknown_agent";
 const INACTIVE_AGENT: &str = "inactive_agent";
 
-/// Checks a document: its structure, its references and its agents, all findings at once. Answers the plan's hash.
-pub(super) async fn check(
-    agents: &dyn Agents,
-    schemas: &dyn Schemas,
-    document: &WorkflowDocument,
-) -> Result<Result<PlanHash, Refused>, StoreError> {
-    let (plan, diagnostics) = examined(agents, schemas, document).await?;
-    let is_sound = diagnostics.iter().all(|found| found.severity != Severity::Error);
-    Ok(match plan {
-        Some(plan) if is_sound => Ok(plan),
-        Some(_) | None => Err(Refused { diagnostics }),
-    })
+/// Checks documents against all that is known of what they name.
+#[derive(Clone)]
+pub(super) struct DocumentCheck {
+    agents: Arc<dyn Agents>,
+    workflows: Arc<dyn Workflows>,
+    schemas: Arc<dyn Schemas>,
+    plans: Arc<PlanCache>,
+    max_nesting: usize,
 }
 
-/// Everything that is to be said about a document, and the hash of its plan if there is one.
-pub(super) async fn examined(
-    agents: &dyn Agents,
-    schemas: &dyn Schemas,
-    document: &WorkflowDocument,
-) -> Result<(Option<PlanHash>, Vec<Diagnostic>), StoreError> {
-    let known = named(agents, document).await?;
-    let Examined { plan, mut findings } = examine_with(document, schemas, &known.iter().collect());
-    findings.extend(check_agents(&known, document));
-    Ok((plan.map(|plan| plan.hash()), findings))
+impl DocumentCheck {
+    pub(super) fn new(ports: &Ports) -> Self {
+        Self {
+            agents: ports.agents.clone(),
+            workflows: ports.workflows.clone(),
+            schemas: ports.schemas.clone(),
+            plans: ports.plans.clone(),
+            max_nesting: ports.max_nesting,
+        }
+    }
+
+    /// Checks a document: its structure, its references, its agents and the workflows that it runs, all findings at once.
+    /// Answers the plan's hash.
+    pub(super) async fn check(&self, document: &WorkflowDocument) -> Result<Result<PlanHash, Refused>, StoreError> {
+        let (plan, diagnostics) = self.examined(document).await?;
+        let is_sound = diagnostics.iter().all(|found| found.severity != Severity::Error);
+        Ok(match plan {
+            Some(plan) if is_sound => Ok(plan),
+            Some(_) | None => Err(Refused { diagnostics }),
+        })
+    }
+
+    /// Everything that is to be said about a document, and the hash of its plan if there is one.
+    pub(super) async fn examined(
+        &self,
+        document: &WorkflowDocument,
+    ) -> Result<(Option<PlanHash>, Vec<Diagnostic>), StoreError> {
+        let known = named(&*self.agents, document).await?;
+        let Examined { plan, mut findings } = examine_with(document, &*self.schemas, &known.iter().collect());
+        findings.extend(check_agents(&known, document));
+        if let Some(plan) = &plan {
+            findings.extend(check_nesting(plan, self.max_nesting));
+            findings.extend(check_children(&*self.workflows, &self.plans, plan, document).await?);
+        }
+        Ok((plan.map(|plan| plan.hash()), findings))
+    }
+}
+
+/// The deepest nesting may be set lower than what the engine can do.
+fn check_nesting(plan: &Plan, most: usize) -> Option<Diagnostic> {
+    let depth = |step: &PlanStep| step.place.matches('/').count();
+    let deepest = plan.steps().max_by_key(|step| depth(step)).filter(|step| depth(step) > most)?;
+    let message = format!("step '{}' lies deeper in blocks than this server's limit of {most} levels", deepest.id);
+    Some(Diagnostic::error(pointer(deepest.id.as_str(), ""), "nested_too_deep", message))
+}
+
+/// A JSON Pointer to a step, or to a member of it (RFC 6901, section 3).
+pub(super) fn pointer(step: &str, member: &str) -> String {
+    let step = step.replace('~', "~0").replace('/', "~1");
+    if member.is_empty() { format!("/steps/{step}") } else { format!("/steps/{step}/{member}") }
 }
 
 /// The agents that a document names, as far as there are such.
@@ -85,8 +127,7 @@ fn check_agents(known: &[Agent], document: &WorkflowDocument) -> Vec<Diagnostic>
                 )
             }
         };
-        let pointer = format!("/steps/{}/agent_name", key.replace('~', "~0").replace('/', "~1"));
-        Some(Diagnostic::error(pointer, code, message).hint(hint))
+        Some(Diagnostic::error(pointer(key, "agent_name"), code, message).hint(hint))
     });
     findings.collect()
 }

@@ -5,6 +5,7 @@ mod compare_versions;
 mod create_workflow;
 mod delete_version;
 mod delete_workflow;
+mod descent;
 pub(crate) mod draft;
 mod find_child;
 mod get_version;

@@ -4,14 +4,14 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use domain::{
     ids::WorkflowId,
-    ports::{Agents, Clock, IdGenerator, Schemas, StoreError, Transactions, Workflows},
+    ports::{Clock, IdGenerator, StoreError, Transactions, Workflows},
     workflows::{ChangeSummary, StepDocument, WorkflowDefinition, WorkflowDocument, WorkflowStatus},
 };
 use serde_json::Value;
 
 use super::{
     create_workflow::keep_version,
-    draft::{self, Refused},
+    draft::{DocumentCheck, Refused},
 };
 use crate::{Ports, TRIES};
 
@@ -61,8 +61,7 @@ pub enum UpdateWorkflowError {
 
 /// Changes a workflow.
 pub struct UpdateWorkflow {
-    agents: Arc<dyn Agents>,
-    schemas: Arc<dyn Schemas>,
+    documents: DocumentCheck,
     workflows: Arc<dyn Workflows>,
     transactions: Arc<dyn Transactions>,
     clock: Arc<dyn Clock>,
@@ -72,8 +71,7 @@ pub struct UpdateWorkflow {
 impl UpdateWorkflow {
     pub(crate) fn new(ports: &Ports) -> Self {
         Self {
-            agents: ports.agents.clone(),
-            schemas: ports.schemas.clone(),
+            documents: DocumentCheck::new(ports),
             workflows: ports.workflows.clone(),
             transactions: ports.transactions.clone(),
             clock: ports.clock.clone(),
@@ -125,8 +123,7 @@ impl UpdateWorkflow {
         let input_schema = changes.input_schema.clone().unwrap_or_else(|| old.document.input_schema.clone());
         let output = changes.output.clone().unwrap_or_else(|| old.document.output.clone());
         let document = WorkflowDocument::new(old.name.as_str(), version, start, steps).declaring(input_schema, output);
-        let plan =
-            draft::check(&*self.agents, &*self.schemas, &document).await?.map_err(UpdateWorkflowError::Refused)?;
+        let plan = self.documents.check(&document).await?.map_err(UpdateWorkflowError::Refused)?;
         let status = if old.status.closes_workflow() { old.status } else { WorkflowStatus::Active };
         let head = self.in_place(old.clone(), changes, by);
         Ok(WorkflowDefinition {

@@ -94,7 +94,7 @@ impl Decision<'_> {
 
     fn look_everywhere(&mut self) {
         if self.state.current().is_none() {
-            self.begin(&self.plan.first().top_level());
+            self.begin_run();
         } else {
             self.open.extend(self.state.frontier());
         }

@@ -14,7 +14,7 @@ use super::{
     budget::Budget,
     condition::Condition,
     reference::{Reference, ResolveError, Scope, Template},
-    work::{CheckWork, ChildWork, WaitWork, resolve_mapping},
+    work::{CheckWork, ChildTarget, ChildWork, WaitWork, resolve_mapping},
 };
 use crate::{
     agents::AgentName,
@@ -238,6 +238,14 @@ impl Plan {
     /// All places of steps.
     pub fn steps(&self) -> impl ExactSizeIterator<Item = &PlanStep> {
         self.steps.iter()
+    }
+
+    /// The workflows that steps of it run, with those steps.
+    pub fn children(&self) -> impl Iterator<Item = (&StepId, &ChildTarget)> {
+        self.steps.iter().filter_map(|step| match &step.work {
+            Work::Child(child) => Some((&step.id, &child.target)),
+            _ => None,
+        })
     }
 
     /// The steps at the top level before the first block: what the old executor does not do again after a failure.

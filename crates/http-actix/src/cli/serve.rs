@@ -3,6 +3,7 @@
 use std::{net::SocketAddr, path::PathBuf};
 
 use clap::{Args, ValueEnum};
+use domain::workflows::MAX_NESTING;
 
 use super::kafka::Kafka;
 use crate::composition::LogFormat;
@@ -47,6 +48,9 @@ pub(crate) struct Serve {
     /// The most runs that are looked after at once; more wait their turn in the store.
     #[arg(long, env = "ORRERY_CAPACITY", default_value_t = 10_000, value_parser = super::at_least_one)]
     pub(crate) capacity: usize,
+    /// How deep blocks may lie in each other in workflows that are saved.
+    #[arg(long, env = "ORRERY_MAX_NESTING", default_value_t = MAX_NESTING, value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(1..=10))]
+    pub(crate) max_nesting: usize,
     /// How many seconds a shutdown waits for agent calls under way.
     #[arg(long, env = "ORRERY_DRAIN_SECONDS", default_value_t = 10)]
     pub(crate) drain_seconds: u64,
@@ -74,6 +78,7 @@ impl Serve {
             registry_listen: None,
             lease_seconds: executor::LEASE.as_secs(),
             capacity: 10_000,
+            max_nesting: MAX_NESTING,
             drain_seconds: 10,
             log_format: None,
             log: "warn".to_owned(),

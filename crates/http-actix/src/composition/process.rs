@@ -281,6 +281,7 @@ impl<'a> Building<'a> {
             ids: self.ids.clone(),
             plans: self.plans.clone(),
             schemas: Arc::new(JsonSchemas),
+            max_nesting: self.options.max_nesting,
             external: self.store.shared.as_ref().map(|shared| External {
                 runs: shared.external.clone(),
                 takes_new_runs: self.options.engine == EngineKind::External,

@@ -70,6 +70,7 @@ impl Orrery {
             ids: ids.clone(),
             plans: Arc::new(PlanCache::new(store, Arc::new(JsonSchemas))),
             schemas: Arc::new(JsonSchemas),
+            max_nesting: domain::workflows::MAX_NESTING,
             external: None,
         });
         let state = AppState::new(Arc::new(uses), Arc::new(clock.clone()), ids, Arc::new(Components(!world.sick)));
