@@ -61,15 +61,17 @@ impl Topics {
 
     /// What a server has to be told to use them.
     pub fn arguments(&self) -> Vec<String> {
-        const NAMES: [(&str, &str); 9] = [
+        const NAMES: [(&str, &str); 11] = [
             ("--kafka-execution-topic", "workflow.execution.requests"),
             ("--kafka-cancellation-topic", "workflow.cancellation.requests"),
+            ("--kafka-events-topic", "workflow.events"),
             ("--kafka-tasks-topic", "orchestrator.tasks.http"),
             ("--kafka-results-topic", "results.topic"),
             ("--kafka-monitoring-topic", "workflow.monitoring.updates"),
             ("--kafka-run-events-topic", "workflow.run.events"),
             ("--kafka-dead-letter-topic", "workflow.dead.letters"),
             ("--kafka-group", "execution-consumer-group"),
+            ("--kafka-events-group", "orrery-events"),
             ("--kafka-bridge-group", "external-agent-executor-group"),
         ];
         let names = NAMES.into_iter().flat_map(|(flag, name)| [flag.to_owned(), self.name(name)]);

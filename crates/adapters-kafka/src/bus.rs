@@ -10,6 +10,7 @@ use crate::{
     client::Listening,
     config::{InvalidKafkaConfig, KafkaConfig},
     consumer::{self, Consumption, Order},
+    events::KafkaEvents,
     executor::KafkaExternalExecutor,
     gateway::{self, KafkaAgentGateway, KafkaResults, Parts},
     monitoring::KafkaMonitoring,
@@ -97,6 +98,13 @@ impl KafkaBus {
         let consumed = vec![topics.execution_requests.clone(), topics.cancellation_requests.clone()];
         let consumption = self.consumption(&self.config.groups.requests, consumed, Order::OfKeys);
         KafkaRequests::new(consumption, self.config.max_received_bytes)
+    }
+
+    /// Consumes events of foreign producers, once it is run.
+    pub fn events(&self) -> KafkaEvents {
+        let consumed = vec![self.config.topics.events.clone()];
+        let consumption = self.consumption(&self.config.groups.events, consumed, Order::OfKeys);
+        KafkaEvents::new(consumption, self.config.max_received_bytes)
     }
 
     /// Has tasks of the old executor performed, once it is run.

@@ -62,13 +62,15 @@ pub struct KafkaConfig {
     pub properties: Vec<(String, String)>,
 }
 
-/// Topics (contract 3.1, and two of ours).
+/// Topics (contract 3.1, and three of ours).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Topics {
     /// Execution requests.
     pub execution_requests: String,
     /// Cancellation requests.
     pub cancellation_requests: String,
+    /// Events that runs may wait for.
+    pub events: String,
     /// Tasks for agents.
     pub tasks: String,
     /// What came of tasks.
@@ -82,11 +84,12 @@ pub struct Topics {
 }
 
 impl Default for Topics {
-    /// The names of the old system, `workflow.run.events` and `workflow.dead.letters`.
+    /// The names of the old system, `workflow.events`, `workflow.run.events` and `workflow.dead.letters`.
     fn default() -> Self {
         Self {
             execution_requests: "workflow.execution.requests".into(),
             cancellation_requests: "workflow.cancellation.requests".into(),
+            events: "workflow.events".into(),
             tasks: "orchestrator.tasks.http".into(),
             results: "results.topic".into(),
             monitoring: "workflow.monitoring.updates".into(),
@@ -97,10 +100,11 @@ impl Default for Topics {
 }
 
 impl Topics {
-    pub(crate) fn all(&self) -> [(&'static str, &str); 7] {
+    pub(crate) fn all(&self) -> [(&'static str, &str); 8] {
         [
             ("topics.execution_requests", &self.execution_requests),
             ("topics.cancellation_requests", &self.cancellation_requests),
+            ("topics.events", &self.events),
             ("topics.tasks", &self.tasks),
             ("topics.results", &self.results),
             ("topics.monitoring", &self.monitoring),
@@ -115,6 +119,8 @@ impl Topics {
 pub struct Groups {
     /// Consumes execution and cancellation requests.
     pub requests: String,
+    /// Consumes events.
+    pub events: String,
     /// Consumes tasks for agents.
     pub bridge: String,
     /// Reads results. Nothing is committed for it; brokers with access control may want to know its name.
@@ -122,10 +128,11 @@ pub struct Groups {
 }
 
 impl Default for Groups {
-    /// Those of the old executor and bridge, and `orrery-results`.
+    /// Those of the old executor and bridge, `orrery-events` and `orrery-results`.
     fn default() -> Self {
         Self {
             requests: "execution-consumer-group".into(),
+            events: "orrery-events".into(),
             bridge: "external-agent-executor-group".into(),
             results: "orrery-results".into(),
         }
@@ -198,8 +205,10 @@ impl KafkaConfig {
                 return refuse(setting, "names a topic that has another purpose");
             }
         }
-        let groups = [&self.groups.requests, &self.groups.bridge, &self.groups.results];
-        for (setting, group) in ["groups.requests", "groups.bridge", "groups.results"].into_iter().zip(groups) {
+        let Groups { requests, events, bridge, results } = &self.groups;
+        let groups = [requests, events, bridge, results];
+        let settings = ["groups.requests", "groups.events", "groups.bridge", "groups.results"];
+        for (setting, group) in settings.into_iter().zip(groups) {
             if group.is_empty() {
                 return refuse(setting, "is empty");
             }
@@ -303,6 +312,8 @@ mod tests {
         assert_eq!(refused(|c| c.topics.dead_letters = c.topics.tasks.clone()), "topics.dead_letters");
         assert_eq!(refused(|c| c.groups.bridge = String::new()), "groups.bridge");
         assert_eq!(refused(|c| c.groups.bridge = c.groups.requests.clone()), "groups");
+        assert_eq!(refused(|c| c.groups.events = c.groups.requests.clone()), "groups");
+        assert_eq!(refused(|c| c.topics.events = c.topics.run_events.clone()), "topics.run_events");
         assert_eq!(refused(|c| c.topic_shape.partitions = 0), "topic_shape.partitions");
         assert_eq!(refused(|c| c.send_timeout = Duration::from_mins(1)), "send_timeout");
         assert_eq!(refused(|c| c.max_in_flight = 0), "max_in_flight");

@@ -1,6 +1,7 @@
 //! Kafka: what this system sends there, and what it is asked from there.
 //!
-//! The topics and shapes of the old system are section 3 of the contract; two topics are ours (ended runs, dead letters).
+//! The topics and shapes of the old system are section 3 of the contract; three topics are ours (events, ended runs, dead
+//! letters).
 //! This crate decides what a record looks like, when it counts as delivered and when it is acknowledged. It assigns no runs
 //! and keeps nothing: what must not be lost is in the store before it is sent, and is given back to Kafka until the store
 //! has it. It spawns nothing; what runs for long is a future that the composition root spawns.
@@ -12,6 +13,7 @@ mod client;
 mod config;
 mod consumer;
 mod dead_letter;
+mod events;
 mod executor;
 mod gateway;
 mod measures;
@@ -31,6 +33,7 @@ mod wire;
 pub use bridge::KafkaBridge;
 pub use bus::{CannotConnect, KafkaBus};
 pub use config::{Compression, Groups, InvalidKafkaConfig, KafkaConfig, TopicShape, Topics};
+pub use events::KafkaEvents;
 pub use executor::KafkaExternalExecutor;
 pub use gateway::{KafkaAgentGateway, KafkaResults};
 pub use measures::describe_metrics;

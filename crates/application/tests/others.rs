@@ -1,4 +1,4 @@
-//! Runs that other systems ask for, and runs that the existing executor does, over the memory store.
+//! Runs that other systems ask for, events that they tell of, and runs that the existing executor does, over the memory store.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -8,20 +8,23 @@ use application::{
     External, Ports, UseCases,
     agents::NewAgent,
     plans::PlanCache,
-    runs::{ExecuteWorkflowError, ServeRequests},
+    runs::{ExecuteWorkflowError, MAX_EVENT_BYTES, ServeEvents, ServeRequests},
     workflows::NewWorkflow,
 };
 use async_trait::async_trait;
 use domain::{
     Timestamp,
     agents::{AgentAuth, AgentName, AgentSchemas, AgentUrl, RetryPolicy},
-    ids::{RunId, WorkflowId},
+    ids::{RunId, StepPath, WorkflowId},
     payload::Payload,
     ports::{
-        Handled, MockAgentGateway, MockEngine, MockExternalRuns, MockRunWriter, Overloaded, RequestHandler, RunWriter,
-        Runs, Then,
+        Appended, EventHandler, Handled, MockAgentGateway, MockEngine, MockExternalRuns, MockRunInbox, MockRunWriter,
+        Overloaded, RequestHandler, RunWriter, Runs, StoreError, Then,
     },
-    runs::{CancellationRequest, CommitOutcome, ExecutionRequest, Run, RunCommit, RunEngine, RunStatus},
+    runs::{
+        CancellationRequest, CommitOutcome, ExecutionRequest, RaisedEvent, Receivers, Run, RunCommit, RunEngine,
+        RunStatus,
+    },
     workflows::{StepDocument, WorkflowName, WorkflowStatus},
 };
 use serde_json::{Value, json};
@@ -144,6 +147,64 @@ async fn a_store_that_is_full_has_the_request_given_again() {
     let requests = ServeRequests::new(&Ports { writer: Arc::new(writer), ..ports(&store, None) });
     let request = ExecutionRequest { run: id("run-1"), plan: plan(), input: Payload::empty() };
     assert!(matches!(requests.execution(request).await, Handled::Later(_)));
+}
+
+fn event(to: Receivers, data: Value) -> RaisedEvent {
+    RaisedEvent { name: "paid".into(), to, data: Payload::new(data).expect("storable"), id: "kafka/t/0/7".into() }
+}
+
+fn to_run(run: &str) -> RaisedEvent {
+    event(Receivers::Run(id(run)), json!({"n": 1}))
+}
+
+fn waiting(correlation: &str) -> Receivers {
+    Receivers::Waiting { correlation: correlation.into() }
+}
+
+fn refusal(handled: Handled) -> String {
+    let Handled::Refused(reason) = handled else { panic!("it is not refused: {handled:?}") };
+    reason
+}
+
+#[tokio::test]
+async fn an_event_is_told_to_its_run_and_without_one_to_be_told_it_is_refused_for_good() {
+    let bench = Bench::new();
+    let events = ServeEvents::new(&ports(&bench.store, None));
+    assert_eq!(bench.ask("run-1", plan()).await, Handled::Done);
+    assert_eq!(events.event(to_run("run-1")).await, Handled::Done);
+    assert_eq!(events.event(to_run("run-1")).await, Handled::Done, "given again");
+
+    assert_eq!(refusal(events.event(to_run("run-2")).await), "Run with id 'run-2' not found");
+    let large = event(Receivers::Run(id("run-1")), "x".repeat(MAX_EVENT_BYTES).into());
+    assert!(refusal(events.event(large).await).contains("more than the limit of 65536"));
+    assert_eq!(bench.cancel("run-1").await, Handled::Done);
+    assert!(refusal(events.event(to_run("run-1")).await).contains("Current status: CANCELLED"));
+}
+
+#[tokio::test]
+async fn an_event_without_a_run_is_told_to_the_steps_that_wait_with_its_correlation() {
+    let store = Arc::new(MemoryStore::new());
+    let mut inbox = MockRunInbox::new();
+    inbox.expect_waiting_for().withf(|event, correlation, _| (event, correlation) == ("paid", "c")).returning(
+        |_, _, _| {
+            let path = |path| StepPath::parse(path).expect("a path");
+            Ok(vec![(id("run-1"), path("a")), (id("run-1"), path("b")), (id("run-2"), path("a"))])
+        },
+    );
+    inbox.expect_append().withf(|note| note.dedupe.starts_with("event-")).times(3).returning(|_| Ok(Appended::Waiting));
+    inbox.expect_waiting_for().returning(|_, _, _| Ok(Vec::new()));
+    let events = ServeEvents::new(&Ports { inbox: Arc::new(inbox), ..ports(&store, None) });
+    assert_eq!(events.event(event(waiting("c"), json!({}))).await, Handled::Done);
+    assert_eq!(events.event(event(waiting("d"), json!({}))).await, Handled::Done, "nobody waits");
+}
+
+#[tokio::test]
+async fn a_store_that_is_away_has_the_event_given_again() {
+    let store = Arc::new(MemoryStore::new());
+    let mut inbox = MockRunInbox::new();
+    inbox.expect_waiting_for().returning(|_, _, _| Err(StoreError::Unavailable("no connection".into())));
+    let events = ServeEvents::new(&Ports { inbox: Arc::new(inbox), ..ports(&store, None) });
+    assert!(matches!(events.event(event(waiting(""), json!({}))).await, Handled::Later(_)));
 }
 
 /// A workflow of one step with this mapping, where new runs are the existing executor's.

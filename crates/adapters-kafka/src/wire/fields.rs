@@ -20,6 +20,10 @@ pub(crate) enum Unreadable {
     WrongType(&'static str, &'static str),
     #[error("{0} cannot be taken: {1}")]
     NotStorable(&'static str, String),
+    #[error("'{0}' is not a member that is known")]
+    UnknownMember(String),
+    #[error("{0} and {1} exclude each other")]
+    Exclusive(&'static str, &'static str),
     #[error("the record is neither an execution nor a cancellation request")]
     UnknownRequest,
 }

@@ -1,5 +1,6 @@
-//! The shapes of records: contract 3.3, and ended runs. Pure.
+//! The shapes of records: contract 3.3, events and ended runs. Pure.
 
+mod events;
 mod fields;
 mod monitoring;
 mod plan;
@@ -11,6 +12,7 @@ mod tasks;
 mod tests;
 mod time;
 
+pub(crate) use events::read_event;
 pub(crate) use monitoring::{monitoring, span_of};
 pub(crate) use requests::{Request, read_request, request};
 pub(crate) use results::{TaskResult, read_result, result};

@@ -6,8 +6,8 @@ use domain::{
     ids::{RunId, Seq, StepExecutionId, StepId},
     payload::Payload,
     runs::{
-        AgentTask, CancellationRequest, ExecutionRequest, ExternalRequest, MonitoringUpdate, News, RunEnded,
-        TaskOutcome,
+        AgentTask, CancellationRequest, ExecutionRequest, ExternalRequest, MonitoringUpdate, News, RaisedEvent,
+        Receivers, RunEnded, TaskOutcome,
     },
     workflows::WorkflowDocument,
 };
@@ -127,6 +127,63 @@ fn what_is_no_request_is_told_in_a_sentence() {
     ] {
         let error = read_request(Some(value.to_string().as_bytes()), LIMIT).expect_err("it is no request");
         assert_eq!(error.to_string(), sentence);
+    }
+}
+
+fn event(text: &str) -> Result<RaisedEvent, String> {
+    read_event(Some(text.as_bytes()), LIMIT, || "its place".to_owned()).map_err(|problem| problem.to_string())
+}
+
+#[test]
+fn an_event_is_read() {
+    let (name, data) = ("payment_received".to_owned(), payload(json!({"amount": 25.5, "paid": true})));
+    let to = Receivers::Waiting { correlation: "order-4711".into() };
+    let (id, place) = ("payment-99".into(), "its place".into());
+    let of_all = RaisedEvent { name: name.clone(), to, data: data.clone(), id };
+    assert_eq!(event(fixture!("event")), Ok(of_all));
+    let of_run = RaisedEvent { name, to: Receivers::Run(run()), data, id: place };
+    assert_eq!(event(fixture!("event_for_run")), Ok(of_run));
+}
+
+#[test]
+fn an_event_needs_nothing_but_its_name() {
+    let to = Receivers::Waiting { correlation: String::new() };
+    let read = RaisedEvent { name: "e".into(), to, data: Payload::null(), id: "its place".into() };
+    for text in [
+        r#"{"event": "e"}"#,
+        r#"{"event": "e", "correlation": ""}"#,
+        r#"{"event": "e", "run_id": null, "correlation": null, "data": null, "id": null}"#,
+    ] {
+        assert_eq!(event(text).as_ref(), Ok(&read), "{text}");
+    }
+}
+
+#[test]
+fn what_is_no_event_is_told_in_a_sentence() {
+    let (fits, long) = ("é".repeat(200), "é".repeat(201));
+    assert!(event(&json!({"event": fits, "correlation": fits, "id": fits}).to_string()).is_ok());
+    for (value, sentence) in [
+        (json!({}), "event is missing"),
+        (json!({"event": null}), "event is missing"),
+        (json!({"event": 1}), "event is not a text"),
+        (json!({"event": ""}), "event is not a text of 1 to 200 characters"),
+        (json!({"event": long}), "event is not a text of 1 to 200 characters"),
+        (json!({"event": "a\nb"}), "event is not a text without control characters"),
+        (json!({"event": "e", "run_id": 7}), "run_id is not a text"),
+        (json!({"event": "e", "run_id": ""}), "run_id cannot be taken: run id is empty"),
+        (json!({"event": "e", "correlation": []}), "correlation is not a text"),
+        (json!({"event": "e", "correlation": long}), "correlation is not a text of 1 to 200 characters"),
+        (json!({"event": "e", "run_id": "r", "correlation": "c"}), "run_id and correlation exclude each other"),
+        (json!({"event": "e", "run_id": "r", "correlation": ""}), "run_id and correlation exclude each other"),
+        (json!({"event": "e", "id": 5}), "id is not a text"),
+        (json!({"event": "e", "id": ""}), "id is not a text of 1 to 200 characters"),
+        (json!({"event": "e", "payload": null}), "'payload' is not a member that is known"),
+        (
+            json!({"event": "e", "data": "\0"}),
+            "data cannot be taken: text contains the character U+0000, which cannot be stored",
+        ),
+    ] {
+        assert_eq!(event(&value.to_string()), Err(sentence.to_owned()), "{value}");
     }
 }
 

@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use adapters_kafka::{KafkaBus, KafkaConfig, Topics};
+use adapters_kafka::{Groups, KafkaBus, KafkaConfig, Topics};
 use dev_services::SharedKafka;
 use domain::{Timestamp, ids::RunId, payload::Payload, ports::Clock};
 use rdkafka::{
@@ -120,10 +120,11 @@ impl Place {
     }
 }
 
-fn topics(topics: &mut Topics) -> [&mut String; 7] {
+fn topics(topics: &mut Topics) -> [&mut String; 8] {
     [
         &mut topics.execution_requests,
         &mut topics.cancellation_requests,
+        &mut topics.events,
         &mut topics.tasks,
         &mut topics.results,
         &mut topics.monitoring,
@@ -135,8 +136,8 @@ fn topics(topics: &mut Topics) -> [&mut String; 7] {
 /// Settings with topics and groups of their own.
 pub(crate) fn config(brokers: &str, prefix: &str) -> KafkaConfig {
     let mut config = KafkaConfig::new(brokers);
-    let groups = [&mut config.groups.requests, &mut config.groups.bridge, &mut config.groups.results];
-    for name in topics(&mut config.topics).into_iter().chain(groups) {
+    let Groups { requests, events, bridge, results } = &mut config.groups;
+    for name in topics(&mut config.topics).into_iter().chain([requests, events, bridge, results]) {
         name.insert_str(0, prefix);
     }
     config.topic_shape.partitions = 3;

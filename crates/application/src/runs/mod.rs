@@ -8,6 +8,7 @@ mod list_steps;
 mod pause_run;
 mod raise_event;
 mod retry_run;
+mod serve_events;
 mod serve_requests;
 
 pub use cancel_run::{CancelRun, CancelRunError};
@@ -18,4 +19,5 @@ pub use list_steps::ListSteps;
 pub use pause_run::{PauseRun, PauseRunError};
 pub use raise_event::{MAX_EVENT_BYTES, MAX_RECEIVERS, NewEvent, RaiseEvent, RaiseEventError};
 pub use retry_run::{RetryRun, RetryRunError};
+pub use serve_events::ServeEvents;
 pub use serve_requests::ServeRequests;

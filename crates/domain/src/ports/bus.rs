@@ -6,7 +6,9 @@
 use async_trait::async_trait;
 
 use super::outbox::QueuedMessage;
-use crate::runs::{AgentTask, CancellationRequest, ExecutionRequest, ExternalRequest, MonitoringUpdate, TaskOutcome};
+use crate::runs::{
+    AgentTask, CancellationRequest, ExecutionRequest, ExternalRequest, MonitoringUpdate, RaisedEvent, TaskOutcome,
+};
 
 /// What became of a message.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,7 +55,7 @@ pub trait Monitoring: Send + Sync {
     fn report(&self, update: MonitoringUpdate);
 }
 
-/// What became of a request from the bus.
+/// What became of a request or an event from the bus.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Handled {
     /// It is durable, or needs nothing to be done: acknowledge it.
@@ -73,6 +75,14 @@ pub trait RequestHandler: Send + Sync {
 
     /// Cancels a run, also one that does not exist yet.
     async fn cancellation(&self, request: CancellationRequest) -> Handled;
+}
+
+/// What the bus delivers events of foreign producers to.
+#[cfg_attr(any(test, feature = "testing"), mockall::automock)]
+#[async_trait]
+pub trait EventHandler: Send + Sync {
+    /// Tells the runs that it concerns. Events may be doubled, late or out of order.
+    async fn event(&self, event: RaisedEvent) -> Handled;
 }
 
 /// What the bus delivers agent tasks of the old executor to.

@@ -17,7 +17,9 @@ mod time;
 mod workflows;
 
 pub use agents::Agents;
-pub use bus::{Asked, Delivery, ExternalExecutor, Handled, Monitoring, Publisher, RequestHandler, TaskHandler};
+pub use bus::{
+    Asked, Delivery, EventHandler, ExternalExecutor, Handled, Monitoring, Publisher, RequestHandler, TaskHandler,
+};
 pub use engine::{Adopted, Engine};
 pub use external::ExternalRuns;
 pub use fleet::{Duties, Fleet, LifeSign, Requests};
@@ -34,7 +36,7 @@ pub use workflows::Workflows;
 #[cfg(any(test, feature = "testing"))]
 pub use {
     agents::MockAgents,
-    bus::{MockExternalExecutor, MockMonitoring, MockPublisher, MockRequestHandler, MockTaskHandler},
+    bus::{MockEventHandler, MockExternalExecutor, MockMonitoring, MockPublisher, MockRequestHandler, MockTaskHandler},
     engine::MockEngine,
     external::MockExternalRuns,
     fleet::MockFleet,

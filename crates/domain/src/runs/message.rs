@@ -150,6 +150,31 @@ pub struct CancellationRequest {
     pub reason: Option<String>,
 }
 
+/// Whom an event concerns.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Receivers {
+    /// One run.
+    Run(RunId),
+    /// Every step that waits for the event with this correlation; the empty one is that of steps without any.
+    Waiting {
+        /// What they wait with.
+        correlation: String,
+    },
+}
+
+/// A foreign producer tells of an event.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RaisedEvent {
+    /// What has happened; as steps of type `wait_for_event` name it.
+    pub name: String,
+    /// Whom it concerns.
+    pub to: Receivers,
+    /// What is known about it.
+    pub data: Payload,
+    /// Tells it from others, so that it counts once when it is given again.
+    pub id: String,
+}
+
 /// A request to the external executor.
 #[derive(Debug, Clone, PartialEq)]
 pub enum ExternalRequest {

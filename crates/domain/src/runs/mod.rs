@@ -39,7 +39,8 @@ pub use decide::{
 pub use event::{EventRecord, RunEvent};
 pub use inbox::{InboxEntry, InboxMessage};
 pub use message::{
-    AgentTask, CancellationRequest, ExecutionRequest, ExternalRequest, MonitoringUpdate, News, RunEnded, TaskOutcome,
+    AgentTask, CancellationRequest, ExecutionRequest, ExternalRequest, MonitoringUpdate, News, RaisedEvent, Receivers,
+    RunEnded, TaskOutcome,
 };
 pub use state::{Attempt, CorruptHistory, RunState, RunStatus, StepState};
 pub use view::{Run, RunEngine, RunFilter, RunSort, StepExecution, StepStatus, open_attempts};

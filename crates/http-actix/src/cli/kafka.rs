@@ -44,6 +44,9 @@ pub(crate) struct Kafka {
     /// The topic of cancellation requests.
     #[arg(long = "kafka-cancellation-topic", env = "KAFKA_CANCELLATION_TOPIC")]
     pub(crate) cancellation_topic: Option<String>,
+    /// The topic of events that runs may wait for.
+    #[arg(long = "kafka-events-topic", env = "KAFKA_EVENTS_TOPIC")]
+    pub(crate) events_topic: Option<String>,
     /// The topic of tasks for the bridge.
     #[arg(long = "kafka-tasks-topic", env = "TASKS_TOPIC")]
     pub(crate) tasks_topic: Option<String>,
@@ -62,6 +65,9 @@ pub(crate) struct Kafka {
     /// The consumer group of requests.
     #[arg(long = "kafka-group", env = "KAFKA_GROUP_ID")]
     pub(crate) group: Option<String>,
+    /// The consumer group of events.
+    #[arg(long = "kafka-events-group", env = "KAFKA_EVENTS_GROUP_ID")]
+    pub(crate) events_group: Option<String>,
     /// The consumer group of the bridge.
     #[arg(long = "kafka-bridge-group", env = "CONSUMER_GROUP_ID")]
     pub(crate) bridge_group: Option<String>,

@@ -70,6 +70,10 @@ impl Bus {
         self.0.requests()
     }
 
+    pub(super) fn events(&self) -> adapters_kafka::KafkaEvents {
+        self.0.events()
+    }
+
     pub(super) fn bridge(&self) -> adapters_kafka::KafkaBridge {
         self.0.bridge()
     }

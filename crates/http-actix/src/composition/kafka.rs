@@ -29,6 +29,7 @@ fn topics(given: &Kafka) -> Topics {
     Topics {
         execution_requests: or(&given.execution_topic, names.execution_requests),
         cancellation_requests: or(&given.cancellation_topic, names.cancellation_requests),
+        events: or(&given.events_topic, names.events),
         tasks: or(&given.tasks_topic, names.tasks),
         results: or(&given.results_topic, names.results),
         monitoring: or(&given.monitoring_topic, names.monitoring),
@@ -41,6 +42,7 @@ fn groups(given: &Kafka) -> Groups {
     let names = Groups::default();
     Groups {
         requests: given.group.clone().unwrap_or(names.requests),
+        events: given.events_group.clone().unwrap_or(names.events),
         bridge: given.bridge_group.clone().unwrap_or(names.bridge),
         results: names.results,
     }

@@ -18,6 +18,8 @@ pub(super) struct Parts {
     pub(super) driver: bool,
     /// Takes requests of foreign producers.
     pub(super) requests: bool,
+    /// Takes events of foreign producers.
+    pub(super) events: bool,
     /// New runs are the existing executor's.
     pub(super) external: bool,
     /// Calls agents for the executor of the existing system.
@@ -64,6 +66,8 @@ impl Parts {
             relay,
             driver: relay && external,
             requests: kafka && is(Role::Executor) && !external && serve.accept_requests.unwrap_or(true),
+            // Independent of requests: runs wait for events whoever has asked for them.
+            events: kafka && is(Role::Executor) && !external,
             bridge: serve.role == Role::Bridge,
             external: external && serve.role != Role::Bridge,
         })
@@ -103,7 +107,7 @@ mod tests {
     fn without_any_setting_everything_but_the_bus_runs_here() {
         let parts = parts("").expect("it is the default");
         assert!(parts.api && parts.engine);
-        assert!(!parts.relay && !parts.requests && !parts.driver && !parts.bridge);
+        assert!(!parts.relay && !parts.requests && !parts.events && !parts.driver && !parts.bridge);
     }
 
     #[test]
@@ -115,22 +119,29 @@ mod tests {
             relay: false,
             driver: false,
             requests: false,
+            events: false,
             bridge: false,
             external: false,
         };
         assert_eq!(of("api"), Parts { api: true, ..none });
-        assert_eq!(of("executor"), Parts { engine: true, requests: true, ..none });
+        assert_eq!(of("executor"), Parts { engine: true, requests: true, events: true, ..none });
         assert_eq!(of("relay"), Parts { relay: true, ..none });
         assert_eq!(of("bridge"), Parts { bridge: true, ..none });
-        assert_eq!(of("all"), Parts { api: true, engine: true, relay: true, requests: true, ..none });
+        assert_eq!(of("all"), Parts { api: true, engine: true, relay: true, requests: true, events: true, ..none });
     }
 
     #[test]
     fn the_existing_executor_is_driven_by_relays_and_shares_no_topic() {
         let external = parts(&format!("{BOTH} --engine external")).expect("the settings fit");
-        assert!(external.driver && external.external && !external.requests);
+        assert!(external.driver && external.external && !external.requests && !external.events);
         let both = parts(&format!("{BOTH} --engine external --accept-requests true"));
         assert!(both.expect_err("they exclude each other").contains("two engines"));
+    }
+
+    #[test]
+    fn events_are_taken_also_where_requests_are_not() {
+        let parts = parts(&format!("{BOTH} --role executor --accept-requests false")).expect("the settings fit");
+        assert!(parts.events && !parts.requests);
     }
 
     #[test]

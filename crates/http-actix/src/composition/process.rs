@@ -297,6 +297,10 @@ impl<'a> Building<'a> {
             let (requests, handler) = (bus.requests(), Arc::new(application::runs::ServeRequests::new(ports)));
             self.ingress.spawn(&mut self.crew, "consumer of requests", |stop| requests.run(handler, stop));
         }
+        if self.parts.events {
+            let (events, handler) = (bus.events(), Arc::new(application::runs::ServeEvents::new(ports)));
+            self.ingress.spawn(&mut self.crew, "consumer of events", |stop| events.run(handler, stop));
+        }
         if self.parts.bridge {
             let performer = executor::TaskPerformer::new(self.store.agents.clone(), self.gateway()?);
             let bridge = bus.bridge();
