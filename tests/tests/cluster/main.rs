@@ -3,6 +3,7 @@
 
 mod blocks;
 mod engines;
+mod events;
 mod frozen;
 mod kafka_away;
 mod killed_executors;
