@@ -80,7 +80,7 @@ async fn a_newer_schema_is_refused_with_both_versions() {
     file.pragma_update(None, "user_version", 99).expect("it is writable");
     drop(file);
     let message = SqliteStore::open(folder.path()).map(drop).map_err(|error| error.to_string()).expect_err("newer");
-    assert!(message.contains("version 99") && message.contains("up to 3"), "{message}");
+    assert!(message.contains("version 99") && message.contains("up to 5"), "{message}");
 }
 
 /// A number that SQLite cannot hold stands for all data that cannot be written.

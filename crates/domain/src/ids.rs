@@ -65,6 +65,10 @@ uuid_id!(
     ExecutorId
 );
 uuid_id!(
+    /// Something that has happened and that a run was told of; derived from what its sender calls it.
+    EventId
+);
+uuid_id!(
     /// One commit to a run, made by whoever decided it and repeated when its outcome is unknown; lets a store tell
     /// "already applied" from "somebody else moved".
     CommitId

@@ -196,6 +196,7 @@ pub async fn every_kind_of_event_comes_back(stores: &Stores) {
         RunEvent::EventAwaited { path: path(), until: Some(at(4)) },
         RunEvent::EventKept { name: "paid".into(), data: payload(json!({"x": [1e16, -0.0]})) },
         RunEvent::EventTaken { kept: execution },
+        RunEvent::EventHeard { id: domain::ids::EventId::new(uuid(7)) },
     ];
     let first = vec![RunEvent::Started { plan: plan_hash(255), parent: None }];
     stores.committed(StartRun { events: first.clone(), ..owned_start("r") }).await;

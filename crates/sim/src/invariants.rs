@@ -48,7 +48,7 @@ impl Memory {
 fn check_events(run: &RunId, events: &[&RunEvent]) -> Result<(), String> {
     let (mut succeeded, mut in_flight) = (BTreeSet::new(), BTreeSet::new());
     let (mut begun, mut ended) = (BTreeSet::new(), BTreeSet::new());
-    let mut waiting = BTreeSet::new();
+    let (mut waiting, mut heard) = (BTreeSet::new(), BTreeSet::new());
     let mut terminal = false;
     let mut paused = false;
     for event in events {
@@ -56,6 +56,11 @@ fn check_events(run: &RunId, events: &[&RunEvent]) -> Result<(), String> {
             return Err(format!("{run}: {event:?} after the end"));
         }
         match event {
+            RunEvent::EventHeard { id } => {
+                if !heard.insert(id) {
+                    return Err(format!("{run}: an event was taken into account twice"));
+                }
+            }
             RunEvent::Started { .. } | RunEvent::EventKept { .. } | RunEvent::EventTaken { .. } => {}
             RunEvent::RunPaused { .. } => paused = true,
             RunEvent::RunUnpaused { .. } => paused = false,

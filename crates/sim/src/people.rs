@@ -36,7 +36,9 @@ impl World {
     pub(crate) fn happen(&mut self) {
         let run = self.some_run();
         let data = Payload::new(json!({"x": "go"})).expect("storable");
-        let event = NewEvent { name: "go".to_owned(), data, id: None };
+        // Some are told again.
+        let id = (self.rng.u8(0..4) == 0).then(|| "again".to_owned());
+        let event = NewEvent { name: "go".to_owned(), data, id };
         let raise = &self.wiring.uses.raise_event;
         let result = if self.rng.bool() {
             now(raise.to_run(&run, event)).map(|run| vec![run.id])

@@ -169,7 +169,7 @@ impl Stage<'_> {
             self.made += 1;
             if let Some(CallOutcome::Completed(data)) = self.mocked(&wait.path, 1) {
                 let (name, path) = (wait.event, Some(wait.path));
-                self.inputs.push_back(Input::Told(InboxMessage::Event { name, path, data }));
+                self.inputs.push_back(Input::Told(InboxMessage::Event { name, path, data, id: None }));
             }
         }
         for target in made.lookups {

@@ -6,7 +6,7 @@ use uuid::Uuid;
 use super::StoreError;
 use crate::{
     Timestamp,
-    ids::{Epoch, ExecutorId, RunId, StepPath},
+    ids::{Epoch, EventId, ExecutorId, RunId, StepPath},
     payload::Payload,
     runs::{InboxEntry, InboxMessage, RunStatus},
 };
@@ -32,7 +32,8 @@ impl InboxNote {
     pub fn event(run: RunId, path: Option<StepPath>, name: &str, data: Payload, id: &str, at: Timestamp) -> Self {
         let place = path.as_ref().map_or("", StepPath::as_str);
         let unique = Uuid::new_v5(&EVENT_NAMESPACE, format!("{place}\n{id}").as_bytes());
-        let message = InboxMessage::Event { name: name.to_owned(), path, data };
+        let id = Some(EventId::new(unique));
+        let message = InboxMessage::Event { name: name.to_owned(), path, data, id };
         Self { run, dedupe: format!("event-{unique}"), message, at }
     }
 }

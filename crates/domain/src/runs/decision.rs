@@ -111,7 +111,7 @@ impl Decision<'_> {
             InboxMessage::Pause { .. } | InboxMessage::Unpause { .. } => {}
             InboxMessage::Cancel { by, reason } => self.emit(RunEvent::RunCancelled { by, reason }),
             InboxMessage::ChildEnded { path, child, outcome } => self.child_ended(&path, &child, outcome),
-            InboxMessage::Event { name, path, data } => self.happened(name, path.as_ref(), data),
+            InboxMessage::Event { name, path, data, id } => self.happened(name, path.as_ref(), data, id),
         }
     }
 

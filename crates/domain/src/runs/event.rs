@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::child::Parent;
 use crate::{
     Timestamp,
-    ids::{CommitId, PlanHash, Seq, StepPath},
+    ids::{CommitId, EventId, PlanHash, Seq, StepPath},
     payload::Payload,
 };
 
@@ -145,6 +145,11 @@ pub enum RunEvent {
         /// What is known about it.
         data: Payload,
     },
+    /// An event has been taken into account; told again, it is ignored.
+    EventHeard {
+        /// The event.
+        id: EventId,
+    },
     /// A step has made use of what was kept.
     EventTaken {
         /// The number of the `EventKept`.
@@ -227,6 +232,7 @@ mod tests {
             RunEvent::EventAwaited { path: path.clone(), until: None },
             RunEvent::EventKept { name: "paid".to_owned(), data: Payload::empty() },
             RunEvent::EventTaken { kept: Seq::new(3) },
+            RunEvent::EventHeard { id: EventId::new(uuid::Uuid::nil()) },
             RunEvent::StepDispatched { path: path.clone(), attempt: 1, generation: 0, round: 2 },
             RunEvent::StepSucceeded { path: path.clone(), execution: Seq::new(2) },
             RunEvent::StepFailed { path: path.clone(), execution: None, definite: true },

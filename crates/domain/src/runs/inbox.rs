@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::child::ChildOutcome;
 use crate::{
-    ids::{InboxId, RunId, StepPath},
+    ids::{EventId, InboxId, RunId, StepPath},
     payload::Payload,
 };
 
@@ -48,6 +48,9 @@ pub enum InboxMessage {
         path: Option<StepPath>,
         /// What is known about it.
         data: Payload,
+        /// Tells it from others: told again, it is the same event, also after it has been taken into account.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        id: Option<EventId>,
     },
 }
 

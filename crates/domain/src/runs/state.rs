@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     Timestamp,
-    ids::{PlanHash, Seq, StepPath},
+    ids::{EventId, PlanHash, Seq, StepPath},
     payload::Payload,
 };
 
@@ -142,6 +142,8 @@ pub struct RunState {
     waiting: BTreeSet<StepPath>,
     /// What happened before a step waited for it.
     kept: BTreeMap<Seq, (String, Payload)>,
+    /// The events that have been taken into account.
+    heard: BTreeSet<EventId>,
     /// What time alone will move.
     due: BTreeSet<(Timestamp, StepPath)>,
     paused: bool,
@@ -179,6 +181,7 @@ impl RunState {
             in_flight: BTreeSet::new(),
             waiting: BTreeSet::new(),
             kept: BTreeMap::new(),
+            heard: BTreeSet::new(),
             due: BTreeSet::new(),
             paused: false,
             error: None,
@@ -270,6 +273,7 @@ impl RunState {
             | RunEvent::ChildResumed { .. }
             | RunEvent::EventAwaited { .. }
             | RunEvent::EventKept { .. }
+            | RunEvent::EventHeard { .. }
             | RunEvent::EventTaken { .. } => self.apply_waiting(at, event),
             RunEvent::RunCompleted => self.finish(RunStatus::Completed, None, at),
             RunEvent::RunFailed { error } => self.finish(RunStatus::Failed, Some(error.clone()), at),
@@ -315,6 +319,9 @@ impl RunState {
             }
             RunEvent::EventKept { name, data } => {
                 self.kept.insert(self.seq, (name.clone(), data.clone()));
+            }
+            RunEvent::EventHeard { id } => {
+                self.heard.insert(*id);
             }
             RunEvent::EventTaken { kept } => {
                 self.kept.remove(kept);
@@ -508,6 +515,11 @@ impl RunState {
     /// What happened before a step waited for it, oldest first.
     pub fn kept(&self) -> impl ExactSizeIterator<Item = (Seq, &str, &Payload)> {
         self.kept.iter().map(|(number, (name, data))| (*number, name.as_str(), data))
+    }
+
+    /// Whether an event has been taken into account.
+    pub fn has_heard(&self, id: EventId) -> bool {
+        self.heard.contains(&id)
     }
 
     /// The step of another run that started this one.

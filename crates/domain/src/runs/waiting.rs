@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     Timestamp,
-    ids::{RunId, StepPath},
+    ids::{EventId, RunId, StepPath},
     payload::{NotStorable, Payload},
     ports::{InboxNote, Violation},
     workflows::{Budget, CheckWork, ChildWork, MAX_CHILD_DEPTH, PlanStep, WaitWork, Work},
@@ -141,7 +141,10 @@ impl Decision<'_> {
 
     /// Something happened. The first step that waits for it gets it; what nobody waits for yet is kept for the step that
     /// will; what a filter does not let through is ignored.
-    pub(super) fn happened(&mut self, name: String, path: Option<&StepPath>, data: Payload) {
+    pub(super) fn happened(&mut self, name: String, path: Option<&StepPath>, data: Payload, id: Option<EventId>) {
+        if id.is_some_and(|id| self.state.has_heard(id)) {
+            return;
+        }
         let listens = |(waiting, state): &(&StepPath, &StepState)| {
             matches!(state, StepState::Listening { .. }) && path.is_none_or(|path| path == *waiting)
         };
@@ -154,6 +157,7 @@ impl Decision<'_> {
             .collect();
         for at in &listening {
             if let Some(step) = self.plan.at(at).filter(|step| self.wants(step, at, &data)) {
+                self.hear(id);
                 self.made.settled.push(at.clone());
                 return self.came(step, at, &data);
             }
@@ -161,7 +165,14 @@ impl Decision<'_> {
         let is_awaited =
             self.plan.steps().any(|step| matches!(&step.work, Work::Wait(wait) if wait.event.as_str() == name));
         if listening.is_empty() && path.is_none() && is_awaited && self.state.kept().len() < MAX_KEPT {
+            self.hear(id);
             self.emit(RunEvent::EventKept { name, data });
+        }
+    }
+
+    fn hear(&mut self, id: Option<EventId>) {
+        if let Some(id) = id {
+            self.emit(RunEvent::EventHeard { id });
         }
     }
 
