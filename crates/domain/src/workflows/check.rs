@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 
+use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use super::{
@@ -57,7 +58,7 @@ pub fn examine_with(document: &WorkflowDocument, schemas: &dyn Schemas, declared
     itself(document, &contents, &mut findings);
     let end = end(document, &mut findings);
     let plan = tree::grow(document, &contents, &end, &mut findings).and_then(|tree| {
-        unreachable(document, &tree, &mut findings);
+        unreachable(document, &contents, &tree, &mut findings);
         let bindings = visibility::bind(&tree, &mut findings);
         types::check(&tree, &bindings, declared, schemas, &mut findings);
         // What was said so far may have hidden a step; a plan without it would be another one.
@@ -67,7 +68,37 @@ pub fn examine_with(document: &WorkflowDocument, schemas: &dyn Schemas, declared
             tree.into_plan(hash(document), document.name.clone(), bindings, input_schema)
         }
     });
-    Examined { plan, findings: findings.all() }
+    Examined { plan, findings: findings.all().into_iter().map(|found| as_written(document, found)).collect() }
+}
+
+/// The place of a finding as the document has it: who looks at what a step means no longer knows in which of several ways it
+/// was said.
+fn as_written(document: &WorkflowDocument, found: Diagnostic) -> Diagnostic {
+    let mut parts: Vec<&str> = found.pointer.split('/').skip(1).collect();
+    let ["steps", key, config, member, ..] = parts[..] else { return found };
+    let key = key.replace("~1", "/").replace("~0", "~");
+    let Some(others) = document.steps.get(&key).map(|step| &step.other) else { return found };
+    let said = |name: &str| match others.get(config) {
+        Some(settings) => settings.get(name),
+        None => others.get(name),
+    };
+    if config == "condition" && others.get(config).is_some_and(Value::is_string) {
+        parts.truncate(3);
+    } else if config.ends_with("_config") {
+        if member == "data" && said("data").is_none_or(Value::is_null) && said("data_source").is_some() {
+            parts[3] = "data_source";
+        }
+        let number = parts.get(4).filter(|_| member == "assertions" && parts.len() == 5);
+        let assertion = number.and_then(|number| said(member)?.get(number.parse::<usize>().ok()?));
+        if assertion.is_some_and(Value::is_object) {
+            parts.push("expression");
+        }
+        if !others.contains_key(config) {
+            parts.remove(2);
+        }
+    }
+    let pointer = parts.iter().fold(String::new(), |path, part| path + "/" + part);
+    Diagnostic { pointer, ..found }
 }
 
 fn size(document: &WorkflowDocument, findings: &mut Findings) {
@@ -166,9 +197,15 @@ fn links(document: &WorkflowDocument, findings: &mut Findings) {
     }
 }
 
-fn unreachable(document: &WorkflowDocument, tree: &Tree<'_>, findings: &mut Findings) {
+/// A step that could not be read has no place in the tree, and what is wrong with it has been said.
+fn unreachable(
+    document: &WorkflowDocument,
+    contents: &BTreeMap<String, (StepId, Content)>,
+    tree: &Tree<'_>,
+    findings: &mut Findings,
+) {
     let reached = tree.keys();
-    for key in document.steps.keys().filter(|key| !reached.contains(key.as_str())) {
+    for key in contents.keys().filter(|key| !reached.contains(key.as_str())) {
         let message = format!("step '{key}' is never reached from '{}'", document.start_step);
         findings.refuse(&["steps", key], "unreachable_step", message);
     }
