@@ -197,7 +197,6 @@ fn links(document: &WorkflowDocument, findings: &mut Findings) {
     }
 }
 
-/// A step that could not be read has no place in the tree, and what is wrong with it has been said.
 fn unreachable(
     document: &WorkflowDocument,
     contents: &BTreeMap<String, (StepId, Content)>,
@@ -205,10 +204,35 @@ fn unreachable(
     findings: &mut Findings,
 ) {
     let reached = tree.keys();
-    for key in contents.keys().filter(|key| !reached.contains(key.as_str())) {
+    let unread = unread(document, contents, &reached);
+    let is_reached = |key: &str| reached.contains(key) || unread.contains(key);
+    for key in document.steps.keys().filter(|key| !is_reached(key)) {
         let message = format!("step '{key}' is never reached from '{}'", document.start_step);
         findings.refuse(&["steps", key], "unreachable_step", message);
     }
+}
+
+/// The steps that would be reached if they could be read: they have no place in the tree, and what is wrong with them has been
+/// said.
+fn unread(
+    document: &WorkflowDocument,
+    contents: &BTreeMap<String, (StepId, Content)>,
+    reached: &HashSet<&str>,
+) -> HashSet<String> {
+    let mut found = HashSet::new();
+    let mut ahead = vec![document.start_step.clone()];
+    let after = |key: &str| {
+        let step = document.steps.get(key)?;
+        let members = steps::named(step).into_iter().map(|(_, id)| id);
+        Some(members.chain(step.next_step.clone()).collect::<Vec<_>>())
+    };
+    ahead.extend(reached.iter().filter_map(|key| after(key)).flatten());
+    while let Some(key) = ahead.pop() {
+        if !contents.contains_key(&key) && found.insert(key.clone()) {
+            ahead.extend(after(&key).unwrap_or_default());
+        }
+    }
+    found
 }
 
 /// The hash that runs of a document are pinned to.
@@ -255,6 +279,32 @@ mod tests {
         let path = |id: &str| StepId::parse(id).expect("id").top_level();
         assert!(plan.needs(&path("a"), &path("b")) && plan.needs(&path("c"), &path("b")));
         assert!(plan.needs(&path("b"), &path("b")));
+    }
+
+    #[test]
+    fn a_finding_points_to_where_the_document_says_it() {
+        let found = codes(&document(
+            "a",
+            json!({
+                "a": {"id": "a", "type": "wait_for_event", "event": "e", "filter": "${ghost.output} == 1", "next_step": "b"},
+                "b": {"id": "b", "type": "validate", "next_step": "c", "validate_config": {
+                    "data_source": "${ghost.output}", "assertions": [{"expression": "${ghost.output} == 1"}]}},
+                "c": {"id": "c", "type": "conditional", "condition": "${ghost.output} == 1", "if_true_step": "d"},
+                "d": {"id": "d", "type": "validate", "data": "${ghost.output}", "assertions": ["${ghost.output} == 1"]},
+            }),
+        ));
+        let places: Vec<_> = found.iter().map(|(at, _)| at.as_str()).collect();
+        for expected in [
+            "/steps/a/filter",
+            "/steps/b/validate_config/data_source",
+            "/steps/b/validate_config/assertions/0/expression",
+            "/steps/c/condition",
+            "/steps/d/data",
+            "/steps/d/assertions/0",
+        ] {
+            assert!(places.contains(&expected), "{expected} is not in {places:?}");
+        }
+        assert!(found.iter().all(|(_, code)| *code == "unknown_step"), "{found:?}");
     }
 
     #[test]
