@@ -20,7 +20,7 @@ fn echo(text: &str, next: Option<&str>) -> Value {
 }
 
 fn wait(event: Value, next: Option<&str>) -> Value {
-    json!({"type": "wait_for_event", "event_config": event, "next_step": next})
+    Value::from_iter([("type", json!("wait_for_event")), ("event_config", event), ("next_step", json!(next))])
 }
 
 /// A house with a workflow `child`, whose second step an agent does that behaves so, and the id of a workflow that runs it.

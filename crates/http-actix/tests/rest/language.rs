@@ -21,11 +21,11 @@ fn document(members: Value) -> Value {
 }
 
 fn wait(config: Value) -> Value {
-    json!({"type": "wait_for_event", "event_config": config})
+    Value::from_iter([("type", json!("wait_for_event")), ("event_config", config)])
 }
 
 fn check(config: Value) -> Value {
-    json!({"type": "validate", "validate_config": config})
+    Value::from_iter([("type", json!("validate")), ("validate_config", config)])
 }
 
 /// What is said about a step; a document with a mistake is not saved either, and for the same reasons.
