@@ -13,6 +13,8 @@ pub struct Answer {
     pub location: Option<String>,
     /// The header `Retry-After`.
     pub retry_after: Option<String>,
+    /// The header `Warning`.
+    pub warning: Option<String>,
     /// The body as text.
     pub text: String,
     request: String,
@@ -23,10 +25,10 @@ impl Answer {
         let status = response.status().as_u16();
         let header = |name: &str| response.headers().get(name).and_then(|v| v.to_str().ok()).map(str::to_owned);
         let (content_type, location) = (header("content-type").unwrap_or_default(), header("location"));
-        let retry_after = header("retry-after");
+        let (retry_after, warning) = (header("retry-after"), header("warning"));
         let content_type = content_type.split(';').next().unwrap_or_default().trim().to_owned();
         let text = response.text().await.expect("the answer is readable");
-        Self { status, content_type, location, retry_after, text, request }
+        Self { status, content_type, location, retry_after, warning, text, request }
     }
 
     /// The body of an answer that must have this status.

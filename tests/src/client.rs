@@ -133,6 +133,21 @@ impl Client {
         text(&self.post(&format!("/workflows/{workflow}/execute"), &body).await.expect(202), "run_id")
     }
 
+    /// The runs that a run has started, oldest first.
+    pub async fn children(&self, run: &str) -> Vec<Value> {
+        let list = format!("/runs?parent_run_id={run}&sort_by=created_at&sort_order=asc&page_size=100");
+        self.get(&list).await.expect(200)["items"].as_array().expect("a list has items").clone()
+    }
+
+    /// Waits until a step of a run is under way.
+    pub async fn is_at(&self, run: &str, step: &str) {
+        let state = (step.to_owned(), "RUNNING".to_owned());
+        eventually(&format!("run {run} is at step {step}"), async || {
+            self.step_states(run).await.contains(&state).then_some(())
+        })
+        .await;
+    }
+
     /// A run.
     pub async fn run(&self, run: &str) -> Value {
         self.get(&format!("/runs/{run}")).await.expect(200)

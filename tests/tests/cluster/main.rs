@@ -8,6 +8,7 @@ mod frozen;
 mod kafka_away;
 mod killed_executors;
 mod killed_senders;
+mod language;
 mod load;
 mod postgres_away;
 mod requests;

@@ -7,7 +7,9 @@ mod control;
 mod crash;
 mod demo;
 mod faulty_agents;
+mod language;
 mod linear_runs;
+mod versions;
 
 use e2e_tests::{AgentSpec, Client, DemoAgents, Orrery};
 use tempfile::TempDir;

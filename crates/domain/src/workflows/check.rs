@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 
+use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use super::{
@@ -57,7 +58,7 @@ pub fn examine_with(document: &WorkflowDocument, schemas: &dyn Schemas, declared
     itself(document, &contents, &mut findings);
     let end = end(document, &mut findings);
     let plan = tree::grow(document, &contents, &end, &mut findings).and_then(|tree| {
-        unreachable(document, &tree, &mut findings);
+        unreachable(document, &contents, &tree, &mut findings);
         let bindings = visibility::bind(&tree, &mut findings);
         types::check(&tree, &bindings, declared, schemas, &mut findings);
         // What was said so far may have hidden a step; a plan without it would be another one.
@@ -67,7 +68,37 @@ pub fn examine_with(document: &WorkflowDocument, schemas: &dyn Schemas, declared
             tree.into_plan(hash(document), document.name.clone(), bindings, input_schema)
         }
     });
-    Examined { plan, findings: findings.all() }
+    Examined { plan, findings: findings.all().into_iter().map(|found| as_written(document, found)).collect() }
+}
+
+/// The place of a finding as the document has it: who looks at what a step means no longer knows in which of several ways it
+/// was said.
+fn as_written(document: &WorkflowDocument, found: Diagnostic) -> Diagnostic {
+    let mut parts: Vec<&str> = found.pointer.split('/').skip(1).collect();
+    let ["steps", key, config, member, ..] = parts[..] else { return found };
+    let key = key.replace("~1", "/").replace("~0", "~");
+    let Some(others) = document.steps.get(&key).map(|step| &step.other) else { return found };
+    let said = |name: &str| match others.get(config) {
+        Some(settings) => settings.get(name),
+        None => others.get(name),
+    };
+    if config == "condition" && others.get(config).is_some_and(Value::is_string) {
+        parts.truncate(3);
+    } else if config.ends_with("_config") {
+        if member == "data" && said("data").is_none_or(Value::is_null) && said("data_source").is_some() {
+            parts[3] = "data_source";
+        }
+        let number = parts.get(4).filter(|_| member == "assertions" && parts.len() == 5);
+        let assertion = number.and_then(|number| said(member)?.get(number.parse::<usize>().ok()?));
+        if assertion.is_some_and(Value::is_object) {
+            parts.push("expression");
+        }
+        if !others.contains_key(config) {
+            parts.remove(2);
+        }
+    }
+    let pointer = parts.iter().fold(String::new(), |path, part| path + "/" + part);
+    Diagnostic { pointer, ..found }
 }
 
 fn size(document: &WorkflowDocument, findings: &mut Findings) {
@@ -166,12 +197,42 @@ fn links(document: &WorkflowDocument, findings: &mut Findings) {
     }
 }
 
-fn unreachable(document: &WorkflowDocument, tree: &Tree<'_>, findings: &mut Findings) {
+fn unreachable(
+    document: &WorkflowDocument,
+    contents: &BTreeMap<String, (StepId, Content)>,
+    tree: &Tree<'_>,
+    findings: &mut Findings,
+) {
     let reached = tree.keys();
-    for key in document.steps.keys().filter(|key| !reached.contains(key.as_str())) {
+    let unread = unread(document, contents, &reached);
+    let is_reached = |key: &str| reached.contains(key) || unread.contains(key);
+    for key in document.steps.keys().filter(|key| !is_reached(key)) {
         let message = format!("step '{key}' is never reached from '{}'", document.start_step);
         findings.refuse(&["steps", key], "unreachable_step", message);
     }
+}
+
+/// The steps that would be reached if they could be read: they have no place in the tree, and what is wrong with them has been
+/// said.
+fn unread(
+    document: &WorkflowDocument,
+    contents: &BTreeMap<String, (StepId, Content)>,
+    reached: &HashSet<&str>,
+) -> HashSet<String> {
+    let mut found = HashSet::new();
+    let mut ahead = vec![document.start_step.clone()];
+    let after = |key: &str| {
+        let step = document.steps.get(key)?;
+        let members = steps::named(step).into_iter().map(|(_, id)| id);
+        Some(members.chain(step.next_step.clone()).collect::<Vec<_>>())
+    };
+    ahead.extend(reached.iter().filter_map(|key| after(key)).flatten());
+    while let Some(key) = ahead.pop() {
+        if !contents.contains_key(&key) && found.insert(key.clone()) {
+            ahead.extend(after(&key).unwrap_or_default());
+        }
+    }
+    found
 }
 
 /// The hash that runs of a document are pinned to.
@@ -218,6 +279,32 @@ mod tests {
         let path = |id: &str| StepId::parse(id).expect("id").top_level();
         assert!(plan.needs(&path("a"), &path("b")) && plan.needs(&path("c"), &path("b")));
         assert!(plan.needs(&path("b"), &path("b")));
+    }
+
+    #[test]
+    fn a_finding_points_to_where_the_document_says_it() {
+        let found = codes(&document(
+            "a",
+            json!({
+                "a": {"id": "a", "type": "wait_for_event", "event": "e", "filter": "${ghost.output} == 1", "next_step": "b"},
+                "b": {"id": "b", "type": "validate", "next_step": "c", "validate_config": {
+                    "data_source": "${ghost.output}", "assertions": [{"expression": "${ghost.output} == 1"}]}},
+                "c": {"id": "c", "type": "conditional", "condition": "${ghost.output} == 1", "if_true_step": "d"},
+                "d": {"id": "d", "type": "validate", "data": "${ghost.output}", "assertions": ["${ghost.output} == 1"]},
+            }),
+        ));
+        let places: Vec<_> = found.iter().map(|(at, _)| at.as_str()).collect();
+        for expected in [
+            "/steps/a/filter",
+            "/steps/b/validate_config/data_source",
+            "/steps/b/validate_config/assertions/0/expression",
+            "/steps/c/condition",
+            "/steps/d/data",
+            "/steps/d/assertions/0",
+        ] {
+            assert!(places.contains(&expected), "{expected} is not in {places:?}");
+        }
+        assert!(found.iter().all(|(_, code)| *code == "unknown_step"), "{found:?}");
     }
 
     #[test]

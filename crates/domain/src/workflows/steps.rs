@@ -26,6 +26,13 @@ use crate::{
 const KINDS: [&str; 9] =
     ["agent", "parallel", "conditional", "loop", "fork_join", "sub_workflow", "wait_for_event", "validate", "delay"];
 
+/// What a step that waits for an event may say, in its `event_config` or beside it.
+const WAIT_SETTINGS: [&str; 5] = ["event", "correlation", "filter", "timeout_seconds", "on_timeout"];
+
+/// The same for a step that checks a value, with the longer words of the old system's requirement texts.
+const CHECK_SETTINGS: [&str; 7] =
+    ["data", "data_source", "schema", "validation_schema", "assertions", "mode", "validation_mode"];
+
 /// A step without what its type does not know.
 pub(super) enum Content {
     Agent {
@@ -152,17 +159,8 @@ pub(super) fn read(key: &str, step: &StepDocument, schemas: &dyn Schemas, findin
         "fork_join" => &["fork_join_config", "branches", "join_policy", "n_required", "branch_timeout_seconds"],
         "delay" => &["delay_config"],
         "sub_workflow" => &["workflow_name", "workflow_id", "workflow_version", "timeout_seconds"],
-        "wait_for_event" => &["event_config", "event", "correlation", "filter", "timeout_seconds", "on_timeout"],
-        "validate" => &[
-            "validate_config",
-            "data",
-            "data_source",
-            "schema",
-            "validation_schema",
-            "assertions",
-            "mode",
-            "validation_mode",
-        ],
+        "wait_for_event" => &with("event_config", &WAIT_SETTINGS),
+        "validate" => &with("validate_config", &CHECK_SETTINGS),
         other => {
             reader.findings.error(
                 &["steps", key, "type"],
@@ -185,6 +183,10 @@ pub(super) fn read(key: &str, step: &StepDocument, schemas: &dyn Schemas, findin
         "validate" => reader.validation(),
         _ => reader.delay(),
     }
+}
+
+fn with<'n>(config: &'n str, settings: &[&'n str]) -> Vec<&'n str> {
+    [&[config], settings].concat()
 }
 
 struct Reader<'a> {
@@ -381,6 +383,7 @@ impl<'a> Reader<'a> {
                     "event_config" => &["event_config"],
                     _ => &["validate_config"],
                 };
+                self.foreign_settings(name, members);
                 Some((prefix, lookup(members)))
             }
             Some(_) => {
@@ -388,6 +391,22 @@ impl<'a> Reader<'a> {
                 None
             }
             None => Some((&[], Box::new(move |member: &str| others.get(member).filter(|value| !value.is_null())))),
+        }
+    }
+
+    /// A mistyped filter would let everything through. Of blocks there are old documents, whose executor ignores what it does
+    /// not know.
+    fn foreign_settings(&mut self, name: &str, members: &Map<String, Value>) {
+        let known: &[&str] = match name {
+            "event_config" => &WAIT_SETTINGS,
+            "validate_config" => &CHECK_SETTINGS,
+            _ => return,
+        };
+        for (member, _) in
+            members.iter().filter(|(member, value)| !value.is_null() && !known.contains(&member.as_str()))
+        {
+            self.refuse(&[name, member], "member_does_not_apply", format!("'{member}' has no meaning in '{name}'"));
+            self.findings.hint(format!("known here: {}", known.join(", ")));
         }
     }
 

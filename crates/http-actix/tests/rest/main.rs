@@ -2,9 +2,12 @@
 
 mod agents;
 mod errors;
+mod events;
+mod language;
 mod lists;
 mod openapi;
 mod registry;
+mod rehearsals;
 mod runs;
 mod schemas;
 mod support;

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::support::{Orrery, assert_valid};
 
-const OPERATIONS: [&str; 30] = [
+const OPERATIONS: [&str; 33] = [
     "DELETE /api/v1/agents/{agent_id}",
     "DELETE /api/v1/workflows/{workflow_id}",
     "DELETE /api/v1/workflows/{workflow_id}/versions/{version}",
@@ -26,7 +26,9 @@ const OPERATIONS: [&str; 30] = [
     "GET /health/ready",
     "GET /metrics",
     "POST /api/v1/agents",
+    "POST /api/v1/events",
     "POST /api/v1/runs/{run_id}/cancel",
+    "POST /api/v1/runs/{run_id}/events",
     "POST /api/v1/runs/{run_id}/pause",
     "POST /api/v1/runs/{run_id}/retry",
     "POST /api/v1/runs/{run_id}/unpause",
@@ -34,6 +36,7 @@ const OPERATIONS: [&str; 30] = [
     "POST /api/v1/workflows/validate",
     "POST /api/v1/workflows/{workflow_id}/execute",
     "POST /api/v1/workflows/{workflow_id}/rollback",
+    "POST /api/v1/workflows/{workflow_id}/test",
     "PUT /api/v1/agents/{agent_id}",
     "PUT /api/v1/workflows/{workflow_id}",
     "PUT /api/v1/workflows/{workflow_id}/versions/{version}",

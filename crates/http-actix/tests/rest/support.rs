@@ -19,12 +19,14 @@ use async_trait::async_trait;
 use domain::{
     Timestamp,
     agents::Agent,
-    ids::{ExecutorId, RunId},
+    ids::{CommitId, ExecutorId, RunId, StepPath},
+    payload::Payload,
     ports::{
-        Adopted, AgentCard, AgentGateway, AgentHealth, Agents, Engine, IdGenerator, Overloaded, RunWriter, StoreError,
-        Then,
+        Adopted, AgentCard, AgentGateway, AgentHealth, Agents, Clock, Engine, IdGenerator, Overloaded, RunWriter,
+        StoreError, Then, Workflows,
     },
-    runs::{AgentRequest, CallOutcome, CommitOutcome, RunCommit},
+    runs::{AgentRequest, CallOutcome, ChildDefinition, ChildRun, CommitOutcome, Parent, RunCommit},
+    workflows::WorkflowName,
 };
 use http_actix::{AppState, ComponentCheck, Readiness};
 use serde_json::{Value, json};
@@ -44,6 +46,8 @@ pub(crate) struct World {
 /// A REST API and all that it stands on.
 pub(crate) struct Orrery {
     state: AppState,
+    store: MemoryStore,
+    ids: Arc<dyn IdGenerator>,
     pub(crate) clock: VirtualClock,
 }
 
@@ -68,13 +72,35 @@ impl Orrery {
             engine: Arc::new(NoEngine(executor)),
             clock: Arc::new(clock.clone()),
             ids: ids.clone(),
-            plans: Arc::new(PlanCache::new(store, Arc::new(JsonSchemas))),
+            plans: Arc::new(PlanCache::new(store.clone(), Arc::new(JsonSchemas))),
             schemas: Arc::new(JsonSchemas),
             max_nesting: domain::workflows::MAX_NESTING,
             external: None,
         });
-        let state = AppState::new(Arc::new(uses), Arc::new(clock.clone()), ids, Arc::new(Components(!world.sick)));
-        Self { state, clock }
+        let state =
+            AppState::new(Arc::new(uses), Arc::new(clock.clone()), ids.clone(), Arc::new(Components(!world.sick)));
+        Self { state, store: store.as_ref().clone(), ids, clock }
+    }
+
+    /// Starts a run of workflow `w` as a step of another run does, and answers its id.
+    pub(crate) async fn child(&self, parent: &str, step: &str) -> String {
+        let parent = RunId::parse(parent).expect("a run id");
+        let path = StepPath::parse(step).expect("a path");
+        let name = WorkflowName::parse("w").expect("a name");
+        let found = self.store.executable_named(&name, None).await.expect("a store").expect("the workflow is there");
+        let run = parent.child(&path, 0);
+        let definition = ChildDefinition {
+            workflow: found.head,
+            name: found.name.as_str().to_owned(),
+            version: found.version,
+            plan: found.plan,
+        };
+        let input = Payload::new(json!({})).expect("a payload");
+        let child = ChildRun { run: run.clone(), definition, input, parent: Parent { run: parent, path, depth: 1 } };
+        let start = child.into_start(CommitId::new(self.ids.unique()), self.clock.now());
+        let outcomes = self.store.commit_now(&[RunCommit::Start(start)]);
+        assert_eq!(outcomes, [CommitOutcome::Committed]);
+        run.to_string()
     }
 
     pub(crate) async fn get(&self, path: &str) -> Answer {
