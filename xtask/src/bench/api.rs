@@ -91,8 +91,44 @@ impl Api {
             })
             .collect();
         let workflow = json!({"name": name, "start_step": "s1", "steps": steps});
-        let created = self.post("/workflows", &workflow).await?;
+        self.create(&workflow).await
+    }
+
+    /// Creates a workflow and answers its id.
+    pub(super) async fn create(&self, workflow: &Value) -> anyhow::Result<String> {
+        let created = self.post("/workflows", workflow).await?;
         Ok(created["id"].as_str().context("the workflow has no id")?.to_owned())
+    }
+
+    /// Checks a document without saving it.
+    pub(super) async fn validate(&self, workflow: &Value) -> anyhow::Result<()> {
+        let said = self.post("/workflows/validate", workflow).await?;
+        anyhow::ensure!(said["valid"] == true, "the document is not valid: {said}");
+        Ok(())
+    }
+
+    /// Starts a run with an input and answers its id; asks again while the server is full.
+    pub(super) async fn start(&self, workflow: &str, input: &Value) -> anyhow::Result<String> {
+        let url = format!("{}/api/v1/workflows/{workflow}/execute", self.base);
+        let body = json!({"input_data": input}).to_string();
+        loop {
+            let request = self.client.post(&url).header("content-type", "application/json").body(body.clone());
+            let answer = request.send().await?;
+            let (status, text) = (answer.status(), answer.text().await?);
+            if status == StatusCode::SERVICE_UNAVAILABLE {
+                tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+                continue;
+            }
+            anyhow::ensure!(status == StatusCode::ACCEPTED, "execute answered {status}: {text}");
+            let started: Value = serde_json::from_str(&text)?;
+            return Ok(started["run_id"].as_str().with_context(|| format!("no run_id in {text}"))?.to_owned());
+        }
+    }
+
+    /// A run, or what stands below it.
+    pub(super) async fn run(&self, run: &str, below: &str) -> anyhow::Result<Value> {
+        let answer = self.client.get(format!("{}/api/v1/runs/{run}{below}", self.base)).send().await?;
+        Ok(serde_json::from_str(&answer.error_for_status()?.text().await?)?)
     }
 
     /// Starts a run.
@@ -159,7 +195,7 @@ impl Api {
 }
 
 /// From `created_at` to `completed_at`.
-fn wall_time_ms(run: &Value) -> anyhow::Result<f64> {
+pub(super) fn wall_time_ms(run: &Value) -> anyhow::Result<f64> {
     let time = |member: &str| {
         let text = run[member].as_str().with_context(|| format!("the run has no {member}: {run}"))?;
         DateTime::parse_from_rfc3339(text).map_err(|error| anyhow!("{member} is '{text}': {error}"))

@@ -98,15 +98,15 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     if options.debug_build {
         return measure(options, Profile::Dev);
     }
-    if cfg!(debug_assertions) { in_release(options) } else { measure(options, Profile::Release) }
+    if cfg!(debug_assertions) { in_release("runs", &options.arguments()) } else { measure(options, Profile::Release) }
 }
 
 /// Builds the server as it is shipped, then this program, and hands over to it.
-fn in_release(options: &Options) -> anyhow::Result<()> {
+pub(super) fn in_release(name: &str, arguments: &[String]) -> anyhow::Result<()> {
     println!("building the server and the driver in the release profile (minutes, the first time)");
     let binary = server(Profile::Release)?;
     let mut bench = cargo();
-    bench.args(["run", "--quiet", "--release", "-p", "xtask", "--", "bench", "runs"]).args(options.arguments());
+    bench.args(["run", "--quiet", "--release", "-p", "xtask", "--", "bench", name]).args(arguments);
     must(bench.env(ORRERY_BIN, binary))
 }
 
@@ -131,7 +131,7 @@ fn measure(options: &Options, profile: Profile) -> anyhow::Result<()> {
     let text = report.markdown();
     println!("\n{text}");
     if options.write {
-        page::write(options.store, &text)?;
+        page::write(page::Part::Runs(options.store), &text)?;
     }
     Ok(())
 }
@@ -147,7 +147,7 @@ async fn store(options: &Options, folder: &Path) -> anyhow::Result<Store> {
 }
 
 /// Beside the build, not in the system's folder for temporary files: that one may lie in memory, where a commit is free.
-fn data_folder() -> anyhow::Result<PathBuf> {
+pub(super) fn data_folder() -> anyhow::Result<PathBuf> {
     let folder = root().join("target").join("bench");
     std::fs::create_dir_all(&folder)?;
     Ok(folder)

@@ -129,7 +129,7 @@ fn join(fork: &ForkJoin, state: &BlockState) -> Option<String> {
     Some(match fork.policy {
         JoinPolicy::All => {
             let names = state.errors().keys().filter_map(|slot| fork.branches.get(*slot as usize));
-            let names: Vec<&str> = names.map(|branch| branch.name.as_str()).collect();
+            let names: Vec<&str> = names.map(|branch| &*branch.name).collect();
             format!("Fork-join failed: {failed} branch(es) failed (policy: ALL). Failed branches: {}", names.join(", "))
         }
         JoinPolicy::Any => "Fork-join failed: All branches failed (policy: ANY)".to_owned(),
@@ -194,7 +194,7 @@ pub(super) fn output(
         BlockKind::ForkJoin(fork) => {
             let mut branches = Map::new();
             for (slot, branch) in (0..).zip(&fork.branches) {
-                branches.insert(branch.name.clone(), of(slot, branch.last)?);
+                branches.insert(branch.name.to_string(), of(slot, branch.last)?);
             }
             Value::Object(branches)
         }

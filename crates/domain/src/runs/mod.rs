@@ -24,6 +24,9 @@ mod block_tests;
 #[cfg(test)]
 #[path = "decide_tests.rs"]
 mod decide_tests;
+#[cfg(test)]
+#[path = "waiting_tests.rs"]
+mod waiting_tests;
 
 pub use block_state::{BlockPhase, BlockState};
 pub use call::{AgentCall, AgentRequest, CallFailure, CallIds, CallKey, CallOutcome};

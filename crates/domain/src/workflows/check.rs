@@ -60,7 +60,9 @@ pub fn examine_with(document: &WorkflowDocument, schemas: &dyn Schemas, declared
     let plan = tree::grow(document, &contents, &end, &mut findings).and_then(|tree| {
         unreachable(document, &contents, &tree, &mut findings);
         let bindings = visibility::bind(&tree, &mut findings);
-        types::check(&tree, &bindings, declared, schemas, &mut findings);
+        if !bindings.is_cut {
+            types::check(&tree, &bindings, declared, schemas, &mut findings);
+        }
         // What was said so far may have hidden a step; a plan without it would be another one.
         if findings.is_fatal() {
             None

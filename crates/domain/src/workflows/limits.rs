@@ -18,6 +18,9 @@ pub const MAX_NESTING: usize = 10;
 /// The most places at which the steps of a document stand, where several blocks name the same ones.
 pub const MAX_PLACES: usize = 10_000;
 
+/// The most places at which the outputs that references name are looked up, over all places of all references.
+pub const MAX_LOOKUPS: usize = 1_000_000;
+
 /// The longest path of a step, in characters; the column of the tables has a little more.
 pub const MAX_PATH: usize = 960;
 

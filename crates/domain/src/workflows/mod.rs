@@ -24,6 +24,11 @@ mod types;
 mod visibility;
 mod work;
 
+#[cfg(test)]
+mod fuzz_tests;
+#[cfg(test)]
+mod limit_tests;
+
 pub use budget::{Budget, MAX_INPUT_BYTES};
 pub use check::{Examined, compile, examine, examine_with, hash as hash_document};
 pub use condition::{Condition, EvaluationError, SyntaxError};
@@ -35,8 +40,8 @@ pub use document::{StepDocument, WorkflowDocument};
 pub use executable::{ExecutableVersion, VersionAddress};
 pub use external::{doubtful_for_external, dropped_by_external, unfit_for_external};
 pub use limits::{
-    MAX_AT_ONCE, MAX_CHILD_DEPTH, MAX_EVENT_NAME, MAX_ITERATIONS, MAX_MEMBERS, MAX_NESTING, MAX_PATH, MAX_PLACES,
-    MAX_STEPS,
+    MAX_AT_ONCE, MAX_CHILD_DEPTH, MAX_EVENT_NAME, MAX_ITERATIONS, MAX_LOOKUPS, MAX_MEMBERS, MAX_NESTING, MAX_PATH,
+    MAX_PLACES, MAX_STEPS,
 };
 pub use path::{Segment, Slice};
 pub use plan::{

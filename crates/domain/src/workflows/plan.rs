@@ -69,21 +69,21 @@ pub struct PlanStep {
     pub(super) last_reader: Option<u32>,
 }
 
-/// What a step does.
-#[derive(Debug)]
+/// What a step does. What may be large is shared by all the places at which the step stands.
+#[derive(Debug, Clone)]
 pub enum Work {
     /// Calls an agent.
-    Agent(AgentWork),
+    Agent(Arc<AgentWork>),
     /// Does the steps in it.
     Block(Block),
     /// Waits.
-    Delay(Delay),
+    Delay(Arc<Delay>),
     /// Starts a run of another workflow and waits for it.
-    Child(ChildWork),
+    Child(Arc<ChildWork>),
     /// Waits for an event.
-    Wait(WaitWork),
+    Wait(Arc<WaitWork>),
     /// Checks a value.
-    Check(CheckWork),
+    Check(Arc<CheckWork>),
     /// Makes the run's output; without a template, of the last step's.
     End(Option<Template>),
 }
@@ -97,7 +97,7 @@ pub struct AgentWork {
 }
 
 /// A step that consists of others.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Block {
     /// How they are done and what comes of them.
     pub kind: BlockKind,
@@ -108,7 +108,7 @@ pub struct Block {
 }
 
 /// The kinds of blocks.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub enum BlockKind {
     /// All members, at once.
     Parallel,
@@ -121,7 +121,7 @@ pub enum BlockKind {
 }
 
 /// What a conditional step asks.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Choice {
     /// None where the text of a document that was taken from the bus is no condition: then it never holds.
     pub condition: Option<Condition>,
@@ -132,10 +132,10 @@ pub struct Choice {
 }
 
 /// What a loop repeats.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Loop {
     /// The list.
-    pub collection: Reference,
+    pub collection: Arc<Reference>,
     /// The last step of the body, whose output is the iteration's result.
     pub last: StepIndex,
     /// Whether iterations are done at once.
@@ -158,7 +158,7 @@ pub enum OnError {
 }
 
 /// What a fork waits for.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct ForkJoin {
     /// The branches, in the order of their names.
     pub branches: Vec<Branch>,
@@ -167,10 +167,10 @@ pub struct ForkJoin {
 }
 
 /// A branch of a fork.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Branch {
     /// Its name.
-    pub name: String,
+    pub name: Arc<str>,
     /// The last step, whose output is the branch's result.
     pub last: StepIndex,
     /// How many seconds it may take.
@@ -271,7 +271,7 @@ impl PlanStep {
     /// The call, if it is one.
     pub fn agent(&self) -> Option<&AgentWork> {
         match &self.work {
-            Work::Agent(agent) => Some(agent),
+            Work::Agent(agent) => Some(&**agent),
             Work::Block(_) | Work::Delay(_) | Work::Child(_) | Work::Wait(_) | Work::Check(_) | Work::End(_) => None,
         }
     }

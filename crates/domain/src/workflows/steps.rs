@@ -78,7 +78,7 @@ pub(super) enum Content {
 }
 
 pub(super) struct LoopContent {
-    pub(super) collection: Reference,
+    pub(super) collection: Arc<Reference>,
     pub(super) body: Vec<String>,
     pub(super) is_parallel: bool,
     pub(super) max_parallelism: Option<u32>,
@@ -87,7 +87,7 @@ pub(super) struct LoopContent {
 }
 
 pub(super) struct BranchContent {
-    pub(super) name: String,
+    pub(super) name: Arc<str>,
     pub(super) steps: Vec<String>,
     pub(super) timeout_seconds: Option<u32>,
 }
@@ -355,7 +355,7 @@ impl<'a> Reader<'a> {
         let max_parallelism = self.count(&at("max_parallelism"), config("max_parallelism"), MAX_AT_ONCE);
         let max_iterations = self.count(&at("max_iterations"), config("max_iterations"), MAX_ITERATIONS);
         Some(Content::Loop(LoopContent {
-            collection: collection?,
+            collection: Arc::new(collection?),
             body: body?,
             is_parallel: is_parallel?,
             max_parallelism: max_parallelism?,
@@ -484,7 +484,7 @@ impl<'a> Reader<'a> {
         let place = |name: &'static str| at.iter().copied().chain([name]).collect::<Vec<&str>>();
         let steps = self.ids(&place("steps"), member("steps"), 1, MAX_MEMBERS);
         let timeout = self.seconds(&place("timeout_seconds"), member("timeout_seconds"));
-        Some(BranchContent { name: name.to_owned(), steps: steps?, timeout_seconds: timeout?.or(all) })
+        Some(BranchContent { name: name.into(), steps: steps?, timeout_seconds: timeout?.or(all) })
     }
 
     fn delay(&mut self) -> Option<Content> {

@@ -195,12 +195,21 @@ impl<'a> Tree<'a> {
         let roots: Vec<usize> = (0..self.places.len()).map(|place| self.root(place)).collect();
         let mut visible = bindings.visible;
         let mut steps: Vec<PlanStep> = Vec::with_capacity(self.places.len());
+        // What a step does without others is the same at all of its places, and may be large: it is made once.
+        let mut shared: HashMap<&str, Work> = HashMap::new();
         for (number, place) in self.places.iter().enumerate() {
+            let work = match shared.get(place.key) {
+                Some(work) => work.clone(),
+                None => work(place),
+            };
+            if !matches!(work, Work::Block(_)) {
+                shared.entry(place.key).or_insert_with(|| work.clone());
+            }
             steps.push(PlanStep {
                 id: place.id.clone(),
                 place: place.path.as_str().into(),
                 next: place.next.map(index),
-                work: work(place),
+                work,
                 visible: visible.remove(&number).unwrap_or_default(),
                 output_is_read: bindings.readers.contains_key(&number),
                 is_read_outside: bindings.readers.get(&number).is_some_and(|readers| {
@@ -241,30 +250,30 @@ fn work(place: &Place<'_>) -> Work {
     let last = |number: usize| index(place.sequences.get(number).map_or(0, |(_, last)| *last));
     let (kind, at_once) = match place.content {
         Content::Agent { agent, input } => {
-            return Work::Agent(AgentWork { agent: agent.clone(), input: input.clone() });
+            return Work::Agent(Arc::new(AgentWork { agent: agent.clone(), input: input.clone() }));
         }
-        Content::Delay(delay) => return Work::Delay(delay.clone()),
+        Content::Delay(delay) => return Work::Delay(Arc::new(delay.clone())),
         Content::Child { target, timeout_seconds, performer, input } => {
             let (target, performer, input) = (target.clone(), performer.clone(), input.clone());
-            return Work::Child(ChildWork { target, timeout_seconds: *timeout_seconds, performer, input });
+            return Work::Child(Arc::new(ChildWork { target, timeout_seconds: *timeout_seconds, performer, input }));
         }
         Content::Wait { event, correlation, filter, timeout_seconds, goes_on } => {
-            return Work::Wait(WaitWork {
+            return Work::Wait(Arc::new(WaitWork {
                 event: event.clone(),
                 correlation: correlation.clone(),
                 filter: filter.clone(),
                 timeout_seconds: *timeout_seconds,
                 goes_on: *goes_on,
-            });
+            }));
         }
         Content::Validate { data, schema, assertions, is_strict } => {
-            return Work::Check(CheckWork {
+            return Work::Check(Arc::new(CheckWork {
                 data: data.clone(),
                 schema: schema.clone(),
                 assertions: assertions.clone(),
                 is_strict: *is_strict,
                 performer: AgentName::fixed("validate"),
-            });
+            }));
         }
         Content::End(template) => return Work::End(template.clone()),
         Content::Parallel { max_parallelism, .. } => (BlockKind::Parallel, max_parallelism.unwrap_or(MAX_AT_ONCE)),

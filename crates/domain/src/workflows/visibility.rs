@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use super::{
     condition::Condition,
     findings::Findings,
+    limits::MAX_LOOKUPS,
     plan::{JoinPolicy, StepIndex},
     reference::{Reference, Source, Template},
     steps::Content,
@@ -19,16 +20,35 @@ pub(super) struct Bindings {
     pub(super) visible: HashMap<usize, BTreeMap<StepId, Vec<StepIndex>>>,
     /// For each place: who looks into its output.
     pub(super) readers: HashMap<usize, BTreeSet<usize>>,
+    /// Whether there are too many references to be looked up.
+    pub(super) is_cut: bool,
 }
 
 /// Finds what every reference looks into.
 pub(super) fn bind(tree: &Tree<'_>, findings: &mut Findings) -> Bindings {
-    let mut binder = Binder { tree, by_key: HashMap::new(), bindings: Bindings::default(), said: BTreeSet::new() };
+    let mut binder = Binder {
+        tree,
+        by_key: HashMap::new(),
+        bindings: Bindings::default(),
+        chains: Vec::with_capacity(tree.places.len()),
+        said: BTreeSet::new(),
+        lookups: 0,
+    };
     for (number, place) in tree.places.iter().enumerate() {
+        // Blocks stand before what is in them.
+        let around = place.around.map(|around| [&binder.chains[around.0][..], &[around]].concat());
+        binder.chains.push(around.unwrap_or_default());
         binder.by_key.entry(place.key).or_default().push(number);
     }
     for number in 0..tree.places.len() {
         binder.place(number, findings);
+        // Blocks that share steps multiply their references, by the places of who refers and of what is referred to.
+        if binder.lookups > MAX_LOOKUPS {
+            let message = format!("blocks that share steps make more than {MAX_LOOKUPS} lookups of references");
+            findings.error(&["steps"], "too_many_references", message);
+            binder.bindings.is_cut = true;
+            break;
+        }
     }
     binder.end();
     binder.bindings
@@ -38,8 +58,12 @@ struct Binder<'t, 'a> {
     tree: &'t Tree<'a>,
     by_key: HashMap<&'a str, Vec<usize>>,
     bindings: Bindings,
+    /// The blocks around each place, the outermost first, with the sequence in each.
+    chains: Vec<Vec<(usize, usize)>>,
     /// A step at several places is reported once.
     said: BTreeSet<(&'a str, Vec<String>, String)>,
+    /// How often references have been looked up.
+    lookups: usize,
 }
 
 /// How a place stands to another one that refers to it.
@@ -83,6 +107,7 @@ impl<'a> Binder<'_, 'a> {
     fn place(&mut self, number: usize, findings: &mut Findings) {
         let place = &self.tree.places[number];
         for (at, reference, is_condition) in references(place) {
+            self.lookups += 1;
             match &reference.source {
                 Source::Input => {}
                 Source::Given if asks_about_something(place, &at) => {}
@@ -91,7 +116,7 @@ impl<'a> Binder<'_, 'a> {
                     self.refuse(place.key, &at, "reference_outside_filter", &reference.raw, message, findings);
                 }
                 Source::Loop(_) => {
-                    let looped = self.chain(number).iter().any(|(around, _)| self.is_loop(*around));
+                    let looped = self.chains[number].iter().any(|(around, _)| self.is_loop(*around));
                     if !looped {
                         let message = format!("'${{{}}}' stands outside of any loop", reference.raw);
                         self.refuse(place.key, &at, "reference_outside_loop", &reference.raw, message, findings);
@@ -113,6 +138,7 @@ impl<'a> Binder<'_, 'a> {
     ) {
         let key = self.tree.places[number].key;
         let places = self.by_key.get(step.as_str()).cloned().unwrap_or_default();
+        self.lookups += places.len();
         let mut found: Vec<(usize, usize, usize)> = Vec::new();
         let mut relations = BTreeSet::new();
         for place in places {
@@ -193,8 +219,8 @@ impl<'a> Binder<'_, 'a> {
         if reader == place {
             return (Relation::Itself, 0, 0);
         }
-        let (of_reader, of_place) = (self.chain(reader), self.chain(place));
-        let common = of_reader.iter().zip(&of_place).take_while(|(one, other)| one == other).count();
+        let (of_reader, of_place) = (&self.chains[reader], &self.chains[place]);
+        let common = of_reader.iter().zip(of_place).take_while(|(one, other)| one == other).count();
         // The steps of the common sequence, or of two sequences of one block, in which both lie.
         let reader_here = of_reader.get(common).map_or(reader, |(block, _)| *block);
         let place_here = of_place.get(common).map_or(place, |(block, _)| *block);
@@ -240,17 +266,6 @@ impl<'a> Binder<'_, 'a> {
             }
         }
         Some((skipped, failed))
-    }
-
-    /// The blocks around a place, the outermost first, with the sequence in each.
-    fn chain(&self, mut place: usize) -> Vec<(usize, usize)> {
-        let mut chain = Vec::new();
-        while let Some(around) = self.tree.places[place].around {
-            chain.push(around);
-            place = around.0;
-        }
-        chain.reverse();
-        chain
     }
 
     fn is_loop(&self, place: usize) -> bool {
@@ -327,7 +342,7 @@ fn references<'p>(place: &'p Place<'_>) -> Vec<(Vec<String>, &'p Reference, bool
             let references = condition.iter().flat_map(Condition::references);
             references.map(|r| (at(&["condition", "expression"]), r, true)).collect()
         }
-        Content::Loop(content) => vec![(at(&["loop_config", "collection"]), &content.collection, false)],
+        Content::Loop(content) => vec![(at(&["loop_config", "collection"]), &*content.collection, false)],
         Content::Delay(delay) => {
             let (name, template) = delay.template();
             template.references().into_iter().map(|r| (at(&["delay_config", name]), r, false)).collect()

@@ -1,5 +1,7 @@
 //! A condition as a tree.
 
+use std::sync::Arc;
+
 use serde_json::Value;
 
 use super::{
@@ -11,13 +13,14 @@ use crate::workflows::reference::{Reference, Scope};
 /// A condition that was read without a mistake.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Condition {
-    root: Expression,
+    /// Shared: a step may stand at ten thousand places.
+    root: Arc<Expression>,
 }
 
 impl Condition {
     /// Reads the text of a condition.
     pub fn parse(text: &str) -> Result<Self, SyntaxError> {
-        parse(text).map(|root| Self { root })
+        parse(text).map(|root| Self { root: Arc::new(root) })
     }
 
     /// Whether the condition holds. An error counts as false wherever the old executor is to be followed.

@@ -132,7 +132,7 @@ fn output<'a>(tree: &Tree<'a>, place: usize, declared: &'a Declared, outputs: &[
         }
         Content::ForkJoin { branches, policy } => object(branches.iter().enumerate().map(|(number, branch)| {
             let result = if *policy == JoinPolicy::All { result(number) } else { result(number).or_null() };
-            (branch.name.clone(), sure(result))
+            (branch.name.to_string(), sure(result))
         })),
     }
 }
