@@ -6,10 +6,12 @@
 
 mod agents;
 mod documents;
+mod families;
 mod faults;
 mod invariants;
 mod people;
 mod reference;
+mod verdict;
 mod wiring;
 mod world;
 

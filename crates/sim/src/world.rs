@@ -9,23 +9,19 @@ use application::{
 use domain::{
     agents::{AgentAuth, AgentName, AgentSchemas, AgentUrl, RetryPolicy},
     ids::{Epoch, ExecutorId, RunId, WorkflowId},
-    page::{PageRequest, SortOrder},
     payload::Payload,
-    ports::{Clock, IdGenerator, Mail, RunLeases, Runs},
-    runs::{
-        AgentCall, CallKey, CallOutcome, ChildDefinition, ChildResume, CommitOutcome, InboxMessage, ResumeRun,
-        RunCommit, RunFilter, RunSort, RunStatus, StepStatus,
-    },
+    ports::{Clock, IdGenerator, Mail, RunLeases},
+    runs::{AgentCall, CallKey, CallOutcome, ChildDefinition, CommitOutcome, InboxMessage, RunCommit, RunStatus},
     workflows::{ChildTarget, WorkflowName, WorkflowStatus},
 };
-use executor::{Effect, EngineCore, EngineInput, end_of};
+use executor::{Effect, EngineCore, EngineInput};
 use fastrand::Rng;
 use serde_json::json;
 
 use crate::{
     Violation,
     agents::{ATTEMPTS, Agents},
-    documents::{AGENTS, Generated, children, generate},
+    documents::{AGENTS, Generated, generate},
     invariants::{Memory, check_call},
     now,
     reference::{Expected, interpret},
@@ -117,8 +113,8 @@ pub(crate) enum Told {
 }
 
 pub(crate) struct Started {
-    run: RunId,
-    expected: Expected,
+    pub(crate) run: RunId,
+    pub(crate) expected: Expected,
 }
 
 pub(crate) struct World {
@@ -127,7 +123,7 @@ pub(crate) struct World {
     pub(crate) nodes: Vec<Node>,
     agents: Agents,
     memory: Memory,
-    runs: Vec<Started>,
+    pub(crate) runs: Vec<Started>,
     /// Commits of dead processes that are still on the wire.
     pub(crate) ghosts: Vec<RunCommit>,
     /// Executors whose leases will be found to have run out.
@@ -254,17 +250,6 @@ impl World {
             };
             now(self.wiring.uses.create_agent.execute(agent)).expect("registered");
         }
-    }
-
-    /// The workflows that steps of type `sub_workflow` run.
-    fn register_children(&mut self) -> Result<(), String> {
-        for (name, document) in children() {
-            let name = WorkflowName::parse(name).expect("a name");
-            let new = new_workflow(name, document);
-            now(self.wiring.uses.create_workflow.execute(new, "me"))
-                .map_err(|e| format!("a child was refused: {e}"))?;
-        }
-        Ok(())
     }
 
     fn start_run(&mut self) -> Result<(), String> {
@@ -415,29 +400,6 @@ impl World {
         self.check(commit.run()).map(drop)
     }
 
-    fn resume_child(
-        &mut self,
-        at: usize,
-        run: &RunId,
-        resume: &ChildResume,
-        effect: &Arc<Effect>,
-    ) -> Result<(), String> {
-        let (commit, by) = (resume.commit, run.to_string());
-        let commit = ResumeRun { commit, run: resume.run.clone(), at: self.wiring.clock.now(), by };
-        let outcome = self.wiring.store.commit_now(&[RunCommit::Resume(commit)])[0];
-        self.log(|| format!("node {at} resumes {} for {run}: {outcome:?}", resume.run));
-        if self.faults && self.rng.u8(0..12) == 0 {
-            self.nodes[at].pending.push(Pending::Do(Arc::clone(effect)));
-        } else {
-            let is_live = matches!(outcome, CommitOutcome::Committed | CommitOutcome::AlreadyApplied);
-            let ended =
-                if is_live { None } else { now(end_of(&self.wiring.store, resume)).map_err(|e| e.to_string())? };
-            let told = Told::Resumed(run.clone(), resume.path.clone(), ended);
-            self.nodes[at].pending.push(Pending::Tell(told));
-        }
-        self.check(&resume.run).map(drop)
-    }
-
     fn call(&mut self, at: usize, call: &AgentCall) -> Result<(), String> {
         check_call(&self.wiring.store, call)?;
         let outcome = self.agents.call(call, &mut self.rng, self.faults)?;
@@ -496,52 +458,9 @@ impl World {
             self.input(at, EngineInput::Tick);
         }
     }
-
-    // ---- the end -----------------------------------------------------------------------------------------------------
-
-    fn all_over(&mut self) -> Result<bool, String> {
-        for at in 0..self.runs.len() {
-            let run = self.runs[at].run.clone();
-            // A cancelled run is resumed by the scheduler until it has had its chance to end by itself.
-            if !matches!(self.check(&run)?, RunStatus::Completed | RunStatus::Failed) {
-                return Ok(false);
-            }
-        }
-        // Nor do the runs that they have started and do not need any more go on for ever.
-        for status in [RunStatus::Pending, RunStatus::Running] {
-            let filter = RunFilter { status: Some(status), ..RunFilter::default() };
-            let page = PageRequest::new(1, 1).expect("a page");
-            let live = now(self.wiring.store.list(&filter, RunSort::CreatedAt, SortOrder::Ascending, page));
-            if !live.map_err(|e| e.to_string())?.items.is_empty() {
-                return Ok(false);
-            }
-        }
-        Ok(true)
-    }
-
-    /// The outcome is that of a world without faults.
-    fn compare(&mut self) -> Result<(), String> {
-        for started in &self.runs {
-            let row = now(self.wiring.store.get(&started.run)).expect("memory").ok_or("a run is lost")?;
-            let steps = now(self.wiring.store.steps(&started.run)).expect("memory");
-            let completed = steps.iter().filter(|step| step.status == StepStatus::Completed);
-            let outputs = completed
-                .filter_map(|step| Some((step.path.to_string(), step.output.as_ref()?.value().clone())))
-                .collect();
-            let output = row.output.as_ref().map(|output| output.value().clone());
-            let outcome = Expected { status: row.status, outputs, output };
-            if outcome != started.expected {
-                return Err(format!(
-                    "{} came to {outcome:?} instead of {:?} ({:?})",
-                    started.run, started.expected, row.error
-                ));
-            }
-        }
-        Ok(())
-    }
 }
 
-fn new_workflow(name: WorkflowName, document: Generated) -> NewWorkflow {
+pub(crate) fn new_workflow(name: WorkflowName, document: Generated) -> NewWorkflow {
     let Generated { start: start_step, steps, output } = document;
     NewWorkflow {
         name,

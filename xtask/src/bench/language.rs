@@ -33,7 +33,7 @@ const AT_ONCE: usize = 64;
 const MEASURED: usize = 2_000;
 
 /// How long a run may take.
-const WITHIN: Duration = Duration::from_secs(600);
+const WITHIN: Duration = Duration::from_mins(10);
 
 #[derive(clap::Args, Debug)]
 pub(crate) struct Options {

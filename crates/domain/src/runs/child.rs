@@ -8,10 +8,7 @@ use crate::{
     ids::{CommitId, PlanHash, RunId, StepPath, WorkflowId},
     payload::Payload,
     ports::InboxNote,
-    runs::{
-        event::RunEvent,
-        state::{Attempt, RunStatus},
-    },
+    runs::{event::RunEvent, state::RunStatus, step_state::Attempt},
 };
 
 /// Which step of which run has started a run.

@@ -16,7 +16,8 @@ use super::{
     event::RunEvent,
     inbox::InboxMessage,
     scope::StepScope,
-    state::{RunState, RunStatus, StepState},
+    state::{RunState, RunStatus},
+    step_state::StepState,
 };
 use crate::{
     Timestamp,

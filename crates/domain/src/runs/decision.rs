@@ -9,7 +9,8 @@ use super::{
     event::RunEvent,
     inbox::InboxMessage,
     scope::StepScope,
-    state::{Attempt, RunState, RunStatus, StepState},
+    state::{RunState, RunStatus},
+    step_state::{Attempt, StepState},
 };
 use crate::{
     Timestamp,

@@ -15,6 +15,7 @@ mod inbox;
 mod message;
 mod scope;
 mod state;
+mod step_state;
 mod view;
 mod waiting;
 
@@ -45,5 +46,6 @@ pub use message::{
     AgentTask, CancellationRequest, ExecutionRequest, ExternalRequest, MonitoringUpdate, News, RaisedEvent, Receivers,
     RunEnded, TaskOutcome,
 };
-pub use state::{Attempt, CorruptHistory, RunState, RunStatus, StepState};
+pub use state::{CorruptHistory, RunState, RunStatus};
+pub use step_state::{Attempt, StepState};
 pub use view::{Run, RunEngine, RunFilter, RunSort, StepExecution, StepStatus, open_attempts};

@@ -9,7 +9,7 @@ use super::{
     decision::{Decision, shorten},
     event::RunEvent,
     inbox::InboxMessage,
-    state::{Attempt, StepState},
+    step_state::{Attempt, StepState},
 };
 use crate::{
     Timestamp,

@@ -166,7 +166,7 @@ impl Run {
     }
 
     fn happens(&mut self, data: Value) {
-        self.told(InboxMessage::Event { name: "paid".to_owned(), path: None, data: payload(data) });
+        self.told(InboxMessage::Event { name: "paid".to_owned(), path: None, data: payload(data), id: None });
     }
 
     fn child(&self) -> RunId {
@@ -467,7 +467,7 @@ fn a_filter_lets_only_the_right_event_through() {
     // The second cannot be compared, the third is another event: none of them is kept for a later step either.
     run.happens(json!({"sum": 9}));
     run.happens(json!({"sum": "many"}));
-    run.told(InboxMessage::Event { name: "sent".to_owned(), path: None, data: payload(json!({"sum": 20})) });
+    run.told(InboxMessage::Event { name: "sent".to_owned(), path: None, data: payload(json!({"sum": 20})), id: None });
     assert_eq!((run.state.status(), run.state.kept().len()), (RunStatus::Running, 0));
     run.happens(json!({"sum": 10}));
     assert_eq!(run.output().expect("an output")["data"], json!({"sum": 10}));
@@ -485,7 +485,7 @@ fn an_event_that_comes_early_is_kept_for_the_step_that_will_wait_for_it() {
     for data in [1, 2, 3] {
         run.happens(json!(data));
     }
-    run.told(InboxMessage::Event { name: "unheard".to_owned(), path: None, data: Payload::null() });
+    run.told(InboxMessage::Event { name: "unheard".to_owned(), path: None, data: Payload::null(), id: None });
     assert_eq!(run.state.kept().len(), 3, "what no step of the plan waits for is forgotten");
     run.last.calls = call;
     run.answer(json!(0));
@@ -513,8 +513,12 @@ fn an_event_for_one_step_is_for_no_other_and_is_not_kept() {
     });
     let mut run = Run::start(plan("p", &steps, Some(json!("${p.output}"))), json!({}));
     assert_eq!(run.last.waits.len(), 2);
-    let event =
-        |at: &str| InboxMessage::Event { name: "paid".to_owned(), path: Some(path(at)), data: payload(json!(at)) };
+    let event = |at: &str| InboxMessage::Event {
+        name: "paid".to_owned(),
+        path: Some(path(at)),
+        data: payload(json!(at)),
+        id: None,
+    };
     run.told(event("p.1/v"));
     assert_eq!(run.last.settled, [path("p.1/v")]);
     run.told(event("p.1/v"));

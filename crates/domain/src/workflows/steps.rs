@@ -1,7 +1,9 @@
 //! One step of a document, read on its own: what its type demands, and which other steps it names.
 
 mod child;
+mod fork;
 mod validation;
+mod values;
 mod wait;
 
 use std::sync::Arc;
@@ -428,65 +430,6 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn fork_join(&mut self) -> Option<Content> {
-        let (prefix, config) = self.config("fork_join_config")?;
-        let at = |member: &'static str| prefix.iter().copied().chain([member]).collect::<Vec<&str>>();
-        let all = self.seconds(&at("branch_timeout_seconds"), config("branch_timeout_seconds"));
-        let branches = match config("branches") {
-            Some(Value::Object(branches)) if (2..=MAX_MEMBERS).contains(&branches.len()) => {
-                let mut read = Vec::with_capacity(branches.len());
-                for (name, branch) in branches {
-                    let at: Vec<&str> = prefix.iter().copied().chain(["branches", name.as_str()]).collect();
-                    read.push(self.branch(&at, name, branch, all.flatten()));
-                }
-                read.into_iter().collect::<Option<Vec<_>>>()
-            }
-            Some(Value::Object(branches)) => {
-                let message = format!("{} branches; there must be 2 to {MAX_MEMBERS} (fork branches)", branches.len());
-                self.error(&at("branches"), "branch_count", message);
-                None
-            }
-            Some(_) | None => {
-                let message = "'branches' must be an object of at least 2 branches".to_owned();
-                self.error(&at("branches"), "branches_missing", message);
-                None
-            }
-        };
-        let count = u32::try_from(branches.as_ref().map_or(0, Vec::len)).unwrap_or(u32::MAX);
-        let needed = self.count(&at("n_required"), config("n_required"), u32::MAX);
-        let policies = [("all", 0), ("any", 1), ("majority", 2), ("n_of_m", 3)];
-        let policy = self.one_of(&at("join_policy"), config("join_policy"), &policies)?;
-        let policy = match (policy, needed?) {
-            (0, _) => JoinPolicy::All,
-            (1, _) => JoinPolicy::Any,
-            (2, _) => JoinPolicy::Majority,
-            (_, Some(needed)) if needed <= count || branches.is_none() => JoinPolicy::AtLeast(needed),
-            (_, Some(needed)) => {
-                let message = format!("{needed} of {count} branches can never succeed");
-                self.error(&at("n_required"), "n_required", message);
-                return None;
-            }
-            (_, None) => {
-                let message = "the policy 'n_of_m' needs n_required".to_owned();
-                self.error(&at("n_required"), "n_required", message);
-                return None;
-            }
-        };
-        Some(Content::ForkJoin { branches: branches?, policy })
-    }
-
-    fn branch(&mut self, at: &[&str], name: &str, branch: &Value, all: Option<u32>) -> Option<BranchContent> {
-        let Some(members) = branch.as_object() else {
-            self.error(at, "not_an_object", format!("the branch '{name}' must be an object"));
-            return None;
-        };
-        let member = |name: &str| members.get(name).filter(|value| !value.is_null());
-        let place = |name: &'static str| at.iter().copied().chain([name]).collect::<Vec<&str>>();
-        let steps = self.ids(&place("steps"), member("steps"), 1, MAX_MEMBERS);
-        let timeout = self.seconds(&place("timeout_seconds"), member("timeout_seconds"));
-        Some(BranchContent { name: name.into(), steps: steps?, timeout_seconds: timeout?.or(all) })
-    }
-
     fn delay(&mut self) -> Option<Content> {
         let config = self.member("delay_config").and_then(Value::as_object);
         let member = |name: &str| config.and_then(|config| config.get(name)).filter(|value| !value.is_null());
@@ -521,67 +464,5 @@ impl<'a> Reader<'a> {
         {
             self.error(&["delay_config", name], "delay_config", problem);
         }
-    }
-
-    fn ids(&mut self, at: &[&str], value: Option<&Value>, least: usize, most: usize) -> Option<Vec<String>> {
-        let name = at.last().copied().unwrap_or_default();
-        let Some(items) = value.and_then(Value::as_array) else {
-            let message =
-                format!("'{name}' must be a list of at least {least} step id{}", if least == 1 { "" } else { "s" });
-            self.error(at, "steps_missing", message);
-            return None;
-        };
-        if !(least..=most).contains(&items.len()) {
-            let message = format!("'{name}' has {} steps; there must be {least} to {most} ({name})", items.len());
-            self.error(at, "step_count", message);
-            return None;
-        }
-        let ids: Option<Vec<String>> = items.iter().map(|id| id.as_str().map(str::to_owned)).collect();
-        if ids.is_none() {
-            self.error(at, "not_a_step_id", format!("'{name}' must hold ids of steps"));
-        }
-        ids
-    }
-
-    /// A whole number from 1, perhaps as a float or a text, as the old executor takes it.
-    #[expect(clippy::option_option, reason = "a wrong number, none at all, and one are three things")]
-    fn count(&mut self, at: &[&str], value: Option<&Value>, most: u32) -> Option<Option<u32>> {
-        let Some(value) = value else { return Some(None) };
-        let number = match value {
-            Value::String(text) => text.trim().parse::<f64>().ok(),
-            other => other.as_f64(),
-        };
-        let number = number.filter(|number| number.fract() == 0.0 && *number >= 1.0 && *number <= f64::from(u32::MAX));
-        let name = at.last().copied().unwrap_or_default();
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the bounds were checked")]
-        let number = number.map(|number| number as u32);
-        match number {
-            Some(number) if number <= most => Some(Some(number)),
-            Some(number) => {
-                self.error(at, "limit", format!("{number} is more than the limit of {most} ({name})"));
-                None
-            }
-            None => {
-                self.error(at, "not_a_count", format!("'{name}' must be a whole number from 1"));
-                None
-            }
-        }
-    }
-
-    #[expect(clippy::option_option, reason = "as for counts")]
-    fn seconds(&mut self, at: &[&str], value: Option<&Value>) -> Option<Option<u32>> {
-        self.count(at, value, u32::MAX)
-    }
-
-    /// The meaning of a word; the first is meant where there is none.
-    fn one_of<T: Copy>(&mut self, at: &[&str], value: Option<&Value>, words: &[(&str, T)]) -> Option<T> {
-        let Some(value) = value else { return words.first().map(|(_, meaning)| *meaning) };
-        let found = value.as_str().and_then(|text| words.iter().find(|(word, _)| *word == text));
-        if found.is_none() {
-            let name = at.last().copied().unwrap_or_default();
-            let words: Vec<String> = words.iter().map(|(word, _)| format!("'{word}'")).collect();
-            self.error(at, "unknown_word", format!("'{name}' must be one of {}", words.join(", ")));
-        }
-        found.map(|(_, meaning)| *meaning)
     }
 }
