@@ -28,7 +28,7 @@ const AHEAD: &str = "+40 seconds";
 const SETTLED: Duration = Duration::from_secs(10);
 
 /// How long it may take until all that were due have ended.
-const WITHIN: Duration = Duration::from_secs(120);
+const WITHIN: Duration = Duration::from_mins(2);
 
 /// What it came to.
 pub(super) struct Delays {
