@@ -171,8 +171,9 @@ fn largest() -> Value {
     let step = |number: usize| {
         let reference = |field: usize| format!("${{s{}.output.f{field}}}", field * 37 % number.max(1));
         let fields = if number == 0 { 0 } else { 31 };
-        let mapping: serde_json::Map<String, Value> =
+        let mut mapping: serde_json::Map<String, Value> =
             (0..fields).map(|field| (format!("f{field}"), reference(field).into())).collect();
+        mapping.insert("t".to_owned(), "x".repeat(100).into());
         let next = (number < 999).then(|| format!("s{}", number + 1));
         let id = format!("s{number}");
         (

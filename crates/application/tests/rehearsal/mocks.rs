@@ -17,18 +17,18 @@ async fn played(document: Value, input: Value, mocks: Value) -> Rehearsed {
 }
 
 fn one_agent() -> Value {
-    json!({"start_step": "a", "steps": {"a": agent("a", json!({"x": "${workflow.input.x}"}))}})
+    json!({"start_step": "a", "steps": {"a": agent("a", &json!({"x": "${workflow.input.x}"}))}})
 }
 
 fn a_loop(mode: &str) -> Value {
     json!({"start_step": "each", "output": "${each.output.iterations}", "steps": {
         "each": {"id": "each", "type": "loop", "loop_config": {
             "collection": "${workflow.input.items}", "loop_body": ["a"], "execution_mode": mode}},
-        "a": agent("a", json!({"item": "${loop.item}"})),
+        "a": agent("a", &json!({"item": "${loop.item}"})),
     }})
 }
 
-fn a_wait(config: Value) -> Value {
+fn a_wait(config: &Value) -> Value {
     json!({"start_step": "w", "output": "${w.output}", "steps": {"w": {"id": "w", "type": "wait_for_event", "event_config": config}}})
 }
 
@@ -105,7 +105,7 @@ async fn a_mock_may_stand_for_one_iteration_of_a_loop_and_for_one_place_of_a_sha
 async fn the_path_says_what_a_condition_came_to() {
     let document = json!({"start_step": "which", "steps": {
         "which": {"id": "which", "type": "conditional", "condition": {"expression": "${workflow.input.x} > 3"}, "if_true_step": "a"},
-        "a": agent("a", json!({})),
+        "a": agent("a", &json!({})),
     }});
     for (x, held) in [(5, true), (1, false)] {
         let played = played(document.clone(), json!({"x": x}), json!({"a": 1})).await;
@@ -116,7 +116,7 @@ async fn the_path_says_what_a_condition_came_to() {
 
 #[tokio::test]
 async fn a_mock_of_a_wait_is_the_data_of_its_event_and_the_filter_looks_at_it() {
-    let wait = a_wait(json!({"event": "paid", "filter": "${event.data.sum} > 10", "timeout_seconds": 60}));
+    let wait = a_wait(&json!({"event": "paid", "filter": "${event.data.sum} > 10", "timeout_seconds": 60}));
     let came = played(wait.clone(), json!({}), json!({"w": {"sum": 11}})).await;
     assert_eq!(output(&came), &json!({"event": "paid", "timed_out": false, "data": {"sum": 11}}));
     assert_eq!(seconds(&came), 0);
@@ -126,7 +126,7 @@ async fn a_mock_of_a_wait_is_the_data_of_its_event_and_the_filter_looks_at_it() 
 
 #[tokio::test]
 async fn a_wait_without_a_mock_and_without_a_timeout_waits_for_ever() {
-    let played = played(a_wait(json!({"event": "paid"})), json!({}), json!({})).await;
+    let played = played(a_wait(&json!({"event": "paid"})), json!({}), json!({})).await;
     assert_eq!((played.end, played.error, played.output), (RehearsalEnd::Waiting, None, None));
 }
 
@@ -162,7 +162,7 @@ async fn a_rehearsal_of_too_many_attempts_is_given_up() {
     let document = json!({"start_step": "outer", "steps": {
         "outer": {"id": "outer", "type": "loop", "loop_config": {"collection": "${workflow.input.items}", "loop_body": ["inner"]}},
         "inner": {"id": "inner", "type": "loop", "loop_config": {"collection": "${workflow.input.items}", "loop_body": ["a"]}},
-        "a": agent("a", json!({})),
+        "a": agent("a", &json!({})),
     }});
     let played = played(document, json!({"items": vec![0; 150]}), json!({"a": 1})).await;
     assert_eq!((played.end, played.output), (RehearsalEnd::TooLong, None));

@@ -86,6 +86,6 @@ impl Theatre {
 }
 
 /// A step of type `agent`, in the words of a document.
-pub(crate) fn agent(id: &str, input: Value) -> Value {
+pub(crate) fn agent(id: &str, input: &Value) -> Value {
     serde_json::json!({"id": id, "agent_name": "A", "input_mapping": input})
 }

@@ -76,13 +76,13 @@ fn plan(start: &str, steps: &Value, output: Option<Value>) -> Plan {
 }
 
 fn target() -> ChildTarget {
-    let plan = plan("s", &json!({"s": sub(json!({}))}), None);
+    let plan = plan("s", &json!({"s": sub(&json!({}))}), None);
     let first = plan.first();
     let crate::workflows::Work::Child(child) = &first.work else { panic!("it is a child") };
     child.target.clone()
 }
 
-fn sub(more: Value) -> Value {
+fn sub(more: &Value) -> Value {
     let mut step = json!({"type": "sub_workflow", "workflow_name": "child"});
     step.as_object_mut().expect("an object").extend(more.as_object().expect("an object").clone());
     step
@@ -94,7 +94,7 @@ fn wait(config: Value) -> Value {
     json!({"type": "wait_for_event", "event_config": config})
 }
 
-fn check(config: Value) -> Value {
+fn check(config: &Value) -> Value {
     json!({"type": "validate", "validate_config": config})
 }
 
@@ -130,8 +130,8 @@ impl Run {
     }
 
     /// A run whose only step runs another workflow, which has been found.
-    fn with_child(more: Value) -> Self {
-        let steps = json!({"s": sub(json!({"next_step": "after"})), "after": {"input_mapping": {"o": "${s.output}"}}});
+    fn with_child(more: &Value) -> Self {
+        let steps = json!({"s": sub(&json!({"next_step": "after"})), "after": {"input_mapping": {"o": "${s.output}"}}});
         let mut steps = steps;
         steps["s"].as_object_mut().expect("an object").extend(more.as_object().expect("an object").clone());
         let mut run = Self::start(plan("s", &steps, None), json!({"x": 1}));
@@ -224,7 +224,7 @@ fn failed(error: &str) -> ChildOutcome {
 
 #[test]
 fn a_child_is_looked_up_before_anything_is_durable() {
-    let run = Run::start(plan("s", &json!({"s": sub(json!({}))}), None), json!({}));
+    let run = Run::start(plan("s", &json!({"s": sub(&json!({}))}), None), json!({}));
     assert_eq!(run.last.lookups, [target()]);
     assert_eq!(run.last.events.len(), 1, "the run has started, and nothing else");
     assert!(run.last.fits_a_start() && run.last.children.is_empty());
@@ -232,7 +232,7 @@ fn a_child_is_looked_up_before_anything_is_durable() {
 
 #[test]
 fn a_child_is_started_in_the_transition_that_says_so() {
-    let run = Run::with_child(json!({"input_mapping": {"y": "${workflow.input.x}"}}));
+    let run = Run::with_child(&json!({"input_mapping": {"y": "${workflow.input.x}"}}));
     assert_eq!(run.last.events, [RunEvent::ChildStarted { path: path("s"), generation: 0, until: None }]);
     let [child] = &run.last.children[..] else { panic!("one child: {:?}", run.last) };
     assert_eq!((&child.run, child.input.value()), (&run.child(), &json!({"y": 1})));
@@ -243,7 +243,7 @@ fn a_child_is_started_in_the_transition_that_says_so() {
 
 #[test]
 fn a_step_waits_for_the_end_of_its_child_and_has_its_output() {
-    let mut run = Run::with_child(json!({"workflow_version": "v3"}));
+    let mut run = Run::with_child(&json!({"workflow_version": "v3"}));
     // Another version is another target: it has not been found yet.
     assert_eq!(run.last.children, []);
     let target = ChildTarget { version: Some(3), ..target() };
@@ -258,7 +258,7 @@ fn a_step_waits_for_the_end_of_its_child_and_has_its_output() {
 
 #[test]
 fn the_end_of_a_child_is_heard_once_and_only_of_the_right_run() {
-    let mut run = Run::with_child(json!({}));
+    let mut run = Run::with_child(&json!({}));
     let other = RunId::parse("run-2").expect("an id");
     run.told(InboxMessage::ChildEnded { path: path("s"), child: other, outcome: completed(json!(0)) });
     run.told(InboxMessage::ChildEnded { path: path("after"), child: run.child(), outcome: completed(json!(0)) });
@@ -270,7 +270,7 @@ fn the_end_of_a_child_is_heard_once_and_only_of_the_right_run() {
 
 #[test]
 fn a_child_that_ends_badly_fails_the_step() {
-    let child = Run::with_child(json!({})).child();
+    let child = Run::with_child(&json!({})).child();
     for (outcome, message) in [
         (failed("boom"), format!("Sub-workflow run '{child}' failed: boom")),
         (
@@ -282,7 +282,7 @@ fn a_child_that_ends_badly_fails_the_step() {
             format!("Sub-workflow run '{child}' was cancelled"),
         ),
     ] {
-        let mut run = Run::with_child(json!({}));
+        let mut run = Run::with_child(&json!({}));
         run.child_ends(outcome);
         assert_eq!(run.error(), format!("Workflow failed at step 's': {message}"));
         assert_eq!(run.last.closed[0].error.as_deref(), Some(message.as_str()));
@@ -291,12 +291,12 @@ fn a_child_that_ends_badly_fails_the_step() {
 
 #[test]
 fn what_cannot_be_found_or_made_fails_the_step_without_a_child() {
-    let mut run = Run::start(plan("s", &json!({"s": sub(json!({}))}), None), json!({}));
+    let mut run = Run::start(plan("s", &json!({"s": sub(&json!({}))}), None), json!({}));
     let found = Err("Workflow 'child' not found".to_owned());
     run.tell(Input::LookedUp { target: target(), found });
     assert_eq!(run.error(), "Workflow failed at step 's': Workflow 'child' not found");
 
-    let run = Run::with_child(json!({"input_mapping": {"y": "${workflow.input.nope}"}}));
+    let run = Run::with_child(&json!({"input_mapping": {"y": "${workflow.input.nope}"}}));
     assert!(run.last.children.is_empty());
     assert_eq!(
         run.error(),
@@ -307,7 +307,7 @@ fn what_cannot_be_found_or_made_fails_the_step_without_a_child() {
 
 #[test]
 fn a_child_that_takes_too_long_is_cancelled_and_fails_the_step() {
-    let mut run = Run::with_child(json!({"timeout_seconds": 60}));
+    let mut run = Run::with_child(&json!({"timeout_seconds": 60}));
     assert_eq!(run.state.wake_at(), Some(at(60)));
     run.pass(59);
     assert_eq!(run.last.events, []);
@@ -321,7 +321,7 @@ fn a_branch_that_takes_too_long_cancels_its_child_and_settles_its_wait() {
     let steps = json!({
         "f": {"type": "fork_join", "fork_join_config": {"join_policy": "any", "branch_timeout_seconds": 5, "branches": {
             "agent": {"steps": ["a"]}, "child": {"steps": ["s"]}, "event": {"steps": ["e"]}}}},
-        "a": {}, "s": sub(json!({})), "e": wait(json!({})),
+        "a": {}, "s": sub(&json!({})), "e": wait(json!({})),
     });
     let mut run = Run::start(plan("f", &steps, None), json!({}));
     run.find();
@@ -337,7 +337,7 @@ fn a_branch_that_takes_too_long_cancels_its_child_and_settles_its_wait() {
 
 #[test]
 fn a_run_that_is_cancelled_cancels_its_child_and_tells_its_parent() {
-    let mut run = Run::of_parent(plan("s", &json!({"s": sub(json!({}))}), None), 1);
+    let mut run = Run::of_parent(plan("s", &json!({"s": sub(&json!({}))}), None), 1);
     run.find();
     assert_eq!(run.last.children[0].parent.depth, 2);
     run.told(InboxMessage::Cancel { by: "run-0".to_owned(), reason: Some("enough".to_owned()) });
@@ -359,7 +359,7 @@ fn a_child_tells_its_parent_its_output_in_the_commit_that_ends_it() {
 
 #[test]
 fn a_resumed_parent_resumes_its_child() {
-    let mut run = Run::with_child(json!({"timeout_seconds": 60}));
+    let mut run = Run::with_child(&json!({"timeout_seconds": 60}));
     let child = run.child();
     run.child_ends(failed("boom"));
     run.now += 1000;
@@ -369,7 +369,7 @@ fn a_resumed_parent_resumes_its_child() {
     assert_eq!((&resume.run, &resume.path), (&child, &path("s")));
     assert!(run.last.children.is_empty(), "it is the same run");
     // A new owner does it again with the same commit, so that it happens once.
-    assert_eq!(resumed_children(&run.state, &run.data.run), [resume.clone()]);
+    assert_eq!(resumed_children(&run.state, &run.data.run), std::slice::from_ref(resume));
     let first = resume.commit;
     run.child_ends(failed("again"));
     run.resume();
@@ -380,7 +380,7 @@ fn a_resumed_parent_resumes_its_child() {
 
 #[test]
 fn a_child_that_was_still_being_cancelled_is_resumed_once_more() {
-    let mut run = Run::with_child(json!({}));
+    let mut run = Run::with_child(&json!({}));
     run.told(InboxMessage::Cancel { by: "me".to_owned(), reason: None });
     run.resume();
     assert_eq!(run.last.resumes.len(), 1);
@@ -392,7 +392,7 @@ fn a_child_that_was_still_being_cancelled_is_resumed_once_more() {
 
 #[test]
 fn a_paused_run_hears_of_its_child_and_begins_nothing() {
-    let mut run = Run::with_child(json!({}));
+    let mut run = Run::with_child(&json!({}));
     run.told(InboxMessage::Pause { by: "me".to_owned() });
     run.child_ends(completed(json!(1)));
     assert_eq!((run.last.closed.len(), run.last.calls.len()), (1, 0));
@@ -404,7 +404,7 @@ fn a_paused_run_hears_of_its_child_and_begins_nothing() {
 fn children_of_a_loop_are_runs_of_their_own() {
     let steps = json!({
         "each": {"type": "loop", "loop_config": {"collection": "${workflow.input.l}", "loop_body": ["s"], "execution_mode": "parallel"}},
-        "s": sub(json!({"input_mapping": {"i": "${loop.item}"}})),
+        "s": sub(&json!({"input_mapping": {"i": "${loop.item}"}})),
     });
     let mut run = Run::start(plan("each", &steps, Some(json!("${each.output.iterations}"))), json!({"l": ["p", "q"]}));
     run.find();
@@ -421,7 +421,7 @@ fn children_of_a_loop_are_runs_of_their_own() {
 
 #[test]
 fn runs_start_runs_only_so_deep() {
-    let of_depth = |depth| Run::of_parent(plan("s", &json!({"s": sub(json!({}))}), None), depth);
+    let of_depth = |depth| Run::of_parent(plan("s", &json!({"s": sub(&json!({}))}), None), depth);
     let mut run = of_depth(MAX_CHILD_DEPTH - 1);
     run.find();
     assert_eq!(run.last.children[0].parent.depth, MAX_CHILD_DEPTH);
@@ -573,7 +573,7 @@ fn a_run_that_ends_waits_for_nothing_any_more() {
 #[test]
 fn a_check_passes_what_is_as_it_must_be() {
     let config = json!({"data": "${workflow.input}", "schema": {"required": ["n"]}, "assertions": ["${data.n} > ${workflow.input.least}"]});
-    let run = Run::start(plan("v", &json!({"v": check(config)}), None), json!({"n": 5, "least": 1}));
+    let run = Run::start(plan("v", &json!({"v": check(&config)}), None), json!({"n": 5, "least": 1}));
     assert_eq!(run.output(), Some(&json!({"valid": true, "errors": []})));
     // Begun and done in one event; the row is written with it.
     let [row] = &run.last.closed[..] else { panic!("one row") };
@@ -586,7 +586,7 @@ fn a_check_passes_what_is_as_it_must_be() {
 fn a_strict_check_fails_the_step_and_names_everything_that_is_wrong() {
     let config = json!({"data": "${workflow.input}", "schema": {"required": ["n", "m"]}, "assertions": [
         "${data.n} > 3", {"expression": "${data.k} < 9", "message": "k is too large"}, {"expression": "1 == 1", "message": "never"}]});
-    let run = Run::start(plan("v", &json!({"v": check(config)}), None), json!({"k": 9, "n": "x"}));
+    let run = Run::start(plan("v", &json!({"v": check(&config)}), None), json!({"k": 9, "n": "x"}));
     assert_eq!(
         run.error(),
         "Workflow failed at step 'v': Validation failed: is missing (at /m); '${data.n} > 3' does not hold (a text > a number \
@@ -598,7 +598,7 @@ fn a_strict_check_fails_the_step_and_names_everything_that_is_wrong() {
 #[test]
 fn a_warning_check_says_what_is_wrong_and_goes_on() {
     let config = json!({"data": "${workflow.input}", "schema": {"required": ["n"]}, "assertions": ["${data.k} == 1"], "mode": "warn"});
-    let run = Run::start(plan("v", &json!({"v": check(config)}), None), json!({"k": 2}));
+    let run = Run::start(plan("v", &json!({"v": check(&config)}), None), json!({"k": 2}));
     let errors = json!([
         {"pointer": "/n", "message": "is missing"},
         {"pointer": "", "message": "'${data.k} == 1' does not hold"},
@@ -609,7 +609,7 @@ fn a_warning_check_says_what_is_wrong_and_goes_on() {
 #[test]
 fn a_check_of_what_is_not_there_fails_even_if_it_only_warns() {
     let config = json!({"data": "${workflow.input.nope}", "assertions": ["true"], "mode": "warn"});
-    let run = Run::start(plan("v", &json!({"v": check(config)}), None), json!({}));
+    let run = Run::start(plan("v", &json!({"v": check(&config)}), None), json!({}));
     assert_eq!(
         run.error(),
         "Workflow failed at step 'v': Exception during step execution: Cannot resolve '${workflow.input.nope}' in field \
@@ -620,7 +620,7 @@ fn a_check_of_what_is_not_there_fails_even_if_it_only_warns() {
 #[test]
 fn a_failed_check_is_made_again_by_a_retry() {
     let config = json!({"data": "${a.output}", "assertions": ["${data} == 1"]});
-    let mut step = check(config);
+    let mut step = check(&config);
     step["next_step"] = Value::Null;
     let mut run = Run::start(plan("a", &json!({"a": {"next_step": "v"}, "v": step}), None), json!({}));
     run.answer(json!(2));

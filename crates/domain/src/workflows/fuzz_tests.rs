@@ -151,7 +151,7 @@ fn places(value: &Value, at: &str, found: &mut Vec<String>) {
             items.iter().enumerate().for_each(|(number, item)| places(item, &format!("{at}/{number}"), found));
         }
         Value::Object(members) => {
-            members.iter().for_each(|(name, member)| places(member, &format!("{at}/{name}"), found))
+            members.iter().for_each(|(name, member)| places(member, &format!("{at}/{name}"), found));
         }
         _ => {}
     }
