@@ -41,6 +41,7 @@ impl Theatre {
             ids: Arc::new(SequentialIds::new(1)),
             plans: Arc::new(PlanCache::new(store.clone(), Arc::new(JsonSchemas))),
             schemas: Arc::new(JsonSchemas),
+            max_nesting: domain::workflows::MAX_NESTING,
             external: None,
         });
         let agent = NewAgent {
