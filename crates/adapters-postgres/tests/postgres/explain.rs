@@ -73,6 +73,7 @@ const ASKED: Statements = statements![
     "give_up_silent",
     "histories",
     "hold_shards",
+    "live_of_version",
     "mail_for",
     "next_external_request",
     "oldest_messages",
