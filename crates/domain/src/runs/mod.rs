@@ -20,13 +20,11 @@ mod view;
 mod waiting;
 
 #[cfg(test)]
-#[path = "block_tests.rs"]
 mod block_tests;
 #[cfg(test)]
 #[path = "decide_tests.rs"]
 mod decide_tests;
 #[cfg(test)]
-#[path = "waiting_tests.rs"]
 mod waiting_tests;
 
 pub use block_state::{BlockPhase, BlockState};
