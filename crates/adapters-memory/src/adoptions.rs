@@ -1,14 +1,11 @@
 //! Runs that foreign producers asked for. Every run of this store has events, so nobody else's rows are ever taken.
 
-use std::collections::BTreeMap;
-
 use domain::{
     ids::{Epoch, Seq},
     runs::{AdoptRun, CommitOutcome, Run, RunEngine, RunEvent, RunStatus},
 };
 
 use crate::{
-    inbox::Inbox,
     journal::{after, record},
     table::{Entry, Head, Phase, RunTable},
 };
@@ -40,16 +37,7 @@ impl RunTable {
         };
         let history = record(Seq::default(), adopt.commit, adopt.at, events).into_iter().collect();
         let number = self.len();
-        self.insert(Entry {
-            number,
-            head,
-            run,
-            history,
-            steps: BTreeMap::new(),
-            inbox: Inbox::default(),
-            parent: None,
-            waits: BTreeMap::new(),
-        });
+        self.insert(Entry::new(number, head, run, history));
         outcome
     }
 }

@@ -1,6 +1,6 @@
 //! Applying commits: the checks of the journal's port, in their order, and what an accepted commit changes.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use domain::{
@@ -15,7 +15,6 @@ use domain::{
 
 use crate::{
     MemoryStore,
-    inbox::Inbox,
     table::{Entry, Head, Phase, RunTable},
 };
 
@@ -69,22 +68,11 @@ impl RunTable {
             parent: start.parent.as_ref().map(|parent| parent.run.clone()),
             output: None,
         };
-        let error = first_error(&start.events);
-        let first = RunUpdate { status: start.status, error, paused: false, output: None, cancelled_by: None };
-        update(&mut run, &first, start.at);
+        update(&mut run, &RunUpdate::to(start.status, first_error(&start.events)), start.at);
         let history =
             record(Seq::default(), start.commit, start.at, start.events.clone()).into_iter().collect::<Vec<_>>();
         let number = self.len();
-        self.insert(Entry {
-            number,
-            head,
-            run,
-            history,
-            steps: BTreeMap::new(),
-            inbox: Inbox::default(),
-            parent: start.parent.clone(),
-            waits: BTreeMap::new(),
-        });
+        self.insert(Entry { parent: start.parent.clone(), ..Entry::new(number, head, run, history) });
         CommitOutcome::Committed
     }
 

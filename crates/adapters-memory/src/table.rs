@@ -74,6 +74,12 @@ pub(crate) struct Entry {
 }
 
 impl Entry {
+    /// A run that nobody has started for another one, and that has done no step.
+    pub(crate) fn new(number: usize, head: Head, run: Run, history: Vec<EventRecord>) -> Self {
+        let (steps, inbox, waits) = (BTreeMap::new(), Inbox::default(), BTreeMap::new());
+        Self { number, head, run, history, steps, inbox, parent: None, waits }
+    }
+
     /// The commit whose first event has this number.
     pub(crate) fn commit_at(&self, first: Seq) -> Option<CommitId> {
         let at = self.history.binary_search_by_key(&first, |record| record.first).ok()?;

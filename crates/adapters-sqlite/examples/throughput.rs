@@ -105,13 +105,7 @@ impl Load {
             at: now,
             events: vec![RunEvent::StepSucceeded { path: self.step.top_level(), execution }, next],
             closed: vec![closed],
-            update: last.then_some(RunUpdate {
-                status: RunStatus::Completed,
-                error: None,
-                paused: false,
-                output: None,
-                cancelled_by: None,
-            }),
+            update: last.then_some(RunUpdate::to(RunStatus::Completed, None)),
             outward: Outward::default(),
             wake: if last { Wake::Never } else { Wake::Owned },
         })

@@ -75,6 +75,11 @@ uuid_id!(
 );
 
 impl CommitId {
+    /// The commit that starts a run for another one, which is started once.
+    pub(crate) fn of_start(child: &RunId) -> Self {
+        Self(Uuid::new_v5(&CHILD_NAMESPACE, format!("{child}\nstart").as_bytes()))
+    }
+
     /// The commit by which an attempt of a parent's step resumes a run.
     pub(crate) fn of_child(child: &RunId, attempt: Seq) -> Self {
         Self(Uuid::new_v5(&CHILD_NAMESPACE, format!("{child}\nresume\n{attempt}").as_bytes()))

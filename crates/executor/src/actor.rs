@@ -8,9 +8,8 @@ use domain::{
     Timestamp,
     ids::{CommitId, Epoch, InboxId, RunId, Seq, StepPath},
     runs::{
-        AdvanceRun, AgentCall, CallFailure, CallOutcome, ChildDefinition, ChildResume, ChildRun, CommitOutcome,
-        InboxEntry, InboxMessage, Input, MonitoringUpdate, Outward, Rejection, RunData, RunState, Transition, Wake,
-        advance,
+        AdvanceRun, AgentCall, CallFailure, CallOutcome, ChildDefinition, ChildResume, CommitOutcome, InboxEntry,
+        InboxMessage, Input, MonitoringUpdate, Rejection, RunData, RunState, Transition, Wake, advance,
     },
     workflows::{ChildTarget, SharedPlan},
 };
@@ -185,10 +184,7 @@ impl RunActor {
                     all.closed.append(&mut made.closed);
                     all.calls.append(&mut made.calls);
                     all.aborts.append(&mut made.aborts);
-                    all.children.append(&mut made.children);
-                    all.notes.append(&mut made.notes);
-                    all.waits.append(&mut made.waits);
-                    all.settled.append(&mut made.settled);
+                    all.outward.append(made.outward);
                     all.resumes.append(&mut made.resumes);
                     all.lookups.append(&mut made.lookups);
                     all.unfinished |= made.unfinished;
@@ -214,10 +210,7 @@ impl RunActor {
     ) -> AdvanceRun {
         let wake = self.wake(now, manner.draining, made.unfinished);
         let news = if manner.reporting { news_of(&self.run, &self.plan, &made, now) } else { Vec::new() };
-        let Transition { events, closed, update, calls, aborts, resumes, unfinished, .. } = made;
-        let start = |child: ChildRun| child.into_start(commit, now);
-        let children = made.children.into_iter().map(start).collect();
-        let outward = Outward { children, notes: made.notes, waits: made.waits, settled: made.settled };
+        let Transition { events, closed, update, calls, aborts, outward, resumes, unfinished, lookups: _ } = made;
         let rings = !outward.children.is_empty() || !outward.notes.is_empty();
         self.pending = Some(Pending { commit, letters, calls, aborts, resumes, rings, news, wake, unfinished });
         AdvanceRun {
@@ -276,19 +269,26 @@ impl RunActor {
             CommitOutcome::Moved => {
                 // Nothing is thrown away: the same inputs are decided again on the state that the store has.
                 pending.letters.into_iter().rev().for_each(|letter| self.mailbox.push_front(letter));
-                self.reloading = true;
-                Settled::Reload
+                self.decide_anew(&pending.resumes)
             }
             CommitOutcome::Unstorable => {
                 // Decided again as failures, on the state that the store has: the run ends with a reason.
                 pending.letters.into_iter().rev().for_each(|letter| self.mailbox.push_front(letter.given_up()));
-                self.reloading = true;
-                Settled::Reload
+                self.decide_anew(&pending.resumes)
             }
             CommitOutcome::Fenced | CommitOutcome::Absorbed | CommitOutcome::Duplicate | CommitOutcome::Gone => {
                 Settled::Lost
             }
         }
+    }
+
+    /// What was decided is void, and with it the runs that were to be resumed for it.
+    fn decide_anew(&mut self, void: &[ChildResume]) -> Settled {
+        for resume in void {
+            self.resuming.remove(&resume.path);
+        }
+        self.reloading = true;
+        Settled::Reload
     }
 
     /// The run as the store has it, after [`Settled::Reload`].

@@ -195,7 +195,7 @@ pub fn finish(run: &str, seq: u64, status: RunStatus, error: Option<&str>) -> Ad
 
 /// A change of a run's row.
 pub fn update(status: RunStatus, error: Option<&str>) -> RunUpdate {
-    RunUpdate { status, error: error.map(str::to_owned), paused: false, output: None, cancelled_by: None }
+    RunUpdate::to(status, error.map(str::to_owned))
 }
 
 /// A completed attempt of the step `a`.

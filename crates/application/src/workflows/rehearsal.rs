@@ -156,8 +156,8 @@ impl Stage<'_> {
             self.made += 1;
             self.inputs.push_back(Input::CallEnded { key: call.key, outcome, policy });
         }
-        for child in made.children {
-            let path = child.parent.path;
+        for child in made.outward.children {
+            let Some(path) = child.parent.map(|parent| parent.path) else { continue };
             let outcome = match self.answer(&path, 1) {
                 CallOutcome::Completed(output) => ChildOutcome::Completed { output },
                 CallOutcome::Failed(failure) => ChildOutcome::Failed { error: failure.message },
@@ -165,7 +165,7 @@ impl Stage<'_> {
             self.made += 1;
             self.inputs.push_back(Input::Told(InboxMessage::ChildEnded { path, child: child.run, outcome }));
         }
-        for wait in made.waits {
+        for wait in made.outward.waits {
             self.made += 1;
             if let Some(CallOutcome::Completed(data)) = self.mocked(&wait.path, 1) {
                 let (name, path) = (wait.event, Some(wait.path));

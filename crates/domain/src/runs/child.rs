@@ -48,34 +48,21 @@ pub struct ChildDefinition {
     pub plan: PlanHash,
 }
 
-/// A run to be started, in the commit of the run that wants it.
-#[derive(Debug, Clone, PartialEq)]
-pub struct ChildRun {
-    /// The run.
-    pub run: RunId,
-    /// What it executes.
-    pub definition: ChildDefinition,
-    /// Its input.
-    pub input: Payload,
-    /// Who starts it.
-    pub parent: Parent,
-}
-
-impl ChildRun {
-    /// The start that a store applies together with the commit of the parent. The run waits to be claimed.
-    pub fn into_start(self, commit: CommitId, at: Timestamp) -> StartRun {
-        let Self { run, definition, input, parent } = self;
+impl ChildDefinition {
+    /// The start of a run of this version, which a store applies together with the commit of the run that wants it. The run
+    /// waits to be claimed.
+    pub fn start(self, run: RunId, input: Payload, parent: Parent, at: Timestamp) -> StartRun {
         StartRun {
-            commit,
+            commit: CommitId::of_start(&run),
             run,
-            workflow: definition.workflow,
-            workflow_name: definition.name,
-            workflow_version: definition.version,
-            plan: definition.plan,
+            workflow: self.workflow,
+            workflow_name: self.name,
+            workflow_version: self.version,
+            plan: self.plan,
             input,
             triggered_by: parent.run.to_string(),
             at,
-            events: vec![RunEvent::Started { plan: definition.plan, parent: Some(parent.clone()) }],
+            events: vec![RunEvent::Started { plan: self.plan, parent: Some(parent.clone()) }],
             status: RunStatus::Pending,
             owner: None,
             parent: Some(parent),

@@ -75,7 +75,7 @@ impl RunCommit {
                 };
                 advance.closed.iter().map(bytes).sum::<usize>()
                     + advance.update.as_ref().and_then(|update| update.output.as_ref()).map_or(0, |o| o.text().len())
-                    + advance.outward.children.iter().map(|child| child.input.text().len()).sum::<usize>()
+                    + advance.outward.weight()
             }
             Self::Cancel(_) | Self::Resume(_) => 0,
         }
@@ -171,6 +171,24 @@ impl Outward {
     pub fn is_empty(&self) -> bool {
         self.children.is_empty() && self.notes.is_empty() && self.waits.is_empty() && self.settled.is_empty()
     }
+
+    /// Adds what follows.
+    pub fn append(&mut self, mut more: Self) {
+        self.children.append(&mut more.children);
+        self.notes.append(&mut more.notes);
+        self.waits.append(&mut more.waits);
+        self.settled.append(&mut more.settled);
+    }
+
+    /// About how many bytes of payload it carries.
+    fn weight(&self) -> usize {
+        let inputs = self.children.iter().map(|child| child.input.text().len());
+        let outputs = self.notes.iter().map(|note| match &note.message {
+            InboxMessage::ChildEnded { outcome: ChildOutcome::Completed { output }, .. } => output.text().len(),
+            _ => 0,
+        });
+        inputs.chain(outputs).sum()
+    }
 }
 
 /// An event that a step of a run waits for.
@@ -197,6 +215,13 @@ pub struct RunUpdate {
     pub output: Option<Payload>,
     /// Who cancelled it, where it ends because another run does.
     pub cancelled_by: Option<String>,
+}
+
+impl RunUpdate {
+    /// A change of the status, and of the message.
+    pub fn to(status: RunStatus, error: Option<String>) -> Self {
+        Self { status, error, paused: false, output: None, cancelled_by: None }
+    }
 }
 
 /// An attempt that ended: the complete row, written once.

@@ -10,8 +10,8 @@ use super::{
     block_state::BlockPhase,
     blocks,
     call::{AgentCall, CallKey, CallOutcome},
-    child::{ChildDefinition, ChildResume, ChildRun},
-    commit::{ClosedAttempt, EventWait, RunUpdate},
+    child::{ChildDefinition, ChildResume},
+    commit::{ClosedAttempt, Outward, RunUpdate},
     decision::{Decision, call, drop_inside, resolve},
     event::RunEvent,
     inbox::InboxMessage,
@@ -24,7 +24,6 @@ use crate::{
     agents::RetryPolicy,
     ids::{RunId, Seq, StepPath},
     payload::Payload,
-    ports::InboxNote,
     workflows::{ChildTarget, Plan, Work},
 };
 
@@ -100,14 +99,8 @@ pub struct Transition {
     pub calls: Vec<AgentCall>,
     /// Calls whose answers are no longer wanted.
     pub aborts: Vec<StepPath>,
-    /// Runs to be started, in the same commit.
-    pub children: Vec<ChildRun>,
-    /// What other runs are to be told, in the same commit.
-    pub notes: Vec<InboxNote>,
-    /// The events that steps wait for from now on.
-    pub waits: Vec<EventWait>,
-    /// The steps that do not wait for events any more.
-    pub settled: Vec<StepPath>,
+    /// What changes beyond the run, in the same commit.
+    pub outward: Outward,
     /// Runs to be resumed once the events are durable. Their twin is the state: whoever claims the run does it again.
     pub resumes: Vec<ChildResume>,
     /// Workflows to be looked up, at once: the run wants [`Input::LookedUp`]. Nothing is lost with it.
@@ -119,11 +112,7 @@ pub struct Transition {
 impl Transition {
     /// Whether the commit that starts a run can hold all of it: events and calls, and nothing else that is durable.
     pub fn fits_a_start(&self) -> bool {
-        self.closed.is_empty()
-            && self.children.is_empty()
-            && self.notes.is_empty()
-            && self.waits.is_empty()
-            && self.settled.is_empty()
+        self.closed.is_empty() && self.outward.is_empty()
     }
 }
 

@@ -103,7 +103,7 @@ impl Driven {
         self.state.apply(at(self.now), &event);
         self.keep(Transition {
             events: vec![event],
-            update: Some(RunUpdate { status, error: None, paused: false, output: None, cancelled_by: None }),
+            update: Some(RunUpdate::to(status, None)),
             ..Transition::default()
         });
     }

@@ -64,7 +64,7 @@ impl Decision<'_> {
                 RunEvent::RunCancelled { by, .. } => Some(by.clone()),
                 _ => None,
             };
-            self.made.update = Some(RunUpdate { status, error, paused, output: None, cancelled_by });
+            self.made.update = Some(RunUpdate { paused, cancelled_by, ..RunUpdate::to(status, error) });
         }
         self.made.events.push(event);
     }
@@ -393,7 +393,7 @@ impl Decision<'_> {
                     }
                     Some(StepState::Listening { attempt, .. }) => {
                         self.close_attempt(step, &active, &attempt, None, Some(message.clone()));
-                        self.made.settled.push(active);
+                        self.made.outward.settled.push(active);
                     }
                     _ => {}
                 }

@@ -29,7 +29,7 @@ mod waiting_tests;
 
 pub use block_state::{BlockPhase, BlockState};
 pub use call::{AgentCall, AgentRequest, CallFailure, CallIds, CallKey, CallOutcome};
-pub use child::{ChildDefinition, ChildOutcome, ChildResume, ChildRun, Parent};
+pub use child::{ChildDefinition, ChildOutcome, ChildResume, Parent};
 pub use commit::{
     AdoptRun, Adoption, AdvanceRun, CancelRun, ClosedAttempt, CommitOutcome, EventWait, Outward, ResumeRun, RunCommit,
     RunUpdate, StartRun, Wake,

@@ -4,7 +4,7 @@
 use serde_json::json;
 
 use super::{
-    child::{ChildDefinition, ChildOutcome, ChildResume, ChildRun, Parent},
+    child::{ChildDefinition, ChildOutcome, ChildResume, Parent},
     commit::EventWait,
     decision::{Decision, shorten},
     event::RunEvent,
@@ -59,7 +59,8 @@ impl Decision<'_> {
         self.emit(RunEvent::ChildStarted { path: path.clone(), generation: 0, until });
         self.data.calls.insert(path.clone(), input.clone());
         let parent = Parent { run: self.data.run.clone(), path: path.clone(), depth };
-        self.made.children.push(ChildRun { run: self.data.run.child(path, 0), definition, input, parent });
+        let run = self.data.run.child(path, 0);
+        self.made.outward.children.push(definition.start(run, input, parent, self.now));
     }
 
     /// The run that the step had started is done after all; what it has completed stays completed.
@@ -111,7 +112,7 @@ impl Decision<'_> {
         let message = InboxMessage::Cancel { by: by.clone(), reason: Some(reason.to_owned()) };
         let dedupe = format!("cancel-{}", attempt.execution);
         let run = self.data.run.child(path, attempt.generation);
-        self.made.notes.push(InboxNote { run, dedupe, message, at: self.now });
+        self.made.outward.notes.push(InboxNote { run, dedupe, message, at: self.now });
     }
 
     fn attempt_failed(&mut self, step: &PlanStep, path: &StepPath, attempt: &Attempt, message: &str) {
@@ -136,7 +137,11 @@ impl Decision<'_> {
             self.emit(RunEvent::EventTaken { kept });
             return self.came(step, path, &data);
         }
-        self.made.waits.push(EventWait { event: wait.event.as_str().to_owned(), correlation, path: path.clone() });
+        self.made.outward.waits.push(EventWait {
+            event: wait.event.as_str().to_owned(),
+            correlation,
+            path: path.clone(),
+        });
     }
 
     /// Something happened. The first step that waits for it gets it; what nobody waits for yet is kept for the step that
@@ -158,7 +163,7 @@ impl Decision<'_> {
         for at in &listening {
             if let Some(step) = self.plan.at(at).filter(|step| self.wants(step, at, &data)) {
                 self.hear(id);
-                self.made.settled.push(at.clone());
+                self.made.outward.settled.push(at.clone());
                 return self.came(step, at, &data);
             }
         }
@@ -197,7 +202,7 @@ impl Decision<'_> {
 
     pub(super) fn event_is_late(&mut self, step: &PlanStep, path: &StepPath, attempt: &Attempt) {
         let Work::Wait(wait) = &step.work else { return };
-        self.made.settled.push(path.clone());
+        self.made.outward.settled.push(path.clone());
         if wait.goes_on {
             let output = Payload::new(wait.output(None)).unwrap_or_else(|_| Payload::null());
             return self.succeeded(step, path, attempt, output);
@@ -267,7 +272,8 @@ impl Decision<'_> {
 
     /// A run that has ended tells the run that started it, needs those no more that it has started, and waits for nothing.
     pub(super) fn say_what_follows(&mut self) {
-        let Some(update) = self.made.update.clone().filter(|update| update.status.is_terminal()) else { return };
+        let Some(update) = self.made.update.as_ref().filter(|update| update.status.is_terminal()) else { return };
+        let mut outcome = ChildOutcome::of(update.status, update.output.as_ref(), update.error.as_deref());
         let waiting: Vec<(StepPath, StepState)> =
             self.state.waiting().map(|(path, step)| (path.clone(), *step)).collect();
         for (path, step) in waiting {
@@ -275,17 +281,16 @@ impl Decision<'_> {
                 StepState::Child { attempt, .. } => {
                     self.cancel_child(&path, &attempt, "The run that started this one has ended");
                 }
-                _ => self.made.settled.push(path),
+                _ => self.made.outward.settled.push(path),
             }
         }
-        let mut outcome = ChildOutcome::of(update.status, update.output.as_ref(), update.error.as_deref());
         // Only a parent says it to the run itself; everybody else cancels a run behind its back.
         if let Some(ChildOutcome::Cancelled { by_parent, .. }) = &mut outcome {
             *by_parent = true;
         }
         if let (Some(parent), Some(outcome)) = (self.state.parent(), outcome) {
             let note = parent.told(&self.data.run, outcome, self.state.seq(), self.now);
-            self.made.notes.push(note);
+            self.made.outward.notes.push(note);
         }
     }
 }

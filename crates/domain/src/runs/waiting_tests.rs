@@ -213,7 +213,7 @@ impl Run {
     }
 
     fn cancelled_children(&self) -> Vec<&RunId> {
-        let cancels = self.last.notes.iter().filter(|note| matches!(note.message, InboxMessage::Cancel { .. }));
+        let cancels = self.last.outward.notes.iter().filter(|note| matches!(note.message, InboxMessage::Cancel { .. }));
         cancels.map(|note| &note.run).collect()
     }
 }

@@ -19,13 +19,13 @@ use async_trait::async_trait;
 use domain::{
     Timestamp,
     agents::Agent,
-    ids::{CommitId, ExecutorId, RunId, StepPath},
+    ids::{ExecutorId, RunId, StepPath},
     payload::Payload,
     ports::{
         Adopted, AgentCard, AgentGateway, AgentHealth, Agents, Clock, Engine, IdGenerator, Overloaded, RunWriter,
         StoreError, Then, Workflows,
     },
-    runs::{AgentRequest, CallOutcome, ChildDefinition, ChildRun, CommitOutcome, Parent, RunCommit},
+    runs::{AgentRequest, CallOutcome, ChildDefinition, CommitOutcome, Parent, RunCommit},
     workflows::WorkflowName,
 };
 use http_actix::{AppState, ComponentCheck, Readiness};
@@ -47,7 +47,6 @@ pub(crate) struct World {
 pub(crate) struct Orrery {
     state: AppState,
     store: MemoryStore,
-    ids: Arc<dyn IdGenerator>,
     pub(crate) clock: VirtualClock,
 }
 
@@ -79,7 +78,7 @@ impl Orrery {
         });
         let state =
             AppState::new(Arc::new(uses), Arc::new(clock.clone()), ids.clone(), Arc::new(Components(!world.sick)));
-        Self { state, store: store.as_ref().clone(), ids, clock }
+        Self { state, store: store.as_ref().clone(), clock }
     }
 
     /// Starts a run of workflow `w` as a step of another run does, and answers its id.
@@ -96,8 +95,8 @@ impl Orrery {
             plan: found.plan,
         };
         let input = Payload::new(json!({})).expect("a payload");
-        let child = ChildRun { run: run.clone(), definition, input, parent: Parent { run: parent, path, depth: 1 } };
-        let start = child.into_start(CommitId::new(self.ids.unique()), self.clock.now());
+        let parent = Parent { run: parent, path, depth: 1 };
+        let start = definition.start(run.clone(), input, parent, self.clock.now());
         let outcomes = self.store.commit_now(&[RunCommit::Start(start)]);
         assert_eq!(outcomes, [CommitOutcome::Committed]);
         run.to_string()

@@ -7,17 +7,21 @@ fn a_child_is_looked_up_before_anything_is_durable() {
     let run = Run::start(plan("s", &json!({"s": sub(&json!({}))}), None), json!({}));
     assert_eq!(run.last.lookups, [target()]);
     assert_eq!(run.last.events.len(), 1, "the run has started, and nothing else");
-    assert!(run.last.fits_a_start() && run.last.children.is_empty());
+    assert!(run.last.fits_a_start() && run.last.outward.children.is_empty());
 }
 
 #[test]
 fn a_child_is_started_in_the_transition_that_says_so() {
     let run = Run::with_child(&json!({"input_mapping": {"y": "${workflow.input.x}"}}));
     assert_eq!(run.last.events, [RunEvent::ChildStarted { path: path("s"), generation: 0, until: None }]);
-    let [child] = &run.last.children[..] else { panic!("one child: {:?}", run.last) };
+    let [child] = &run.last.outward.children[..] else { panic!("one child: {:?}", run.last) };
     assert_eq!((&child.run, child.input.value()), (&run.child(), &json!({"y": 1})));
-    assert_eq!(child.definition, definition());
-    assert_eq!(child.parent, Parent { run: run.data.run.clone(), path: path("s"), depth: 1 });
+    let ChildDefinition { workflow, name, version, plan } = definition();
+    assert_eq!(
+        (child.workflow, &child.workflow_name, child.workflow_version, child.plan),
+        (workflow, &name, version, plan)
+    );
+    assert_eq!(child.parent, Some(Parent { run: run.data.run.clone(), path: path("s"), depth: 1 }));
     assert!(!run.last.fits_a_start());
 }
 
@@ -25,7 +29,7 @@ fn a_child_is_started_in_the_transition_that_says_so() {
 fn a_step_waits_for_the_end_of_its_child_and_has_its_output() {
     let mut run = Run::with_child(&json!({"workflow_version": "v3"}));
     // Another version is another target: it has not been found yet.
-    assert_eq!(run.last.children, []);
+    assert_eq!(run.last.outward.children, []);
     let target = ChildTarget { version: Some(3), ..target() };
     run.tell(Input::LookedUp { target, found: Ok(definition()) });
     run.pass(1_000_000);
@@ -77,7 +81,7 @@ fn what_cannot_be_found_or_made_fails_the_step_without_a_child() {
     assert_eq!(run.error(), "Workflow failed at step 's': Workflow 'child' not found");
 
     let run = Run::with_child(&json!({"input_mapping": {"y": "${workflow.input.nope}"}}));
-    assert!(run.last.children.is_empty());
+    assert!(run.last.outward.children.is_empty());
     assert_eq!(
         run.error(),
         "Workflow failed at step 's': Exception during step execution: Cannot resolve '${workflow.input.nope}' in field \
@@ -110,7 +114,7 @@ fn a_branch_that_takes_too_long_cancels_its_child_and_settles_its_wait() {
     run.pass(5);
     let child = run.data.run.child(&path("f.1/s"), 0);
     assert_eq!(run.cancelled_children(), [&child]);
-    assert_eq!(run.last.settled, [path("f.2/e")]);
+    assert_eq!(run.last.outward.settled, [path("f.2/e")]);
     assert_eq!(run.last.aborts, [path("f.0/a")]);
     assert_eq!(run.error(), "Workflow failed at step 'f': Fork-join failed: All branches failed (policy: ANY)");
 }
@@ -119,11 +123,11 @@ fn a_branch_that_takes_too_long_cancels_its_child_and_settles_its_wait() {
 fn a_run_that_is_cancelled_cancels_its_child_and_tells_its_parent() {
     let mut run = Run::of_parent(plan("s", &json!({"s": sub(&json!({}))}), None), 1);
     run.find();
-    assert_eq!(run.last.children[0].parent.depth, 2);
+    assert_eq!(run.last.outward.children[0].parent.as_ref().map(|parent| parent.depth), Some(2));
     run.told(InboxMessage::Cancel { by: "run-0".to_owned(), reason: Some("enough".to_owned()) });
     assert_eq!(run.state.status(), RunStatus::Cancelled);
     assert_eq!(run.cancelled_children(), [&run.child()]);
-    let told = run.last.notes.iter().find(|note| note.run.as_str() == "run-0").expect("the parent is told");
+    let told = run.last.outward.notes.iter().find(|note| note.run.as_str() == "run-0").expect("the parent is told");
     let outcome = ChildOutcome::Cancelled { error: Some("Cancelled: enough".to_owned()), by_parent: true };
     assert_eq!(told.message, InboxMessage::ChildEnded { path: path("up"), child: run.data.run.clone(), outcome });
 }
@@ -132,7 +136,7 @@ fn a_run_that_is_cancelled_cancels_its_child_and_tells_its_parent() {
 fn a_child_tells_its_parent_its_output_in_the_commit_that_ends_it() {
     let mut run = Run::of_parent(plan("a", &json!({"a": {}}), Some(json!({"all": "${a.output}"}))), 1);
     run.answer(json!(7));
-    let [note] = &run.last.notes[..] else { panic!("one note: {:?}", run.last.notes) };
+    let [note] = &run.last.outward.notes[..] else { panic!("one note: {:?}", run.last.outward.notes) };
     let outcome = completed(json!({"all": 7}));
     assert_eq!(note.message, InboxMessage::ChildEnded { path: path("up"), child: run.data.run.clone(), outcome });
 }
@@ -147,7 +151,7 @@ fn a_resumed_parent_resumes_its_child() {
     assert_eq!(run.last.events, [RunEvent::ChildResumed { path: path("s"), until: Some(at(1060)) }]);
     let [resume] = &run.last.resumes[..] else { panic!("one is resumed: {:?}", run.last) };
     assert_eq!((&resume.run, &resume.path), (&child, &path("s")));
-    assert!(run.last.children.is_empty(), "it is the same run");
+    assert!(run.last.outward.children.is_empty(), "it is the same run");
     // A new owner does it again with the same commit, so that it happens once.
     assert_eq!(resumed_children(&run.state, &run.data.run), std::slice::from_ref(resume));
     let first = resume.commit;
@@ -188,9 +192,9 @@ fn children_of_a_loop_are_runs_of_their_own() {
     });
     let mut run = Run::start(plan("each", &steps, Some(json!("${each.output.iterations}"))), json!({"l": ["p", "q"]}));
     run.find();
-    let inputs: Vec<_> = run.last.children.iter().map(|child| child.input.value().clone()).collect();
+    let inputs: Vec<_> = run.last.outward.children.iter().map(|child| child.input.value().clone()).collect();
     assert_eq!(inputs, [json!({"i": "p"}), json!({"i": "q"})]);
-    let children: Vec<RunId> = run.last.children.iter().map(|child| child.run.clone()).collect();
+    let children: Vec<RunId> = run.last.outward.children.iter().map(|child| child.run.clone()).collect();
     assert_ne!(children[0], children[1]);
     for (number, child) in children.into_iter().enumerate().rev() {
         let at = path(&format!("each[{number}]/s"));
@@ -204,12 +208,12 @@ fn runs_start_runs_only_so_deep() {
     let of_depth = |depth| Run::of_parent(plan("s", &json!({"s": sub(&json!({}))}), None), depth);
     let mut run = of_depth(MAX_CHILD_DEPTH - 1);
     run.find();
-    assert_eq!(run.last.children[0].parent.depth, MAX_CHILD_DEPTH);
+    assert_eq!(run.last.outward.children[0].parent.as_ref().map(|parent| parent.depth), Some(MAX_CHILD_DEPTH));
     let run = of_depth(MAX_CHILD_DEPTH);
-    assert!(run.last.lookups.is_empty() && run.last.children.is_empty());
+    assert!(run.last.lookups.is_empty() && run.last.outward.children.is_empty());
     assert_eq!(
         run.error(),
         "Workflow failed at step 's': Runs start runs more than 5 levels deep (sub-workflow depth)"
     );
-    assert_eq!(run.last.notes.len(), 1, "the parent is told");
+    assert_eq!(run.last.outward.notes.len(), 1, "the parent is told");
 }

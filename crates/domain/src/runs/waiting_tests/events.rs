@@ -7,11 +7,11 @@ fn a_wait_is_known_by_its_event_and_its_correlation() {
     let steps = json!({"w": wait(json!({"correlation": "order-${workflow.input.n}"}))});
     let mut run = Run::start(plan("w", &steps, None), json!({"n": 7}));
     let wait = EventWait { event: "paid".to_owned(), correlation: "order-7".to_owned(), path: path("w") };
-    assert_eq!(run.last.waits, [wait]);
+    assert_eq!(run.last.outward.waits, [wait]);
     assert_eq!(run.state.wake_at(), None, "nothing but the event moves it");
     run.happens(json!({"sum": 1}));
     assert_eq!(run.output(), Some(&json!({"event": "paid", "timed_out": false, "data": {"sum": 1}})));
-    assert_eq!(run.last.settled, [path("w")]);
+    assert_eq!(run.last.outward.settled, [path("w")]);
     assert_eq!(run.last.closed[0].input.value(), &json!({"event": "paid", "correlation": "order-7"}));
 }
 
@@ -19,10 +19,10 @@ fn a_wait_is_known_by_its_event_and_its_correlation() {
 fn a_correlation_is_a_text_or_a_number() {
     let steps = json!({"w": wait(json!({"correlation": "${workflow.input.c}"}))});
     let run = Run::start(plan("w", &steps, None), json!({"c": 12}));
-    assert_eq!(run.last.waits[0].correlation, "12");
+    assert_eq!(run.last.outward.waits[0].correlation, "12");
     for wrong in [json!([]), json!(""), json!(null), json!("x".repeat(201))] {
         let run = Run::start(plan("w", &steps, None), json!({"c": wrong}));
-        assert!(run.last.waits.is_empty());
+        assert!(run.last.outward.waits.is_empty());
         let problem = "Exception during step execution: 'correlation' must be a text of 1 to 200 characters, not ";
         assert!(run.error().contains(problem), "{}", run.error());
     }
@@ -59,7 +59,7 @@ fn an_event_that_comes_early_is_kept_for_the_step_that_will_wait_for_it() {
     run.answer(json!(0));
     // The first that the filter lets through, then the oldest of the others.
     assert_eq!(run.output(), Some(&json!([2, 1])));
-    assert!(run.last.waits.is_empty());
+    assert!(run.last.outward.waits.is_empty());
     assert_eq!(run.state.kept().len(), 1);
 }
 
@@ -80,7 +80,7 @@ fn an_event_for_one_step_is_for_no_other_and_is_not_kept() {
         "p": {"type": "parallel", "parallel_steps": ["w", "v"]}, "w": wait(json!({})), "v": wait(json!({})),
     });
     let mut run = Run::start(plan("p", &steps, Some(json!("${p.output}"))), json!({}));
-    assert_eq!(run.last.waits.len(), 2);
+    assert_eq!(run.last.outward.waits.len(), 2);
     let event = |at: &str| InboxMessage::Event {
         name: "paid".to_owned(),
         path: Some(path(at)),
@@ -88,7 +88,7 @@ fn an_event_for_one_step_is_for_no_other_and_is_not_kept() {
         id: None,
     };
     run.told(event("p.1/v"));
-    assert_eq!(run.last.settled, [path("p.1/v")]);
+    assert_eq!(run.last.outward.settled, [path("p.1/v")]);
     run.told(event("p.1/v"));
     assert_eq!((run.last.events.len(), run.state.kept().len()), (0, 0));
     run.happens(json!("any"));
@@ -103,7 +103,7 @@ fn an_event_is_for_one_step_only() {
     });
     let mut run = Run::start(plan("p", &steps, None), json!({}));
     run.happens(json!(1));
-    assert_eq!((&run.last.settled[..], run.state.waiting().count()), (&[path("p.0/w")][..], 1));
+    assert_eq!((&run.last.outward.settled[..], run.state.waiting().count()), (&[path("p.0/w")][..], 1));
 }
 
 #[test]
@@ -112,13 +112,13 @@ fn a_wait_that_takes_too_long_fails_or_goes_on() {
     assert_eq!(run.state.wake_at(), Some(at(60)));
     run.pass(60);
     assert_eq!(run.error(), "Workflow failed at step 'w': The event 'paid' did not come within 60 seconds");
-    assert_eq!(run.last.settled, [path("w")]);
+    assert_eq!(run.last.outward.settled, [path("w")]);
 
     let steps = json!({"w": wait(json!({"timeout_seconds": 60, "on_timeout": "continue"}))});
     let mut run = Run::start(plan("w", &steps, None), json!({}));
     run.pass(60);
     assert_eq!(run.output(), Some(&json!({"event": "paid", "timed_out": true, "data": null})));
-    assert_eq!(run.last.settled, [path("w")]);
+    assert_eq!(run.last.outward.settled, [path("w")]);
 }
 
 #[test]
@@ -126,7 +126,7 @@ fn a_resumed_run_waits_anew() {
     let mut run = Run::start(plan("w", &json!({"w": wait(json!({"timeout_seconds": 60}))}), None), json!({}));
     run.pass(60);
     run.resume();
-    assert_eq!((run.last.waits.len(), run.state.wake_at()), (1, Some(at(120))));
+    assert_eq!((run.last.outward.waits.len(), run.state.wake_at()), (1, Some(at(120))));
     run.happens(json!(1));
     assert_eq!(run.state.status(), RunStatus::Completed);
 }
@@ -135,5 +135,5 @@ fn a_resumed_run_waits_anew() {
 fn a_run_that_ends_waits_for_nothing_any_more() {
     let mut run = Run::start(plan("w", &json!({"w": wait(json!({}))}), None), json!({}));
     run.told(InboxMessage::Cancel { by: "me".to_owned(), reason: None });
-    assert_eq!(run.last.settled, [path("w")]);
+    assert_eq!(run.last.outward.settled, [path("w")]);
 }
