@@ -19,6 +19,7 @@ async fn late_commits_of_an_executor_that_was_frozen_are_refused_and_it_goes_on_
     owns(&frozen, 60).await;
     let id = identity(&frozen);
 
+    eventually("steps are done", async || (!done(&cluster).await.is_empty()).then_some(())).await;
     freeze_in_a_transaction(&cluster, &frozen).await;
     let before = done(&cluster).await;
     let at = Instant::now();
