@@ -10,6 +10,7 @@ mod m0004_versions;
 mod m0005_agent_schemas;
 mod m0006_lists_and_engines;
 mod m0007_families;
+mod m0010_retry_strategies;
 mod migrator;
 
 pub use migrator::{MigrateError, State, Survey, down, fresh, status, survey, up, up_by};

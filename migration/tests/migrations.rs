@@ -14,6 +14,7 @@ const NAMES: [&str; 7] = [
     "m0005_agent_schemas",
     "m0006_lists_and_engines",
     "m0007_families",
+    "m0010_retry_strategies",
 ];
 
 async fn old_system() -> Database {

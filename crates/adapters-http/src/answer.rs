@@ -5,55 +5,83 @@
 
 use domain::{
     payload::{MAX_DEPTH, NotStorable, Payload},
-    runs::CallFailure,
+    runs::{CallFailure, FailureKind},
 };
 use serde_json::{Map, Value};
 
-use crate::{
-    failure::{definite, unknown},
-    target::Target,
-};
+use crate::target::Target;
 
 /// How much of an agent's own words goes into a message.
 const MOST_QUOTED: usize = 500;
 
-/// The output in an answer to the request `task_id`, or why there is none.
-pub(crate) fn output(answer: &[u8], task_id: &str, target: &Target) -> Result<Payload, CallFailure> {
+/// What an agent answered.
+#[derive(Debug)]
+pub(crate) enum Answer {
+    /// The output.
+    Output(Payload),
+    /// It has taken the work on as a task of its own, which is not over.
+    Open(OpenTask),
+}
+
+/// A task of an agent's that is not over.
+#[derive(Debug, Clone)]
+pub(crate) struct OpenTask {
+    /// The agent's own id for it.
+    pub(crate) id: String,
+    /// `submitted` or `working`.
+    pub(crate) state: String,
+}
+
+impl OpenTask {
+    /// What it means for a call whose answer is not waited for any longer.
+    pub(crate) fn unfinished(&self) -> CallFailure {
+        CallFailure::unknown(FailureKind::Task, format!("Task state: {}", self.state))
+    }
+}
+
+/// What stands in an answer to the request `task_id`, or why there is nothing.
+pub(crate) fn read(answer: &[u8], task_id: &str, target: &Target) -> Result<Answer, CallFailure> {
     let mut answer = parse(answer)?;
     match answer.get("jsonrpc") {
         Some(Value::String(version)) if version == "2.0" => {}
-        None => return Err(unknown("Response missing 'jsonrpc' field")),
-        Some(other) => return Err(unknown(format!("Unsupported JSON-RPC version: {}", quoted(other, target)))),
+        None => return Err(unreadable("Response missing 'jsonrpc' field")),
+        Some(other) => return Err(unreadable(format!("Unsupported JSON-RPC version: {}", quoted(other, target)))),
     }
     // An absent or null id cannot be shown to be wrong: old agents leave it out, and JSON-RPC wants null where the
     // request could not be read.
     if answer.get("id").is_some_and(|id| !id.is_null() && id.as_str() != Some(task_id)) {
-        return Err(unknown("the agent answered with the id of another request"));
+        return Err(unreadable("the agent answered with the id of another request"));
     }
     if let Some(error) = answer.get("error").filter(|error| !error.is_null()) {
-        return Err(definite(error_message(error, target)));
+        return Err(CallFailure::definite(FailureKind::Rpc, error_message(error, target)));
     }
     match answer.remove("result") {
         Some(Value::Object(result)) => completed(result, target),
-        Some(Value::Null) | None => Err(unknown("Response missing both 'result' and 'error'")),
-        Some(_) => Err(unknown("the answer's 'result' is not an object")),
+        Some(Value::Null) | None => Err(unreadable("Response missing both 'result' and 'error'")),
+        Some(_) => Err(unreadable("the answer's 'result' is not an object")),
     }
 }
 
 fn parse(answer: &[u8]) -> Result<Map<String, Value>, CallFailure> {
     serde_json::from_slice(answer).map_err(|e| match e.classify() {
-        serde_json::error::Category::Data => unknown("the answer is not a JSON object"),
+        serde_json::error::Category::Data => unreadable("the answer is not a JSON object"),
         _ if e.to_string().starts_with("recursion limit exceeded") => unkeepable(&NotStorable::TooDeep),
-        _ => unknown(format!("the answer is not JSON: {e}")),
+        _ => unreadable(format!("the answer is not JSON: {e}")),
     })
+}
+
+/// It is no answer, so nobody knows whether the agent did the work.
+fn unreadable(message: impl Into<String>) -> CallFailure {
+    CallFailure::unknown(FailureKind::Protocol, message)
 }
 
 /// The agent did its work, and would do the same again.
 fn unkeepable(reason: &NotStorable) -> CallFailure {
-    definite(match reason {
+    let message = match reason {
         NotStorable::TooDeep => format!("the agent's output cannot be kept: nested deeper than {MAX_DEPTH} levels"),
         other => format!("the agent's output cannot be kept: {other}"),
-    })
+    };
+    CallFailure::definite(FailureKind::Validation, message)
 }
 
 fn error_message(error: &Value, target: &Target) -> String {
@@ -69,7 +97,7 @@ fn quoted(value: &Value, target: &Target) -> String {
     }
 }
 
-fn completed(mut result: Map<String, Value>, target: &Target) -> Result<Payload, CallFailure> {
+fn completed(mut result: Map<String, Value>, target: &Target) -> Result<Answer, CallFailure> {
     let status = result.get("status");
     match status.and_then(|status| status.get("state")).and_then(Value::as_str) {
         Some("completed") => {}
@@ -77,10 +105,17 @@ fn completed(mut result: Map<String, Value>, target: &Target) -> Result<Payload,
         Some(state @ ("failed" | "canceled" | "rejected")) => {
             let reason = status.and_then(|status| status.get("message")).and_then(first_text);
             let reason = reason.map(|text| format!(": {}", target.quote(text, MOST_QUOTED))).unwrap_or_default();
-            return Err(definite(format!("Task state: {state}{reason}")));
+            return Err(CallFailure::definite(FailureKind::Task, format!("Task state: {state}{reason}")));
+        }
+        Some(state @ ("submitted" | "working")) if result.get("id").is_some_and(Value::is_string) => {
+            let id = result.get("id").and_then(Value::as_str).unwrap_or_default().to_owned();
+            return Ok(Answer::Open(OpenTask { id, state: state.to_owned() }));
         }
         // The agent may still be at it, or nobody can tell.
-        state => return Err(unknown(format!("Task state: {}", target.quote(state.unwrap_or("unknown"), MOST_QUOTED)))),
+        state => {
+            let state = target.quote(state.unwrap_or("unknown"), MOST_QUOTED);
+            return Err(CallFailure::unknown(FailureKind::Task, format!("Task state: {state}")));
+        }
     }
     let added = [
         ("text", artifact_texts(&result).map(Value::String)),
@@ -89,7 +124,7 @@ fn completed(mut result: Map<String, Value>, target: &Target) -> Result<Payload,
         ("task_id", result.get("id").cloned()),
     ];
     result.extend(added.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))));
-    Payload::new(Value::Object(result)).map_err(|reason| unkeepable(&reason))
+    Payload::new(Value::Object(result)).map(Answer::Output).map_err(|reason| unkeepable(&reason))
 }
 
 /// The texts of all text parts of all artifacts, joined by newlines.

@@ -2,20 +2,10 @@
 
 use std::{error::Error, io::ErrorKind, time::Duration};
 
-use domain::runs::CallFailure;
+use domain::runs::{CallFailure, FailureKind};
 use reqwest::StatusCode;
 
 use crate::target::{Target, Uncallable};
-
-/// The agent certainly did not do the work, or certainly did: another attempt is a new call.
-pub(crate) fn definite(message: impl Into<String>) -> CallFailure {
-    CallFailure { message: message.into(), definite: true, retry_after: None, permanent: false, passing: false }
-}
-
-/// Nobody knows whether the agent did the work: another attempt repeats this call.
-pub(crate) fn unknown(message: impl Into<String>) -> CallFailure {
-    CallFailure { message: message.into(), definite: false, retry_after: None, permanent: false, passing: false }
-}
 
 /// It may be over a moment later.
 fn passing(failure: CallFailure) -> CallFailure {
@@ -24,17 +14,17 @@ fn passing(failure: CallFailure) -> CallFailure {
 
 /// The agent cannot be called as it is registered.
 pub(crate) fn uncallable(reason: &Uncallable) -> CallFailure {
-    CallFailure { message: reason.to_string(), definite: true, retry_after: None, permanent: true, passing: false }
+    CallFailure::permanent(FailureKind::Agent, reason.to_string())
 }
 
 /// The whole time of a call is over.
 pub(crate) fn timeout(allowed: Duration) -> CallFailure {
-    passing(unknown(format!("no answer within {} ms", allowed.as_millis())))
+    passing(CallFailure::unknown(FailureKind::Timeout, format!("no answer within {} ms", allowed.as_millis())))
 }
 
 /// The answer is larger than is kept.
 pub(crate) fn too_large(limit: usize) -> CallFailure {
-    unknown(format!("the answer is larger than {limit} bytes"))
+    CallFailure::unknown(FailureKind::Protocol, format!("the answer is larger than {limit} bytes"))
 }
 
 /// A status other than 2xx, with the beginning of its body. All of 4xx but 408, 425 and 429 say that the request was
@@ -47,26 +37,38 @@ pub(crate) fn status(status: StatusCode, body: &str, retry_after: Option<Duratio
         (false, body) => format!("HTTP {code} from the agent: {body}"),
     };
     let refused = status.is_client_error() && !matches!(code, 408 | 425 | 429);
-    let passing = status.is_server_error() || code == 429;
-    CallFailure { message, definite: refused || status.is_redirection(), retry_after, permanent: false, passing }
+    CallFailure {
+        kind: FailureKind::Status(code),
+        message,
+        definite: refused || status.is_redirection(),
+        retry_after,
+        permanent: false,
+        passing: status.is_server_error() || code == 429,
+    }
 }
 
 /// No answer, or half of one. Whatever happens before a connection stands is definite: nothing was sent.
 pub(crate) fn transport(error: &reqwest::Error, target: &Target, connect_timeout: Duration) -> CallFailure {
     if error.is_connect() {
-        return passing(definite(no_connection(error, target, connect_timeout)));
+        let message = no_connection(error, target, connect_timeout);
+        return passing(CallFailure::definite(FailureKind::Connection, message));
     }
     let place = target.authority();
     match io_error(error) {
         Some(ErrorKind::ConnectionReset | ErrorKind::ConnectionAborted | ErrorKind::BrokenPipe) => {
-            passing(unknown(format!("the connection was reset ({place})")))
+            passing(CallFailure::unknown(FailureKind::Connection, format!("the connection was reset ({place})")))
         }
         // The agent broke the protocol, and may do so again.
-        Some(ErrorKind::UnexpectedEof) => unknown(format!("the agent hung up in the middle of its answer ({place})")),
-        _ if chain(error).any(|e| e.to_string().starts_with("connection closed before message completed")) => {
-            unknown(format!("the agent hung up without an answer ({place})"))
+        Some(ErrorKind::UnexpectedEof) => {
+            CallFailure::unknown(FailureKind::Protocol, format!("the agent hung up in the middle of its answer ({place})"))
         }
-        _ => passing(unknown(format!("the call failed: {} ({place})", innermost(error)))),
+        _ if chain(error).any(|e| e.to_string().starts_with("connection closed before message completed")) => {
+            CallFailure::unknown(FailureKind::Protocol, format!("the agent hung up without an answer ({place})"))
+        }
+        _ => {
+            let message = format!("the call failed: {} ({place})", innermost(error));
+            passing(CallFailure::unknown(FailureKind::Connection, message))
+        }
     }
 }
 

@@ -7,7 +7,7 @@ use domain::{
     agents::Agent,
     payload::Payload,
     ports::{AgentCard, AgentGateway, AgentHealth, Clock},
-    runs::{AgentRequest, CallFailure, CallOutcome},
+    runs::{AgentRequest, CallFailure, CallIds, CallOutcome, FailureKind},
 };
 use reqwest::{
     Client, ClientBuilder, Method, Request, Response, StatusCode,
@@ -18,9 +18,11 @@ use serde_json::Value;
 use tokio::time::{Instant, timeout_at};
 
 use crate::{
-    answer,
+    answer::{self, Answer, OpenTask},
     body::{self, Unread},
-    failure, request, retry_after,
+    failure,
+    open_tasks::OpenTasks,
+    request, retry_after,
     target::{Target, Targets},
 };
 
@@ -29,6 +31,12 @@ const MOST_ERROR_BYTES: usize = 4096;
 const MOST_ERROR_CHARS: usize = 200;
 /// How long the body of an error is waited for: its status is the news.
 const ERROR_BODY_PATIENCE: Duration = Duration::from_millis(500);
+
+/// How long after its start a task of an agent's is looked at first, and the longest time between two looks.
+const FIRST_LOOK: Duration = Duration::from_millis(100);
+const LAST_LOOK: Duration = Duration::from_secs(2);
+/// How long an agent is waited for that is told of a cancellation.
+const CANCEL_PATIENCE: Duration = Duration::from_secs(1);
 
 /// The bounds of a gateway.
 #[derive(Debug, Clone)]
@@ -65,6 +73,7 @@ pub struct InvalidGateway(#[source] reqwest::Error);
 pub struct HttpAgentGateway {
     client: Client,
     targets: Targets,
+    open: OpenTasks,
     config: GatewayConfig,
     clock: Arc<dyn Clock>,
 }
@@ -77,7 +86,7 @@ impl HttpAgentGateway {
             tracing::warn!(error = ?e, "no TLS trust store: calls to https agents will fail");
             client(&config).tls_certs_only([]).build()
         });
-        Ok(Self { client: client.map_err(InvalidGateway)?, targets: Targets::default(), config, clock })
+        Ok(Self { client: client.map_err(InvalidGateway)?, targets: Targets::default(), open: OpenTasks::default(), config, clock })
     }
 
     async fn exchange(
@@ -86,8 +95,19 @@ impl HttpAgentGateway {
         asked: &AgentRequest,
         deadline: Deadline,
     ) -> Result<Payload, CallFailure> {
-        let ids = &asked.ids;
-        let request = request(target, asked);
+        match self.answer(target, request(target, asked), &asked.ids.task, deadline).await? {
+            Answer::Output(output) => Ok(output),
+            Answer::Open(task) => self.follow(target, asked, task, deadline).await,
+        }
+    }
+
+    async fn answer(
+        &self,
+        target: &Target,
+        request: Request,
+        id: &str,
+        deadline: Deadline,
+    ) -> Result<Answer, CallFailure> {
         let response = deadline.wait(self.client.execute(request)).await?;
         let response = response.map_err(|e| failure::transport(&e, target, self.config.connect_timeout))?;
         if !response.status().is_success() {
@@ -98,7 +118,35 @@ impl HttpAgentGateway {
             Unread::TooLarge => failure::too_large(limit),
             Unread::Transport(e) => failure::transport(&e, target, self.config.connect_timeout),
         })?;
-        answer::output(&bytes, &ids.task, target)
+        answer::read(&bytes, id, target)
+    }
+
+    /// Asks after a task that the agent has taken on until it is over, or the call's time is. An agent that has no
+    /// `tasks/get` has said all that it says.
+    async fn follow(
+        &self,
+        target: &Target,
+        asked: &AgentRequest,
+        mut task: OpenTask,
+        deadline: Deadline,
+    ) -> Result<Payload, CallFailure> {
+        let _open = self.open.enter(&asked.ids.message, &task.id);
+        let mut pause = FIRST_LOOK;
+        loop {
+            if deadline.wait(tokio::time::sleep(pause)).await.is_err() {
+                return Err(task.unfinished());
+            }
+            pause = (pause * 2).min(LAST_LOOK);
+            let question = task_request(target, &asked.ids.correlation, "tasks/get", &task.id);
+            match self.answer(target, question, &task.id, deadline).await {
+                Ok(Answer::Output(output)) => return Ok(output),
+                Ok(Answer::Open(still)) => task = still,
+                Err(CallFailure { kind: FailureKind::Rpc, .. }) => return Err(task.unfinished()),
+                // A look that fails says nothing about the task.
+                Err(failure) if failure.passing => {}
+                Err(failure) => return Err(failure),
+            }
+        }
     }
 
     async fn refusal(&self, response: Response, target: &Target, deadline: Deadline) -> CallFailure {
@@ -150,6 +198,14 @@ impl AgentGateway for HttpAgentGateway {
         outcome.map_or_else(CallOutcome::Failed, CallOutcome::Completed)
     }
 
+    async fn cancel(&self, agent: &Agent, ids: &CallIds) {
+        let (Some(task), Ok(target)) = (self.open.of(&ids.message), self.targets.of(agent)) else { return };
+        let request = task_request(&target, &ids.correlation, "tasks/cancel", &task);
+        if timeout_at(Instant::now() + CANCEL_PATIENCE, self.client.execute(request)).await.is_err() {
+            tracing::debug!(agent.name = %agent.name, task, "the agent did not answer to a cancellation");
+        }
+    }
+
     async fn health(&self, agent: &Agent) -> AgentHealth {
         let deadline = Deadline::after(agent.timeout);
         let started = Instant::now();
@@ -184,6 +240,18 @@ fn request(target: &Target, asked: &AgentRequest) -> Request {
         headers.insert(HeaderName::from_static("x-correlation-id"), correlation);
     }
     *request.body_mut() = Some(request::body(&asked.input, ids).into());
+    request
+}
+
+/// A question about a task, or a word on it.
+fn task_request(target: &Target, correlation: &str, method: &'static str, task: &str) -> Request {
+    let mut request = Request::new(Method::POST, target.url.clone());
+    let headers = request.headers_mut();
+    headers.clone_from(&target.headers);
+    if let Ok(correlation) = HeaderValue::from_bytes(correlation.as_bytes()) {
+        headers.insert(HeaderName::from_static("x-correlation-id"), correlation);
+    }
+    *request.body_mut() = Some(request::about_task(method, task).into());
     request
 }
 

@@ -8,6 +8,7 @@ mod answer;
 mod body;
 mod failure;
 mod gateway;
+mod open_tasks;
 mod python_json;
 mod request;
 mod retry_after;

@@ -47,6 +47,25 @@ pub(crate) fn body(input: &Payload, ids: &CallIds) -> Vec<u8> {
     serde_json::to_vec(&request).expect("a JSON value and texts always serialise")
 }
 
+#[derive(Serialize)]
+struct AboutTask<'a> {
+    jsonrpc: &'static str,
+    id: &'a str,
+    method: &'static str,
+    params: Named<'a>,
+}
+
+#[derive(Serialize)]
+struct Named<'a> {
+    id: &'a str,
+}
+
+/// The bytes of `tasks/get` and `tasks/cancel`; the request has the task's id.
+pub(crate) fn about_task(method: &'static str, task: &str) -> Vec<u8> {
+    let about = AboutTask { jsonrpc: "2.0", id: task, method, params: Named { id: task } };
+    serde_json::to_vec(&about).expect("texts always serialise")
+}
+
 /// The old rule: the text is the member `text`, else `query`, if it is truthy in Python's sense, else the whole input as
 /// JSON. The old executor dropped all other members then; here the whole input follows as a data part.
 fn parts(input: &Payload) -> Vec<Part<'_>> {

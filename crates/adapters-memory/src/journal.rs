@@ -166,17 +166,21 @@ impl RunTable {
         if entry.has(resume.commit) {
             return CommitOutcome::AlreadyApplied;
         }
-        if head.phase != Phase::Stopped {
+        let run = &mut entry.run;
+        if !resume.takes(run.status) {
             return CommitOutcome::Absorbed;
         }
-        let run = &mut entry.run;
         run.status = RunStatus::Pending;
         run.paused = false;
         run.updated_at = resume.at;
         (run.completed_at, run.cancelled_at, run.cancelled_by, run.error) = (None, None, None, None);
+        run.output = None;
         entry.history.extend(record(head.seq, resume.commit, resume.at, vec![resume.event()]));
         let (seq, epoch, wake_at) = (head.seq.next(), head.epoch.next(), Some(resume.at));
         self.set_head(&resume.run, Head { seq, epoch, owner: None, phase: Phase::Live, wake_at });
+        if let Some(note) = resume.note() {
+            self.tell(&note);
+        }
         CommitOutcome::Committed
     }
 }

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use domain::{
     Timestamp,
     ids::{Epoch, ExecutorId, RunId},
-    ports::{Claimed, RunLeases, StoreError},
+    ports::{Attendance, Claimed, MAX_UNATTENDED, RunLeases, StoreError},
 };
 
 use crate::{
@@ -33,6 +33,17 @@ impl RunLeases for MemoryStore {
     async fn give_back(&self, executor: ExecutorId, runs: &[(RunId, Epoch)], now: Timestamp) -> Result<(), StoreError> {
         self.lock().runs.give_back(executor, runs, now);
         Ok(())
+    }
+
+    async fn attendance(&self, run: &RunId) -> Result<Option<Attendance>, StoreError> {
+        let store = self.lock();
+        let head = store.runs.get(run).map(|entry| entry.head).filter(|head| !head.phase.is_terminal());
+        Ok(head.map(|head| Attendance { owner: head.owner, wake_at: head.wake_at.filter(|_| head.owner.is_none()) }))
+    }
+
+    async fn unattended(&self, since: Timestamp) -> Result<u64, StoreError> {
+        let limit = usize::try_from(MAX_UNATTENDED).unwrap_or(usize::MAX);
+        Ok(self.lock().runs.ready(since).take(limit).count() as u64)
     }
 
     async fn owners(&self) -> Result<Vec<ExecutorId>, StoreError> {

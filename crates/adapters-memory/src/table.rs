@@ -17,7 +17,7 @@ use crate::inbox::Inbox;
 pub(crate) enum Phase {
     /// It may move.
     Live,
-    /// It completed; nothing follows.
+    /// It completed; nothing follows, unless a step of it is to be done anew.
     Completed,
     /// It failed or was cancelled; it can be resumed.
     Stopped,

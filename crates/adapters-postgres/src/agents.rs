@@ -90,6 +90,7 @@ pub(crate) fn encode(agent: &Agent) -> Outcome<agent::ActiveModel> {
         auth_config: Set(credentials(&agent.auth)),
         timeout_ms: Set(timeout),
         retry_config: Set(Some(retry)),
+        retry_strategy: Set(agent.retry_strategy.as_ref().map(RetryPolicy::strategy)),
         circuit_breaker_config: Set(breaker),
         // `jsonb` may spell a number differently; a schema means the same with it.
         input_schema: Set(agent.schemas.input.clone()),
@@ -123,6 +124,7 @@ fn decode(row: agent::Model) -> Outcome<Agent> {
         auth,
         timeout: Duration::from_millis(count(i64::from(row.timeout_ms))?),
         retry: retry(row.retry_config.as_ref())?,
+        retry_strategy: row.retry_strategy.as_ref().map(strategy).transpose()?,
         circuit_breaker: row
             .circuit_breaker_config
             .as_ref()
@@ -167,6 +169,10 @@ fn retry(config: Option<&Value>) -> Outcome<RetryPolicy> {
         sound("retry policy", multiplier)?,
     );
     parsed("retry policy", policy)
+}
+
+fn strategy(stored: &Value) -> Outcome<RetryPolicy> {
+    sound("retry strategy", RetryPolicy::parse_strategy(stored).ok())
 }
 
 fn breaker(config: &Value) -> Outcome<CircuitBreakerConfig> {

@@ -195,7 +195,7 @@ fn agent() -> AgentName {
 }
 
 fn dispatched() -> RunEvent {
-    RunEvent::StepDispatched { path: path(), attempt: 1, generation: 0, round: 0 }
+    RunEvent::StepDispatched { path: path(), attempt: 1, generation: 0, round: 0, until: None }
 }
 
 fn step() -> StepId {

@@ -8,7 +8,7 @@ use domain::{
     Timestamp,
     ids::{CommitId, Epoch, ExecutorId, RunId, Seq},
     payload::Payload,
-    ports::{Claimed, RunLeases, StoreError},
+    ports::{Attendance, Claimed, MAX_UNATTENDED, RunLeases, StoreError},
     runs::EventRecord,
 };
 use serde_json::Value;
@@ -73,6 +73,20 @@ impl RunLeases for PgStore {
         };
         retried(give_back).await?;
         Ok(())
+    }
+
+    async fn attendance(&self, run: &RunId) -> Result<Option<Attendance>, StoreError> {
+        let found = sqlx::query_as(include_str!("sql/attendance.sql")).bind(run.as_str());
+        let found: Option<(Option<Uuid>, Option<Timestamp>)> =
+            found.fetch_optional(self.leases()).await.map_err(Failure::from)?;
+        Ok(found.map(|(owner, wake_at)| Attendance { owner: owner.map(ExecutorId::new), wake_at }))
+    }
+
+    async fn unattended(&self, since: Timestamp) -> Result<u64, StoreError> {
+        let limit = i64::try_from(MAX_UNATTENDED).unwrap_or(i64::MAX);
+        let waiting = sqlx::query_scalar(include_str!("sql/unattended.sql")).bind(since).bind(limit);
+        let waiting: i64 = waiting.fetch_one(self.leases()).await.map_err(Failure::from)?;
+        Ok(u64::try_from(waiting).unwrap_or_default())
     }
 
     async fn owners(&self) -> Result<Vec<ExecutorId>, StoreError> {

@@ -20,6 +20,7 @@ fn errors(input_schema: &Value, agent_takes: Option<Value>, mapping: &Map<String
         auth: AgentAuth::None,
         timeout: std::time::Duration::from_secs(1),
         retry: RetryPolicy::default(),
+        retry_strategy: None,
         circuit_breaker: None,
         schemas: AgentSchemas { input: agent_takes, output: None },
         status: AgentStatus::Active,

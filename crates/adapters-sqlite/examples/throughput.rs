@@ -73,7 +73,7 @@ impl Load {
     }
 
     fn dispatched(&self) -> RunEvent {
-        RunEvent::StepDispatched { path: self.step.top_level(), attempt: 1, generation: 0, round: 0 }
+        RunEvent::StepDispatched { path: self.step.top_level(), attempt: 1, generation: 0, round: 0, until: None }
     }
 
     /// Closes the step that is under way; the last one ends the run.

@@ -25,13 +25,13 @@ use crate::{
 const AGENT: &str = "id, name, url, description, auth_kind, auth_header, auth_secret, timeout_us, max_retries,
     initial_delay_ms, max_delay_ms, backoff_multiplier, breaker_enabled, breaker_failures, breaker_failure_rate,
     breaker_timeout_s, breaker_half_open_calls, breaker_window_s, status, revision, created_at, updated_at, updated_by,
-    input_schema, output_schema";
+    input_schema, output_schema, retry_strategy";
 
 const VALUES: &str =
     ":id, :name, :url, :description, :auth_kind, :auth_header, :auth_secret, :timeout_us, :max_retries,
     :initial_delay_ms, :max_delay_ms, :backoff_multiplier, :breaker_enabled, :breaker_failures, :breaker_failure_rate,
     :breaker_timeout_s, :breaker_half_open_calls, :breaker_window_s, :status, :revision, :created_at, :updated_at,
-    :updated_by, :input_schema, :output_schema";
+    :updated_by, :input_schema, :output_schema, :retry_strategy";
 
 #[async_trait]
 impl Agents for SqliteStore {
@@ -126,6 +126,7 @@ fn write(connection: &Connection, sql: &str, agent: &Agent) -> Outcome<usize> {
         ":updated_by": agent.updated_by,
         ":input_schema": agent.schemas.input.as_ref().map(Value::to_string),
         ":output_schema": agent.schemas.output.as_ref().map(Value::to_string),
+        ":retry_strategy": agent.retry_strategy.as_ref().map(|policy| policy.strategy().to_string()),
     };
     Ok(connection.prepare_cached(sql)?.execute(values)?)
 }
@@ -139,19 +140,25 @@ fn agent(row: &Row<'_>) -> Outcome<Agent> {
         auth: auth(row)?,
         timeout: Duration::from_micros(count(row, 7)?),
         retry: parsed("retry policy", RetryPolicy::new(small(row, 8)?, count(row, 9)?, count(row, 10)?, row.get(11)?))?,
+        retry_strategy: strategy(row)?,
         circuit_breaker: breaker(row)?,
         status: sound("status", AgentStatus::parse(text(row, 18)?))?,
         revision: count(row, 19)?,
         created_at: time(row, 20)?,
         updated_at: time(row, 21)?,
         updated_by: row.get(22)?,
-        schemas: AgentSchemas { input: schema(row, 23)?, output: schema(row, 24)? },
+        schemas: AgentSchemas { input: json(row, 23)?, output: json(row, 24)? },
     })
 }
 
-fn schema(row: &Row<'_>, column: usize) -> Outcome<Option<Value>> {
+fn strategy(row: &Row<'_>) -> Outcome<Option<RetryPolicy>> {
+    let Some(stored) = json(row, 25)? else { return Ok(None) };
+    sound("retry strategy", RetryPolicy::parse_strategy(&stored).ok()).map(Some)
+}
+
+fn json(row: &Row<'_>, column: usize) -> Outcome<Option<Value>> {
     let stored: Option<String> = row.get(column)?;
-    stored.map(|text| parsed("schema", serde_json::from_str(&text))).transpose()
+    stored.map(|text| parsed("JSON text", serde_json::from_str(&text))).transpose()
 }
 
 fn auth(row: &Row<'_>) -> Outcome<AgentAuth> {

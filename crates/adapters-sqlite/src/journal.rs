@@ -19,7 +19,7 @@ use crate::{
     failure::Outcome,
     families, inbox,
     rows::{
-        LIVE, STOPPED, add_events, add_step, completed_at, first_error, has, head_of, is_at, number_of, phase,
+        COMPLETED, LIVE, STOPPED, add_events, add_step, completed_at, first_error, has, head_of, is_at, number_of, phase,
         update_run,
     },
     writer::{Session, isolated},
@@ -209,7 +209,12 @@ fn apply_resume(connection: &Connection, resume: &ResumeRun) -> Outcome<CommitOu
         return Ok(CommitOutcome::AlreadyApplied);
     }
     let head = head_of(connection, run)?;
-    if head.phase != STOPPED {
+    let takes = match head.phase {
+        STOPPED => true,
+        COMPLETED => resume.takes(RunStatus::Completed),
+        _ => false,
+    };
+    if !takes {
         return Ok(CommitOutcome::Absorbed);
     }
     connection
@@ -224,6 +229,10 @@ fn apply_resume(connection: &Connection, resume: &ResumeRun) -> Outcome<CommitOu
                     cancelled_by = NULL, error = NULL WHERE run = ?1",
         )?
         .execute(params![run, RunStatus::Pending.as_str(), micros(resume.at)])?;
+    connection.prepare_cached("DELETE FROM run_outputs WHERE run = ?1")?.execute([run])?;
     add_events(connection, run, head.seq, resume.commit, resume.at, &[resume.event()])?;
+    if let Some(note) = resume.note() {
+        inbox::append(connection, &note)?;
+    }
     Ok(CommitOutcome::Committed)
 }

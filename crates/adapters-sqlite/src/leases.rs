@@ -4,13 +4,13 @@ use async_trait::async_trait;
 use domain::{
     Timestamp,
     ids::{Epoch, ExecutorId, RunId},
-    ports::{Claimed, RunLeases, StoreError},
+    ports::{Attendance, Claimed, MAX_UNATTENDED, RunLeases, StoreError},
 };
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, params, types::ValueRef};
 
 use crate::{
     SqliteStore,
-    codec::{all, count, first, micros, parsed, payload, text, uuid},
+    codec::{all, count, first, micros, parsed, payload, text, time, uuid},
     failure::{Failure, Outcome},
     inbox,
     rows::LIVE,
@@ -54,9 +54,40 @@ impl RunLeases for SqliteStore {
         self.writer().work(move |session| session.transaction(work)).await
     }
 
+    async fn attendance(&self, run: &RunId) -> Result<Option<Attendance>, StoreError> {
+        let run = run.clone();
+        self.readers().read(move |connection| attendance(connection, &run)).await
+    }
+
+    async fn unattended(&self, since: Timestamp) -> Result<u64, StoreError> {
+        self.readers().read(move |connection| unattended(connection, since)).await
+    }
+
     async fn owners(&self) -> Result<Vec<ExecutorId>, StoreError> {
         self.readers().read(owners).await
     }
+}
+
+fn attendance(connection: &Connection, run: &RunId) -> Outcome<Option<Attendance>> {
+    let mut head = connection.prepare_cached(
+        "SELECT owner, wake_at FROM run_heads JOIN workflow_runs USING (run) WHERE run_id = ?1 AND phase = 0",
+    )?;
+    first(&mut head, [run.as_str()], |row| {
+        let is_there = |column: usize| Ok::<_, Failure>(row.get_ref(column)? != ValueRef::Null);
+        let owner = if is_there(0)? { Some(ExecutorId::new(uuid(row, 0)?)) } else { None };
+        let wake_at = if owner.is_none() && is_there(1)? { Some(time(row, 1)?) } else { None };
+        Ok(Attendance { owner, wake_at })
+    })
+}
+
+fn unattended(connection: &Connection, since: Timestamp) -> Outcome<u64> {
+    let mut waiting = connection.prepare_cached(
+        "SELECT count(*) FROM (SELECT 1 FROM run_heads
+         WHERE owner IS NULL AND phase = 0 AND wake_at IS NOT NULL AND wake_at <= ?1 LIMIT ?2)",
+    )?;
+    let limit = i64::try_from(MAX_UNATTENDED).unwrap_or(i64::MAX);
+    let found = first(&mut waiting, params![micros(since), limit], |row| count(row, 0))?;
+    Ok(found.unwrap_or_default())
 }
 
 fn claim(connection: &Connection, executor: ExecutorId, limit: usize, now: Timestamp) -> Outcome<Vec<Claimed>> {

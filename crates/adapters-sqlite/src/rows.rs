@@ -15,7 +15,7 @@ use crate::{
 
 /// The phase of a head that may move.
 pub(crate) const LIVE: i64 = 0;
-/// The phase of a run that completed; nothing follows.
+/// The phase of a run that completed; nothing follows, unless a step of it is to be done anew.
 pub(crate) const COMPLETED: i64 = 1;
 /// The phase of a run that failed or was cancelled; it can be resumed.
 pub(crate) const STOPPED: i64 = 2;

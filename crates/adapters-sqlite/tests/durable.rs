@@ -79,8 +79,13 @@ async fn a_newer_schema_is_refused_with_both_versions() {
     let file = rusqlite::Connection::open(folder.path().join("orrery.db")).expect("a database");
     file.pragma_update(None, "user_version", 99).expect("it is writable");
     drop(file);
+    let newest = self::folder();
+    drop(open(&newest));
     let message = SqliteStore::open(folder.path()).map(drop).map_err(|error| error.to_string()).expect_err("newer");
-    assert!(message.contains("version 99") && message.contains("up to 5"), "{message}");
+    let known: i64 = rusqlite::Connection::open(newest.path().join("orrery.db"))
+        .and_then(|file| file.query_row("PRAGMA user_version", [], |row| row.get(0)))
+        .expect("a version");
+    assert!(message.contains("version 99") && message.contains(&format!("up to {known};")), "{message}");
 }
 
 /// A number that SQLite cannot hold stands for all data that cannot be written.

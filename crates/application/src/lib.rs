@@ -8,8 +8,8 @@ pub mod workflows;
 use std::sync::Arc;
 
 use domain::ports::{
-    AgentGateway, Agents, Clock, Engine, ExternalRuns, IdGenerator, RunInbox, RunWriter, Runs, Schemas, Transactions,
-    Workflows,
+    AgentGateway, Agents, Clock, Engine, ExternalRuns, Fleet, IdGenerator, RunInbox, RunLeases, RunWriter, Runs, Schemas,
+    Transactions, Workflows,
 };
 
 use plans::PlanCache;
@@ -32,6 +32,9 @@ pub struct Ports {
     pub transactions: Arc<dyn Transactions>,
     pub runs: Arc<dyn Runs>,
     pub inbox: Arc<dyn RunInbox>,
+    pub leases: Arc<dyn RunLeases>,
+    /// None where this process is the only one on its store.
+    pub fleet: Option<Arc<dyn Fleet>>,
     pub writer: Arc<dyn RunWriter>,
     pub gateway: Arc<dyn AgentGateway>,
     pub engine: Arc<dyn Engine>,
@@ -72,6 +75,9 @@ pub struct UseCases {
     pub list_runs: runs::ListRuns,
     pub list_steps: runs::ListSteps,
     pub retry_run: runs::RetryRun,
+    pub rerun_run: runs::RerunRun,
+    pub skip_step: runs::SkipStep,
+    pub change_many_runs: runs::ChangeManyRuns,
     pub cancel_run: runs::CancelRun,
     pub pause_run: runs::PauseRun,
     pub raise_event: runs::RaiseEvent,
@@ -105,6 +111,9 @@ impl UseCases {
             list_runs: runs::ListRuns::new(ports),
             list_steps: runs::ListSteps::new(ports),
             retry_run: runs::RetryRun::new(ports),
+            rerun_run: runs::RerunRun::new(ports),
+            skip_step: runs::SkipStep::new(ports),
+            change_many_runs: runs::ChangeManyRuns::new(ports),
             cancel_run: runs::CancelRun::new(ports),
             pause_run: runs::PauseRun::new(ports),
             raise_event: runs::RaiseEvent::new(ports),

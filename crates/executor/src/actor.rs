@@ -8,7 +8,7 @@ use domain::{
     Timestamp,
     ids::{CommitId, Epoch, InboxId, RunId, Seq, StepPath},
     runs::{
-        AdvanceRun, AgentCall, CallFailure, CallOutcome, ChildDefinition, ChildResume, CommitOutcome, InboxEntry,
+        AdvanceRun, AgentCall, CallFailure, CallOutcome, ChildDefinition, ChildResume, CommitOutcome, FailureKind, InboxEntry,
         InboxMessage, Input, MonitoringUpdate, Rejection, RunData, RunState, Transition, Wake, advance,
     },
     workflows::{ChildTarget, SharedPlan},
@@ -38,6 +38,8 @@ pub struct RunActor {
     resuming: BTreeSet<StepPath>,
     /// Whether the state is known to differ from the store's, so that nothing must be decided on it.
     reloading: bool,
+    /// When its owner wakes it.
+    pub(crate) timer: Option<Timestamp>,
 }
 
 /// A commit under way: what it was decided from, and what may be done once it is durable.
@@ -84,8 +86,10 @@ pub enum Settled {
     GoOn(Following),
     /// The run is given back or over; no calls follow.
     Done(Following),
-    /// The run is somebody else's or over without us.
+    /// The run is somebody else's.
     Lost,
+    /// The run is over without us.
+    Over,
     /// The store has other events: load them, then tell [`RunActor::reloaded`].
     Reload,
     /// Not the commit that is under way.
@@ -108,6 +112,7 @@ impl RunActor {
             wanted: Vec::new(),
             resuming: BTreeSet::new(),
             reloading: false,
+            timer: None,
         }
     }
 
@@ -238,7 +243,7 @@ impl RunActor {
         if self.state.in_flight().next().is_some() {
             return Wake::Owned;
         }
-        match self.state.wake_at() {
+        match self.state.wake_at(&self.plan) {
             // What was not begun for the sake of the drain is begun by the next owner.
             _ if draining => Wake::At(now),
             _ if unfinished || !self.asked.is_empty() || !self.resuming.is_empty() => Wake::Owned,
@@ -276,9 +281,8 @@ impl RunActor {
                 pending.letters.into_iter().rev().for_each(|letter| self.mailbox.push_front(letter.given_up()));
                 self.decide_anew(&pending.resumes)
             }
-            CommitOutcome::Fenced | CommitOutcome::Absorbed | CommitOutcome::Duplicate | CommitOutcome::Gone => {
-                Settled::Lost
-            }
+            CommitOutcome::Absorbed => Settled::Over,
+            CommitOutcome::Fenced | CommitOutcome::Duplicate | CommitOutcome::Gone => Settled::Lost,
         }
     }
 
@@ -306,6 +310,19 @@ impl RunActor {
     /// The run's state, perhaps one commit ahead of the store.
     pub fn state(&self) -> &RunState {
         &self.state
+    }
+
+    /// Whether it stands still for no reason: nothing is under way, nothing is due, nobody is waited for.
+    pub(crate) fn is_idle(&self) -> bool {
+        let has_news = self.is_committing() || !self.mailbox.is_empty();
+        let is_asking = !self.asked.is_empty() || !self.resuming.is_empty();
+        let waits = self.state.in_flight().next().is_some() || self.state.waiting().next().is_some();
+        !has_news && !is_asking && !waits && !self.state.is_paused() && self.wakes_at().is_none()
+    }
+
+    /// When time alone moves it.
+    pub fn wakes_at(&self) -> Option<Timestamp> {
+        self.state.wake_at(&self.plan)
     }
 
     /// The epoch under which the run is owned.
@@ -345,9 +362,8 @@ impl Letter {
     fn given_up(self) -> Self {
         match self {
             Self::Input(Input::CallEnded { key, policy, .. }) => {
-                let message = "the agent's answer could not be stored".to_owned();
                 let failure =
-                    CallFailure { message, definite: true, retry_after: None, permanent: true, passing: false };
+                    CallFailure::permanent(FailureKind::Validation, "the agent's answer could not be stored");
                 Self::Input(Input::CallEnded { key, outcome: CallOutcome::Failed(failure), policy })
             }
             Self::Input(Input::Continue | Input::Told(_) | Input::LookedUp { .. }) | Self::Entry(_) => self,

@@ -15,7 +15,7 @@ use domain::{
     ids::AgentId,
     payload::Payload,
     ports::{AgentGateway, AgentHealth, InvalidSchema, Schema, Schemas, Violation},
-    runs::{AgentRequest, CallFailure, CallOutcome},
+    runs::{AgentRequest, CallFailure, CallIds, CallOutcome, FailureKind},
 };
 
 /// The most agents whose compiled schemas are kept.
@@ -83,6 +83,10 @@ impl AgentGateway for CheckedGateway {
         }
     }
 
+    async fn cancel(&self, agent: &Agent, ids: &CallIds) {
+        self.inner.cancel(agent, ids).await;
+    }
+
     async fn health(&self, agent: &Agent) -> AgentHealth {
         self.inner.health(agent).await
     }
@@ -101,7 +105,7 @@ fn misfit(checker: &Checker, value: &Payload) -> Option<String> {
 
 /// Definite: nothing was sent, or the agent has done its work; a next call is a new one.
 fn refused(message: String, permanent: bool) -> CallOutcome {
-    CallOutcome::Failed(CallFailure { message, definite: true, retry_after: None, permanent, passing: false })
+    CallOutcome::Failed(CallFailure { permanent, ..CallFailure::definite(FailureKind::Validation, message) })
 }
 
 #[cfg(test)]
@@ -128,6 +132,7 @@ mod tests {
             auth: AgentAuth::None,
             timeout: std::time::Duration::from_secs(1),
             retry: RetryPolicy::default(),
+            retry_strategy: None,
             circuit_breaker: None,
             schemas,
             status: AgentStatus::Active,

@@ -5,6 +5,7 @@ use std::{
     time::Duration,
 };
 
+use chrono::TimeDelta;
 use domain::{
     ids::{CommitId, Seq},
     ports::{Claimed, StoreError},
@@ -26,6 +27,10 @@ use crate::{
 
 /// How often the store is asked which runs are looked after here.
 const AUDIT_EVERY: Duration = Duration::from_secs(10);
+
+/// How long a run may be without an owner that wants one, before that needs an explanation: a lease and the time to notice
+/// that it has run out.
+const UNATTENDED: TimeDelta = TimeDelta::seconds(30);
 
 /// How often runs are looked for that have mail and sleep all the same.
 const ROUSE_EVERY: Duration = Duration::from_secs(5);
@@ -84,6 +89,20 @@ impl Claimer {
         match self.ports.leases.owned(me).await {
             Ok(owned) => self.tell(Message::for_owner(me, EngineInput::Owned(owned))),
             Err(error) => tracing::warn!(%error, "it could not be asked which runs are looked after here"),
+        }
+        self.watch().await;
+    }
+
+    /// Counts the runs that nobody takes although there is an executor: this one (G12).
+    async fn watch(&self) {
+        let now = self.ports.clock.now();
+        let since = now.checked_sub_signed(UNATTENDED).unwrap_or(now);
+        match self.ports.leases.unattended(since).await {
+            Ok(runs) => {
+                let runs = u32::try_from(runs).unwrap_or(u32::MAX);
+                metrics::gauge!("orrery_runs_unexplained", "kind" => "unattended").set(runs);
+            }
+            Err(error) => tracing::warn!(%error, "could not look for runs that nobody takes"),
         }
     }
 

@@ -105,8 +105,10 @@ pub enum Effect {
     Commit(RunCommit),
     /// Make this call, then tell `CallEnded`.
     Call(AgentCall),
-    /// Stop the call at this step of the run; its answer is no longer wanted.
+    /// Stop the call at this step of the run: somebody else makes it, or will.
     Abort(RunId, StepPath),
+    /// The same where nobody wants it to be done any more: the agent may be told so.
+    Cancel(RunId, StepPath),
     /// Load the run's events, then tell `Reloaded`.
     Reload(RunId),
     /// Give these runs back: the answer that said that they are this executor's was lost.
@@ -160,7 +162,7 @@ impl EngineCore {
                 self.turn(&run, now, effects);
             }
             EngineInput::Claimed { run, epoch, loaded, inbox } => {
-                self.drop_run(&run, effects);
+                self.drop_run(&run, Effect::Abort, effects);
                 let Loaded { plan, state, data, calls, resumes } = loaded;
                 let mut actor = RunActor::new(run.clone(), epoch, plan, state, data);
                 actor.resumes(&resumes);
@@ -180,14 +182,14 @@ impl EngineCore {
             }
             EngineInput::Reloaded { run, loaded } => {
                 if loaded.state.status().is_terminal() {
-                    self.drop_run(&run, effects);
+                    self.drop_run(&run, Effect::Cancel, effects);
                 } else if let Some(actor) = self.runs.get_mut(&run) {
                     // The calls under way were never interrupted.
                     actor.reloaded(loaded.state, loaded.data);
                     self.turn(&run, now, effects);
                 }
             }
-            EngineInput::GivenUp(run) => self.drop_run(&run, effects),
+            EngineInput::GivenUp(run) => self.drop_run(&run, Effect::Abort, effects),
             EngineInput::CallEnded { key, outcome, policy } => {
                 // A call of a run that has been given back: its new owner makes it again.
                 let run = key.run.clone();
@@ -212,13 +214,13 @@ impl EngineCore {
             EngineInput::Cancelled(run, epoch) => {
                 // The notice may be late: the run may have been resumed and claimed anew.
                 if self.runs.get(&run).is_some_and(|actor| actor.epoch() == epoch) {
-                    self.drop_run(&run, effects);
+                    self.drop_run(&run, Effect::Cancel, effects);
                 }
             }
             EngineInput::Disowned => {
                 let runs: Vec<RunId> = self.runs.keys().cloned().collect();
                 for run in &runs {
-                    self.drop_run(run, effects);
+                    self.drop_run(run, Effect::Abort, effects);
                 }
                 self.timers.clear();
             }
@@ -245,6 +247,11 @@ impl EngineCore {
     /// Whether any run has a call or a commit under way.
     pub fn is_busy(&self) -> bool {
         self.runs.values().any(|run| run.is_committing() || run.state().in_flight().next().is_some())
+    }
+
+    /// How many runs stand still here for no reason.
+    pub fn idle(&self) -> usize {
+        self.runs.values().filter(|run| run.is_idle()).count()
     }
 
     /// When [`EngineInput::Tick`] is next due.
@@ -280,7 +287,7 @@ impl EngineCore {
         match actor.settle(commit, outcome) {
             Settled::GoOn(following) => {
                 effects.extend(following.news.into_iter().map(Effect::Report));
-                effects.extend(following.aborts.into_iter().map(|path| Effect::Abort(run.clone(), path)));
+                effects.extend(following.aborts.into_iter().map(|path| Effect::Cancel(run.clone(), path)));
                 effects.extend(following.calls.into_iter().map(Effect::Call));
                 effects.extend(following.resumes.into_iter().map(|resume| Effect::Resume(run.clone(), resume)));
                 effects.extend(following.rings.then_some(Effect::Ring));
@@ -288,11 +295,13 @@ impl EngineCore {
             }
             Settled::Done(following) => {
                 effects.extend(following.news.into_iter().map(Effect::Report));
-                effects.extend(following.aborts.into_iter().map(|path| Effect::Abort(run.clone(), path)));
+                effects.extend(following.aborts.into_iter().map(|path| Effect::Cancel(run.clone(), path)));
                 effects.extend(following.rings.then_some(Effect::Ring));
-                self.drop_run(run, effects);
+                // What is under way in a run that is given back is none of these.
+                self.drop_run(run, Effect::Cancel, effects);
             }
-            Settled::Lost => self.drop_run(run, effects),
+            Settled::Lost => self.drop_run(run, Effect::Abort, effects),
+            Settled::Over => self.drop_run(run, Effect::Cancel, effects),
             Settled::Reload => effects.push(Effect::Reload(run.clone())),
             Settled::Stale => {}
         }
@@ -304,9 +313,16 @@ impl EngineCore {
         let ids = &self.ids;
         if let Some(commit) = actor.decide(now, || CommitId::new(ids.unique()), self.manner) {
             effects.push(Effect::Commit(RunCommit::Advance(commit)));
-        } else if let (false, false, Some(due)) = (self.manner.draining, actor.is_committing(), actor.state().wake_at())
-        {
-            self.timers.insert((due, run.clone()));
+        } else if !self.manner.draining && !actor.is_committing() {
+            // One timer a run: of a run that is over, or waits for something else by now, none is left behind.
+            let due = actor.wakes_at();
+            if let Some(before) = actor.timer.filter(|before| Some(*before) != due) {
+                self.timers.remove(&(before, run.clone()));
+            }
+            if let Some(due) = due.filter(|due| actor.timer != Some(*due)) {
+                self.timers.insert((due, run.clone()));
+            }
+            actor.timer = due;
         }
         effects.extend(actor.take_wanted().into_iter().map(|target| Effect::LookUp(run.clone(), target)));
     }
@@ -320,15 +336,19 @@ impl EngineCore {
         for run in due {
             // The run may be gone, or its wait over: then this decides nothing.
             if let Some(actor) = self.runs.get_mut(&run) {
+                actor.timer = None;
                 actor.tell(Input::Continue);
                 self.turn(&run, now, effects);
             }
         }
     }
 
-    fn drop_run(&mut self, run: &RunId, effects: &mut Vec<Effect>) {
+    fn drop_run(&mut self, run: &RunId, stop: fn(RunId, StepPath) -> Effect, effects: &mut Vec<Effect>) {
         if let Some(actor) = self.runs.remove(run) {
-            effects.extend(actor.state().in_flight().map(|(path, _)| Effect::Abort(run.clone(), path.clone())));
+            if let Some(timer) = actor.timer {
+                self.timers.remove(&(timer, run.clone()));
+            }
+            effects.extend(actor.state().in_flight().map(|(path, _)| stop(run.clone(), path.clone())));
         }
     }
 }

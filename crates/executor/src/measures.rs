@@ -26,5 +26,10 @@ pub fn describe_metrics() {
     describe_counter!("orrery_messages_relayed_total", "Messages of the outbox that were acknowledged.");
     describe_gauge!("orrery_outbox_waiting", "Messages that wait in the outbox, at most 10,000 of them counted.");
     describe_counter!("orrery_external_requests_total", "Requests that were sent to the existing executor.");
+    describe_gauge!(
+        "orrery_runs_unexplained",
+        "Live runs that do not move and have no reason not to, by kind: unattended (no executor takes them) or idle (nothing is \
+         under way in them here). Anything but zero is a fault; looked at every ten seconds."
+    );
     describe_gauge!("orrery_runs_owned", "Runs that this process looks after.");
 }

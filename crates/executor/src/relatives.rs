@@ -7,7 +7,7 @@ use domain::{
     Timestamp,
     ids::RunId,
     ports::{Runs, StoreError, Workflows},
-    runs::{ChildOutcome, ChildResume, CommitOutcome, InboxMessage, ResumeRun, RunCommit},
+    runs::{ChildOutcome, ChildResume, CommitOutcome, InboxMessage, ResumeRun, Resumption, RunCommit},
     workflows::ChildTarget,
 };
 use tokio::sync::oneshot;
@@ -43,7 +43,13 @@ pub(crate) async fn resume(
     resume: ChildResume,
     now: Timestamp,
 ) -> Option<EngineInput> {
-    let commit = ResumeRun { commit: resume.commit, run: resume.run.clone(), at: now, by: run.to_string() };
+    let commit = ResumeRun {
+        what: Resumption::Unfinished,
+        commit: resume.commit,
+        run: resume.run.clone(),
+        at: now,
+        by: run.to_string(),
+    };
     let (told, outcome) = oneshot::channel();
     writer.submit(RunCommit::Resume(commit), move |outcome| {
         let _ = told.send(outcome);

@@ -14,13 +14,13 @@ use std::{
 use application::plans::PlanCache;
 use domain::{
     Timestamp,
-    agents::RetryPolicy,
+    agents::{OnUnknown, RetryPolicy},
     ids::{ExecutorId, RunId, StepPath},
     ports::{
         Adopted, AgentGateway, Agents, Clock, Doorbell, Engine, IdGenerator, Monitoring, RunInbox, RunLeases, Runs,
         Workflows,
     },
-    runs::{AgentCall, CallFailure, CallOutcome, MonitoringUpdate},
+    runs::{AgentCall, CallFailure, FailureKind, CallOutcome, MonitoringUpdate},
 };
 use tokio::{
     sync::{Notify, mpsc},
@@ -241,11 +241,21 @@ struct Shell {
     directory: Arc<AgentDirectory>,
     inbox: mpsc::UnboundedSender<Message>,
     /// The calls under way, each with its number: the end of an older call at the same place must not be taken for its own.
-    calls: HashMap<(RunId, StepPath), (u64, AbortHandle)>,
+    calls: HashMap<(RunId, StepPath), UnderWay>,
     made: u64,
     shared: Arc<Shared>,
     tasks: TaskTracker,
 }
+
+/// A call under way.
+struct UnderWay {
+    number: u64,
+    handle: AbortHandle,
+    call: Arc<AgentCall>,
+}
+
+/// How long an agent is told that its work is not wanted any more, before the connection to it is cut.
+const TELL_AGENT_FOR: Duration = Duration::from_millis(1500);
 
 impl Shell {
     async fn run(mut self, mut inputs: mpsc::UnboundedReceiver<Message>, drain_for: Duration) {
@@ -272,6 +282,7 @@ impl Shell {
                 self.me = me;
                 self.core.on(EngineInput::Disowned, now, &mut effects);
             }
+            let mut audited = false;
             for Message { call, owner, input } in taken.drain(..) {
                 // Started for who this process was before: whoever looks for the runs of the dead finds it.
                 if owner.is_some_and(|owner| owner != self.me) {
@@ -280,6 +291,7 @@ impl Shell {
                 if let (Some(number), EngineInput::CallEnded { key, .. }) = (call, &input) {
                     self.forget_call(number, (key.run.clone(), key.path.clone()));
                 }
+                audited |= matches!(input, EngineInput::Owned(_));
                 self.core.on(input, now, &mut effects);
             }
             self.core.on(EngineInput::Tick, now, &mut effects);
@@ -288,6 +300,10 @@ impl Shell {
             }
             self.shared.owned.store(self.core.len(), Ordering::Relaxed);
             metrics::gauge!("orrery_runs_owned").set(u32::try_from(self.core.len()).unwrap_or(u32::MAX));
+            if audited {
+                let idle = u32::try_from(self.core.idle()).unwrap_or(u32::MAX);
+                metrics::gauge!("orrery_runs_unexplained", "kind" => "idle").set(idle);
+            }
             if drained_by.is_some_and(|by| !self.core.is_busy() || Instant::now() >= by) {
                 break;
             }
@@ -297,7 +313,7 @@ impl Shell {
 
     fn forget_call(&mut self, number: u64, place: (RunId, StepPath)) {
         if let Entry::Occupied(call) = self.calls.entry(place)
-            && call.get().0 == number
+            && call.get().number == number
         {
             call.remove();
         }
@@ -313,8 +329,8 @@ impl Shell {
     }
 
     async fn give_back(mut self) {
-        for (_, (_, call)) in self.calls.drain() {
-            call.abort();
+        for (_, call) in self.calls.drain() {
+            call.handle.abort();
         }
         match self.ports.leases.release(self.membership.me(), self.ports.clock.now()).await {
             Ok(0) => tracing::info!("all runs had ended or been given back"),
@@ -347,17 +363,20 @@ impl Shell {
                 self.made += 1;
                 let number = self.made;
                 self.report(|now| started(&call, now));
+                let call = Arc::new(call);
+                let made = Arc::clone(&call);
                 let caller = Caller { membership: self.membership.clone(), me: self.me };
                 let task = self.tasks.spawn(async move {
                     let Some((outcome, policy)) = make_call(&shared.stop, &caller, &directory, &*gateway, &call).await
                     else {
                         return;
                     };
-                    let input = EngineInput::CallEnded { key: call.key, outcome, policy };
+                    let input = EngineInput::CallEnded { key: call.key.clone(), outcome, policy };
                     let _ = inbox.send(Message { call: Some(number), owner: None, input });
                 });
-                if let Some((_, replaced)) = self.calls.insert(place, (number, task.abort_handle())) {
-                    replaced.abort();
+                let under_way = UnderWay { number, handle: task.abort_handle(), call: made };
+                if let Some(replaced) = self.calls.insert(place, under_way) {
+                    replaced.handle.abort();
                 }
             }
             Effect::GiveBack(runs) => {
@@ -391,8 +410,23 @@ impl Shell {
                 });
             }
             Effect::Abort(run, path) => {
-                if let Some((_, call)) = self.calls.remove(&(run, path)) {
-                    call.abort();
+                if let Some(call) = self.calls.remove(&(run, path)) {
+                    call.handle.abort();
+                }
+            }
+            Effect::Cancel(run, path) => {
+                if let Some(UnderWay { handle, call, .. }) = self.calls.remove(&(run, path)) {
+                    let (directory, gateway) = (Arc::clone(&self.directory), Arc::clone(&self.ports.gateway));
+                    self.tasks.spawn(async move {
+                        // Before the call is cut: with it goes what is known of the agent's task.
+                        let told = async {
+                            if let Ok(Found::Ready(agent)) = directory.find(&call.agent).await {
+                                gateway.cancel(&agent, &call.ids()).await;
+                            }
+                        };
+                        let _ = tokio::time::timeout(TELL_AGENT_FOR, told).await;
+                        handle.abort();
+                    });
                 }
             }
             Effect::Reload(run) => {
@@ -437,6 +471,11 @@ async fn make_call(
     };
     Some(match found {
         Found::Ready(agent) => {
+            let policy = agent.retry_policy().clone();
+            // Whoever made it may have done it, and it must not be done twice.
+            if call.repeated && call.on_unknown.unwrap_or(policy.on_unknown()) != OnUnknown::Retry {
+                return Some((CallOutcome::Failed(CallFailure::unknown(FailureKind::Connection, LOST)), policy));
+            }
             tokio::select! {
                 () = caller.membership.lease().held() => {}
                 () = stop.cancelled(), if !caller.membership.lease().holds() => return None,
@@ -448,14 +487,16 @@ async fn make_call(
             let started = Instant::now();
             let outcome = gateway.call(&agent, &call.request()).await;
             metrics::histogram!("orrery_agent_call_duration_seconds").record(started.elapsed());
-            (outcome, agent.retry)
+            (outcome, policy)
         }
         Found::Unknown => uncallable(format!("Agent '{}' not found", call.agent)),
         Found::Unusable(message) => uncallable(message),
     })
 }
 
+/// The message of a call whose outcome went with the executor that made it.
+const LOST: &str = "the executor that made the call is gone, and its outcome with it";
+
 fn uncallable(message: String) -> (CallOutcome, RetryPolicy) {
-    let failure = CallFailure { message, definite: true, retry_after: None, permanent: true, passing: false };
-    (CallOutcome::Failed(failure), RetryPolicy::default())
+    (CallOutcome::Failed(CallFailure::permanent(FailureKind::Agent, message)), RetryPolicy::default())
 }

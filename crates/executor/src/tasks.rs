@@ -36,7 +36,7 @@ impl TaskPerformer {
                     if !failure.passing || attempt >= agent.retry.attempts() {
                         return TaskOutcome::Failure(failure.message);
                     }
-                    let wait = agent.retry.delay_after(attempt).max(failure.retry_after.unwrap_or_default());
+                    let wait = agent.retry.delay_after(attempt, 0).max(failure.retry_after.unwrap_or_default());
                     tokio::time::sleep(wait.min(PATIENCE)).await;
                     attempt += 1;
                 }

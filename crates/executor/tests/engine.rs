@@ -17,16 +17,18 @@ use domain::{
     page::{PageRequest, SortOrder},
     payload::Payload,
     ports::{AgentGateway, AgentHealth, Clock, IdGenerator, Runs},
-    runs::{AgentRequest, CallFailure, CallOutcome, RunFilter, RunSort, RunStatus, StepStatus},
+    runs::{AgentRequest, CallFailure, CallIds, CallOutcome, FailureKind, RunFilter, RunSort, RunStatus, StepStatus},
     workflows::{StepDocument, WorkflowName, WorkflowStatus},
 };
 use executor::{CheckedGateway, CommitQueue, EngineConfig, EngineHandle, EnginePorts, Membership};
 use serde_json::json;
 
-/// Agents named by what they do: `echo`, `hang`, `fail`, `once` (fails its first call).
+/// Agents named by what they do: `echo`, `hang`, `fragile` (the same, and must not be called twice), `fail`, `once` (fails its
+/// first call).
 #[derive(Default)]
 struct Scripted {
     calls: Mutex<Vec<(String, AgentRequest)>>,
+    cancelled: Mutex<Vec<(String, CallIds)>>,
 }
 
 impl Scripted {
@@ -41,20 +43,18 @@ impl AgentGateway for Scripted {
     async fn call(&self, agent: &Agent, call: &AgentRequest) -> CallOutcome {
         self.calls.lock().expect("not poisoned").push((agent.name.as_str().to_owned(), call.clone()));
         let failed = |message: &str| {
-            CallOutcome::Failed(CallFailure {
-                message: message.into(),
-                definite: true,
-                retry_after: None,
-                permanent: false,
-                passing: false,
-            })
+            CallOutcome::Failed(CallFailure::definite(FailureKind::Task, message))
         };
         match agent.name.as_str() {
-            "hang" => std::future::pending().await,
+            "hang" | "fragile" => std::future::pending().await,
             "fail" => failed("no"),
             "once" | "later" if self.made(agent.name.as_str()).len() == 1 => failed("not yet"),
             _ => CallOutcome::Completed(call.input.clone()),
         }
+    }
+
+    async fn cancel(&self, agent: &Agent, ids: &CallIds) {
+        self.cancelled.lock().expect("not poisoned").push((agent.name.as_str().to_owned(), ids.clone()));
     }
 
     async fn health(&self, _: &Agent) -> AgentHealth {
@@ -108,6 +108,8 @@ impl Process {
             transactions: store.clone(),
             runs: store.clone(),
             inbox: store.clone(),
+            leases: store.clone(),
+            fleet: None,
             writer: Arc::new(queue),
             gateway: agents.clone(),
             engine: Arc::new(engine.clone()),
@@ -126,6 +128,7 @@ impl Process {
         for (name, schemas) in [
             ("echo", AgentSchemas::default()),
             ("hang", AgentSchemas::default()),
+            ("fragile", AgentSchemas::default()),
             ("fail", AgentSchemas::default()),
             ("once", AgentSchemas::default()),
             ("later", AgentSchemas::default()),
@@ -140,6 +143,9 @@ impl Process {
                 auth: AgentAuth::None,
                 timeout: Duration::from_secs(30),
                 retry: RetryPolicy::new(2, delay, 60_000, 1.0).expect("valid"),
+                retry_strategy: (name == "fragile").then(|| {
+                    RetryPolicy::parse_strategy(&json!({"on_unknown_outcome": "fail"})).expect("a strategy")
+                }),
                 circuit_breaker: None,
                 schemas,
             };
@@ -176,6 +182,7 @@ impl Process {
             description: None,
             start_step: "s0".into(),
             steps,
+            limits: domain::workflows::RunLimits::default(),
             input_schema: None,
             output: None,
             status: WorkflowStatus::Active,
@@ -205,6 +212,15 @@ impl Process {
             }
         };
         tokio::time::timeout(Duration::from_secs(10), reached).await.expect("the row says so in time");
+    }
+
+    async fn until_cancelled(&self, agent: &str) {
+        let told = async {
+            while !self.agents.cancelled.lock().expect("not poisoned").iter().any(|(name, _)| name == agent) {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(10), told).await.expect("the agent is told in time");
     }
 
     async fn until_called(&self, agent: &str, times: usize) {
@@ -286,6 +302,7 @@ fn a_cancelled_run_stops_calling_and_can_be_retried() {
         let steps = process.uses.list_steps.execute(&run).await.expect("a run");
         assert_eq!((steps[0].status, steps[0].error.as_deref()), (StepStatus::Failed, Some("Cancelled")));
         assert!(process.uses.cancel_run.execute(&run, None, "test").await.is_err(), "only once");
+        process.until_cancelled("hang").await;
         process.uses.retry_run.execute(&run, None, "test").await.expect("retried");
         process.until_called("hang", 2).await;
         let calls = process.agents.made("hang");
@@ -308,7 +325,27 @@ fn a_drained_process_gives_its_runs_back_and_the_next_one_repeats_the_calls_that
         second.until_called("hang", 1).await;
         assert_eq!(first.agents.made("hang"), second.agents.made("hang"));
         assert_eq!(second.agents.made("echo"), [], "a completed step is never called again");
+        assert!(first.agents.cancelled.lock().expect("not poisoned").is_empty(), "the work is still wanted");
         second.uses.cancel_run.execute(&run, None, "test").await.expect("cancelled");
+    });
+}
+
+#[test]
+fn a_call_that_was_cut_is_not_repeated_where_an_unknown_outcome_ends_the_step() {
+    test(async {
+        let store = MemoryStore::new();
+        let config = EngineConfig { drain_for: Duration::from_millis(50), ..EngineConfig::default() };
+        let first = Process::start(1, &store, config);
+        first.register().await;
+        let workflow = first.workflow("w", &["fragile"]).await;
+        let run = first.execute(workflow).await;
+        first.until_called("fragile", 1).await;
+        first.engine.drain().await;
+        let second = Process::start(2, &store, config);
+        second.until(&run, RunStatus::Failed).await;
+        assert_eq!(second.agents.made("fragile"), []);
+        let error = second.store.get(&run).await.expect("memory").expect("a run").error.expect("a message");
+        assert!(error.ends_with("the executor that made the call is gone, and its outcome with it"), "{error}");
     });
 }
 

@@ -13,7 +13,7 @@ use domain::{
     ids::{CommitId, PlanHash, RunId, WorkflowId},
     payload::Payload,
     ports::{Delivery, Duties, IdGenerator, Outbox, Publisher, QueuedMessage, Requests, SHARDS},
-    runs::{CancelRun, CommitOutcome, ResumeRun, RunCommit, RunEvent, RunStatus, StartRun},
+    runs::{CancelRun, CommitOutcome, ResumeRun, Resumption, RunCommit, RunEvent, RunStatus, StartRun},
 };
 use executor::{FleetPorts, Heart, LEASE, Membership, Relay, RelayPorts};
 use tokio::task::JoinHandle;
@@ -111,7 +111,7 @@ fn two_ends(store: &MemoryStore, ids: &SequentialIds, run: &str) {
         let (commit, run, by) = (commit(), run.clone(), "test".to_owned());
         RunCommit::Cancel(CancelRun { commit, run, at: at(1), by, reason: None, ahead: false })
     };
-    let resume = RunCommit::Resume(ResumeRun { commit: commit(), run: run.clone(), at: at(2), by: "test".into() });
+    let resume = RunCommit::Resume(ResumeRun { what: Resumption::Unfinished, commit: commit(), run: run.clone(), at: at(2), by: "test".into() });
     let outcomes = store.commit_now(&[RunCommit::Start(start), cancel(), resume, cancel()]);
     assert_eq!(outcomes, [CommitOutcome::Committed; 4]);
 }

@@ -29,6 +29,7 @@ pub async fn an_agent_comes_back_as_it_was_stored(stores: &Stores) {
         auth: AgentAuth::ApiKey(Some(key)),
         timeout: Duration::from_millis(1_234),
         retry: RetryPolicy::new(7, 250, 60_000, 1.1).expect("valid"),
+        retry_strategy: None,
         circuit_breaker: Some(breaker),
         schemas: AgentSchemas {
             input: Some(json!({"type": "object", "properties": {"ü": {"maximum": 1.5}}, "required": ["ü"]})),

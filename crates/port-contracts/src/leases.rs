@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use domain::{
     ids::{Epoch, RunId},
-    ports::Claimed,
+    ports::{Attendance, Claimed},
     runs::{AdvanceRun, CommitOutcome, RunStatus, StartRun, Wake},
 };
 use futures_util::future::join_all;
@@ -177,6 +177,32 @@ pub async fn runs_are_given_back_one_by_one_and_only_under_their_epochs(stores: 
     assert_eq!(stores.commit(advance("a", 1)).await, CommitOutcome::Fenced);
     assert_eq!(claimed(stores, 3, 5, 1_000_000).await, ["a"]);
     stores.committed(advance("b", 1)).await;
+}
+
+pub async fn a_live_run_has_an_owner_or_a_time_at_which_it_wants_one(stores: &Stores) {
+    let attendance = async |run: &str| stores.leases.attendance(&run_id(run)).await.expect("the store works");
+    stores.committed(owned_start("owned")).await;
+    stores.committed(start("ready")).await;
+    let (owner, wake_at) = (Some(executor(1)), None);
+    assert_eq!(attendance("owned").await, Some(Attendance { owner, wake_at }));
+    let wake_at = Some(start("ready").at);
+    assert_eq!(attendance("ready").await, Some(Attendance { owner: None, wake_at }));
+    stores.committed(cancel("owned")).await;
+    assert_eq!(attendance("owned").await, None);
+    assert_eq!(attendance("nobody").await, None);
+}
+
+pub async fn runs_that_wanted_an_owner_long_ago_and_have_none_are_counted(stores: &Stores) {
+    let unattended = async |second| stores.leases.unattended(at(second)).await.expect("the store works");
+    stores.committed(start("a")).await;
+    stores.committed(start("b")).await;
+    stores.committed(start("cancelled")).await;
+    stores.committed(cancel("cancelled")).await;
+    stores.committed(owned_start("owned")).await;
+    assert_eq!(unattended(1000).await, 2);
+    assert_eq!(unattended(-1000).await, 0);
+    claim(stores, 2, 1, 1000).await;
+    assert_eq!(unattended(1000).await, 1);
 }
 
 pub async fn owners_are_those_that_own_runs(stores: &Stores) {

@@ -95,6 +95,8 @@ macro_rules! port_contracts {
                 a_resume_of_an_unknown_run_is_gone,
                 a_repeated_resume_is_already_applied,
                 only_failed_and_cancelled_runs_can_be_resumed,
+                a_completed_run_is_resumed_only_to_do_a_step_anew,
+                a_run_that_is_to_skip_a_step_is_told_so_in_the_commit_that_resumes_it,
                 several_commits_to_one_run_are_applied_in_order,
                 an_outcome_does_not_depend_on_the_other_runs_of_the_batch,
                 a_batch_can_be_sent_again,
@@ -153,6 +155,8 @@ macro_rules! port_contracts {
                 what_an_executor_owns_alive_is_told_with_its_epochs,
                 runs_are_given_back_one_by_one_and_only_under_their_epochs,
                 owners_are_those_that_own_runs,
+                a_live_run_has_an_owner_or_a_time_at_which_it_wants_one,
+                runs_that_wanted_an_owner_long_ago_and_have_none_are_counted,
             ]
         }
     };

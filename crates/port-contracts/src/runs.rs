@@ -176,7 +176,7 @@ pub async fn every_kind_of_event_comes_back(stores: &Stores) {
     let path = || step_id("ä-1").top_level();
     let execution = Seq::new(u64::from(u32::MAX) + 5);
     let events = vec![
-        RunEvent::StepDispatched { path: path(), attempt: 3, generation: 1, round: 2 },
+        RunEvent::StepDispatched { path: path(), attempt: 3, generation: 1, round: 2, until: None },
         RunEvent::StepSucceeded { path: path(), execution },
         RunEvent::StepRetryScheduled {
             path: path(),

@@ -13,7 +13,7 @@ use domain::{
     page::PageRequest,
     payload::Payload,
     runs::{
-        AdoptRun, Adoption, AdvanceRun, CancelRun, ClosedAttempt, Outward, ResumeRun, RunEvent, RunStatus, RunUpdate,
+        AdoptRun, Adoption, AdvanceRun, CancelRun, ClosedAttempt, Outward, ResumeRun, Resumption, RunEvent, RunStatus, RunUpdate,
         StartRun, Wake,
     },
     workflows::{StepDocument, WorkflowDefinition, WorkflowDocument, WorkflowName, WorkflowStatus},
@@ -87,6 +87,7 @@ pub fn agent(name: &str) -> Agent {
         auth: AgentAuth::None,
         timeout: Duration::from_secs(30),
         retry: RetryPolicy::default(),
+        retry_strategy: None,
         circuit_breaker: None,
         schemas: AgentSchemas::default(),
         status: AgentStatus::Active,
@@ -158,7 +159,7 @@ pub fn owned_start(run: &str) -> StartRun {
 
 /// The dispatch of the step `a`.
 pub fn dispatched() -> RunEvent {
-    RunEvent::StepDispatched { path: step_id("a").top_level(), attempt: 1, generation: 0, round: 0 }
+    RunEvent::StepDispatched { path: step_id("a").top_level(), attempt: 1, generation: 0, round: 0, until: None }
 }
 
 /// A commit of one event, under epoch 1, by an owner that keeps the run.
@@ -230,7 +231,13 @@ pub fn cancel(run: &str) -> CancelRun {
 
 /// A resume.
 pub fn resume(run: &str) -> ResumeRun {
-    ResumeRun { commit: commit_id(), run: run_id(run), at: at(30), by: "operator".to_owned() }
+    ResumeRun {
+        what: Resumption::Unfinished,
+        commit: commit_id(),
+        run: run_id(run),
+        at: at(30),
+        by: "operator".to_owned(),
+    }
 }
 
 /// A foreign producer's request for a run of the steps `a` and `b`.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use domain::{
     payload::Payload,
-    runs::{AgentCall, CallFailure, CallOutcome},
+    runs::{AgentCall, CallFailure, FailureKind, CallOutcome},
 };
 use fastrand::Rng;
 use serde_json::{Value, json};
@@ -67,11 +67,5 @@ impl Agents {
 }
 
 fn failed(message: &str, definite: bool) -> CallOutcome {
-    CallOutcome::Failed(CallFailure {
-        message: message.to_owned(),
-        definite,
-        retry_after: None,
-        permanent: false,
-        passing: false,
-    })
+    CallOutcome::Failed(CallFailure { definite, ..CallFailure::definite(FailureKind::Task, message) })
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use domain::{
     ids::RunId,
     ports::Clock,
-    runs::{ChildResume, CommitOutcome, ResumeRun, RunCommit},
+    runs::{ChildResume, CommitOutcome, ResumeRun, Resumption, RunCommit},
     workflows::WorkflowName,
 };
 use executor::{Effect, end_of};
@@ -36,7 +36,7 @@ impl World {
         effect: &Arc<Effect>,
     ) -> Result<(), String> {
         let (commit, by) = (resume.commit, run.to_string());
-        let commit = ResumeRun { commit, run: resume.run.clone(), at: self.wiring.clock.now(), by };
+        let commit = ResumeRun { what: Resumption::Unfinished, commit, run: resume.run.clone(), at: self.wiring.clock.now(), by };
         let outcome = self.wiring.store.commit_now(&[RunCommit::Resume(commit)])[0];
         self.log(|| format!("node {at} resumes {} for {run}: {outcome:?}", resume.run));
         if self.faults && self.rng.u8(0..12) == 0 {

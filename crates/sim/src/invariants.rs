@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use adapters_memory::MemoryStore;
 use domain::{
-    ids::RunId,
+    ids::{RunId, StepPath},
     ports::Runs,
     runs::{AgentCall, RunEvent, RunState, RunStatus, StepStatus},
 };
@@ -46,13 +46,13 @@ impl Memory {
 }
 
 fn check_events(run: &RunId, events: &[&RunEvent]) -> Result<(), String> {
-    let (mut succeeded, mut in_flight) = (BTreeSet::new(), BTreeSet::new());
-    let (mut begun, mut ended) = (BTreeSet::new(), BTreeSet::new());
+    let (mut succeeded, mut in_flight) = (BTreeSet::<&StepPath>::new(), BTreeSet::new());
+    let (mut begun, mut ended) = (BTreeSet::<&StepPath>::new(), BTreeSet::<(&StepPath, u32)>::new());
     let (mut waiting, mut heard) = (BTreeSet::new(), BTreeSet::new());
     let mut terminal = false;
     let mut paused = false;
     for event in events {
-        if terminal && !matches!(event, RunEvent::RunResumed { .. }) {
+        if terminal && !matches!(event, RunEvent::RunResumed { .. } | RunEvent::RunRerun { .. }) {
             return Err(format!("{run}: {event:?} after the end"));
         }
         match event {
@@ -61,7 +61,25 @@ fn check_events(run: &RunId, events: &[&RunEvent]) -> Result<(), String> {
                     return Err(format!("{run}: an event was taken into account twice"));
                 }
             }
-            RunEvent::Started { .. } | RunEvent::EventKept { .. } | RunEvent::EventTaken { .. } => {}
+            RunEvent::Started { .. }
+            | RunEvent::EventKept { .. }
+            | RunEvent::EventTaken { .. }
+            | RunEvent::StepSkipped { .. } => {}
+            RunEvent::RunRerun { rerun, .. } => {
+                (paused, terminal) = (false, false);
+                in_flight.clear();
+                waiting.clear();
+                let undone = |path: &StepPath| {
+                    rerun.undone.iter().chain([&rerun.from]).any(|root| path == root || path.is_inside(root))
+                };
+                let around = std::iter::successors(rerun.from.around(), |(block, _)| block.around());
+                let reopened: Vec<_> = around.map(|(block, slot)| (block, slot.number())).collect();
+                succeeded.retain(|path| !undone(path) && !reopened.iter().any(|(block, _)| block == *path));
+                begun.retain(|path| !undone(path));
+                ended.retain(|(path, slot)| {
+                    !undone(path) && !reopened.iter().any(|(block, number)| block == *path && number == slot)
+                });
+            }
             RunEvent::RunPaused { .. } => paused = true,
             RunEvent::RunUnpaused { .. } => paused = false,
             RunEvent::StepDispatched { path, .. } => {

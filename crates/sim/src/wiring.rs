@@ -12,7 +12,7 @@ use domain::{
     agents::Agent,
     ids::{ExecutorId, RunId},
     ports::{Adopted, AgentGateway, AgentHealth, Engine, Overloaded, RunWriter, Then},
-    runs::{AgentRequest, CallOutcome, CommitOutcome, RunCommit},
+    runs::{AgentRequest, CallIds, CallOutcome, CommitOutcome, RunCommit},
 };
 use executor::RunLoader;
 
@@ -40,6 +40,8 @@ impl Wiring {
             transactions: shared.clone(),
             runs: shared.clone(),
             inbox: shared.clone(),
+            leases: shared.clone(),
+            fleet: None,
             writer: Arc::new(AtOnce(store.clone())),
             gateway: Arc::new(NoGateway),
             engine: doorstep.clone(),
@@ -92,6 +94,8 @@ impl AgentGateway for NoGateway {
     async fn call(&self, _: &Agent, _: &AgentRequest) -> CallOutcome {
         unreachable!("only executors call agents")
     }
+    async fn cancel(&self, _: &Agent, _: &CallIds) {}
+
     async fn health(&self, _: &Agent) -> AgentHealth {
         unreachable!("the simulation asks no agent for its health")
     }

@@ -245,6 +245,7 @@ impl World {
                 auth: AgentAuth::None,
                 timeout: Duration::from_secs(30),
                 retry: policy(),
+                retry_strategy: None,
                 circuit_breaker: None,
                 schemas: AgentSchemas::default(),
             };
@@ -343,7 +344,7 @@ impl World {
             let pending = &mut self.nodes[at].pending;
             match effect {
                 // The shell does this at once; anything else takes its time.
-                Effect::Abort(run, path) => {
+                Effect::Abort(run, path) | Effect::Cancel(run, path) => {
                     pending.retain(
                         |p| !matches!(p, Pending::Tell(Told::CallEnded(key, _)) if key.run == run && key.path == path),
                     );
@@ -366,7 +367,7 @@ impl World {
         match &**effect {
             Effect::Commit(commit) => self.commit(at, commit, effect),
             Effect::Call(call) => self.call(at, call),
-            Effect::Abort(..) | Effect::Report(_) | Effect::Ring => Ok(()),
+            Effect::Abort(..) | Effect::Cancel(..) | Effect::Report(_) | Effect::Ring => Ok(()),
             Effect::LookUp(run, target) => {
                 let found = now(find_child(&self.wiring.store, target)).map_err(|e| e.to_string())?;
                 let told = Told::LookedUp(run.clone(), target.clone(), found);
@@ -467,6 +468,7 @@ pub(crate) fn new_workflow(name: WorkflowName, document: Generated) -> NewWorkfl
         description: None,
         start_step,
         steps,
+        limits: domain::workflows::RunLimits::default(),
         input_schema: None,
         output,
         status: WorkflowStatus::Active,

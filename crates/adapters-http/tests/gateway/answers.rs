@@ -1,7 +1,7 @@
 //! What answers mean (contract 7.4).
 
 use crate::support::{RawAgent, call, completed};
-use domain::runs::CallFailure;
+use domain::runs::{CallFailure, FailureKind};
 use serde_json::{Value, json};
 
 fn result(result: &Value) -> Value {
@@ -63,16 +63,7 @@ async fn a_json_rpc_error_is_definite() {
         (json!("no"), "JSON-RPC Error without a code: no"),
     ] {
         let failure = failure_of(json!({"jsonrpc": "2.0", "id": call().ids.task, "error": error})).await;
-        assert_eq!(
-            failure,
-            CallFailure {
-                message: message.into(),
-                definite: true,
-                retry_after: None,
-                permanent: false,
-                passing: false
-            }
-        );
+        assert_eq!(failure, CallFailure::definite(FailureKind::Rpc, message));
     }
 }
 

@@ -5,3 +5,4 @@ mod health;
 mod misbehaviour;
 mod requests;
 mod support;
+mod tasks;

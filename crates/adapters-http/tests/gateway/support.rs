@@ -161,6 +161,7 @@ pub(crate) fn agent(url: &str) -> Agent {
         auth: AgentAuth::None,
         timeout: Duration::from_secs(5),
         retry: RetryPolicy::default(),
+        retry_strategy: None,
         circuit_breaker: None,
         schemas: AgentSchemas::default(),
         status: AgentStatus::Active,
@@ -183,6 +184,8 @@ pub(crate) fn call_with(input: &str) -> AgentRequest {
         step,
         agent: AgentName::parse("tester").expect("a name"),
         input: Payload::parse(input.as_bytes()).expect("storable"),
+        repeated: false,
+        on_unknown: None,
     };
     call.request()
 }

@@ -6,26 +6,17 @@
 
 use std::time::Duration;
 
-use domain::runs::CallFailure;
-
-/// Nobody knows whether the agent did the work: another attempt repeats this call.
-pub(super) fn unknown(message: impl Into<String>) -> CallFailure {
-    CallFailure { message: message.into(), definite: false, retry_after: None, permanent: false, passing: false }
-}
-
-/// The agent certainly did not do the work, or certainly did: another attempt is a new call.
-pub(super) fn definite(message: impl Into<String>) -> CallFailure {
-    CallFailure { message: message.into(), definite: true, retry_after: None, permanent: false, passing: false }
-}
+use domain::runs::{CallFailure, FailureKind};
 
 /// The task cannot be sent at all.
 pub(super) fn unsendable(reason: &str) -> CallFailure {
-    CallFailure { permanent: true, ..definite(format!("the task cannot be sent: {reason}")) }
+    CallFailure::permanent(FailureKind::Validation, format!("the task cannot be sent: {reason}"))
 }
 
 /// No result came in time.
 pub(super) fn timeout(allowed: Duration, correlation: &str) -> CallFailure {
-    unknown(format!("no result within {} ms (correlation_id: {correlation})", allowed.as_millis()))
+    let message = format!("no result within {} ms (correlation_id: {correlation})", allowed.as_millis());
+    CallFailure::unknown(FailureKind::Timeout, message)
 }
 
 /// The failure that a result reports.
@@ -37,8 +28,28 @@ pub(super) fn reported(message: &str) -> CallFailure {
         || message.starts_with("JSON-RPC Error")
         || message.starts_with("Operation failed after 0 attempts")
         || task_is_over(message)
-        || was_refused(message);
-    CallFailure { message: shown.to_owned(), definite: is_definite, retry_after: None, permanent, passing: false }
+        || status(message).is_some_and(was_refused);
+    let failure = CallFailure::definite(kind(message), shown);
+    CallFailure { definite: is_definite, permanent, ..failure }
+}
+
+/// As far as the words tell.
+fn kind(message: &str) -> FailureKind {
+    match status(message) {
+        Some(status) => FailureKind::Status(status),
+        None if message.is_empty() || message.starts_with("no answer within") => FailureKind::Timeout,
+        None if message.starts_with("JSON-RPC Error") => FailureKind::Rpc,
+        None if message.starts_with("Task state: ") => FailureKind::Task,
+        None if message.starts_with("Circuit breaker is") => FailureKind::Breaker,
+        None if message.starts_with("Agent '") => FailureKind::Agent,
+        None if message.starts_with("Response missing") || message.starts_with("Expecting value") => FailureKind::Protocol,
+        None => FailureKind::Connection,
+    }
+}
+
+/// The HTTP status that a message tells.
+fn status(message: &str) -> Option<u16> {
+    message.strip_prefix("HTTP ")?.split([':', ' ']).next()?.parse().ok()
 }
 
 /// The terminal states of A2A. In others, the agent may still be at it.
@@ -49,10 +60,8 @@ fn task_is_over(message: &str) -> bool {
 }
 
 /// All of 3xx, and of 4xx but 408, 425 and 429.
-fn was_refused(message: &str) -> bool {
-    let code = message.strip_prefix("HTTP ").unwrap_or_default();
-    let code = code.split([':', ' ']).next().and_then(|code| code.parse::<u16>().ok());
-    code.is_some_and(|code| (300..500).contains(&code) && !matches!(code, 408 | 425 | 429))
+fn was_refused(status: u16) -> bool {
+    (300..500).contains(&status) && !matches!(status, 408 | 425 | 429)
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use domain::{
     agents::Agent,
     ports::{AgentGateway, AgentHealth, Clock},
-    runs::{AgentRequest, AgentTask, CallFailure, CallOutcome},
+    runs::{AgentRequest, AgentTask, CallFailure, CallIds, CallOutcome, FailureKind},
 };
 use tokio::{
     sync::watch,
@@ -48,7 +48,7 @@ impl KafkaAgentGateway {
             Ok(Ok(_)) => {}
             // Nothing was sent now; but the owner before may have sent the same task.
             Ok(Err(_)) | Err(_) => {
-                return Err(failure::unknown("the results of agent tasks cannot be read from Kafka"));
+                return Err(CallFailure::unknown(FailureKind::Connection, "the results of agent tasks cannot be read from Kafka"));
             }
         }
         let mut waiter = self.waiting.wait_for(correlation);
@@ -76,7 +76,7 @@ impl KafkaAgentGateway {
         };
         self.producer.send(record).await.map_err(|not_sent| match not_sent {
             NotSent::Refused(reason) => failure::unsendable(&reason),
-            NotSent::Unavailable(reason) => failure::unknown(format!("the task was not acknowledged: {reason}")),
+            NotSent::Unavailable(reason) => CallFailure::unknown(FailureKind::Connection, format!("the task was not acknowledged: {reason}")),
         })
     }
 }
@@ -88,12 +88,16 @@ impl AgentGateway for KafkaAgentGateway {
             Ok(TaskResult::Success(output)) => CallOutcome::Completed(output),
             // The agent did its work, and would do the same again.
             Ok(TaskResult::Unusable(reason)) => {
-                CallOutcome::Failed(failure::definite(format!("the agent's output cannot be kept: {reason}")))
+                let message = format!("the agent's output cannot be kept: {reason}");
+                CallOutcome::Failed(CallFailure::definite(FailureKind::Validation, message))
             }
             Ok(TaskResult::Failure(message)) => CallOutcome::Failed(failure::reported(&message)),
             Err(failure) => CallOutcome::Failed(failure),
         }
     }
+
+    /// A bridge makes the calls, and takes no word back.
+    async fn cancel(&self, _: &Agent, _: &CallIds) {}
 
     async fn health(&self, agent: &Agent) -> AgentHealth {
         self.cards.health(agent).await
@@ -103,7 +107,7 @@ impl AgentGateway for KafkaAgentGateway {
 /// As long as the bridge's attempts and the waits between them can take (contract 7.5), and a margin.
 fn allowed(agent: &Agent, margin: Duration) -> Duration {
     let attempts = agent.retry.attempts();
-    let waits: Duration = (1..attempts).map(|failed| agent.retry.delay_after(failed)).sum();
+    let waits: Duration = (1..attempts).map(|failed| agent.retry.delay_after(failed, 0)).sum();
     agent.timeout * attempts + waits + margin
 }
 
@@ -125,6 +129,7 @@ mod tests {
             auth: AgentAuth::None,
             timeout: Duration::from_secs(30),
             retry: RetryPolicy::new(retries, 1000, 3000, 2.0).expect("a policy"),
+            retry_strategy: None,
             circuit_breaker: None,
             schemas: AgentSchemas::default(),
             status: AgentStatus::Active,

@@ -31,6 +31,7 @@ fn agent(name: &str, timeout: Duration) -> Agent {
         auth: AgentAuth::None,
         timeout,
         retry: RetryPolicy::new(1, 1000, 3000, 2.0).expect("a policy"),
+        retry_strategy: None,
         circuit_breaker: None,
         schemas: AgentSchemas::default(),
         status: AgentStatus::Active,

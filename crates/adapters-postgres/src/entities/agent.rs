@@ -17,6 +17,8 @@ pub(crate) struct Model {
     #[sea_orm(column_type = "JsonBinary", nullable)]
     pub(crate) retry_config: Option<Json>,
     #[sea_orm(column_type = "JsonBinary", nullable)]
+    pub(crate) retry_strategy: Option<Json>,
+    #[sea_orm(column_type = "JsonBinary", nullable)]
     pub(crate) circuit_breaker_config: Option<Json>,
     #[sea_orm(column_type = "JsonBinary", nullable)]
     pub(crate) input_schema: Option<Json>,

@@ -6,13 +6,13 @@ use std::collections::HashMap;
 use domain::{
     Timestamp,
     ids::{CommitId, RunId, Seq},
-    runs::{CancelRun, CommitOutcome, ResumeRun, RunEvent},
+    runs::{CancelRun, CommitOutcome, ResumeRun, RunEvent, RunStatus},
 };
 use sqlx::PgConnection;
 
 use super::{
     families,
-    wave::{At, Events, LIVE, STOPPED, Verdicts, column},
+    wave::{At, COMPLETED, Events, LIVE, STOPPED, Verdicts, column},
 };
 use crate::{codec::count, failure::Outcome};
 
@@ -58,11 +58,13 @@ impl<'a> Blind<'a> {
         }
     }
 
-    /// The phase that a run must be in.
-    fn needs(&self) -> i16 {
+    /// Whether a run may be in this phase.
+    fn takes(&self, phase: i16) -> bool {
         match self {
-            Self::Cancel(_) => LIVE,
-            Self::Resume(_) => STOPPED,
+            Self::Cancel(_) => phase == LIVE,
+            Self::Resume(resume) => {
+                phase == STOPPED || phase == COMPLETED && resume.commit.takes(RunStatus::Completed)
+            }
         }
     }
 }
@@ -84,12 +86,12 @@ pub(super) async fn apply<'a>(
     let heads: HashMap<&str, (i64, i16)> =
         heads.iter().map(|(run, seq, phase)| (run.as_str(), (*seq, *phase))).collect();
     let applied = applied_before(connection, commits).await?;
-    let (mut cancels, mut resumes, mut ahead) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut cancels, mut resumes, mut notes, mut ahead) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for commit in commits {
         let (seq, outcome) = match heads.get(commit.run().as_str()) {
             None => (0, CommitOutcome::Gone),
             Some(_) if applied.contains(&commit.ord()) => (0, CommitOutcome::AlreadyApplied),
-            Some((_, phase)) if *phase != commit.needs() => (0, CommitOutcome::Absorbed),
+            Some((_, phase)) if !commit.takes(*phase) => (0, CommitOutcome::Absorbed),
             Some((seq, _)) => (*seq, CommitOutcome::Committed),
         };
         verdicts.set(commit.ord(), outcome);
@@ -98,16 +100,21 @@ pub(super) async fn apply<'a>(
             events.add(commit.run(), after, commit.id(), commit.at(), &[commit.event()])?;
             match commit {
                 Blind::Cancel(cancel) => cancels.push(cancel.commit),
-                Blind::Resume(resume) => resumes.push((&resume.commit.run, resume.commit.at)),
+                Blind::Resume(resume) => {
+                    resumes.push((&resume.commit.run, resume.commit.at));
+                    notes.extend(resume.commit.note());
+                }
             }
         }
         if let (Blind::Cancel(cancel), CommitOutcome::Gone) = (commit, outcome) {
             ahead.extend(Some(cancel.commit).filter(|cancel| cancel.ahead));
         }
     }
-    let told = cancel(connection, &cancels).await?;
+    let mut told = cancel(connection, &cancels).await?;
     cancel_ahead(connection, &ahead).await?;
     resume(connection, &resumes).await?;
+    // Only the living are told something.
+    told.extend(families::tell(connection, &notes.iter().collect::<Vec<_>>()).await?);
     Ok(told)
 }
 

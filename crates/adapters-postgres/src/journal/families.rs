@@ -56,7 +56,7 @@ pub(super) async fn cancelled(connection: &mut PgConnection, cancels: &[&CancelR
     tell(connection, &notes.iter().collect::<Vec<_>>()).await
 }
 
-async fn tell(connection: &mut PgConnection, notes: &[&InboxNote]) -> Outcome<Vec<String>> {
+pub(super) async fn tell(connection: &mut PgConnection, notes: &[&InboxNote]) -> Outcome<Vec<String>> {
     if notes.is_empty() {
         return Ok(Vec::new());
     }

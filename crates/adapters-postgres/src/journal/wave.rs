@@ -21,7 +21,7 @@ use crate::{
 
 /// The phase of a head that may move.
 pub(super) const LIVE: i16 = 0;
-/// The phase of a run that completed; nothing follows.
+/// The phase of a run that completed; nothing follows, unless a step of it is to be done anew.
 pub(super) const COMPLETED: i16 = 1;
 /// The phase of a run that failed or was cancelled; it can be resumed.
 pub(super) const STOPPED: i16 = 2;

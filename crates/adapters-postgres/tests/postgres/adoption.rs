@@ -32,7 +32,7 @@ async fn agents_of_the_old_system_are_read_whether_a_member_is_null_or_missing()
     let (fetcher, writer) = (&agents[0], &agents[1]);
     assert_eq!((fetcher.name.as_str(), &fetcher.auth), ("Fetcher", &AgentAuth::None));
     assert_eq!((fetcher.created_at, fetcher.revision), (at(0) + std::time::Duration::from_millis(500), 1));
-    assert_eq!((writer.retry, &writer.circuit_breaker), (RetryPolicy::default(), &None));
+    assert_eq!((&writer.retry, &writer.circuit_breaker), (&RetryPolicy::default(), &None));
     assert!(matches!(&writer.auth, AgentAuth::ApiKey(Some(key)) if key.header == "X-Key"));
     let changed = domain::agents::Agent { revision: 2, description: Some("ours now".to_owned()), ..writer.clone() };
     Stores::new(store).changed(&[Change::ReplaceAgent(changed)]).await;

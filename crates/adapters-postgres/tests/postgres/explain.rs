@@ -65,6 +65,7 @@ type Statements = &'static [(&'static str, &'static str)];
 
 /// Asked on the connections for everything but commits.
 const ASKED: Statements = statements![
+    "attendance",
     "claim",
     "claimed_inputs",
     "delivered",
@@ -84,6 +85,7 @@ const ASKED: Statements = statements![
     "rouse",
     "start_external_run",
     "take_ended",
+    "unattended",
     "waiting_for",
     "want_external",
 ];

@@ -21,6 +21,7 @@ pub struct NewAgent {
     pub auth: AgentAuth,
     pub timeout: Duration,
     pub retry: RetryPolicy,
+    pub retry_strategy: Option<RetryPolicy>,
     pub circuit_breaker: Option<CircuitBreakerConfig>,
     pub schemas: AgentSchemas,
 }
@@ -69,6 +70,7 @@ impl CreateAgent {
             auth: new.auth,
             timeout: new.timeout,
             retry: new.retry,
+            retry_strategy: new.retry_strategy,
             circuit_breaker: new.circuit_breaker,
             schemas: new.schemas,
             status: AgentStatus::Active,

@@ -1,14 +1,15 @@
-//! Reads one run.
+//! Reads one run, and why it does not move if it is live (G12).
 
 use std::sync::Arc;
 
 use domain::{
+    Timestamp,
     ids::RunId,
-    ports::{Runs, StoreError},
-    runs::Run,
+    ports::{Attendance, Clock, Fleet, RunLeases, Runs, StoreError},
+    runs::{Run, RunData, RunEngine, RunState, StepState, StepStatus, WaitingOn, restore_outputs, waiting_on},
 };
 
-use crate::Ports;
+use crate::{Ports, plans::PlanCache};
 
 /// Why no run was read.
 #[derive(Debug, thiserror::Error)]
@@ -21,18 +22,91 @@ pub enum GetRunError {
     Store(#[from] StoreError),
 }
 
+/// Why a live run does not move.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reason {
+    /// What a step of it waits for, or who has paused it.
+    Waits(WaitingOn),
+    /// It waits for an executor to take it.
+    Executor {
+        /// Since when it could have been taken.
+        since: Timestamp,
+    },
+    /// There is no executor that could take it.
+    NoExecutor,
+    /// The existing executor has it, and tells nothing but the progress of its steps.
+    ExternalExecutor,
+}
+
 /// Reads one run.
 pub struct GetRun {
     runs: Arc<dyn Runs>,
+    leases: Arc<dyn RunLeases>,
+    fleet: Option<Arc<dyn Fleet>>,
+    plans: Arc<PlanCache>,
+    clock: Arc<dyn Clock>,
 }
 
 impl GetRun {
     pub(crate) fn new(ports: &Ports) -> Self {
-        Self { runs: ports.runs.clone() }
+        Self {
+            runs: ports.runs.clone(),
+            leases: ports.leases.clone(),
+            fleet: ports.fleet.clone(),
+            plans: ports.plans.clone(),
+            clock: ports.clock.clone(),
+        }
     }
 
     /// The run.
     pub async fn execute(&self, id: &RunId) -> Result<Run, GetRunError> {
         self.runs.get(id).await?.ok_or_else(|| GetRunError::NotFound(id.clone()))
+    }
+
+    /// The run, and what it waits for; nothing where it is over or on its way.
+    pub async fn explained(&self, id: &RunId) -> Result<(Run, Vec<Reason>), GetRunError> {
+        let run = self.execute(id).await?;
+        if run.status.is_terminal() {
+            return Ok((run, Vec::new()));
+        }
+        if run.engine == RunEngine::External {
+            return Ok((run, vec![Reason::ExternalExecutor]));
+        }
+        let Some(Attendance { owner, wake_at }) = self.leases.attendance(id).await? else {
+            return Ok((run, Vec::new()));
+        };
+        let mut reasons = Vec::new();
+        let since = wake_at.filter(|at| owner.is_none() && *at <= self.clock.now());
+        if owner.is_some() || since.is_some() {
+            let alive = self.executors().await?;
+            match since {
+                _ if !alive => reasons.push(Reason::NoExecutor),
+                Some(since) => reasons.push(Reason::Executor { since }),
+                None => {}
+            }
+        }
+        reasons.extend(self.of_steps(&run).await?.into_iter().map(Reason::Waits));
+        Ok((run, reasons))
+    }
+
+    /// Whether there is an executor. The only process on a store is one itself.
+    async fn executors(&self) -> Result<bool, StoreError> {
+        let Some(fleet) = &self.fleet else { return Ok(true) };
+        Ok(fleet.life_signs().await?.iter().any(|sign| sign.duties.executes))
+    }
+
+    async fn of_steps(&self, run: &Run) -> Result<Vec<WaitingOn>, StoreError> {
+        let history = self.runs.history(&run.id).await?;
+        let state = RunState::fold(&history).map_err(|error| StoreError::Corrupt(error.to_string()))?;
+        let plan = self.plans.get(state.plan()).await?;
+        let mut data = RunData::new(run.id.clone(), run.input.clone());
+        // Only what an event is correlated by looks into outputs.
+        if state.waiting().any(|(_, step)| matches!(step, StepState::Listening { .. })) {
+            let rows = self.runs.steps(&run.id).await?;
+            let completed = rows.into_iter().filter(|row| row.status == StepStatus::Completed);
+            data.outputs.extend(completed.filter_map(|row| Some((row.path, row.output?))));
+            restore_outputs(&plan, &state, &mut data);
+        }
+        Ok(waiting_on(&plan, &state, &data))
     }
 }

@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use domain::{
-    Timestamp,
     ids::{CommitId, RunId, StepId, WorkflowRef},
     ports::{Clock, Engine, IdGenerator, Overloaded, RunWriter, Runs, StoreError, Workflows},
-    runs::{AdoptRun, Adoption, CommitOutcome, ResumeRun, Run, RunCommit, RunEngine, RunState, RunStatus},
+    runs::{AdoptRun, Adoption, CommitOutcome, ResumeRun, Resumption, Run, RunCommit, RunEngine, RunState, RunStatus},
     workflows::ExecutableVersion,
 };
 
+use super::resuming::{NotResumed, Resuming, accepted};
 use crate::{External, Ports, plans::PlanCache};
 
 /// Why a run was not retried.
@@ -43,18 +43,14 @@ pub enum RetryRunError {
     Store(#[from] StoreError),
 }
 
-/// The run as it was accepted; by now it may be further.
-fn accepted(run: Run, updated_at: Timestamp) -> Run {
-    let status = RunStatus::Pending;
-    Run {
-        status,
-        paused: false,
-        updated_at,
-        completed_at: None,
-        cancelled_at: None,
-        cancelled_by: None,
-        error: None,
-        ..run
+impl RetryRunError {
+    fn of(refused: NotResumed, id: &RunId) -> Self {
+        match refused {
+            NotResumed::Gone => Self::NotFound(id.clone()),
+            NotResumed::Overtaken(status) => Self::NotRetryable(status),
+            NotResumed::Overloaded(error) => error.into(),
+            NotResumed::Store(error) => error.into(),
+        }
     }
 }
 
@@ -68,6 +64,7 @@ pub struct RetryRun {
     clock: Arc<dyn Clock>,
     ids: Arc<dyn IdGenerator>,
     external: Option<External>,
+    resuming: Resuming,
 }
 
 impl RetryRun {
@@ -81,6 +78,7 @@ impl RetryRun {
             clock: ports.clock.clone(),
             ids: ports.ids.clone(),
             external: ports.external.clone(),
+            resuming: Resuming::new(ports),
         }
     }
 
@@ -100,22 +98,8 @@ impl RetryRun {
                 if let Some(asked) = from {
                     self.check_step(id, asked).await?;
                 }
-                self.resume(run, by).await
-            }
-        }
-    }
-
-    async fn resume(&self, run: Run, by: &str) -> Result<Run, RetryRunError> {
-        let id = &run.id;
-        let at = self.clock.now();
-        let resume = ResumeRun { commit: CommitId::new(self.ids.unique()), run: id.clone(), at, by: by.to_owned() };
-        let engine = Arc::clone(&self.engine);
-        match self.writer.write_then(RunCommit::Resume(resume), Box::new(move |_| engine.ring())).await? {
-            CommitOutcome::Committed | CommitOutcome::AlreadyApplied => Ok(accepted(run, at)),
-            CommitOutcome::Gone => Err(RetryRunError::NotFound(id.clone())),
-            CommitOutcome::Unstorable => Err(StoreError::Corrupt("the store refused the commit".to_owned()).into()),
-            CommitOutcome::Absorbed | CommitOutcome::Fenced | CommitOutcome::Moved | CommitOutcome::Duplicate => {
-                Err(self.overtaken(id).await?)
+                let resumed = self.resuming.resume(run, Resumption::Unfinished, by).await;
+                resumed.map_err(|refused| RetryRunError::of(refused, id))
             }
         }
     }
@@ -129,7 +113,7 @@ impl RetryRun {
     async fn retry_externally(&self, external: &External, run: Run, by: &str) -> Result<Run, RetryRunError> {
         let at = self.clock.now();
         let commit = CommitId::new(self.ids.unique());
-        let retry = ResumeRun { commit, run: run.id.clone(), at, by: by.to_owned() };
+        let retry = ResumeRun { what: Resumption::Unfinished, commit, run: run.id.clone(), at, by: by.to_owned() };
         match external.runs.retry(&retry).await? {
             CommitOutcome::Committed => Ok(accepted(run, at)),
             CommitOutcome::Moved => Err(RetryRunError::StillCancelling(run.id)),

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use domain::{
     ids::WorkflowId,
     ports::{Clock, IdGenerator, StoreError, Transactions, Workflows},
-    workflows::{ChangeSummary, StepDocument, WorkflowDefinition, WorkflowDocument, WorkflowName, WorkflowStatus},
+    workflows::{ChangeSummary, RunLimits, StepDocument, WorkflowDefinition, WorkflowDocument, WorkflowName, WorkflowStatus},
 };
 use serde_json::Value;
 
@@ -22,6 +22,7 @@ pub struct NewWorkflow {
     pub steps: BTreeMap<String, StepDocument>,
     pub input_schema: Option<Value>,
     pub output: Option<Value>,
+    pub limits: RunLimits,
     pub status: WorkflowStatus,
     pub change_summary: Option<ChangeSummary>,
 }
@@ -65,7 +66,8 @@ impl CreateWorkflow {
             let old = self.workflows.head(&new.name).await?;
             let version = old.as_ref().map_or(1, |old| old.version + 1);
             let document = WorkflowDocument::new(new.name.as_str(), version, new.start_step.clone(), new.steps.clone())
-                .declaring(new.input_schema.clone(), new.output.clone());
+                .declaring(new.input_schema.clone(), new.output.clone())
+                .limited(new.limits.clone());
             let plan = self.documents.check(&document).await?.map_err(CreateWorkflowError::Refused)?;
             let now = self.clock.now();
             let id = old.as_ref().map_or_else(|| WorkflowId::new(self.ids.unique()), |old| old.id);

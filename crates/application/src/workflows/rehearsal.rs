@@ -10,7 +10,7 @@ use domain::{
     payload::Payload,
     ports::{StoreError, Workflows},
     runs::{
-        CallFailure, CallOutcome, ChildOutcome, ClosedAttempt, InboxMessage, Input, RunData, RunEvent, RunState,
+        CallFailure, FailureKind, CallOutcome, ChildOutcome, ClosedAttempt, InboxMessage, Input, RunData, RunEvent, RunState,
         RunStatus, Transition, advance, start,
     },
     workflows::{BlockKind, Plan, PlanStep, Work},
@@ -133,7 +133,7 @@ impl Stage<'_> {
         if let Some(input) = self.inputs.pop_front() {
             return Some(input);
         }
-        let due = self.state.wake_at()?;
+        let due = self.state.wake_at(self.plan)?;
         self.now = self.now.max(due);
         Some(Input::Continue)
     }
@@ -152,7 +152,7 @@ impl Stage<'_> {
         for call in made.calls {
             let attempt = self.state.step(&call.key.path).and_then(domain::runs::StepState::last_attempt);
             let outcome = self.answer(&call.key.path, attempt.map_or(1, |attempt| attempt.number));
-            let policy = self.policies.get(call.agent.as_str()).copied().unwrap_or_default();
+            let policy = self.policies.get(call.agent.as_str()).cloned().unwrap_or_default();
             self.made += 1;
             self.inputs.push_back(Input::CallEnded { key: call.key, outcome, policy });
         }
@@ -251,7 +251,7 @@ fn error_of(mock: &Value) -> Option<&str> {
 }
 
 fn failed(message: String, permanent: bool) -> CallOutcome {
-    CallOutcome::Failed(CallFailure { message, definite: true, retry_after: None, permanent, passing: false })
+    CallOutcome::Failed(CallFailure { permanent, ..CallFailure::definite(FailureKind::Task, message) })
 }
 
 fn kind_of(step: &PlanStep) -> &'static str {

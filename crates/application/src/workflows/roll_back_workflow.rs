@@ -48,6 +48,8 @@ impl RollBackWorkflow {
             steps: Some(old.document.steps),
             input_schema: Some(old.document.input_schema),
             output: Some(old.document.output),
+            timeout_seconds: Some(old.document.limits.timeout_seconds),
+            max_retry_budget: Some(old.document.limits.max_retry_budget),
             change_summary: Some(change_summary.unwrap_or_else(|| ChangeSummary::of_rollback(version))),
             ..WorkflowChanges::default()
         };

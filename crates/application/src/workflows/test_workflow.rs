@@ -96,7 +96,7 @@ impl TestWorkflow {
             })
             .collect();
         let found = self.agents.by_names(&names.into_iter().collect::<Vec<_>>()).await?;
-        Ok(found.into_iter().map(|agent| (agent.name.as_str().to_owned(), agent.retry)).collect())
+        Ok(found.into_iter().map(|agent| (agent.name.as_str().to_owned(), agent.retry_policy().clone())).collect())
     }
 }
 

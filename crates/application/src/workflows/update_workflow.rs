@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use domain::{
     ids::WorkflowId,
     ports::{Clock, IdGenerator, StoreError, Transactions, Workflows},
-    workflows::{ChangeSummary, StepDocument, WorkflowDefinition, WorkflowDocument, WorkflowStatus},
+    workflows::{ChangeSummary, RunLimits, StepDocument, WorkflowDefinition, WorkflowDocument, WorkflowStatus},
 };
 use serde_json::Value;
 
@@ -24,6 +24,8 @@ pub struct WorkflowChanges {
     pub steps: Option<BTreeMap<String, StepDocument>>,
     pub input_schema: Option<Option<Value>>,
     pub output: Option<Option<Value>>,
+    pub timeout_seconds: Option<Option<Value>>,
+    pub max_retry_budget: Option<Option<Value>>,
     pub status: Option<WorkflowStatus>,
     /// Of the new version; not told without new content.
     pub change_summary: Option<ChangeSummary>,
@@ -32,8 +34,23 @@ pub struct WorkflowChanges {
 impl WorkflowChanges {
     /// Whether they say anything about the document.
     fn content(&self) -> bool {
-        let Self { description: _, status: _, change_summary: _, start_step, steps, input_schema, output } = self;
-        start_step.is_some() || steps.is_some() || input_schema.is_some() || output.is_some()
+        let Self { description: _, status: _, change_summary: _, start_step, steps, .. } = self;
+        let declared = [&self.input_schema, &self.output, &self.timeout_seconds, &self.max_retry_budget];
+        start_step.is_some() || steps.is_some() || declared.into_iter().any(Option::is_some)
+    }
+
+    /// The next document of a workflow whose newest is `old`.
+    fn document(&self, old: &WorkflowDocument, version: u32) -> WorkflowDocument {
+        let start = self.start_step.clone().unwrap_or_else(|| old.start_step.clone());
+        let steps = self.steps.clone().unwrap_or_else(|| old.steps.clone());
+        let said = |new: &Option<Option<Value>>, old: &Option<Value>| new.clone().unwrap_or_else(|| old.clone());
+        let limits = RunLimits {
+            timeout_seconds: said(&self.timeout_seconds, &old.limits.timeout_seconds),
+            max_retry_budget: said(&self.max_retry_budget, &old.limits.max_retry_budget),
+        };
+        WorkflowDocument::new(&old.name, version, start, steps)
+            .declaring(said(&self.input_schema, &old.input_schema), said(&self.output, &old.output))
+            .limited(limits)
     }
 }
 
@@ -118,11 +135,7 @@ impl UpdateWorkflow {
         by: &str,
     ) -> Result<WorkflowDefinition, UpdateWorkflowError> {
         let version = old.version + 1;
-        let start = changes.start_step.clone().unwrap_or_else(|| old.document.start_step.clone());
-        let steps = changes.steps.clone().unwrap_or_else(|| old.document.steps.clone());
-        let input_schema = changes.input_schema.clone().unwrap_or_else(|| old.document.input_schema.clone());
-        let output = changes.output.clone().unwrap_or_else(|| old.document.output.clone());
-        let document = WorkflowDocument::new(old.name.as_str(), version, start, steps).declaring(input_schema, output);
+        let document = changes.document(&old.document, version);
         let plan = self.documents.check(&document).await?.map_err(UpdateWorkflowError::Refused)?;
         let status = if old.status.closes_workflow() { old.status } else { WorkflowStatus::Active };
         let head = self.in_place(old.clone(), changes, by);

@@ -33,6 +33,8 @@ impl Theatre {
             transactions: store.clone(),
             runs: store.clone(),
             inbox: store.clone(),
+            leases: store.clone(),
+            fleet: None,
             // A rehearsal stores nothing and calls nobody: these would panic.
             writer: Arc::new(MockRunWriter::new()),
             gateway: Arc::new(MockAgentGateway::new()),
@@ -51,6 +53,7 @@ impl Theatre {
             auth: AgentAuth::None,
             timeout: std::time::Duration::from_secs(30),
             retry: RetryPolicy::new(3, 1000, 30_000, 2.0).expect("valid"),
+            retry_strategy: None,
             circuit_breaker: None,
             schemas: AgentSchemas::default(),
         };
@@ -65,6 +68,7 @@ impl Theatre {
             description: None,
             start_step: document["start_step"].as_str().expect("a first step").to_owned(),
             steps: serde_json::from_value(document["steps"].clone()).expect("steps"),
+            limits: domain::workflows::RunLimits::default(),
             input_schema: document.get("input_schema").cloned(),
             output: document.get("output").cloned(),
             status: WorkflowStatus::Active,

@@ -154,8 +154,10 @@ pub struct Agent {
     pub auth: AgentAuth,
     /// The time a call may take, from connecting to the last byte.
     pub timeout: Duration,
-    /// How failed calls are tried again.
+    /// How failed calls are tried again: its `retry_config`.
     pub retry: RetryPolicy,
+    /// The same in more words; it counts in place of `retry` where it is said.
+    pub retry_strategy: Option<RetryPolicy>,
     /// The breaker's settings, if any were given.
     pub circuit_breaker: Option<CircuitBreakerConfig>,
     /// What it takes and what it gives.
@@ -170,6 +172,13 @@ pub struct Agent {
     pub updated_at: Timestamp,
     /// Who changed it last, where known.
     pub updated_by: Option<String>,
+}
+
+impl Agent {
+    /// What follows a failed call.
+    pub fn retry_policy(&self) -> &RetryPolicy {
+        self.retry_strategy.as_ref().unwrap_or(&self.retry)
+    }
 }
 
 /// Which agents a list holds.

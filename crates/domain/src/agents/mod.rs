@@ -7,5 +7,5 @@ mod schemas;
 
 pub use agent::{Agent, AgentFilter, AgentName, AgentStatus, AgentUrl, CircuitBreakerConfig, InvalidAgent};
 pub use auth::{AgentAuth, ApiKey, Secret};
-pub use retry::{InvalidRetryPolicy, RetryPolicy};
+pub use retry::{InvalidRetryPolicy, OnUnknown, RetryPolicy, StrategyMistake};
 pub use schemas::AgentSchemas;

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 
 use crate::{
     agents::Agent,
-    runs::{AgentRequest, CallOutcome},
+    runs::{AgentRequest, CallIds, CallOutcome},
 };
 
 /// What an agent says about itself.
@@ -30,6 +30,10 @@ pub trait AgentGateway: Send + Sync {
     /// MUST bound the memory that an answer can take, and MUST send
     /// the same bytes for the same request.
     async fn call(&self, agent: &Agent, request: &AgentRequest) -> CallOutcome;
+
+    /// Tells an agent that the answer to a call is not wanted any more, if it is known to have an open task for it; whoever
+    /// waits for the answer still does. May be lost. MUST end within two seconds.
+    async fn cancel(&self, agent: &Agent, ids: &CallIds);
 
     /// Asks an agent for its card. MUST end within the agent's timeout.
     async fn health(&self, agent: &Agent) -> AgentHealth;

@@ -25,6 +25,18 @@ pub struct Claimed {
     pub inbox: Vec<InboxEntry>,
 }
 
+/// Whether anybody looks after a live run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Attendance {
+    /// The executor that owns it.
+    pub owner: Option<ExecutorId>,
+    /// When it wants one, if it has none; none where only its inbox wakes it.
+    pub wake_at: Option<Timestamp>,
+}
+
+/// The most runs that [`RunLeases::unattended`] counts.
+pub const MAX_UNATTENDED: u64 = 10_000;
+
 /// Claims and releases of runs.
 #[async_trait]
 pub trait RunLeases: Send + Sync {
@@ -47,6 +59,12 @@ pub trait RunLeases: Send + Sync {
     /// Gives back those of these runs that the executor owns alive under these epochs; they can be claimed at once, and their
     /// epochs MUST rise.
     async fn give_back(&self, executor: ExecutorId, runs: &[(RunId, Epoch)], now: Timestamp) -> Result<(), StoreError>;
+
+    /// Whether anybody looks after a live run; none for a run that is over, or is not there.
+    async fn attendance(&self, run: &RunId) -> Result<Option<Attendance>, StoreError>;
+
+    /// How many live runs have no owner though they wanted one at this time or earlier; at most [`MAX_UNATTENDED`].
+    async fn unattended(&self, since: Timestamp) -> Result<u64, StoreError>;
 
     /// The executors that own runs.
     async fn owners(&self) -> Result<Vec<ExecutorId>, StoreError>;

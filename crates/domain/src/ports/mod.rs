@@ -26,7 +26,7 @@ pub use fleet::{Duties, Fleet, LifeSign, Requests};
 pub use gateway::{AgentCard, AgentGateway, AgentHealth};
 pub use inbox::{Appended, InboxNote, Mail, RunInbox};
 pub use journal::{Overloaded, RunJournal, RunWriter, Runs, Then};
-pub use leases::{Claimed, RunLeases};
+pub use leases::{Attendance, Claimed, MAX_UNATTENDED, RunLeases};
 pub use outbox::{HeldShard, Outbox, QueuedMessage, SHARDS, Shard};
 pub use schemas::{InvalidSchema, MAX_SCHEMA_BYTES, MAX_VIOLATIONS, NoSchemas, Schema, Schemas, Violation};
 pub use store::{StoreError, Transactions, UnitOfWork};

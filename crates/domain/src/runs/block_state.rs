@@ -13,6 +13,8 @@ pub struct BlockState {
     pub held: Option<bool>,
     /// When slots have to be done.
     pub deadlines: BTreeMap<u32, Timestamp>,
+    /// When all of it has to be done.
+    pub until: Option<Timestamp>,
     /// Where it stands.
     pub phase: BlockPhase,
     /// The slot that is begun next.
@@ -80,5 +82,6 @@ impl BlockState {
         self.ended -= u32::try_from(self.errors.len()).unwrap_or(self.ended);
         self.errors.clear();
         self.deadlines.clear();
+        self.until = None;
     }
 }

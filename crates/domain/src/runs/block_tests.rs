@@ -1,6 +1,8 @@
 //! Documents of every step type, driven by scripted agents: the output shapes and messages of contract 5.5.
 
+mod again;
 mod loops;
+mod patience;
 mod resuming;
 
 use std::collections::BTreeMap;
@@ -51,8 +53,11 @@ fn step(id: &str, body: Value) -> (String, Value) {
 
 impl Driven {
     fn start(start_step: &str, steps: &[(String, Value)], input: &Value) -> Self {
-        let plan = compile(&document(start_step, steps), &crate::ports::NoSchemas)
-            .unwrap_or_else(|found| panic!("{found:#?}"));
+        Self::of(&document(start_step, steps), input)
+    }
+
+    fn of(document: &WorkflowDocument, input: &Value) -> Self {
+        let plan = compile(document, &crate::ports::NoSchemas).unwrap_or_else(|found| panic!("{found:#?}"));
         let run = RunId::parse("run-1").expect("an id");
         let (state, data, made) = start(&plan, run, Payload::new(input.clone()).expect("storable"), at(0));
         let mut driven = Self {
@@ -112,17 +117,7 @@ impl Driven {
     }
 
     fn fail(&mut self, path: &str, message: &str) {
-        let message = message.to_owned();
-        self.end(
-            path,
-            CallOutcome::Failed(CallFailure {
-                message,
-                definite: true,
-                retry_after: None,
-                permanent: true,
-                passing: false,
-            }),
-        );
+        self.end(path, CallOutcome::Failed(CallFailure::permanent(FailureKind::Task, message)));
     }
 
     fn pass(&mut self, seconds: i64) {
@@ -306,7 +301,7 @@ fn a_fork_joins_as_its_policy_says() {
 fn a_branch_that_takes_too_long_has_failed() {
     let steps = fork(&json!({"branch_timeout_seconds": 30, "join_policy": "any"}));
     let mut run = Driven::start("block", &steps, &json!({}));
-    assert_eq!(run.state.wake_at(), Some(at(30)));
+    assert_eq!(run.state.wake_at(&run.plan), Some(at(30)));
     run.answer("block.1/c", json!("y"));
     run.answer("block.0/a", json!({}));
     run.pass(29);
@@ -314,7 +309,7 @@ fn a_branch_that_takes_too_long_has_failed() {
     run.pass(1);
     assert_eq!(run.aborted, ["block.0/b", "block.2/d"]);
     assert_eq!(run.input_of("reader")["all"], json!({"x": null, "y": "y", "z": null}));
-    assert_eq!(run.state.wake_at(), None);
+    assert_eq!(run.state.wake_at(&run.plan), None);
     // The late answer finds nobody.
     let late = run.calls.iter().find(|call| call.key.path.as_str() == "block.0/b").expect("it was made").key.clone();
     let outcome = CallOutcome::Completed(Payload::empty());
@@ -334,11 +329,11 @@ fn a_delay_waits_for_its_time() {
         agent("a", &json!({})),
     ];
     let mut run = Driven::start("wait", &steps, &json!({"s": 60}));
-    assert_eq!(run.state.wake_at(), Some(at(60)));
+    assert_eq!(run.state.wake_at(&run.plan), Some(at(60)));
     run.pass(59);
-    assert_eq!(run.state.wake_at(), Some(at(60)));
+    assert_eq!(run.state.wake_at(&run.plan), Some(at(60)));
     run.pass(1);
-    assert_eq!(run.state.wake_at(), Some(at(100)));
+    assert_eq!(run.state.wake_at(&run.plan), Some(at(100)));
     run.pass(40);
     assert_eq!(run.open(), ["a"]);
     let run = Driven::start("wait", &steps, &json!({"s": "soon"}));

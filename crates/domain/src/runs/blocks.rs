@@ -3,7 +3,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{block_state::BlockState, decide::RunData, event::RunEvent, scope::StepScope};
+use super::{block_state::BlockState, decide::RunData, event::RunEvent, scope::StepScope, state::after};
 use crate::{
     Timestamp,
     ids::StepPath,
@@ -50,8 +50,7 @@ pub(super) fn opening(
         BlockKind::ForkJoin(fork) => {
             for (number, branch) in (0..).zip(&fork.branches) {
                 if let Some(seconds) = branch.timeout_seconds {
-                    let due = now.checked_add_signed(chrono::TimeDelta::seconds(i64::from(seconds)));
-                    deadlines.push((number, due.unwrap_or(Timestamp::MAX_UTC)));
+                    deadlines.push((number, after(now, seconds)));
                 }
             }
             0..members
@@ -63,6 +62,7 @@ pub(super) fn opening(
         first: slots.start,
         held,
         deadlines,
+        until: block.timeout_seconds.map(|seconds| after(now, seconds)),
     })
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use uuid::Uuid;
 
 use crate::{
-    agents::AgentName,
+    agents::{AgentName, OnUnknown},
     ids::{RunId, Seq, StepExecutionId, StepId, StepPath},
     payload::Payload,
 };
@@ -34,6 +34,11 @@ impl CallKey {
         Uuid::new_v5(&CALL_NAMESPACE, name.as_bytes()).simple().to_string()
     }
 
+    /// A number that looks like chance, and is the same whoever asks for it: what jitter is made of.
+    pub(super) fn chance(&self, attempt: u32) -> u64 {
+        Uuid::new_v5(&CALL_NAMESPACE, format!("{}\n{}\n{attempt}", self.run, self.path).as_bytes()).as_u64_pair().0
+    }
+
     /// The ids of the call: equal for equal keys.
     pub fn ids(&self, step: &StepId) -> CallIds {
         let digest = self.digest();
@@ -56,6 +61,10 @@ pub struct AgentCall {
     pub agent: AgentName,
     /// The step's input.
     pub input: Payload,
+    /// Whether it may have been made before, by an executor that is gone.
+    pub repeated: bool,
+    /// What the step says about calls whose outcome is unknown; none where that is for the agent to say.
+    pub on_unknown: Option<OnUnknown>,
 }
 
 /// The ids that go with a call, all derived from its key.
@@ -97,9 +106,65 @@ impl AgentCall {
     }
 }
 
+/// What kind of failure it was. Names are those of the old system's texts where these have one; documents use them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FailureKind {
+    /// No answer in time.
+    Timeout,
+    /// No connection, or one that broke.
+    Connection,
+    /// An HTTP status other than success.
+    Status(u16),
+    /// An answer that is none: no JSON-RPC, too large, cut off.
+    Protocol,
+    /// A JSON-RPC error.
+    Rpc,
+    /// The agent says that the task failed, or left it unfinished.
+    Task,
+    /// What is sent or answered does not fit the agent's schemas, or cannot be stored.
+    Validation,
+    /// The agent is not to be called: unknown, not active, without a URL or credentials that can be used.
+    Agent,
+    /// The agent's circuit breaker let no call through.
+    Breaker,
+}
+
+impl FailureKind {
+    /// All names.
+    pub const NAMES: [&'static str; 9] = [
+        "TimeoutError",
+        "ConnectionError",
+        "HTTPError",
+        "ProtocolError",
+        "JSONRPCError",
+        "TaskError",
+        "ValidationError",
+        "AgentError",
+        "CircuitBreakerError",
+    ];
+
+    /// The name.
+    pub fn as_str(self) -> &'static str {
+        let number = match self {
+            Self::Timeout => 0,
+            Self::Connection => 1,
+            Self::Status(_) => 2,
+            Self::Protocol => 3,
+            Self::Rpc => 4,
+            Self::Task => 5,
+            Self::Validation => 6,
+            Self::Agent => 7,
+            Self::Breaker => 8,
+        };
+        Self::NAMES[number]
+    }
+}
+
 /// Why a call gave no output.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CallFailure {
+    /// What kind of failure it was.
+    pub kind: FailureKind,
     /// The message for people.
     pub message: String,
     /// Whether the agent certainly did not, or certainly did, do the work: only then is the next call a new one.
@@ -112,6 +177,24 @@ pub struct CallFailure {
     /// Whether the way to the agent failed, or the agent for the moment, so that a bridge calls again by itself (contract
     /// 7.5): no connection, a connection that broke, a timeout, 5xx, 429. What the agent answered does not pass.
     pub passing: bool,
+}
+
+impl CallFailure {
+    /// The agent certainly did not do the work, or certainly did: another attempt is a new call.
+    pub fn definite(kind: FailureKind, message: impl Into<String>) -> Self {
+        let message = message.into();
+        Self { kind, message, definite: true, retry_after: None, permanent: false, passing: false }
+    }
+
+    /// Nobody knows whether the agent did the work: another attempt repeats this call.
+    pub fn unknown(kind: FailureKind, message: impl Into<String>) -> Self {
+        Self { definite: false, ..Self::definite(kind, message) }
+    }
+
+    /// No attempt can go better.
+    pub fn permanent(kind: FailureKind, message: impl Into<String>) -> Self {
+        Self { permanent: true, ..Self::definite(kind, message) }
+    }
 }
 
 /// What came of a call.

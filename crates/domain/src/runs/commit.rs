@@ -5,6 +5,7 @@ use super::{
     child::{ChildOutcome, Parent},
     event::RunEvent,
     inbox::InboxMessage,
+    rerun::Rerun,
     state::RunStatus,
 };
 use crate::{
@@ -77,6 +78,7 @@ impl RunCommit {
                     + advance.update.as_ref().and_then(|update| update.output.as_ref()).map_or(0, |o| o.text().len())
                     + advance.outward.weight()
             }
+            Self::Resume(ResumeRun { what: Resumption::Skipping { output, .. }, .. }) => output.text().len(),
             Self::Cancel(_) | Self::Resume(_) => 0,
         }
     }
@@ -303,6 +305,8 @@ impl CancelRun {
 /// A resume of a terminal run, as blind as a cancellation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ResumeRun {
+    /// What is to be done.
+    pub what: Resumption,
     /// The commit.
     pub commit: CommitId,
     /// The run.
@@ -313,10 +317,45 @@ pub struct ResumeRun {
     pub by: String,
 }
 
+/// What a terminal run is to do after all.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Resumption {
+    /// What has failed or was cut.
+    Unfinished,
+    /// A step and what follows it, though they are done; and what has failed or was cut.
+    From(Rerun),
+    /// What has failed or was cut, but for a step that is given its output.
+    Skipping {
+        /// The step.
+        path: StepPath,
+        /// Its output.
+        output: Payload,
+    },
+}
+
 impl ResumeRun {
     /// The one event of a resume; its number is the store's to give.
     pub fn event(&self) -> RunEvent {
-        RunEvent::RunResumed { by: self.by.clone() }
+        match &self.what {
+            Resumption::Unfinished | Resumption::Skipping { .. } => RunEvent::RunResumed { by: self.by.clone() },
+            Resumption::From(rerun) => RunEvent::RunRerun { by: self.by.clone(), rerun: rerun.clone() },
+        }
+    }
+
+    /// Whether a run that ended with this status is resumed.
+    pub fn takes(&self, status: RunStatus) -> bool {
+        match status {
+            RunStatus::Pending | RunStatus::Running => false,
+            RunStatus::Failed | RunStatus::Cancelled => true,
+            RunStatus::Completed => matches!(self.what, Resumption::From(_)),
+        }
+    }
+
+    /// What the run is told, in the same transaction, before anything is begun in it.
+    pub fn note(&self) -> Option<InboxNote> {
+        let Resumption::Skipping { path, output } = &self.what else { return None };
+        let message = InboxMessage::Skip { path: path.clone(), output: output.clone(), by: self.by.clone() };
+        Some(InboxNote { run: self.run.clone(), dedupe: format!("skip-{}", self.commit), message, at: self.at })
     }
 }
 

@@ -118,7 +118,7 @@ impl Transition {
 
 /// Begins a run: its state, its data and the first transition.
 pub fn start(plan: &Plan, run: RunId, input: Payload, now: Timestamp) -> (RunState, RunData, Transition) {
-    let mut state = RunState::started(plan.hash(), None, Seq::new(1));
+    let mut state = RunState::started(plan.hash(), None, Seq::new(1), now);
     let mut data = RunData::new(run, input);
     let made =
         Transition { events: vec![RunEvent::Started { plan: plan.hash(), parent: None }], ..Transition::default() };
@@ -168,7 +168,8 @@ pub fn calls_in_flight(plan: &Plan, state: &RunState, data: &mut RunData) -> Res
         let (step, agent) = found.ok_or_else(|| cannot("the plan has no such step".to_owned()))?;
         // It was resolved when it was dispatched, from values that do not change; so it resolves again.
         let input = resolve(agent, StepScope { plan, data, step, path: &path }).map_err(cannot)?;
-        calls.push(call(&data.run, step, agent, &path, &attempt, input.clone()));
+        let again = call(&data.run, step, agent, &path, &attempt, input.clone());
+        calls.push(AgentCall { repeated: true, ..again });
         data.calls.insert(path, input);
     }
     Ok(calls)

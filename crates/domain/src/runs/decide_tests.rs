@@ -123,13 +123,7 @@ fn policy() -> RetryPolicy {
 }
 
 fn failure(definite: bool) -> CallOutcome {
-    CallOutcome::Failed(CallFailure {
-        message: "boom".into(),
-        definite,
-        retry_after: None,
-        permanent: false,
-        passing: false,
-    })
+    CallOutcome::Failed(CallFailure { definite, ..CallFailure::definite(FailureKind::Task, "boom") })
 }
 
 #[test]
@@ -187,7 +181,7 @@ fn an_input_that_cannot_be_resolved_fails_the_run_without_a_call() {
 fn a_long_message_with_odd_characters_becomes_storable() {
     let mut run = Driven::start(1);
     let message = "\0".repeat(5000);
-    let failure = CallFailure { message, definite: true, retry_after: None, permanent: true, passing: false };
+    let failure = CallFailure::permanent(FailureKind::Task, message);
     run.end_last_call(CallOutcome::Failed(failure)).expect("accepted");
     let error = run.closed[0].error.as_deref().expect("a message");
     assert!(error.chars().count() == 2001 && !error.contains('\0'));
@@ -333,7 +327,7 @@ fn a_paused_run_finishes_what_is_under_way_and_begins_nothing_new() {
     assert!(run.state.is_paused());
     run.end_last_call(CallOutcome::Completed(payload(2))).expect("it is under way");
     assert_eq!((run.calls.len(), run.closed.len()), (1, 1));
-    assert_eq!((run.status, run.state.wake_at()), (RunStatus::Running, None));
+    assert_eq!((run.status, run.state.wake_at(&run.plan)), (RunStatus::Running, None));
 
     run.tell(unpause()).expect("a live run");
     assert_eq!(run.calls.len(), 2);

@@ -9,12 +9,12 @@ use super::{
     event::RunEvent,
     inbox::InboxMessage,
     scope::StepScope,
-    state::{RunState, RunStatus},
+    state::{RunState, RunStatus, after},
     step_state::{Attempt, StepState},
 };
 use crate::{
     Timestamp,
-    agents::RetryPolicy,
+    agents::{OnUnknown, RetryPolicy},
     ids::{RunId, Slot, StepPath},
     payload::Payload,
     workflows::{AgentWork, Block, Delay, Plan, PlanStep, ResolveError, Work},
@@ -22,6 +22,9 @@ use crate::{
 
 /// The longest message that an event or a row keeps, in characters.
 const MAX_MESSAGE: usize = 2000;
+
+/// Who pauses a run for a person to decide.
+const PARKED_BY: &str = "on_unknown_outcome";
 
 /// A transition with more events than this is cut, and goes on in the next: a long loop without calls is no single commit.
 const MAX_EVENTS: usize = 1000;
@@ -94,23 +97,29 @@ impl Decision<'_> {
     }
 
     fn look_everywhere(&mut self) {
-        if self.state.current().is_none() {
+        if !self.state.is_paused() && self.state.time_limit(self.plan).is_some_and(|until| until <= self.now) {
+            self.run_is_late();
+        } else if self.state.current().is_none() {
             self.begin_run();
         } else {
-            self.open.extend(self.state.frontier());
+            // From the outside to the inside: what has no time left begins nothing.
+            self.open.extend(self.state.frontier().into_iter().rev());
         }
     }
 
     /// What is so already needs no event.
     fn told(&mut self, message: InboxMessage) {
         match message {
-            InboxMessage::Pause { by } if !self.state.is_paused() => self.emit(RunEvent::RunPaused { by }),
+            InboxMessage::Pause { by } if !self.state.is_paused() => {
+                self.emit(RunEvent::RunPaused { by, reason: None });
+            }
             InboxMessage::Unpause { by } if self.state.is_paused() => {
                 self.emit(RunEvent::RunUnpaused { by });
                 self.look_everywhere();
             }
             InboxMessage::Pause { .. } | InboxMessage::Unpause { .. } => {}
             InboxMessage::Cancel { by, reason } => self.emit(RunEvent::RunCancelled { by, reason }),
+            InboxMessage::Skip { path, output, by } => self.skip(&path, output, by),
             InboxMessage::ChildEnded { path, child, outcome } => self.child_ended(&path, &child, outcome),
             InboxMessage::Event { name, path, data, id } => self.happened(name, path.as_ref(), data, id),
         }
@@ -126,7 +135,10 @@ impl Decision<'_> {
         }
         match outcome {
             CallOutcome::Completed(output) => self.succeeded(step, &key.path, &attempt, output),
-            CallOutcome::Failed(failure) => self.failed(step, &key.path, &attempt, &failure, policy),
+            CallOutcome::Failed(failure) => {
+                let of_step = step.agent().and_then(|agent| agent.retry.as_ref());
+                self.failed(step, key, &attempt, &failure, of_step.unwrap_or(&policy));
+            }
         }
         Ok(())
     }
@@ -143,24 +155,84 @@ impl Decision<'_> {
     fn failed(
         &mut self,
         step: &PlanStep,
-        path: &StepPath,
+        key: &CallKey,
         attempt: &Attempt,
         failure: &CallFailure,
-        policy: RetryPolicy,
+        policy: &RetryPolicy,
     ) {
-        let message = shorten(&failure.message);
-        self.close_attempt(step, path, attempt, None, Some(message.clone()));
+        let path = &key.path;
         let (execution, definite) = (attempt.execution, failure.definite);
-        if failure.permanent || attempt.number >= policy.attempts() {
+        let on_unknown = if definite { OnUnknown::Retry } else { policy.on_unknown() };
+        let is_over = failure.permanent
+            || on_unknown == OnUnknown::Fail
+            || !policy.covers(failure)
+            || attempt.number >= policy.attempts() && on_unknown != OnUnknown::Park;
+        let spent = self.plan.retry_budget().filter(|budget| !is_over && self.state.retries() >= *budget);
+        let message = match spent {
+            Some(budget) => format!("{} (the run's retry budget of {budget} is used up)", failure.message),
+            None => failure.message.clone(),
+        };
+        let message = shorten(&message);
+        self.close_attempt(step, path, attempt, None, Some(message.clone()));
+        if is_over || spent.is_some() {
             self.emit(RunEvent::StepFailed { path: path.clone(), execution: Some(execution), definite });
             self.goes_wrong(step, path, &message);
-        } else {
-            let wait = policy.delay_after(attempt.number).max(failure.retry_after.unwrap_or_default());
-            let wait = chrono::TimeDelta::from_std(wait).unwrap_or(chrono::TimeDelta::MAX);
-            let retry_at = self.now.checked_add_signed(wait).unwrap_or(Timestamp::MAX_UTC);
-            self.emit(RunEvent::StepRetryScheduled { path: path.clone(), execution, definite, retry_at });
-            self.open.push(path.clone());
+            return;
         }
+        let wait = policy.delay_after(attempt.number, key.chance(attempt.number));
+        let wait = wait.max(failure.retry_after.unwrap_or_default());
+        let wait = chrono::TimeDelta::from_std(wait).unwrap_or(chrono::TimeDelta::MAX);
+        let retry_at = self.now.checked_add_signed(wait).unwrap_or(Timestamp::MAX_UTC);
+        self.emit(RunEvent::StepRetryScheduled { path: path.clone(), execution, definite, retry_at });
+        if on_unknown == OnUnknown::Park && !self.state.is_paused() {
+            let reason = format!("Nobody knows whether the call of step '{path}' was done: {message}");
+            self.emit(RunEvent::RunPaused { by: PARKED_BY.to_owned(), reason: Some(shorten(&reason)) });
+        }
+        self.open.push(path.clone());
+    }
+
+    /// The run has taken too long, whatever it is at.
+    fn run_is_late(&mut self) {
+        let seconds = self.plan.timeout_seconds().unwrap_or_default();
+        let error = format!("Workflow timed out after {seconds} seconds");
+        for path in self.state.active().cloned().collect::<Vec<_>>() {
+            self.cut(&path, &error);
+        }
+        self.emit(RunEvent::RunFailed { error });
+    }
+
+    /// Ends the attempt of a step that is under way; nothing is said about the step.
+    fn cut(&mut self, path: &StepPath, message: &str) {
+        let Some(step) = self.plan.at(path) else { return };
+        match self.state.step(path).copied() {
+            Some(StepState::InFlight(attempt)) => {
+                self.close_attempt(step, path, &attempt, None, Some(message.to_owned()));
+                self.made.aborts.push(path.clone());
+            }
+            Some(StepState::Child { attempt, .. } | StepState::Listening { attempt, .. }) => {
+                self.close_attempt(step, path, &attempt, None, Some(message.to_owned()));
+            }
+            _ => {}
+        }
+    }
+
+    /// Ends a step that is under way in something that has taken too long; what it waits for is not needed any more.
+    pub(super) fn give_up(&mut self, path: &StepPath, message: &str) {
+        self.cut(path, message);
+        match self.state.step(path).copied() {
+            Some(StepState::Child { attempt, .. }) => self.cancel_child(path, &attempt, message),
+            Some(StepState::Listening { .. }) => self.made.outward.settled.push(path.clone()),
+            _ => {}
+        }
+    }
+
+    /// A step that calls an agent has taken too long, with all its attempts.
+    fn step_is_late(&mut self, step: &PlanStep, path: &StepPath, last: &Attempt, definite: bool) {
+        let seconds = step.agent().and_then(|agent| agent.timeout_seconds).unwrap_or_default();
+        let message = format!("Step timed out after {seconds} seconds");
+        self.cut(path, &message);
+        self.emit(RunEvent::StepFailed { path: path.clone(), execution: Some(last.execution), definite });
+        self.goes_wrong(step, path, &message);
     }
 
     pub(super) fn close_attempt(
@@ -214,13 +286,17 @@ impl Decision<'_> {
         }
     }
 
+    fn is_late(&self, path: &StepPath) -> bool {
+        self.state.deadline(path).is_some_and(|deadline| deadline <= self.now)
+    }
+
     fn may_begin(&self) -> bool {
         self.begin && !self.state.is_paused()
     }
 
     fn look(&mut self, path: &StepPath) {
         let plan = self.plan;
-        let Some(step) = plan.at(path) else { return };
+        let Some(step) = plan.at(path).filter(|_| self.state.is_within_reach(path)) else { return };
         if let Some(block) = self.state.block(path) {
             match block.phase {
                 BlockPhase::Open => self.work_on(step, path),
@@ -240,6 +316,10 @@ impl Decision<'_> {
             }
             Some(StepState::Listening { attempt, until: Some(until) }) if until <= self.now => {
                 self.event_is_late(step, path, &attempt);
+            }
+            Some(StepState::InFlight(last)) if self.is_late(path) => self.step_is_late(step, path, &last, false),
+            Some(StepState::Waiting { last, definite, .. }) if self.is_late(path) => {
+                self.step_is_late(step, path, &last, definite);
             }
             Some(StepState::Waiting { retry_at, last, definite }) if retry_at <= self.now && self.may_begin() => {
                 self.dispatch(step, path, last.number + 1, last.generation, next_round(&last, definite));
@@ -287,7 +367,7 @@ impl Decision<'_> {
         let plan = self.plan;
         let Some(step) = plan.at(path) else { return };
         match &step.work {
-            Work::Agent(_) => self.dispatch(step, path, 1, 0, 0),
+            Work::Agent(_) => self.dispatch(step, path, 1, self.state.generation(), 0),
             Work::Block(block) => self.open_block(step, block, path),
             Work::Delay(delay) => self.delay(step, delay, path),
             Work::Child(child) => self.start_child(step, child, path),
@@ -298,8 +378,13 @@ impl Decision<'_> {
         }
     }
 
+    /// A step fails before anything was done for it. Its row says why: a block around it may go on, or say no more than that
+    /// it failed.
     pub(super) fn cannot_begin(&mut self, step: &PlanStep, path: &StepPath, message: &str) {
         let message = shorten(message);
+        let (execution, generation) = (self.state.seq().next(), self.state.generation());
+        let attempt = Attempt { execution, number: 1, generation, round: 0, dispatched_at: self.now };
+        self.close_attempt(step, path, &attempt, None, Some(message.clone()));
         self.emit(RunEvent::StepFailed { path: path.clone(), execution: None, definite: true });
         self.goes_wrong(step, path, &message);
     }
@@ -312,7 +397,10 @@ impl Decision<'_> {
         let Some(agent) = step.agent() else { return };
         match resolve(agent, self.scope(step, path)) {
             Ok(input) => {
-                self.emit(RunEvent::StepDispatched { path: path.clone(), attempt, generation, round });
+                // It spans all attempts; a resume gives the time anew.
+                let timeout = agent.timeout_seconds.filter(|_| self.state.deadline(path).is_none());
+                let until = timeout.map(|seconds| after(self.now, seconds));
+                self.emit(RunEvent::StepDispatched { path: path.clone(), attempt, generation, round, until });
                 self.data.calls.insert(path.clone(), input.clone());
                 let attempt = Attempt {
                     execution: self.state.seq(),
@@ -351,7 +439,7 @@ impl Decision<'_> {
     fn work_on(&mut self, step: &PlanStep, path: &StepPath) {
         let plan = self.plan;
         let Some(block) = step.block() else { return };
-        self.time_out(block, path);
+        self.time_out(step, block, path);
         while let Some(state) = self.state.block(path).filter(|state| state.phase == BlockPhase::Open) {
             if state.is_over() {
                 self.close_block(step, block, path);
@@ -373,30 +461,22 @@ impl Decision<'_> {
         }
     }
 
-    fn time_out(&mut self, block: &Block, path: &StepPath) {
+    fn time_out(&mut self, step: &PlanStep, block: &Block, path: &StepPath) {
         let Some(state) = self.state.block(path) else { return };
+        if state.until.is_some_and(|until| until <= self.now) {
+            let message = format!("Step timed out after {} seconds", block.timeout_seconds.unwrap_or_default());
+            for active in self.state.active().filter(|active| active.is_inside(path)).cloned().collect::<Vec<_>>() {
+                self.give_up(&active, &message);
+            }
+            return self.block_failed(step, path, &message);
+        }
         let is_late =
             |slot: &u32| state.deadlines.get(slot).is_some_and(|due| *due <= self.now) && state.is_running(*slot);
         let late: Vec<u32> = state.deadlines.keys().copied().filter(is_late).collect();
         for slot in late {
             let message = blocks::timed_out(block, slot);
             for active in self.state.active_in(path, slot) {
-                let Some(step) = self.plan.at(&active) else { continue };
-                match self.state.step(&active).copied() {
-                    Some(StepState::InFlight(attempt)) => {
-                        self.close_attempt(step, &active, &attempt, None, Some(message.clone()));
-                        self.made.aborts.push(active);
-                    }
-                    Some(StepState::Child { attempt, .. }) => {
-                        self.close_attempt(step, &active, &attempt, None, Some(message.clone()));
-                        self.cancel_child(&active, &attempt, &message);
-                    }
-                    Some(StepState::Listening { attempt, .. }) => {
-                        self.close_attempt(step, &active, &attempt, None, Some(message.clone()));
-                        self.made.outward.settled.push(active);
-                    }
-                    _ => {}
-                }
+                self.give_up(&active, &message);
             }
             self.emit(RunEvent::SlotEnded { path: path.clone(), slot, error: Some(message) });
         }
@@ -458,7 +538,15 @@ pub(super) fn call(
     input: Payload,
 ) -> AgentCall {
     let key = CallKey { run: run.clone(), path: path.clone(), generation: attempt.generation, round: attempt.round };
-    AgentCall { key, execution: attempt.execution, step: step.id.clone(), agent: agent.agent.clone(), input }
+    AgentCall {
+        key,
+        execution: attempt.execution,
+        step: step.id.clone(),
+        agent: agent.agent.clone(),
+        input,
+        repeated: false,
+        on_unknown: agent.retry.as_ref().map(RetryPolicy::on_unknown),
+    }
 }
 
 /// A new call after a definite answer; the same call, key and bytes, after an unknown outcome.

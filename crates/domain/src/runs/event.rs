@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::child::Parent;
+use super::{child::Parent, rerun::Rerun};
 use crate::{
     Timestamp,
     ids::{CommitId, EventId, PlanHash, Seq, StepPath},
@@ -31,6 +31,9 @@ pub enum RunEvent {
         generation: u32,
         /// Rises only after a definite answer: an equal round repeats the same call.
         round: u32,
+        /// When the step has to be done, with all its attempts; said by the first one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        until: Option<Timestamp>,
     },
     /// The step has an output, which lies in the attempt's row.
     StepSucceeded {
@@ -82,6 +85,9 @@ pub enum RunEvent {
         /// When sequences have to be done, with their numbers.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         deadlines: Vec<(u32, Timestamp)>,
+        /// When the block has to be done.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        until: Option<Timestamp>,
     },
     /// A sequence of steps in a block is over.
     SlotEnded {
@@ -174,6 +180,9 @@ pub enum RunEvent {
     RunPaused {
         /// Who.
         by: String,
+        /// Why, if they said so.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reason: Option<String>,
     },
     /// The run goes on.
     RunUnpaused {
@@ -182,6 +191,21 @@ pub enum RunEvent {
     },
     /// Somebody asked for the unfinished work of a failed or cancelled run to be done after all.
     RunResumed {
+        /// Who.
+        by: String,
+    },
+    /// Somebody asked for a step of a run that is over to be done anew, with what follows it, and for its unfinished work.
+    RunRerun {
+        /// Who.
+        by: String,
+        /// The step, and what follows it.
+        #[serde(flatten)]
+        rerun: Rerun,
+    },
+    /// Somebody gave the step its output instead of its agent. The number of this event names the attempt.
+    StepSkipped {
+        /// The step.
+        path: StepPath,
         /// Who.
         by: String,
     },
@@ -233,7 +257,8 @@ mod tests {
             RunEvent::EventKept { name: "paid".to_owned(), data: Payload::empty() },
             RunEvent::EventTaken { kept: Seq::new(3) },
             RunEvent::EventHeard { id: EventId::new(uuid::Uuid::nil()) },
-            RunEvent::StepDispatched { path: path.clone(), attempt: 1, generation: 0, round: 2 },
+            RunEvent::StepDispatched { path: path.clone(), attempt: 1, generation: 0, round: 2, until: None },
+            RunEvent::StepDispatched { path: path.clone(), attempt: 1, generation: 0, round: 2, until: Some(at) },
             RunEvent::StepSucceeded { path: path.clone(), execution: Seq::new(2) },
             RunEvent::StepFailed { path: path.clone(), execution: None, definite: true },
             RunEvent::BlockOpened {
@@ -242,13 +267,27 @@ mod tests {
                 first: 1,
                 held: Some(true),
                 deadlines: vec![(0, at), (1, at)],
+                until: Some(at),
             },
-            RunEvent::BlockOpened { path: path.clone(), slots: 0, first: 0, held: None, deadlines: Vec::new() },
+            RunEvent::BlockOpened {
+                path: path.clone(),
+                slots: 0,
+                first: 0,
+                held: None,
+                deadlines: Vec::new(),
+                until: None,
+            },
+            RunEvent::RunPaused { by: "me".to_owned(), reason: Some("why".to_owned()) },
             RunEvent::SlotEnded { path: path.clone(), slot: 3, error: Some("boom".to_owned()) },
             RunEvent::SlotEnded { path: path.clone(), slot: 3, error: None },
             RunEvent::BlockClosed { path: path.clone() },
             RunEvent::StepDelayed { path: path.clone(), until: at },
-            RunEvent::StepPassed { path },
+            RunEvent::StepPassed { path: path.clone() },
+            RunEvent::StepSkipped { path: path.clone(), by: "me".to_owned() },
+            RunEvent::RunRerun {
+                by: "me".to_owned(),
+                rerun: Rerun { from: path.clone(), undone: vec![path] },
+            },
             RunEvent::RunCancelled { by: "me".to_owned(), reason: None },
         ] {
             let text = serde_json::to_string(&event).expect("it has a form");

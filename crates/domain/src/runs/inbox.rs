@@ -30,6 +30,15 @@ pub enum InboxMessage {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         reason: Option<String>,
     },
+    /// Give a step its output instead of its agent.
+    Skip {
+        /// The step.
+        path: StepPath,
+        /// The output.
+        output: Payload,
+        /// Who wants it.
+        by: String,
+    },
     /// A run that this one started has ended.
     ChildEnded {
         /// The step that started it.

@@ -13,11 +13,14 @@ mod decision;
 mod event;
 mod inbox;
 mod message;
+mod rerun;
 mod scope;
+mod skip;
 mod state;
 mod step_state;
 mod view;
 mod waiting;
+mod waiting_on;
 
 #[cfg(test)]
 mod block_tests;
@@ -28,10 +31,10 @@ mod decide_tests;
 mod waiting_tests;
 
 pub use block_state::{BlockPhase, BlockState};
-pub use call::{AgentCall, AgentRequest, CallFailure, CallIds, CallKey, CallOutcome};
+pub use call::{AgentCall, AgentRequest, CallFailure, CallIds, CallKey, CallOutcome, FailureKind};
 pub use child::{ChildDefinition, ChildOutcome, ChildResume, Parent};
 pub use commit::{
-    AdoptRun, Adoption, AdvanceRun, CancelRun, ClosedAttempt, CommitOutcome, EventWait, Outward, ResumeRun, RunCommit,
+    AdoptRun, Adoption, AdvanceRun, CancelRun, ClosedAttempt, CommitOutcome, EventWait, Outward, ResumeRun, Resumption, RunCommit,
     RunUpdate, StartRun, Wake,
 };
 pub use decide::{
@@ -44,6 +47,9 @@ pub use message::{
     AgentTask, CancellationRequest, ExecutionRequest, ExternalRequest, MonitoringUpdate, News, RaisedEvent, Receivers,
     RunEnded, TaskOutcome,
 };
-pub use state::{CorruptHistory, RunState, RunStatus};
+pub use rerun::{CannotRerun, Rerun};
+pub use skip::{CannotSkip, skippable};
+pub use state::{CorruptHistory, Pause, RunState, RunStatus};
 pub use step_state::{Attempt, StepState};
+pub use waiting_on::{WaitingOn, waiting_on};
 pub use view::{Run, RunEngine, RunFilter, RunSort, StepExecution, StepStatus, open_attempts};

@@ -12,6 +12,7 @@ use crate::{
     Timestamp,
     ids::{EventId, PlanHash, Seq, StepPath},
     payload::Payload,
+    workflows::Plan,
 };
 
 /// The status of a run, as people and old programs know it.
@@ -57,6 +58,22 @@ impl RunStatus {
     }
 }
 
+/// Why nothing new is begun in a run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pause {
+    /// Who wants it.
+    pub by: String,
+    /// Why, if they said so.
+    pub reason: Option<String>,
+    /// Since when.
+    pub since: Timestamp,
+}
+
+/// The time after so many seconds.
+pub(super) fn after(now: Timestamp, seconds: u32) -> Timestamp {
+    now.checked_add_signed(chrono::TimeDelta::seconds(i64::from(seconds))).unwrap_or(Timestamp::MAX_UTC)
+}
+
 /// The events of a run do not make sense together: the store lost or changed some.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("the history of the run is corrupt: {0}")]
@@ -83,7 +100,15 @@ pub struct RunState {
     heard: BTreeSet<EventId>,
     /// What time alone will move.
     due: BTreeSet<(Timestamp, StepPath)>,
-    paused: bool,
+    /// When steps that call agents have to be done, of those that say so.
+    deadlines: BTreeMap<StepPath, Timestamp>,
+    /// How many attempts were repeated since the start, or the last resume.
+    retries: u32,
+    /// How often steps were to be done anew.
+    generation: u32,
+    /// When it was started, or resumed last.
+    since: Timestamp,
+    paused: Option<Pause>,
     error: Option<String>,
     finished_at: Option<Timestamp>,
 }
@@ -93,10 +118,10 @@ impl RunState {
     pub fn fold(history: &[EventRecord]) -> Result<Self, CorruptHistory> {
         let mut numbered =
             history.iter().flat_map(|record| record.numbered().map(move |(number, event)| (number, record.at, event)));
-        let Some((first, _, RunEvent::Started { plan, parent })) = numbered.next() else {
+        let Some((first, at, RunEvent::Started { plan, parent })) = numbered.next() else {
             return Err(CorruptHistory("it does not begin with its start".into()));
         };
-        let mut state = Self::started(*plan, parent.clone(), first);
+        let mut state = Self::started(*plan, parent.clone(), first, at);
         for (number, at, event) in numbered {
             if number != state.seq.next() {
                 return Err(CorruptHistory(format!("event {number} follows event {}", state.seq)));
@@ -106,7 +131,7 @@ impl RunState {
         Ok(state)
     }
 
-    pub(super) fn started(plan: PlanHash, parent: Option<Parent>, first: Seq) -> Self {
+    pub(super) fn started(plan: PlanHash, parent: Option<Parent>, first: Seq, at: Timestamp) -> Self {
         Self {
             plan,
             parent,
@@ -120,7 +145,11 @@ impl RunState {
             kept: BTreeMap::new(),
             heard: BTreeSet::new(),
             due: BTreeSet::new(),
-            paused: false,
+            deadlines: BTreeMap::new(),
+            retries: 0,
+            generation: 0,
+            since: at,
+            paused: None,
             error: None,
             finished_at: None,
         }
@@ -135,11 +164,15 @@ impl RunState {
                 self.plan = *plan;
                 self.parent.clone_from(parent);
             }
-            RunEvent::StepDispatched { path, attempt, generation, round } => {
+            RunEvent::StepDispatched { path, attempt, generation, round, until } => {
                 let attempt = self.attempt(*attempt, *generation, *round, at);
                 self.status = RunStatus::Running;
                 self.touch(path);
                 self.set(path, StepState::InFlight(attempt));
+                if let Some(until) = until {
+                    self.deadlines.insert(path.clone(), *until);
+                    self.due.insert((*until, path.clone()));
+                }
             }
             RunEvent::StepSucceeded { path, execution } => {
                 self.status = RunStatus::Running;
@@ -151,6 +184,7 @@ impl RunState {
                 self.set(path, StepState::Succeeded { execution: *execution });
             }
             RunEvent::StepRetryScheduled { path, definite, retry_at, .. } => {
+                self.retries += 1;
                 if let Some(StepState::InFlight(last)) = self.steps.get(path).copied() {
                     self.set(path, StepState::Waiting { last, definite: *definite, retry_at: *retry_at });
                 }
@@ -165,14 +199,15 @@ impl RunState {
                     self.set(path, StepState::Failed { last, definite: *definite });
                 }
             }
-            RunEvent::BlockOpened { path, slots, first, held, deadlines } => {
+            RunEvent::BlockOpened { path, slots, first, held, deadlines, until } => {
                 self.status = RunStatus::Running;
                 self.touch(path);
-                self.due.extend(deadlines.iter().map(|(_, due)| (*due, path.clone())));
+                self.due.extend(deadlines.iter().map(|(_, due)| *due).chain(*until).map(|due| (due, path.clone())));
                 let block = BlockState {
                     slots: *first..first.saturating_add(*slots),
                     held: *held,
                     deadlines: deadlines.iter().copied().collect(),
+                    until: *until,
                     phase: BlockPhase::Open,
                     next: *first,
                     ended: 0,
@@ -180,6 +215,8 @@ impl RunState {
                     errors: BTreeMap::new(),
                 };
                 self.blocks.insert(path.clone(), block);
+                // It was to be begun anew.
+                self.steps.remove(path);
             }
             RunEvent::SlotEnded { path, slot, error } => {
                 if error.is_some() {
@@ -188,7 +225,7 @@ impl RunState {
                 if let Some(block) = self.blocks.get_mut(path) {
                     block.ends(*slot, error.clone());
                     if let Some(deadline) = block.deadlines.remove(slot)
-                        && !block.deadlines.values().any(|other| *other == deadline)
+                        && !block.deadlines.values().chain(&block.until).any(|other| *other == deadline)
                     {
                         self.due.remove(&(deadline, path.clone()));
                     }
@@ -217,16 +254,21 @@ impl RunState {
             RunEvent::RunCancelled { reason, .. } => {
                 self.finish(RunStatus::Cancelled, reason.as_ref().map(|reason| format!("Cancelled: {reason}")), at);
             }
-            RunEvent::RunPaused { .. } => self.paused = true,
-            RunEvent::RunUnpaused { .. } => self.paused = false,
-            RunEvent::RunResumed { .. } => {
-                self.status = RunStatus::Pending;
-                self.error = None;
-                self.finished_at = None;
-                if let Some(current) = self.current.clone() {
-                    self.resume(&current);
-                }
+            RunEvent::RunPaused { by, reason } => {
+                self.paused = Some(Pause { by: by.clone(), reason: reason.clone(), since: at });
             }
+            RunEvent::RunUnpaused { .. } => self.paused = None,
+            RunEvent::RunResumed { .. } => self.reopen(at),
+            RunEvent::RunRerun { rerun, .. } => {
+                self.reopen(at);
+                self.generation += 1;
+                for path in &rerun.undone {
+                    self.undo(path);
+                }
+                self.rerun(&rerun.from);
+            }
+            // What follows from it is said by the events after it.
+            RunEvent::StepSkipped { .. } => {}
         }
     }
 
@@ -275,7 +317,7 @@ impl RunState {
 
     fn finish(&mut self, status: RunStatus, error: Option<String>, at: Timestamp) {
         self.status = status;
-        self.paused = false;
+        self.paused = None;
         self.error = error;
         self.finished_at = Some(at);
     }
@@ -288,6 +330,11 @@ impl RunState {
         }
         if let Some(due) = new.due() {
             self.due.insert((due, path.clone()));
+        }
+        if !matches!(new, StepState::InFlight(_) | StepState::Waiting { .. })
+            && let Some(deadline) = self.deadlines.remove(path)
+        {
+            self.due.remove(&(deadline, path.clone()));
         }
         if matches!(new, StepState::InFlight(_)) {
             self.in_flight.insert(path.clone());
@@ -316,7 +363,7 @@ impl RunState {
 
     fn no_deadlines(&mut self, path: &StepPath) {
         if let Some(block) = self.blocks.get_mut(path) {
-            for due in std::mem::take(&mut block.deadlines).into_values() {
+            for due in std::mem::take(&mut block.deadlines).into_values().chain(block.until.take()) {
                 self.due.remove(&(due, path.clone()));
             }
         }
@@ -337,9 +384,14 @@ impl RunState {
 
     /// The steps of a slot that are under way or wait.
     pub(super) fn active_in(&self, block: &StepPath, slot: u32) -> Vec<StepPath> {
+        self.active().filter(|path| path.is_in_slot(block, slot)).cloned().collect()
+    }
+
+    /// The steps that are under way or wait.
+    pub(super) fn active(&self) -> impl Iterator<Item = &StepPath> {
         let waiting = self.due.iter().map(|(_, path)| path).filter(|path| self.steps.contains_key(*path));
         let active: BTreeSet<&StepPath> = self.in_flight.iter().chain(&self.waiting).chain(waiting).collect();
-        active.into_iter().filter(|path| path.is_in_slot(block, slot)).cloned().collect()
+        active.into_iter()
     }
 
     /// Whatever failed, was cut or is waiting is done anew: as the same call where its outcome is unknown.
@@ -362,6 +414,57 @@ impl RunState {
         }
     }
 
+    /// The run is live again, and whatever has failed or was cut is to be done.
+    fn reopen(&mut self, at: Timestamp) {
+        self.status = RunStatus::Pending;
+        self.error = None;
+        self.finished_at = None;
+        self.retries = 0;
+        self.since = at;
+        if let Some(current) = self.current.clone() {
+            self.resume(&current);
+        }
+    }
+
+    /// Nothing has been done at a place, nor in it.
+    fn undo(&mut self, path: &StepPath) {
+        let at_or_in = |other: &&StepPath| *other == path || other.is_inside(path);
+        let begins_alike = |other: &&StepPath| other.as_str().starts_with(path.as_str());
+        let steps = self.steps.range(path.clone()..).map(|(path, _)| path).take_while(begins_alike);
+        let steps: Vec<StepPath> = steps.filter(at_or_in).cloned().collect();
+        for step in steps {
+            // As the one place at which steps change: nothing is under way there, or due.
+            self.set(&step, StepState::Passed);
+            self.steps.remove(&step);
+        }
+        let blocks = self.blocks.range(path.clone()..).map(|(path, _)| path).take_while(begins_alike);
+        let blocks: Vec<StepPath> = blocks.filter(at_or_in).cloned().collect();
+        for block in blocks {
+            self.no_deadlines(&block);
+            self.blocks.remove(&block);
+        }
+    }
+
+    /// A place is to be begun anew, and so the blocks around it are open.
+    fn rerun(&mut self, from: &StepPath) {
+        self.undo(from);
+        let mut at = from.clone();
+        while let Some((around, slot)) = at.around() {
+            if let Some(block) = self.blocks.get_mut(&around) {
+                let number = slot.number();
+                if block.errors.remove(&number).is_some() || !block.fronts.contains_key(&number) {
+                    block.ended -= 1;
+                }
+                block.phase = BlockPhase::Open;
+            }
+            self.touch(&at);
+            at = around;
+        }
+        self.touch(&at);
+        // As a step that failed before it was begun, which whoever looks at it begins.
+        self.set(from, StepState::Failed { last: None, definite: true });
+    }
+
     /// The plan that the run is pinned to.
     pub fn plan(&self) -> PlanHash {
         self.plan
@@ -379,7 +482,32 @@ impl RunState {
 
     /// Whether nothing new is to be begun.
     pub fn is_paused(&self) -> bool {
-        self.paused
+        self.paused.is_some()
+    }
+
+    /// Who wants nothing new to be begun, and why.
+    pub fn pause(&self) -> Option<&Pause> {
+        self.paused.as_ref()
+    }
+
+    /// The generation of what is begun from now on.
+    pub fn generation(&self) -> u32 {
+        self.generation
+    }
+
+    /// How many attempts were repeated since the start, or the last resume.
+    pub fn retries(&self) -> u32 {
+        self.retries
+    }
+
+    /// When the run has to be done: its time begins anew when it is resumed.
+    pub fn time_limit(&self, plan: &Plan) -> Option<Timestamp> {
+        plan.timeout_seconds().map(|seconds| after(self.since, seconds))
+    }
+
+    /// When a step has to be done that calls an agent.
+    pub fn deadline(&self, path: &StepPath) -> Option<Timestamp> {
+        self.deadlines.get(path).copied()
     }
 
     /// Why it failed or was cancelled.
@@ -436,6 +564,19 @@ impl RunState {
         found
     }
 
+    /// Whether the sequences around a place are under way, so that anything may happen there.
+    pub(super) fn is_within_reach(&self, path: &StepPath) -> bool {
+        let mut around = path.around();
+        while let Some((block, slot)) = around {
+            let state = self.blocks.get(&block);
+            if !state.is_some_and(|state| state.phase == BlockPhase::Open && state.is_running(slot.number())) {
+                return false;
+            }
+            around = block.around();
+        }
+        true
+    }
+
     /// Calls that may be under way.
     pub fn in_flight(&self) -> impl Iterator<Item = (&StepPath, &Attempt)> {
         self.in_flight.iter().filter_map(|path| match self.steps.get(path) {
@@ -465,10 +606,10 @@ impl RunState {
     }
 
     /// When the run next wants to be woken by time alone.
-    pub fn wake_at(&self) -> Option<Timestamp> {
-        if self.status.is_terminal() || self.paused {
+    pub fn wake_at(&self, plan: &Plan) -> Option<Timestamp> {
+        if self.status.is_terminal() || self.is_paused() {
             return None;
         }
-        self.due.first().map(|(due, _)| *due)
+        self.due.first().map(|(due, _)| *due).into_iter().chain(self.time_limit(plan)).min()
     }
 }

@@ -9,10 +9,10 @@ use super::{
     decision::{Decision, shorten},
     event::RunEvent,
     inbox::InboxMessage,
+    state::after,
     step_state::{Attempt, StepState},
 };
 use crate::{
-    Timestamp,
     ids::{EventId, RunId, StepPath},
     payload::{NotStorable, Payload},
     ports::{InboxNote, Violation},
@@ -56,10 +56,11 @@ impl Decision<'_> {
         input: Payload,
     ) {
         let until = child.timeout_seconds.map(|seconds| after(self.now, seconds));
-        self.emit(RunEvent::ChildStarted { path: path.clone(), generation: 0, until });
+        let generation = self.state.generation();
+        self.emit(RunEvent::ChildStarted { path: path.clone(), generation, until });
         self.data.calls.insert(path.clone(), input.clone());
         let parent = Parent { run: self.data.run.clone(), path: path.clone(), depth };
-        let run = self.data.run.child(path, 0);
+        let run = self.data.run.child(path, generation);
         self.made.outward.children.push(definition.start(run, input, parent, self.now));
     }
 
@@ -223,7 +224,8 @@ impl Decision<'_> {
         self.data.calls.insert(path.clone(), Payload::new(report.data).unwrap_or_else(|_| Payload::null()));
         // Begun and done in one event, whose number names the row.
         let execution = self.state.seq().next();
-        let attempt = Attempt { execution, number: 1, generation: 0, round: 0, dispatched_at: self.now };
+        let generation = self.state.generation();
+        let attempt = Attempt { execution, number: 1, generation, round: 0, dispatched_at: self.now };
         match error {
             None => self.succeeded(step, path, &attempt, output),
             Some(message) => self.attempt_failed(step, path, &attempt, &message),
@@ -293,8 +295,4 @@ impl Decision<'_> {
             self.made.outward.notes.push(note);
         }
     }
-}
-
-fn after(now: Timestamp, seconds: u32) -> Timestamp {
-    now.checked_add_signed(chrono::TimeDelta::seconds(i64::from(seconds))).unwrap_or(Timestamp::MAX_UTC)
 }

@@ -14,7 +14,7 @@ use super::{
     plan::Plan,
     reference::{InvalidReference, Template},
     steps::{self, Content},
-    tree::{self, Tree},
+    tree::{self, RunDeclarations, Tree},
     types, visibility,
     work::ChildWorkflow,
 };
@@ -52,8 +52,7 @@ pub fn examine_with(document: &WorkflowDocument, schemas: &dyn Schemas, declared
         return Examined { plan: None, findings: findings.all() };
     }
     let contents = contents(document, schemas, &mut findings);
-    let input_schema =
-        document.input_schema.as_ref().and_then(|schema| compile_at(&["input_schema"], schema, schemas, &mut findings));
+    let declarations = declarations(document, schemas, &mut findings);
     links(document, &mut findings);
     itself(document, &contents, &mut findings);
     let end = end(document, &mut findings);
@@ -67,7 +66,7 @@ pub fn examine_with(document: &WorkflowDocument, schemas: &dyn Schemas, declared
         if findings.is_fatal() {
             None
         } else {
-            tree.into_plan(hash(document), document.name.clone(), bindings, input_schema)
+            tree.into_plan(hash(document), document.name.clone(), bindings, declarations)
         }
     });
     Examined { plan, findings: findings.all().into_iter().map(|found| as_written(document, found)).collect() }
@@ -136,6 +135,23 @@ fn contents(
         }
     }
     contents
+}
+
+/// What the document says about its runs as a whole.
+fn declarations(document: &WorkflowDocument, schemas: &dyn Schemas, findings: &mut Findings) -> RunDeclarations {
+    let schema = document.input_schema.as_ref();
+    let input_schema = schema.and_then(|schema| compile_at(&["input_schema"], schema, schemas, findings));
+    let mut number = |name: &str, value: Option<&Value>, least: u64| {
+        let value = value?;
+        let number = value.as_u64().filter(|number| *number >= least).and_then(|number| u32::try_from(number).ok());
+        if number.is_none() {
+            findings.error(&[name], "not_a_count", format!("'{name}' must be a whole number from {least}"));
+        }
+        number
+    };
+    let timeout_seconds = number("timeout_seconds", document.limits.timeout_seconds.as_ref(), 1);
+    let retry_budget = number("max_retry_budget", document.limits.max_retry_budget.as_ref(), 0);
+    RunDeclarations { input_schema, timeout_seconds, retry_budget }
 }
 
 /// What stands behind the last step and makes the run's output. Its id is never seen.

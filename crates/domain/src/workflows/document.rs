@@ -24,6 +24,20 @@ pub struct WorkflowDocument {
     /// What a run's output is: any value, with references to the outputs of steps. Without it, the last step's output.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub output: Option<Value>,
+    /// What a run may use.
+    #[serde(flatten)]
+    pub limits: RunLimits,
+}
+
+/// What a run of a document may use: numbers, if the document is sound.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct RunLimits {
+    /// How many seconds it may take, from its start or from its last resume.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timeout_seconds: Option<Value>,
+    /// How many attempts may be repeated, of all steps together.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_retry_budget: Option<Value>,
 }
 
 /// A step of a document. Members that do not apply are omitted when written (contract 2.3, item 8), except `next_step`.
@@ -60,6 +74,7 @@ impl WorkflowDocument {
             steps,
             input_schema: None,
             output: None,
+            limits: RunLimits::default(),
         }
     }
 
@@ -67,6 +82,14 @@ impl WorkflowDocument {
     pub fn declaring(self, input_schema: Option<Value>, output: Option<Value>) -> Self {
         let said = |value: Option<Value>| value.filter(|value| !value.is_null());
         Self { input_schema: said(input_schema), output: said(output), ..self }
+    }
+
+    /// The same with what a run may use. Null says the same as nothing.
+    pub fn limited(self, limits: RunLimits) -> Self {
+        let said = |value: Option<Value>| value.filter(|value| !value.is_null());
+        let RunLimits { timeout_seconds, max_retry_budget } = limits;
+        let limits = RunLimits { timeout_seconds: said(timeout_seconds), max_retry_budget: said(max_retry_budget) };
+        Self { limits, ..self }
     }
 
     /// How many bytes it has as JSON.

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value};
 
 use super::{
-    document::{StepDocument, WorkflowDocument},
+    document::{RunLimits, StepDocument, WorkflowDocument},
     steps::named,
 };
 
@@ -22,7 +22,8 @@ impl WorkflowDocument {
         let version = text(plan, "version").unwrap_or_else(|| "1".to_owned());
         let workflow_id = text(plan, "workflow_id").unwrap_or_else(|| format!("wf-{name}-{version}"));
         let steps = reached(&start, steps)?;
-        Ok(Self { workflow_id, name, version, start_step: start, steps, input_schema: None, output: None })
+        let limits = RunLimits::default();
+        Ok(Self { workflow_id, name, version, start_step: start, steps, input_schema: None, output: None, limits })
     }
 }
 

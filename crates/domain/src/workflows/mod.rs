@@ -36,7 +36,7 @@ pub use declared::Declared;
 pub use definition::{ChangeSummary, WorkflowDefinition, WorkflowFilter, WorkflowName, WorkflowSort};
 pub use diagnostic::{Diagnostic, Severity};
 pub use difference::{Change, Difference, PlacedChange};
-pub use document::{StepDocument, WorkflowDocument};
+pub use document::{RunLimits, StepDocument, WorkflowDocument};
 pub use executable::{ExecutableVersion, VersionAddress};
 pub use external::{doubtful_for_external, dropped_by_external, unfit_for_external};
 pub use limits::{

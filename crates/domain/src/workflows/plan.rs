@@ -17,7 +17,7 @@ use super::{
     work::{CheckWork, ChildTarget, ChildWork, WaitWork, resolve_mapping},
 };
 use crate::{
-    agents::AgentName,
+    agents::{AgentName, RetryPolicy},
     ids::{PlanHash, Slot, StepId, StepPath},
     ports::Schema,
 };
@@ -38,6 +38,8 @@ pub struct Plan {
     pub(super) hash: PlanHash,
     pub(super) name: String,
     pub(super) input_schema: Option<Arc<dyn Schema>>,
+    pub(super) timeout_seconds: Option<u32>,
+    pub(super) retry_budget: Option<u32>,
     pub(super) steps: Vec<PlanStep>,
     /// By [`PlanStep::place`].
     pub(super) by_place: HashMap<Box<str>, StepIndex>,
@@ -93,6 +95,10 @@ pub enum Work {
 pub struct AgentWork {
     /// The agent.
     pub agent: AgentName,
+    /// What follows a failed attempt, where the step says so itself.
+    pub retry: Option<RetryPolicy>,
+    /// How many seconds the step may take, with all its attempts.
+    pub timeout_seconds: Option<u32>,
     pub(super) input: Vec<(String, Template)>,
 }
 
@@ -105,6 +111,8 @@ pub struct Block {
     pub sequences: Vec<StepIndex>,
     /// How many sequences are done at once.
     pub at_once: u32,
+    /// How many seconds all of it may take.
+    pub timeout_seconds: Option<u32>,
 }
 
 /// The kinds of blocks.
@@ -213,6 +221,16 @@ impl Plan {
     /// What the input of a run must fit, if the document says so.
     pub fn input_schema(&self) -> Option<&dyn Schema> {
         self.input_schema.as_deref()
+    }
+
+    /// How many seconds a run may take.
+    pub fn timeout_seconds(&self) -> Option<u32> {
+        self.timeout_seconds
+    }
+
+    /// How many attempts a run may repeat, of all steps together.
+    pub fn retry_budget(&self) -> Option<u32> {
+        self.retry_budget
     }
 
     /// The step that runs first.

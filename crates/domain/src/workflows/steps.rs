@@ -20,7 +20,7 @@ use super::{
     work::{Assertion, ChildTarget},
 };
 use crate::{
-    agents::AgentName,
+    agents::{AgentName, RetryPolicy},
     ports::{Schema, Schemas},
 };
 
@@ -37,23 +37,23 @@ const CHECK_SETTINGS: [&str; 7] =
 
 /// A step without what its type does not know.
 pub(super) enum Content {
-    Agent {
-        agent: AgentName,
-        input: Vec<(String, Template)>,
-    },
+    Agent(AgentContent),
     Parallel {
         members: Vec<String>,
         max_parallelism: Option<u32>,
+        timeout_seconds: Option<u32>,
     },
     Conditional {
         condition: Option<Condition>,
         then: Option<String>,
         otherwise: Option<String>,
+        timeout_seconds: Option<u32>,
     },
     Loop(LoopContent),
     ForkJoin {
         branches: Vec<BranchContent>,
         policy: JoinPolicy,
+        timeout_seconds: Option<u32>,
     },
     Delay(Delay),
     Child {
@@ -79,6 +79,13 @@ pub(super) enum Content {
     End(Option<Template>),
 }
 
+pub(super) struct AgentContent {
+    pub(super) agent: AgentName,
+    pub(super) input: Vec<(String, Template)>,
+    pub(super) retry: Option<RetryPolicy>,
+    pub(super) timeout_seconds: Option<u32>,
+}
+
 pub(super) struct LoopContent {
     pub(super) collection: Arc<Reference>,
     pub(super) body: Vec<String>,
@@ -86,6 +93,7 @@ pub(super) struct LoopContent {
     pub(super) max_parallelism: Option<u32>,
     pub(super) max_iterations: Option<u32>,
     pub(super) on_error: OnError,
+    pub(super) timeout_seconds: Option<u32>,
 }
 
 pub(super) struct BranchContent {
@@ -146,9 +154,9 @@ pub(super) fn read(key: &str, step: &StepDocument, schemas: &dyn Schemas, findin
     let mut reader = Reader { key, step, schemas, findings };
     let kind = if reader.is_agent_in_disguise() { "agent" } else { kind(step) };
     let known: &[&str] = match kind {
-        "agent" => &[],
-        "parallel" => &["parallel_steps", "max_parallelism"],
-        "conditional" => &["condition", "if_true_step", "if_false_step", "then_step", "else_step"],
+        "agent" => &["retry_strategy", "timeout_seconds"],
+        "parallel" => &["parallel_steps", "max_parallelism", "timeout_seconds"],
+        "conditional" => &["condition", "if_true_step", "if_false_step", "then_step", "else_step", "timeout_seconds"],
         "loop" => &[
             "loop_config",
             "collection",
@@ -157,8 +165,16 @@ pub(super) fn read(key: &str, step: &StepDocument, schemas: &dyn Schemas, findin
             "max_parallelism",
             "max_iterations",
             "on_error",
+            "timeout_seconds",
         ],
-        "fork_join" => &["fork_join_config", "branches", "join_policy", "n_required", "branch_timeout_seconds"],
+        "fork_join" => &[
+            "fork_join_config",
+            "branches",
+            "join_policy",
+            "n_required",
+            "branch_timeout_seconds",
+            "timeout_seconds",
+        ],
         "delay" => &["delay_config"],
         "sub_workflow" => &["workflow_name", "workflow_id", "workflow_version", "timeout_seconds"],
         "wait_for_event" => &with("event_config", &WAIT_SETTINGS),
@@ -257,7 +273,14 @@ impl<'a> Reader<'a> {
                 .ok(),
         };
         let input = self.mapping();
-        Some(Content::Agent { agent: agent?, input: input? })
+        let retry = self.retry_strategy();
+        let timeout_seconds = self.timeout();
+        Some(Content::Agent(AgentContent {
+            agent: agent?,
+            input: input?,
+            retry: retry?,
+            timeout_seconds: timeout_seconds?,
+        }))
     }
 
     fn mapping(&mut self) -> Option<Vec<(String, Template)>> {
@@ -288,7 +311,8 @@ impl<'a> Reader<'a> {
     fn parallel(&mut self) -> Option<Content> {
         let members = self.ids(&["parallel_steps"], self.member("parallel_steps"), 2, MAX_MEMBERS);
         let max_parallelism = self.count(&["max_parallelism"], self.member("max_parallelism"), MAX_AT_ONCE);
-        Some(Content::Parallel { members: members?, max_parallelism: max_parallelism? })
+        let timeout_seconds = self.timeout()?;
+        Some(Content::Parallel { members: members?, max_parallelism: max_parallelism?, timeout_seconds })
     }
 
     fn conditional(&mut self) -> Option<Content> {
@@ -324,7 +348,8 @@ impl<'a> Reader<'a> {
             let message = format!("step '{}' needs an if_true_step or an if_false_step", self.key);
             self.error(&[], "branch_missing", message);
         }
-        Some(Content::Conditional { condition: condition?, then, otherwise })
+        let timeout_seconds = self.timeout()?;
+        Some(Content::Conditional { condition: condition?, then, otherwise, timeout_seconds })
     }
 
     fn side(&mut self, name: &'static str, synonym: &'static str) -> Option<String> {
@@ -356,6 +381,7 @@ impl<'a> Reader<'a> {
         let on_error = self.one_of(&at("on_error"), config("on_error"), &on_error);
         let max_parallelism = self.count(&at("max_parallelism"), config("max_parallelism"), MAX_AT_ONCE);
         let max_iterations = self.count(&at("max_iterations"), config("max_iterations"), MAX_ITERATIONS);
+        let timeout_seconds = self.timeout();
         Some(Content::Loop(LoopContent {
             collection: Arc::new(collection?),
             body: body?,
@@ -363,6 +389,7 @@ impl<'a> Reader<'a> {
             max_parallelism: max_parallelism?,
             max_iterations: max_iterations?,
             on_error: on_error?,
+            timeout_seconds: timeout_seconds?,
         }))
     }
 

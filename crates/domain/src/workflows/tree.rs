@@ -10,7 +10,7 @@ use super::{
     findings::Findings,
     limits::{MAX_AT_ONCE, MAX_NESTING, MAX_PATH, MAX_PLACES},
     plan::{AgentWork, Block, BlockKind, Branch, Choice, ForkJoin, Loop, Plan, PlanStep, StepIndex, Work},
-    steps::Content,
+    steps::{AgentContent, Content},
     visibility::Bindings,
     work::{CheckWork, ChildWork, WaitWork},
 };
@@ -41,6 +41,13 @@ pub(super) struct Place<'a> {
     pub(super) next: Option<usize>,
     /// The sequences in it, by the first and the last place of each.
     pub(super) sequences: Vec<(usize, usize)>,
+}
+
+/// What a document says about its runs as a whole.
+pub(super) struct RunDeclarations {
+    pub(super) input_schema: Option<Arc<dyn Schema>>,
+    pub(super) timeout_seconds: Option<u32>,
+    pub(super) retry_budget: Option<u32>,
 }
 
 struct Grower<'a, 'f> {
@@ -138,7 +145,7 @@ impl<'a> Grower<'a, '_> {
 
     fn inside(&mut self, key: &'a str, content: &'a Content, here: usize, path: &str) {
         let sequences: Vec<Vec<&'a str>> = match content {
-            Content::Agent { .. }
+            Content::Agent(_)
             | Content::Delay(_)
             | Content::Child { .. }
             | Content::Wait { .. }
@@ -190,7 +197,7 @@ impl<'a> Tree<'a> {
         hash: PlanHash,
         name: String,
         bindings: Bindings,
-        input_schema: Option<Arc<dyn Schema>>,
+        declared: RunDeclarations,
     ) -> Option<Plan> {
         let roots: Vec<usize> = (0..self.places.len()).map(|place| self.root(place)).collect();
         let mut visible = bindings.visible;
@@ -227,7 +234,8 @@ impl<'a> Tree<'a> {
         results_are_read(&mut steps);
         release(&mut steps);
         let by_place = steps.iter().enumerate().map(|(number, step)| (step.place.clone(), index(number))).collect();
-        Some(Plan { hash, name, input_schema, steps, by_place, end })
+        let RunDeclarations { input_schema, timeout_seconds, retry_budget } = declared;
+        Some(Plan { hash, name, input_schema, timeout_seconds, retry_budget, steps, by_place, end })
     }
 
     fn is_inside(&self, mut place: usize, block: usize) -> bool {
@@ -248,9 +256,14 @@ fn index(number: usize) -> StepIndex {
 fn work(place: &Place<'_>) -> Work {
     let firsts: Vec<StepIndex> = place.sequences.iter().map(|(first, _)| index(*first)).collect();
     let last = |number: usize| index(place.sequences.get(number).map_or(0, |(_, last)| *last));
-    let (kind, at_once) = match place.content {
-        Content::Agent { agent, input } => {
-            return Work::Agent(Arc::new(AgentWork { agent: agent.clone(), input: input.clone() }));
+    let (kind, at_once, timeout_seconds) = match place.content {
+        Content::Agent(AgentContent { agent, input, retry, timeout_seconds }) => {
+            return Work::Agent(Arc::new(AgentWork {
+                agent: agent.clone(),
+                retry: retry.clone(),
+                timeout_seconds: *timeout_seconds,
+                input: input.clone(),
+            }));
         }
         Content::Delay(delay) => return Work::Delay(Arc::new(delay.clone())),
         Content::Child { target, timeout_seconds, performer, input } => {
@@ -276,14 +289,16 @@ fn work(place: &Place<'_>) -> Work {
             }));
         }
         Content::End(template) => return Work::End(template.clone()),
-        Content::Parallel { max_parallelism, .. } => (BlockKind::Parallel, max_parallelism.unwrap_or(MAX_AT_ONCE)),
-        Content::Conditional { condition, then, otherwise } => {
+        Content::Parallel { max_parallelism, timeout_seconds, .. } => {
+            (BlockKind::Parallel, max_parallelism.unwrap_or(MAX_AT_ONCE), *timeout_seconds)
+        }
+        Content::Conditional { condition, then, otherwise, timeout_seconds } => {
             let choice = Choice {
                 condition: condition.clone(),
                 then: then.as_ref().map(|_| 0),
                 otherwise: otherwise.as_ref().map(|_| u32::from(then.is_some())),
             };
-            (BlockKind::Conditional(choice), 1)
+            (BlockKind::Conditional(choice), 1, *timeout_seconds)
         }
         Content::Loop(content) => {
             let repeated = Loop {
@@ -294,18 +309,19 @@ fn work(place: &Place<'_>) -> Work {
                 on_error: content.on_error,
             };
             let at_once = if content.is_parallel { content.max_parallelism.unwrap_or(MAX_AT_ONCE) } else { 1 };
-            (BlockKind::Loop(repeated), at_once)
+            (BlockKind::Loop(repeated), at_once, content.timeout_seconds)
         }
-        Content::ForkJoin { branches, policy } => {
+        Content::ForkJoin { branches, policy, timeout_seconds } => {
             let branches = branches.iter().enumerate().map(|(number, branch)| Branch {
                 name: branch.name.clone(),
                 last: last(number),
                 timeout_seconds: branch.timeout_seconds,
             });
-            (BlockKind::ForkJoin(ForkJoin { branches: branches.collect(), policy: *policy }), MAX_AT_ONCE)
+            let fork = ForkJoin { branches: branches.collect(), policy: *policy };
+            (BlockKind::ForkJoin(fork), MAX_AT_ONCE, *timeout_seconds)
         }
     };
-    Work::Block(Block { kind, sequences: firsts, at_once })
+    Work::Block(Block { kind, sequences: firsts, at_once, timeout_seconds })
 }
 
 /// Where the output of a block is looked into, the results of the steps that make it are.

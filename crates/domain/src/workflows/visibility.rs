@@ -8,7 +8,7 @@ use super::{
     limits::MAX_LOOKUPS,
     plan::{JoinPolicy, StepIndex},
     reference::{Reference, Source, Template},
-    steps::Content,
+    steps::{AgentContent, Content},
     tree::{Place, Tree},
 };
 use crate::ids::StepId;
@@ -100,7 +100,7 @@ impl<'a> Binder<'_, 'a> {
     fn has_row(&self, place: usize) -> bool {
         matches!(
             self.tree.places[place].content,
-            Content::Agent { .. } | Content::Child { .. } | Content::Wait { .. } | Content::Validate { .. }
+            Content::Agent(_) | Content::Child { .. } | Content::Wait { .. } | Content::Validate { .. }
         )
     }
 
@@ -257,7 +257,7 @@ impl<'a> Binder<'_, 'a> {
                 Content::Conditional { .. } => skipped = true,
                 Content::ForkJoin { policy, .. } => failed |= *policy != JoinPolicy::All,
                 Content::Parallel { .. }
-                | Content::Agent { .. }
+                | Content::Agent(_)
                 | Content::Delay(_)
                 | Content::Child { .. }
                 | Content::Wait { .. }
@@ -337,7 +337,7 @@ fn mapped(input: &[(String, Template)]) -> Vec<(Vec<String>, &Reference, bool)> 
 fn references<'p>(place: &'p Place<'_>) -> Vec<(Vec<String>, &'p Reference, bool)> {
     let at = |parts: &[&str]| parts.iter().map(|part| (*part).to_owned()).collect::<Vec<_>>();
     match place.content {
-        Content::Agent { input, .. } | Content::Child { input, .. } => mapped(input),
+        Content::Agent(AgentContent { input, .. }) | Content::Child { input, .. } => mapped(input),
         Content::Conditional { condition, .. } => {
             let references = condition.iter().flat_map(Condition::references);
             references.map(|r| (at(&["condition", "expression"]), r, true)).collect()

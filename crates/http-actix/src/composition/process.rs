@@ -274,6 +274,8 @@ impl<'a> Building<'a> {
             transactions: self.store.transactions.clone(),
             runs: self.store.runs.clone(),
             inbox: self.store.inbox.clone(),
+            leases: self.store.leases.clone(),
+            fleet: self.store.shared.as_ref().map(|shared| shared.fleet.clone()),
             writer: Arc::new(queue.clone()),
             gateway: self.gateway()?,
             engine,

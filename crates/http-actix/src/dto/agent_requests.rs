@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use super::{
-    agent_settings::{AuthConfig, AuthType, CircuitBreakerSettings, InvalidSettings, RetrySettings, Say},
+    agent_settings::{AuthConfig, AuthType, CircuitBreakerSettings, InvalidSettings, RetrySettings, Say, StrategySettings},
     lists, present,
 };
 
@@ -115,6 +115,8 @@ pub(crate) struct CreateAgent {
     timeout_ms: u64,
     /// How failed calls are tried again.
     retry_config: Option<RetrySettings>,
+    /// The same in more words; it counts in place of `retry_config`.
+    retry_strategy: Option<StrategySettings>,
     /// When calls are suspended. Kept and returned.
     circuit_breaker_config: Option<CircuitBreakerSettings>,
     /// What is sent to the agent must fit this JSON Schema (2020-12); else it is not called.
@@ -160,6 +162,9 @@ pub(crate) struct UpdateAgent {
     #[serde(default)]
     #[schemars(with = "RetrySettings")]
     retry_config: Option<RetrySettings>,
+    /// The same in more words; it counts in place of `retry_config`. Replaced as a whole, null clears it.
+    #[serde(default, deserialize_with = "present")]
+    retry_strategy: Option<Option<StrategySettings>>,
     /// When calls are suspended; replaced as a whole, null clears it.
     #[serde(default, deserialize_with = "present")]
     circuit_breaker_config: Option<Option<CircuitBreakerSettings>>,
@@ -189,6 +194,10 @@ impl Validate for CreateAgent {
         if let Some(retry) = &self.retry_config {
             retry.check(&mut say);
         }
+        check_strategy(self.retry_strategy.as_ref(), parent, report);
+        let mut say = |at: &[&'static str], what: &str| {
+            report.append(at.iter().fold(parent(), |path, member| path.join(*member)), garde::Error::new(what));
+        };
         let kind = self.auth_type.or(self.auth_config.as_ref().and_then(|config| config.r#type));
         if let Some(config) = &self.auth_config {
             config.check(self.auth_type, &mut say);
@@ -213,7 +222,16 @@ impl Validate for UpdateAgent {
         if let Some(Some(config)) = &self.auth_config {
             config.check(self.auth_type, &mut say);
         }
+        check_strategy(self.retry_strategy.as_ref().and_then(Option::as_ref), parent, report);
     }
+}
+
+fn check_strategy(strategy: Option<&StrategySettings>, parent: &mut dyn FnMut() -> Path, report: &mut Report) {
+    let Some(strategy) = strategy else { return };
+    strategy.check(&mut |member, what| {
+        let path = parent().join("retry_strategy");
+        report.append(member.map_or(path.clone(), |member| path.join(member)), garde::Error::new(what));
+    });
 }
 
 fn check_url(url: &str, say: Say<'_>) {
@@ -236,6 +254,7 @@ impl CreateAgent {
             auth: config.auth(self.auth_type),
             timeout: Duration::from_millis(self.timeout_ms),
             retry: self.retry_config.unwrap_or_default().policy()?,
+            retry_strategy: self.retry_strategy.as_ref().and_then(StrategySettings::policy),
             circuit_breaker: self.circuit_breaker_config.map(Into::into),
             schemas: AgentSchemas {
                 input: self.input_schema.map(Value::Object),
@@ -258,6 +277,7 @@ impl UpdateAgent {
             },
             timeout: self.timeout_ms.map(Duration::from_millis),
             retry: self.retry_config.map(RetrySettings::policy).transpose()?,
+            retry_strategy: self.retry_strategy.map(|strategy| strategy.as_ref().and_then(StrategySettings::policy)),
             circuit_breaker: self.circuit_breaker_config.map(|config| config.map(Into::into)),
             input_schema: self.input_schema.map(|schema| schema.map(Value::Object)),
             output_schema: self.output_schema.map(|schema| schema.map(Value::Object)),

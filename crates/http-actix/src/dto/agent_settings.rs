@@ -5,6 +5,7 @@ use application::agents::{AuthKind, Credentials};
 use domain::agents::{AgentAuth, ApiKey, CircuitBreakerConfig, InvalidAgent, InvalidRetryPolicy, RetryPolicy, Secret};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 /// Reports what is wrong with a member.
 pub(super) type Say<'a> = &'a mut dyn FnMut(&[&'static str], &str);
@@ -187,6 +188,58 @@ impl RetrySettings {
 
     pub(super) fn policy(self) -> Result<RetryPolicy, InvalidRetryPolicy> {
         RetryPolicy::new(self.max_retries, self.initial_delay_ms, self.max_delay_ms, self.backoff_multiplier)
+    }
+}
+
+/// What follows a failed call, in more words than `retry_config`, in whose place it counts.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(transparent)]
+pub(super) struct StrategySettings(#[schemars(with = "StrategyMembers")] Value);
+
+/// For the schema alone: the domain reads a strategy.
+#[derive(JsonSchema)]
+#[schemars(rename = "RetryStrategy", deny_unknown_fields)]
+#[expect(dead_code, reason = "only its schema is used")]
+struct StrategyMembers {
+    /// How waits grow.
+    #[schemars(extend("enum" = ["exponential_backoff", "linear_backoff", "fixed_delay", "immediate"]))]
+    r#type: Option<String>,
+    /// How many attempts a call gets; 0 means one, too.
+    #[schemars(range(min = 0, max = 100))]
+    max_retries: Option<u32>,
+    /// The wait after the first failure, in milliseconds.
+    #[schemars(range(min = 0, max = 86_400_000))]
+    initial_delay_ms: Option<u64>,
+    /// The longest wait, in milliseconds; not below the first one.
+    #[schemars(range(min = 0, max = 86_400_000))]
+    max_delay_ms: Option<u64>,
+    /// The factor between two waits of `exponential_backoff`.
+    #[schemars(range(min = 1.0, max = 1_000_000.0))]
+    backoff_multiplier: Option<f64>,
+    /// Whether waits are a tenth longer or shorter, by chance that is the same for the same attempt.
+    jitter: Option<bool>,
+    /// The kinds of failures that are tried again, HTTP statuses aside; all if absent.
+    #[schemars(extend("items" = {"type": "string", "enum": ["TimeoutError", "ConnectionError", "HTTPError", "ProtocolError",
+        "JSONRPCError", "TaskError", "ValidationError", "AgentError", "CircuitBreakerError"]}))]
+    retry_on_errors: Option<Vec<String>>,
+    /// The HTTP statuses that are tried again; all if absent.
+    retry_on_status_codes: Option<Vec<u16>>,
+    /// What follows a call of which nobody knows whether the agent did the work: the same call again, the end of the step, or a
+    /// pause of the run until a person decides.
+    #[schemars(extend("enum" = ["retry", "fail", "park"]))]
+    on_unknown_outcome: Option<String>,
+}
+
+impl StrategySettings {
+    pub(super) fn check(&self, report: &mut dyn FnMut(Option<&str>, &str)) {
+        for mistake in RetryPolicy::parse_strategy(&self.0).err().unwrap_or_default() {
+            report(mistake.member.as_deref(), &mistake.message);
+        }
+    }
+
+    /// The policy; `None` only where the check finds something.
+    pub(super) fn policy(&self) -> Option<RetryPolicy> {
+        RetryPolicy::parse_strategy(&self.0).ok()
     }
 }
 

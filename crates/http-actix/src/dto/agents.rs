@@ -30,6 +30,10 @@ pub(crate) struct AgentView {
     /// The time a call may take, in milliseconds.
     timeout_ms: u64,
     retry_config: RetryConfigView,
+    /// What counts in place of `retry_config`; absent where nothing does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Map<String, Value>")]
+    retry_strategy: Option<Value>,
     circuit_breaker_config: Option<CircuitBreakerView>,
     /// What is sent to it must fit this JSON Schema. Absent where it takes anything.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -135,6 +139,7 @@ impl From<Agent> for AgentView {
             auth_type: agent.auth.kind(),
             auth_config: AuthConfigView::of(&agent.auth),
             timeout_ms: millis(agent.timeout),
+            retry_strategy: agent.retry_strategy.as_ref().map(RetryPolicy::strategy),
             retry_config: agent.retry.into(),
             circuit_breaker_config: agent.circuit_breaker.map(Into::into),
             input_schema: agent.schemas.input,

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 const AGENT_ID: &str = "0190c0de-0000-7000-8000-000000000001";
 const WORKFLOW_ID: &str = "0190c0de-0000-7000-8000-000000000002";
-const RUN_ID: &str = "run-0190c0de-0000-7000-8000-000000000003";
+pub(crate) const RUN_ID: &str = "run-0190c0de-0000-7000-8000-000000000003";
 const AT: &str = "2026-01-31T12:00:00.000000Z";
 
 fn retry() -> Value {
@@ -187,6 +187,16 @@ pub(crate) fn run(status: &str) -> Value {
         "cancelled_by": null,
         "error_message": null,
     })
+}
+
+/// A run, and what it waits for.
+pub(crate) fn explained_run() -> Value {
+    let mut run = run("RUNNING");
+    run["waiting_on"] = json!([{
+        "reason": "agent_call", "message": "Agent 'Fetcher' has been called and has not answered yet",
+        "step": "fetch", "agent_name": "Fetcher", "attempt": 1, "since": AT,
+    }]);
+    run
 }
 
 /// The run after something was done to it.

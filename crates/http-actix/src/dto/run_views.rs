@@ -1,5 +1,6 @@
 //! Runs and step executions as they are answered.
 
+use application::runs::Reason;
 use domain::{
     Timestamp,
     ids::WorkflowId,
@@ -9,7 +10,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::{Json, Stamp};
+use super::{Json, Stamp, reasons::ReasonView};
 
 /// A run.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -73,6 +74,22 @@ impl From<Run> for RunView {
             cancelled_by: run.cancelled_by,
             error_message: run.error,
         }
+    }
+}
+
+/// A run, and why it does not move.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "ExplainedRun")]
+pub(crate) struct ExplainedRunView {
+    #[serde(flatten)]
+    run: RunView,
+    /// What the run waits for, each of its steps at the front apart; empty where it is over, or has something to do at once.
+    waiting_on: Vec<ReasonView>,
+}
+
+impl From<(Run, Vec<Reason>)> for ExplainedRunView {
+    fn from((run, reasons): (Run, Vec<Reason>)) -> Self {
+        Self { run: run.into(), waiting_on: reasons.into_iter().map(Into::into).collect() }
     }
 }
 

@@ -120,7 +120,7 @@ impl From<RunSortName> for RunSort {
 #[derive(Debug, Clone, Copy, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "UPPERCASE")]
 #[schemars(inline)]
-enum RunStatusName {
+pub(super) enum RunStatusName {
     Pending,
     Running,
     Completed,

@@ -102,6 +102,12 @@ struct WorkflowData {
     /// What a run's output is made of. Absent where it is that of the last step.
     #[serde(skip_serializing_if = "Option::is_none")]
     output: Option<Value>,
+    /// How many seconds a run may take. Absent where it may take any time.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    timeout_seconds: Option<Value>,
+    /// How many attempts a run may repeat. Absent where the policies of its steps alone say it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    max_retry_budget: Option<Value>,
 }
 
 /// A step. Members that do not apply to its type are absent.
@@ -150,6 +156,8 @@ impl From<WorkflowDocument> for WorkflowData {
             steps: document.steps.into_iter().map(|(key, step)| (key, step.into())).collect(),
             input_schema: document.input_schema,
             output: document.output,
+            timeout_seconds: document.limits.timeout_seconds,
+            max_retry_budget: document.limits.max_retry_budget,
         }
     }
 }

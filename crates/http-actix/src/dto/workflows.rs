@@ -7,7 +7,7 @@ use application::workflows::{NewWorkflow, WorkflowChanges};
 use domain::{
     ports::NoSchemas,
     workflows::{
-        ChangeSummary, Severity, StepDocument, WorkflowDocument, WorkflowFilter, WorkflowName, WorkflowSort, examine,
+        ChangeSummary, RunLimits, Severity, StepDocument, WorkflowDocument, WorkflowFilter, WorkflowName, WorkflowSort, examine,
     },
 };
 use garde::{Path, Report, Validate};
@@ -155,9 +155,14 @@ struct StepBody {
     /// A member of steps of type `sub_workflow`: the number of a version; the latest active one if it is absent.
     #[serde(default)]
     workflow_version: Value,
-    /// A member of steps of type `sub_workflow`: how long the run may take.
+    /// How many seconds the step may take: with all its attempts, or with all that is in it. Not for `delay`, `validate` and
+    /// `wait_for_event`.
     #[serde(default)]
     timeout_seconds: Value,
+    /// A member of steps of type `agent`: what follows a failed call, in place of what the agent says (as `retry_strategy` of an
+    /// agent).
+    #[serde(default)]
+    retry_strategy: Value,
     /// A member of steps of type `wait_for_event`: `event`, `correlation`, `filter` (a condition on `${event.data…}`),
     /// `timeout_seconds`, `on_timeout` (fail, continue).
     #[serde(default)]
@@ -185,6 +190,7 @@ impl From<StepBody> for StepDocument {
             ("workflow_id", step.workflow_id),
             ("workflow_version", step.workflow_version),
             ("timeout_seconds", step.timeout_seconds),
+            ("retry_strategy", step.retry_strategy),
             ("event_config", step.event_config),
             ("validate_config", step.validate_config),
         ];
@@ -199,6 +205,10 @@ impl From<StepBody> for StepDocument {
             other: other.collect(),
         }
     }
+}
+
+fn limits(timeout_seconds: Value, max_retry_budget: Value) -> RunLimits {
+    RunLimits { timeout_seconds: Some(timeout_seconds), max_retry_budget: Some(max_retry_budget) }
 }
 
 fn documents(steps: BTreeMap<String, StepBody>) -> BTreeMap<String, StepDocument> {
@@ -223,6 +233,12 @@ pub(crate) struct CreateWorkflow {
     /// What a run's output is made of: any value, with references as in `input_mapping`.
     #[serde(default)]
     output: Value,
+    /// How many seconds a run may take, from its start or from its last resume; then it fails.
+    #[serde(default)]
+    timeout_seconds: Value,
+    /// How many attempts a run may repeat, of all its steps together; then a step that fails has failed for good.
+    #[serde(default)]
+    max_retry_budget: Value,
     /// Whether the new version may be executed at once.
     #[serde(default)]
     status: InitialStatus,
@@ -245,7 +261,8 @@ impl Validate for CreateWorkflow {
 impl Checked for CreateWorkflow {
     fn findings(&self) -> Vec<Mistake> {
         let document = WorkflowDocument::new(&self.name, 1, self.start_step.clone(), documents(self.steps.clone()))
-            .declaring(self.input_schema.clone().map(Value::Object), Some(self.output.clone()));
+            .declaring(self.input_schema.clone().map(Value::Object), Some(self.output.clone()))
+            .limited(limits(self.timeout_seconds.clone(), self.max_retry_budget.clone()));
         let found = examine(&document, &NoSchemas).findings.into_iter();
         found.filter(|found| found.severity == Severity::Error).map(Mistake::from).collect()
     }
@@ -261,6 +278,7 @@ impl CreateWorkflow {
             steps: documents(self.steps),
             input_schema: self.input_schema.map(Value::Object),
             output: Some(self.output),
+            limits: limits(self.timeout_seconds, self.max_retry_budget),
             status: self.status.into(),
             change_summary: self.change_summary.as_deref().and_then(ChangeSummary::parse),
         })
@@ -281,12 +299,19 @@ pub(crate) struct ValidateWorkflow {
     /// What a run's output is made of: any value, with references as in `input_mapping`.
     #[serde(default)]
     output: Value,
+    /// How many seconds a run may take, from its start or from its last resume; then it fails.
+    #[serde(default)]
+    timeout_seconds: Value,
+    /// How many attempts a run may repeat, of all its steps together; then a step that fails has failed for good.
+    #[serde(default)]
+    max_retry_budget: Value,
 }
 
 impl ValidateWorkflow {
     pub(crate) fn document(self) -> WorkflowDocument {
         WorkflowDocument::new("validated", 1, self.start_step, documents(self.steps))
             .declaring(self.input_schema.map(Value::Object), Some(self.output))
+            .limited(limits(self.timeout_seconds, self.max_retry_budget))
     }
 }
 
@@ -314,6 +339,12 @@ pub(crate) struct UpdateWorkflow {
     /// What a run's output is made of: any value, with references as in `input_mapping`; null clears it. Makes a new version.
     #[serde(default, deserialize_with = "present")]
     output: Option<Value>,
+    /// How many seconds a run may take; null clears it. Makes a new version.
+    #[serde(default, deserialize_with = "present")]
+    timeout_seconds: Option<Value>,
+    /// How many attempts a run may repeat; null clears it. Makes a new version.
+    #[serde(default, deserialize_with = "present")]
+    max_retry_budget: Option<Value>,
     /// With new content, the status of the new version, `active` if it is left out: `draft`, `active`, or `inactive`, which closes
     /// the whole workflow. Otherwise the new status of the newest version.
     #[serde(default)]
@@ -348,6 +379,8 @@ impl UpdateWorkflow {
             steps: self.steps.map(documents),
             input_schema: self.input_schema.map(|schema| schema.map(Value::Object)),
             output: self.output.map(Some),
+            timeout_seconds: self.timeout_seconds.map(Some),
+            max_retry_budget: self.max_retry_budget.map(Some),
             status: self.status.map(Into::into),
             change_summary: self.change_summary.as_deref().and_then(ChangeSummary::parse),
         }

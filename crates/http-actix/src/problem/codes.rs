@@ -50,6 +50,15 @@ codes! {
         "A run can only be resumed at the step at which it stopped.", "Leave `resume_from_step` out.";
     RunNotCancellable: 400, "run_not_cancellable", "Run cannot be cancelled",
         "Only pending or running runs can be cancelled.", "Nothing is left to cancel.";
+    RunNotOver: 400, "run_not_over", "Run is not over",
+        "Steps can only be done anew in a run that is over, and that Orrery itself has executed.",
+        "Wait for the run to end, or cancel it.";
+    StepNotRerunnable: 400, "step_not_rerunnable", "Step cannot be done anew",
+        "The run's workflow has no such step, or the run never reached it.",
+        "Look the path up with GET /api/v1/runs/{run_id}/steps.";
+    StepNotSkippable: 400, "step_not_skippable", "Step cannot be skipped",
+        "Only a step that is under way, waits, or stopped the run can be given an output, and no block.",
+        "Look at `waiting_on` of the run, or at the list of its steps.";
     RunNotPausable: 400, "run_not_pausable", "Run cannot be paused",
         "Only pending or running runs that Orrery itself executes can be paused and let go on.",
         "Nothing is left to pause, or the existing executor knows no pause.";

@@ -2,7 +2,10 @@
 
 use application::{
     agents::{CreateAgentError, DeleteAgentError, GetAgentError, InvalidSchemas, UpdateAgentError},
-    runs::{CancelRunError, ExecuteWorkflowError, GetRunError, PauseRunError, RaiseEventError, RetryRunError},
+    runs::{
+        CancelRunError, ExecuteWorkflowError, GetRunError, PauseRunError, RaiseEventError, RerunRunError, RetryRunError,
+        SkipStepError,
+    },
     workflows::{
         CreateWorkflowError, DeleteVersionError, DeleteWorkflowError, GetVersionError, GetWorkflowError, LiveRuns,
         Refused, RollBackWorkflowError, TestWorkflowError, UpdateWorkflowError,
@@ -98,6 +101,15 @@ plain!(RaiseEventError {
     RaiseEventError::External(_) => RunNotListening,
     RaiseEventError::TooLarge(_) => BodyTooLarge,
 } Store);
+plain!(RerunRunError {
+    RerunRunError::NotFound(_) => RunNotFound,
+    RerunRunError::NotOver(_) | RerunRunError::External(_) => RunNotOver,
+    RerunRunError::Step(_) => StepNotRerunnable,
+} Overloaded Store);
+plain!(SkipStepError {
+    SkipStepError::NotFound(_) => RunNotFound,
+    SkipStepError::Over(_) | SkipStepError::External(_) | SkipStepError::Step(_) => StepNotSkippable,
+} Overloaded Store);
 plain!(CancelRunError {
     CancelRunError::NotFound(_) => RunNotFound,
     CancelRunError::NotCancellable(_) => RunNotCancellable,

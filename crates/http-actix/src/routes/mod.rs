@@ -5,6 +5,7 @@ mod events;
 mod failures;
 mod readiness;
 mod rehearsals;
+mod run_changes;
 mod runs;
 mod system;
 mod versions;
@@ -47,7 +48,7 @@ pub fn api() -> Api {
         .group(events::GROUP, "What happens elsewhere, and what runs wait for.")
         .group(system::GROUP, "What the server says about itself.");
     let api = rehearsals::declare(versions::declare(workflows::declare(agents::declare(api))));
-    system::declare(events::declare(runs::declare(api))).finish()
+    system::declare(events::declare(runs::declare(run_changes::declare(api)))).finish()
 }
 
 /// The routes of a process without an API: how it is, and what it measures.

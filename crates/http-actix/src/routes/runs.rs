@@ -10,7 +10,7 @@ use crate::{
     dto::{
         examples,
         lists::{self, PageView},
-        run_views::{RetryReceipt, RunReceipt, RunView, StepExecutionView},
+        run_views::{ExplainedRunView, RetryReceipt, RunReceipt, RunView, StepExecutionView},
         runs::{CancelRun, RetryRun, RunPath, RunQuery},
     },
     problem::{Code, Problem},
@@ -33,8 +33,8 @@ pub(super) fn declare(api: Declarations) -> Declarations {
         Method::GET,
         "/api/v1/runs/{run_id}",
         get_run,
-        About::new(GROUP, "Read a run", "The run with this id.")
-            .answers(examples::run("RUNNING"))
+        About::new(GROUP, "Read a run", "The run with this id, and what it waits for if it is not over.")
+            .answers(examples::explained_run())
             .refuses(&[Code::RunNotFound, Code::StoreUnavailable]),
     )
     .route(
@@ -124,8 +124,11 @@ async fn list_runs(
     Ok(Reply(PageView::new(found, page)))
 }
 
-async fn get_run(State(app): State<UseCases>, Path(path): Path<RunPath>) -> Result<Reply<200, RunView>, Problem> {
-    Ok(Reply(app.get_run.execute(&path.id().map_err(Problem::internal)?).await?.into()))
+async fn get_run(
+    State(app): State<UseCases>,
+    Path(path): Path<RunPath>,
+) -> Result<Reply<200, ExplainedRunView>, Problem> {
+    Ok(Reply(app.get_run.explained(&path.id().map_err(Problem::internal)?).await?.into()))
 }
 
 async fn list_steps(

@@ -1,6 +1,7 @@
 //! The REST API over the memory adapter: every endpoint, every refusal, and the description of both.
 
 mod agents;
+mod changes;
 mod errors;
 mod events;
 mod language;

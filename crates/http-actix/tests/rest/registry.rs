@@ -26,6 +26,7 @@ fn agent(number: u128, name: &str, auth: AgentAuth) -> Agent {
         auth,
         timeout: Duration::from_secs(20),
         retry: RetryPolicy::new(0, 1000, 30_000, 2.0).expect("valid"),
+        retry_strategy: None,
         circuit_breaker: None,
         schemas: AgentSchemas::default(),
         status: AgentStatus::Active,

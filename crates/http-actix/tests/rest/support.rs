@@ -25,7 +25,7 @@ use domain::{
         Adopted, AgentCard, AgentGateway, AgentHealth, Agents, Clock, Engine, IdGenerator, Overloaded, RunWriter,
         StoreError, Then, Workflows,
     },
-    runs::{AgentRequest, CallOutcome, ChildDefinition, CommitOutcome, Parent, RunCommit},
+    runs::{AgentRequest, CallIds, CallOutcome, ChildDefinition, CommitOutcome, Parent, RunCommit},
     workflows::WorkflowName,
 };
 use http_actix::{AppState, ComponentCheck, Readiness};
@@ -66,6 +66,8 @@ impl Orrery {
             transactions: store.clone(),
             runs: store.clone(),
             inbox: store.clone(),
+            leases: store.clone(),
+            fleet: None,
             writer: Arc::new(Writer { store: store.as_ref().clone(), overloaded: world.overloaded }),
             gateway: Arc::new(Gateway),
             engine: Arc::new(NoEngine(executor)),
@@ -292,6 +294,8 @@ impl AgentGateway for Gateway {
     async fn call(&self, _: &Agent, _: &AgentRequest) -> CallOutcome {
         unreachable!("no engine runs in these tests")
     }
+
+    async fn cancel(&self, _: &Agent, _: &CallIds) {}
 
     async fn health(&self, agent: &Agent) -> AgentHealth {
         if agent.name.as_str() == "Sick" {

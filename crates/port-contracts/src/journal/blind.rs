@@ -2,12 +2,16 @@
 
 use domain::{
     ids::{Epoch, Seq},
-    runs::{AdvanceRun, CancelRun, CommitOutcome, EventRecord, RunStatus},
+    runs::{AdvanceRun, CancelRun, CommitOutcome, EventRecord, Rerun, ResumeRun, Resumption, RunStatus, RunUpdate},
 };
+
+use serde_json::json;
 
 use crate::{
     Stores,
-    samples::{advance, at, cancel, closed, executor, finish, owned_start, resume, run_id, start, update},
+    samples::{
+        advance, at, cancel, closed, executor, finish, owned_start, payload, resume, run_id, start, step_id, update,
+    },
 };
 
 pub async fn a_cancel_gets_the_next_number_and_keeps_the_epoch(stores: &Stores) {
@@ -117,4 +121,34 @@ pub async fn only_failed_and_cancelled_runs_can_be_resumed(stores: &Stores) {
         assert_eq!(stores.all_of(&run_id(run)).await, before);
     }
     stores.committed(advance("running", 1)).await;
+}
+
+pub async fn a_completed_run_is_resumed_only_to_do_a_step_anew(stores: &Stores) {
+    stores.committed(owned_start("r")).await;
+    let done = finish("r", 1, RunStatus::Completed, None);
+    let output = Some(payload(json!(7)));
+    let update = done.update.clone().map(|update| RunUpdate { output, ..update });
+    stores.committed(AdvanceRun { update, ..done }).await;
+    let rerun = Rerun { from: step_id("a").top_level(), undone: vec![step_id("b").top_level()] };
+    let again = ResumeRun { what: Resumption::From(rerun), ..resume("r") };
+    assert_eq!(stores.commit(resume("r")).await, CommitOutcome::Absorbed);
+    stores.committed(again.clone()).await;
+    let row = stores.run(&run_id("r")).await;
+    assert_eq!((row.status, row.output, row.completed_at), (RunStatus::Pending, None, None));
+    let history = stores.runs.history(&run_id("r")).await.expect("the store works");
+    assert_eq!(history.last().expect("a record").events, [again.event()]);
+    let claimed = stores.leases.claim(executor(2), 5, at(1_000_000)).await.expect("the store works");
+    assert_eq!(claimed.len(), 1);
+}
+
+pub async fn a_run_that_is_to_skip_a_step_is_told_so_in_the_commit_that_resumes_it(stores: &Stores) {
+    stores.committed(owned_start("r")).await;
+    stores.committed(finish("r", 1, RunStatus::Failed, Some("no"))).await;
+    let what = Resumption::Skipping { path: step_id("a").top_level(), output: payload(json!(7)) };
+    let skipping = ResumeRun { what, ..resume("r") };
+    stores.committed(skipping.clone()).await;
+    assert_eq!(stores.commit(skipping.clone()).await, CommitOutcome::AlreadyApplied);
+    let claimed = stores.leases.claim(executor(2), 5, at(1_000_000)).await.expect("the store works");
+    let told: Vec<_> = claimed[0].inbox.iter().map(|entry| entry.message.clone()).collect();
+    assert_eq!(told, [skipping.note().expect("it has something to say").message]);
 }

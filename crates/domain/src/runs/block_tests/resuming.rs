@@ -94,12 +94,12 @@ fn ten_thousand_iterations_without_calls_are_many_commits_and_one_end() {
     assert_eq!(run.history.iter().flat_map(|record| &record.events).filter(closed).count(), 1);
 }
 
-fn told(run: &mut Driven, event: RunEvent) {
+pub(super) fn told(run: &mut Driven, event: RunEvent) {
     run.state.apply(at(run.now), &event);
     run.keep(Transition { events: vec![event], ..Transition::default() });
 }
 
-fn resume(run: &mut Driven) {
+pub(super) fn resume(run: &mut Driven) {
     told(run, RunEvent::RunResumed { by: "me".into() });
     run.tell(Input::Continue);
 }

@@ -92,7 +92,7 @@ fn what_cannot_be_found_or_made_fails_the_step_without_a_child() {
 #[test]
 fn a_child_that_takes_too_long_is_cancelled_and_fails_the_step() {
     let mut run = Run::with_child(&json!({"timeout_seconds": 60}));
-    assert_eq!(run.state.wake_at(), Some(at(60)));
+    assert_eq!(run.state.wake_at(&run.plan), Some(at(60)));
     run.pass(59);
     assert_eq!(run.last.events, []);
     run.pass(1);

@@ -8,7 +8,7 @@ fn a_wait_is_known_by_its_event_and_its_correlation() {
     let mut run = Run::start(plan("w", &steps, None), json!({"n": 7}));
     let wait = EventWait { event: "paid".to_owned(), correlation: "order-7".to_owned(), path: path("w") };
     assert_eq!(run.last.outward.waits, [wait]);
-    assert_eq!(run.state.wake_at(), None, "nothing but the event moves it");
+    assert_eq!(run.state.wake_at(&run.plan), None, "nothing but the event moves it");
     run.happens(json!({"sum": 1}));
     assert_eq!(run.output(), Some(&json!({"event": "paid", "timed_out": false, "data": {"sum": 1}})));
     assert_eq!(run.last.outward.settled, [path("w")]);
@@ -109,7 +109,7 @@ fn an_event_is_for_one_step_only() {
 #[test]
 fn a_wait_that_takes_too_long_fails_or_goes_on() {
     let mut run = Run::start(plan("w", &json!({"w": wait(json!({"timeout_seconds": 60}))}), None), json!({}));
-    assert_eq!(run.state.wake_at(), Some(at(60)));
+    assert_eq!(run.state.wake_at(&run.plan), Some(at(60)));
     run.pass(60);
     assert_eq!(run.error(), "Workflow failed at step 'w': The event 'paid' did not come within 60 seconds");
     assert_eq!(run.last.outward.settled, [path("w")]);
@@ -126,7 +126,7 @@ fn a_resumed_run_waits_anew() {
     let mut run = Run::start(plan("w", &json!({"w": wait(json!({"timeout_seconds": 60}))}), None), json!({}));
     run.pass(60);
     run.resume();
-    assert_eq!((run.last.outward.waits.len(), run.state.wake_at()), (1, Some(at(120))));
+    assert_eq!((run.last.outward.waits.len(), run.state.wake_at(&run.plan)), (1, Some(at(120))));
     run.happens(json!(1));
     assert_eq!(run.state.status(), RunStatus::Completed);
 }

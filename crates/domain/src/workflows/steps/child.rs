@@ -16,7 +16,7 @@ impl Reader<'_> {
     pub(super) fn child(&mut self) -> Option<Content> {
         let workflow = self.child_workflow();
         let version = self.child_version();
-        let timeout_seconds = self.seconds(&["timeout_seconds"], self.member("timeout_seconds"));
+        let timeout_seconds = self.timeout();
         let input = match &self.step.input_mapping {
             Some(_) => self.mapping(),
             None => Some(Vec::new()),

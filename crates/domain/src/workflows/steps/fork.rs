@@ -50,7 +50,8 @@ impl Reader<'_> {
                 return None;
             }
         };
-        Some(Content::ForkJoin { branches: branches?, policy })
+        let timeout_seconds = self.timeout()?;
+        Some(Content::ForkJoin { branches: branches?, policy, timeout_seconds })
     }
 
     fn branch(&mut self, at: &[&str], name: &str, branch: &Value, all: Option<u32>) -> Option<BranchContent> {

@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::Reader;
+use crate::agents::{RetryPolicy, StrategyMistake};
 
 impl Reader<'_> {
     pub(super) fn ids(&mut self, at: &[&str], value: Option<&Value>, least: usize, most: usize) -> Option<Vec<String>> {
@@ -53,6 +54,29 @@ impl Reader<'_> {
     #[expect(clippy::option_option, reason = "as for counts")]
     pub(super) fn seconds(&mut self, at: &[&str], value: Option<&Value>) -> Option<Option<u32>> {
         self.count(at, value, u32::MAX)
+    }
+
+    /// How long the step may take.
+    #[expect(clippy::option_option, reason = "as for counts")]
+    pub(super) fn timeout(&mut self) -> Option<Option<u32>> {
+        self.seconds(&["timeout_seconds"], self.member("timeout_seconds"))
+    }
+
+    /// What follows a failed attempt, in place of what the agent says.
+    #[expect(clippy::option_option, reason = "as for counts")]
+    pub(super) fn retry_strategy(&mut self) -> Option<Option<RetryPolicy>> {
+        let Some(strategy) = self.member("retry_strategy") else { return Some(None) };
+        match RetryPolicy::parse_strategy(strategy) {
+            Ok(policy) => Some(Some(policy)),
+            Err(mistakes) => {
+                for StrategyMistake { member, message } in mistakes {
+                    let at: Vec<&str> = ["retry_strategy"].into_iter().chain(member.as_deref()).collect();
+                    let name = at.last().copied().unwrap_or_default();
+                    self.error(&at, "invalid_retry_strategy", format!("'{name}' {message}"));
+                }
+                None
+            }
+        }
     }
 
     /// The meaning of a word; the first is meant where there is none.

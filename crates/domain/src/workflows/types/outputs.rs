@@ -12,7 +12,7 @@ use crate::workflows::{
     declared::Declared,
     plan::{JoinPolicy, OnError},
     reference::{LoopVariable, Reference, Source},
-    steps::Content,
+    steps::{AgentContent, Content},
     tree::Tree,
     visibility::Bindings,
 };
@@ -89,7 +89,7 @@ fn output<'a>(tree: &Tree<'a>, place: usize, declared: &'a Declared, outputs: &[
         |sequence: usize| place.sequences.get(sequence).map_or(Shape::Anything, |(_, last)| outputs[*last].clone());
     let sure = |shape| Member { shape, sure: true };
     match place.content {
-        Content::Agent { agent, .. } => {
+        Content::Agent(AgentContent { agent, .. }) => {
             Shape::declared(declared.agent(agent).and_then(|schemas| schemas.output.as_ref()))
         }
         Content::Delay(_) => Shape::Plain(Kinds::NULL),
@@ -130,7 +130,7 @@ fn output<'a>(tree: &Tree<'a>, place: usize, declared: &'a Declared, outputs: &[
                 ("failed_count".to_owned(), Member { shape: count(), sure: false }),
             ])
         }
-        Content::ForkJoin { branches, policy } => object(branches.iter().enumerate().map(|(number, branch)| {
+        Content::ForkJoin { branches, policy, .. } => object(branches.iter().enumerate().map(|(number, branch)| {
             let result = if *policy == JoinPolicy::All { result(number) } else { result(number).or_null() };
             (branch.name.to_string(), sure(result))
         })),

@@ -17,7 +17,7 @@ use crate::{
         path::Segment,
         plan::Delay,
         reference::{Piece, Reference, Template},
-        steps::Content,
+        steps::{AgentContent, Content},
         tree::Tree,
         visibility::Bindings,
     },
@@ -37,7 +37,7 @@ pub(in crate::workflows) fn check(
     for (number, place) in tree.places.iter().enumerate() {
         let mut step = Step { checker: &mut checker, number, key: place.key };
         match place.content {
-            Content::Agent { agent, input } => {
+            Content::Agent(AgentContent { agent, input, .. }) => {
                 for (field, template) in input {
                     step.template(&["input_mapping", field], template);
                 }

@@ -18,6 +18,7 @@ fn agent(name: &str, input: Option<Value>, output: Option<Value>) -> Agent {
         auth: AgentAuth::None,
         timeout: std::time::Duration::from_secs(1),
         retry: RetryPolicy::default(),
+        retry_strategy: None,
         circuit_breaker: None,
         schemas: AgentSchemas { input, output },
         status: AgentStatus::Active,

@@ -1,0 +1,5 @@
+SELECT count(*) FROM (
+  SELECT 1 FROM run_heads
+  WHERE owner IS NULL AND phase = 0 AND wake_at IS NOT NULL AND wake_at <= $1
+  ORDER BY wake_at, run_id COLLATE "C" LIMIT $2
+) AS waiting

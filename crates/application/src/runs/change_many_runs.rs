@@ -1,0 +1,172 @@
+//! Cancels or retries many runs at once: those that a filter finds, or those that are named. Each run has an outcome of its own.
+
+use std::sync::Arc;
+
+use domain::{
+    Timestamp,
+    ids::RunId,
+    page::{MAX_PAGE_SIZE, PageRequest, SortOrder},
+    ports::{Runs, StoreError},
+    runs::{RunFilter, RunSort, RunStatus},
+};
+
+use super::{CancelRun, CancelRunError, RetryRun, RetryRunError};
+use crate::Ports;
+
+/// The most runs that one request changes; who wants more asks again, for what is left.
+pub const MAX_CHANGED: u32 = 1000;
+
+/// Which runs are meant.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Selection {
+    /// These.
+    Named(Vec<RunId>),
+    /// The oldest that a filter finds.
+    Found {
+        /// The filter.
+        filter: RunFilter,
+        /// How many at the most.
+        limit: u32,
+    },
+}
+
+/// What is done to them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Change {
+    /// They are cancelled.
+    Cancel {
+        /// Why.
+        reason: Option<String>,
+    },
+    /// They are retried.
+    Retry,
+}
+
+/// What became of a run.
+#[derive(Debug)]
+pub enum Changed {
+    /// It would be changed; nothing was done.
+    Would,
+    /// It was changed, and has this status now.
+    Done(RunStatus),
+    /// It was not cancelled.
+    NotCancelled(CancelRunError),
+    /// It was not retried.
+    NotRetried(RetryRunError),
+}
+
+/// The outcome of a request for many runs.
+#[derive(Debug)]
+pub struct ManyChanged {
+    /// Each run with what became of it, in the order in which they were dealt with.
+    pub runs: Vec<(RunId, Changed)>,
+    /// Whether there are more that the filter finds.
+    pub more: bool,
+}
+
+/// Changes many runs.
+pub struct ChangeManyRuns {
+    runs: Arc<dyn Runs>,
+    cancel: CancelRun,
+    retry: RetryRun,
+}
+
+impl ChangeManyRuns {
+    pub(crate) fn new(ports: &Ports) -> Self {
+        Self { runs: ports.runs.clone(), cancel: CancelRun::new(ports), retry: RetryRun::new(ports) }
+    }
+
+    /// Changes the runs one after the other, or says which ones would be changed. An error of one stops nothing but where the
+    /// store cannot be reached.
+    pub async fn execute(
+        &self,
+        selection: Selection,
+        change: &Change,
+        dry_run: bool,
+        by: &str,
+    ) -> Result<ManyChanged, StoreError> {
+        let (ids, more) = self.select(selection, change).await?;
+        let mut runs = Vec::with_capacity(ids.len());
+        for id in ids {
+            let changed = if dry_run { self.would(&id, change).await? } else { self.change(&id, change, by).await };
+            runs.push((id, changed));
+        }
+        Ok(ManyChanged { runs, more })
+    }
+
+    async fn select(&self, selection: Selection, change: &Change) -> Result<(Vec<RunId>, bool), StoreError> {
+        let (filter, limit) = match selection {
+            Selection::Named(ids) => return Ok((ids, false)),
+            Selection::Found { filter, limit } => (filter, limit),
+        };
+        let statuses: Vec<RunStatus> = match filter.status {
+            Some(status) => vec![status],
+            None => change.takes().to_vec(),
+        };
+        let limit = usize::try_from(limit.min(MAX_CHANGED)).unwrap_or(usize::MAX);
+        let (mut found, mut all) = (Vec::new(), 0);
+        for status in statuses {
+            let filter = RunFilter { status: Some(status), ..filter.clone() };
+            all += self.oldest(&filter, limit, &mut found).await?;
+        }
+        found.sort();
+        found.truncate(limit);
+        let more = all > found.len() as u64;
+        Ok((found.into_iter().map(|(_, run)| run).collect(), more))
+    }
+
+    /// Adds the oldest that a filter finds; answers how many it finds in all.
+    async fn oldest(
+        &self,
+        filter: &RunFilter,
+        limit: usize,
+        found: &mut Vec<(Timestamp, RunId)>,
+    ) -> Result<u64, StoreError> {
+        let (mut number, mut taken) = (1, 0);
+        loop {
+            let Some(page) = PageRequest::new(number, MAX_PAGE_SIZE) else { return Ok(0) };
+            let page = self.runs.list(filter, RunSort::CreatedAt, SortOrder::Ascending, page).await?;
+            let all = page.total.count();
+            taken += page.items.len();
+            let is_last = page.items.len() < MAX_PAGE_SIZE as usize || taken >= limit;
+            found.extend(page.items.into_iter().map(|run| (run.created_at, run.id)));
+            if is_last {
+                return Ok(all);
+            }
+            number += 1;
+        }
+    }
+
+    async fn would(&self, id: &RunId, change: &Change) -> Result<Changed, StoreError> {
+        Ok(match (self.runs.get(id).await?, change) {
+            (Some(run), change) if change.takes().contains(&run.status) => Changed::Would,
+            (Some(run), Change::Cancel { .. }) => Changed::NotCancelled(CancelRunError::NotCancellable(run.status)),
+            (Some(run), Change::Retry) => Changed::NotRetried(RetryRunError::NotRetryable(run.status)),
+            (None, Change::Cancel { .. }) => Changed::NotCancelled(CancelRunError::NotFound(id.clone())),
+            (None, Change::Retry) => Changed::NotRetried(RetryRunError::NotFound(id.clone())),
+        })
+    }
+
+    async fn change(&self, id: &RunId, change: &Change, by: &str) -> Changed {
+        match change {
+            Change::Cancel { reason } => match self.cancel.execute(id, reason.clone(), by).await {
+                Ok(run) => Changed::Done(run.status),
+                Err(error) => Changed::NotCancelled(error),
+            },
+            Change::Retry => match self.retry.execute(id, None, by).await {
+                Ok(run) => Changed::Done(run.status),
+                Err(error) => Changed::NotRetried(error),
+            },
+        }
+    }
+}
+
+impl Change {
+    /// The statuses of runs that can be changed in this way.
+    pub fn takes(&self) -> &'static [RunStatus] {
+        match self {
+            Self::Cancel { .. } => &[RunStatus::Pending, RunStatus::Running],
+            Self::Retry => &[RunStatus::Failed, RunStatus::Cancelled],
+        }
+    }
+}

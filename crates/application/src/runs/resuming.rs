@@ -1,0 +1,79 @@
+//! Making a run live again that is over: what retries, reruns and skips have in common.
+
+use std::sync::Arc;
+
+use domain::{
+    Timestamp,
+    ids::CommitId,
+    ports::{Clock, Engine, IdGenerator, Overloaded, RunWriter, Runs, StoreError},
+    runs::{CommitOutcome, ResumeRun, Resumption, Run, RunCommit, RunStatus},
+};
+
+use crate::Ports;
+
+/// Why a run is not live again.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum NotResumed {
+    #[error("there is no such run")]
+    Gone,
+    /// Somebody else was quicker.
+    #[error("the run is {} by now", .0.as_str())]
+    Overtaken(RunStatus),
+    #[error(transparent)]
+    Overloaded(#[from] Overloaded),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+pub(super) struct Resuming {
+    runs: Arc<dyn Runs>,
+    writer: Arc<dyn RunWriter>,
+    engine: Arc<dyn Engine>,
+    clock: Arc<dyn Clock>,
+    ids: Arc<dyn IdGenerator>,
+}
+
+impl Resuming {
+    pub(super) fn new(ports: &Ports) -> Self {
+        Self {
+            runs: ports.runs.clone(),
+            writer: ports.writer.clone(),
+            engine: ports.engine.clone(),
+            clock: ports.clock.clone(),
+            ids: ports.ids.clone(),
+        }
+    }
+
+    /// Resumes the run; whoever claims it does what is to be done.
+    pub(super) async fn resume(&self, run: Run, what: Resumption, by: &str) -> Result<Run, NotResumed> {
+        let (id, at) = (run.id.clone(), self.clock.now());
+        let commit = CommitId::new(self.ids.unique());
+        let resume = ResumeRun { what, commit, run: id.clone(), at, by: by.to_owned() };
+        let engine = Arc::clone(&self.engine);
+        match self.writer.write_then(RunCommit::Resume(resume), Box::new(move |_| engine.ring())).await? {
+            CommitOutcome::Committed | CommitOutcome::AlreadyApplied => Ok(accepted(run, at)),
+            CommitOutcome::Gone => Err(NotResumed::Gone),
+            CommitOutcome::Unstorable => Err(StoreError::Corrupt("the store refused the commit".to_owned()).into()),
+            CommitOutcome::Absorbed | CommitOutcome::Fenced | CommitOutcome::Moved | CommitOutcome::Duplicate => {
+                let now = self.runs.get(&id).await?.map_or(RunStatus::Pending, |run| run.status);
+                Err(NotResumed::Overtaken(now))
+            }
+        }
+    }
+}
+
+/// The run as it was accepted; by now it may be further.
+pub(super) fn accepted(run: Run, updated_at: Timestamp) -> Run {
+    let status = RunStatus::Pending;
+    Run {
+        status,
+        paused: false,
+        updated_at,
+        completed_at: None,
+        cancelled_at: None,
+        cancelled_by: None,
+        error: None,
+        output: None,
+        ..run
+    }
+}
