@@ -8,7 +8,7 @@ use std::{
         Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering::Relaxed},
     },
-    time::Instant,
+    time::{Instant, SystemTime, UNIX_EPOCH},
 };
 
 use serde::Serialize;
@@ -17,6 +17,7 @@ use sha2::{Digest, Sha256};
 /// The ledger of all agents of a server.
 pub(crate) struct Calls {
     started: Instant,
+    started_at_us: u64,
     record: bool,
     log_capacity: usize,
     total: AtomicU64,
@@ -52,12 +53,15 @@ pub(crate) struct Report {
     log: Vec<LogEntry>,
     /// Calls that were counted in `total` only, because the log was full.
     unlogged: u64,
+    /// When the server started, in microseconds since 1970: what the log's times count from.
+    started_at_us: u64,
 }
 
 impl Calls {
     pub(crate) fn new(record: bool, log_capacity: usize) -> Self {
         Self {
             started: Instant::now(),
+            started_at_us: clock_us(),
             record,
             log_capacity,
             total: AtomicU64::new(0),
@@ -110,6 +114,7 @@ impl Calls {
             by_message_id: recorded.by_message_id.clone(),
             log: recorded.log.clone(),
             unlogged: recorded.unlogged,
+            started_at_us: self.started_at_us,
         }
     }
 
@@ -119,6 +124,13 @@ impl Calls {
         self.total.store(0, Relaxed);
         self.handler_ns.store(0, Relaxed);
     }
+}
+
+/// By the machine's clock, for whoever compares the log with what others wrote down.
+#[expect(clippy::disallowed_methods, reason = "the agents are strangers to Orrery and its clock")]
+fn clock_us() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_micros()).unwrap_or(u64::MAX)
 }
 
 fn hex(digest: &[u8]) -> String {

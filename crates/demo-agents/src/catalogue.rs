@@ -16,7 +16,7 @@ pub struct DemoAgent {
 }
 
 /// All demo agents; the first three tell the story of `orrery demo`.
-pub const CATALOGUE: [DemoAgent; 6] = [
+pub const CATALOGUE: [DemoAgent; 7] = [
     DemoAgent {
         name: "researcher",
         path: "researcher",
@@ -50,6 +50,13 @@ pub const CATALOGUE: [DemoAgent; 6] = [
         name: "slow",
         path: "slow",
         description: "Waits (?ms=N), then returns its input",
+        tag: "testing",
+        example: r#"{"n": 1}"#,
+    },
+    DemoAgent {
+        name: "moody",
+        path: "moody",
+        description: "Returns its input, late or not at all, as the message's id decides",
         tag: "testing",
         example: r#"{"n": 1}"#,
     },

@@ -11,6 +11,7 @@
 //! | `/echo` | anything | the input's members |
 //! | `/flaky?fail=N` | anything | the input's members, after answering 500 to the first N calls of each message id |
 //! | `/slow?ms=N` | anything | the input's members, after N milliseconds |
+//! | `/moody` | anything | the input's members, at once, late, at the second call, or never: it depends on the message id |
 //!
 //! `GET {path}/.well-known/agent-card.json` is an agent's card. `GET /calls` tells who was called and how often,
 //! `POST /calls/reset` forgets it. The agents keep nothing else and know nothing of Orrery: they are strangers to it, as
@@ -19,6 +20,7 @@
 mod calls;
 mod catalogue;
 mod library;
+mod moods;
 mod protocol;
 mod routes;
 mod server;

@@ -93,19 +93,33 @@ impl<'a> Call<'a> {
         self.parts.iter().find_map(|part| part.text.as_deref())
     }
 
+    /// The answer of an agent that refuses: a JSON-RPC error of its own (-32000, section 5.1).
+    pub(crate) fn refused(&self, why: &str) -> HttpResponse {
+        Refusal::new(self.id, -32000, why).response()
+    }
+
+    /// The answer of a task that failed.
+    pub(crate) fn failed(&self, said: &str) -> HttpResponse {
+        self.task("failed", &Map::new(), Some(said))
+    }
+
     /// The answer of a completed task; `members` stand directly in its result, `said` is what people read.
     pub(crate) fn completed<M: Serialize>(&self, members: &M, said: Option<&str>) -> HttpResponse {
+        self.task("completed", members, said)
+    }
+
+    fn task<M: Serialize>(&self, state: &'static str, members: &M, said: Option<&str>) -> HttpResponse {
         let artifacts = said.map(Artifact::of).into_iter().collect();
         let result = Task {
             // Derived, so that the answer to a repeated call is the same answer.
             id: format!("task-of-{}", self.message_id),
             context_id: self.context_id.clone().unwrap_or_else(|| format!("context-of-{}", self.message_id)),
             kind: "task",
-            status: Status { state: "completed" },
+            status: Status { state },
             artifacts,
             members,
         };
-        answer(&Completed { jsonrpc: "2.0", id: self.id, result })
+        answer(&Ended { jsonrpc: "2.0", id: self.id, result })
     }
 }
 
@@ -116,7 +130,7 @@ pub(crate) fn without_reserved(mut members: RawMembers<'_>) -> RawMembers<'_> {
 }
 
 #[derive(Serialize)]
-struct Completed<'a, M> {
+struct Ended<'a, M> {
     jsonrpc: &'static str,
     id: Option<&'a RawValue>,
     result: Task<'a, M>,

@@ -15,6 +15,7 @@ use serde_json::json;
 use crate::{
     calls::Calls,
     catalogue::{CATALOGUE, DemoAgent},
+    moods::Mood,
     protocol::{Call, Refusal, without_reserved},
     story::{self, Tell},
 };
@@ -40,6 +41,7 @@ pub(crate) fn routes(app: &mut ServiceConfig, shop: Arc<Shop>) {
         .route("/reviewer", web::post().to(|shop, body| tell(shop, body, "reviewer", story::review)))
         .route("/flaky", web::post().to(flaky))
         .route("/slow", web::post().to(slow))
+        .route("/moody", web::post().to(moody))
         .route("/calls", web::get().to(calls))
         .route("/calls/reset", web::post().to(reset))
         .route("/{agent}/.well-known/agent-card.json", web::get().to(card))
@@ -107,6 +109,28 @@ async fn slow(shop: Data<Shop>, how: Query<Slowness>, body: Bytes) -> HttpRespon
     };
     tokio::time::sleep(Duration::from_millis(how.ms).min(LONGEST_WAIT)).await;
     echoed(&call)
+}
+
+async fn moody(shop: Data<Shop>, body: Bytes) -> HttpResponse {
+    let call = match noted(&shop, "moody", &body) {
+        Ok(call) => call,
+        Err(refusal) => return refusal.response(),
+    };
+    let is_first = || shop.calls.flake(&call.message_id, 1).is_some();
+    match Mood::of(&call.message_id) {
+        Mood::Refuses => call.refused("moody: not today"),
+        Mood::Fails => call.failed("moody: it did not work out"),
+        Mood::StumblesOnce if is_first() => HttpResponse::InternalServerError().body("moody: one moment"),
+        Mood::SilentOnce if is_first() => {
+            tokio::time::sleep(LONGEST_WAIT).await;
+            echoed(&call)
+        }
+        Mood::Ponders(time) => {
+            tokio::time::sleep(time).await;
+            echoed(&call)
+        }
+        Mood::Willing | Mood::StumblesOnce | Mood::SilentOnce => echoed(&call),
+    }
 }
 
 async fn calls(shop: Data<Shop>) -> HttpResponse {

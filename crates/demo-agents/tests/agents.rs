@@ -100,6 +100,32 @@ async fn the_flaky_agent_fails_the_first_calls_of_each_message() {
 }
 
 #[tokio::test]
+async fn the_moody_agent_answers_a_repeated_call_or_refuses_it_again() {
+    let demo = Demo::start();
+    let mut seen = [false; 4];
+    for number in 0..200 {
+        let id = format!("m{number}");
+        let call = || saying(&id, &json!({"n": number}));
+        // Some calls are pondered over, and some are never heard: the others are enough here.
+        let first = tokio::time::timeout(Duration::from_millis(100), demo.post("moody", call())).await;
+        let Ok((status, body)) = first else { continue };
+        let again = demo.rpc("moody", call()).await;
+        let expected = match status.as_u16() {
+            500 => (0, again["result"]["n"] == number),
+            _ if body.contains("-32000") => (1, again["error"]["code"] == -32000),
+            _ if body.contains("\"failed\"") => (2, again["result"]["status"]["state"] == "failed"),
+            _ => (3, again["result"]["n"] == number),
+        };
+        assert!(expected.1, "{body}, then {again}");
+        seen[expected.0] = true;
+        if seen == [true; 4] {
+            return;
+        }
+    }
+    panic!("not every mood was met: {seen:?}");
+}
+
+#[tokio::test]
 async fn the_slow_agent_and_the_storytellers_take_their_time() {
     let demo = Demo::with(&Options { story_delay: Duration::from_millis(50), ..Options::default() });
     let begun = Instant::now();
@@ -123,6 +149,7 @@ async fn calls_are_recorded_until_they_are_reset() {
     assert_eq!(log[0]["body_sha256"].as_str().map(str::len), Some(64));
     assert_eq!((&log[2]["agent"], &log[2]["message_id"]), (&json!("flaky"), &json!("b")));
     assert!(log[0]["at_us_since_start"].as_u64() <= log[2]["at_us_since_start"].as_u64());
+    assert!(calls["started_at_us"].as_u64() > Some(1_700_000_000_000_000), "{}", calls["started_at_us"]);
 
     assert_eq!(demo.post("calls/reset", "").await.0, StatusCode::NO_CONTENT);
     assert_eq!((&demo.get("calls").await["total"], &demo.get("calls").await["log"]), (&json!(0), &json!([])));
