@@ -11,15 +11,24 @@ use std::{
 static BINARY: OnceLock<PathBuf> = OnceLock::new();
 
 /// Where the server's binary is.
-pub(crate) fn orrery() -> &'static Path {
+fn orrery() -> &'static Path {
     BINARY.get_or_init(|| match named() {
         Some(path) => path,
         None => built(),
     })
 }
 
+/// The binary, to be run with nothing but what its caller says: a person's database or brokers are not for it.
+pub fn command() -> Command {
+    let mut command = Command::new(orrery());
+    for name in settings_around() {
+        command.env_remove(name);
+    }
+    command
+}
+
 /// The variables around this process that would change how a server is run.
-pub(crate) fn settings_around() -> impl Iterator<Item = OsString> {
+fn settings_around() -> impl Iterator<Item = OsString> {
     const NAMES: [&str; 4] = ["DATABASE_URL", "TASKS_TOPIC", "RESULTS_TOPIC", "CONSUMER_GROUP_ID"];
     let is_ours = |name: &str| NAMES.contains(&name) || name.starts_with("ORRERY_") || name.starts_with("KAFKA_");
     std::env::vars_os().map(|(name, _)| name).filter(move |name| name.to_str().is_some_and(is_ours))

@@ -1,6 +1,6 @@
 //! What the end-to-end tests are written with: the server and the demo agents as processes of their own, an agent that
 //! can be told to misbehave, several processes on one PostgreSQL and one Kafka, and a small REST client. The tests
-//! themselves are in `tests/e2e` (one process) and `tests/cluster` (several).
+//! themselves are in `tests/e2e` (one process) and `tests/cluster` (several); `chaos` is the program behind `cargo xtask chaos`.
 //!
 //! It uses nothing of Orrery but the binary: what a user cannot see, it does not test. Everything that it starts ends with
 //! the test, also with one that fails. What goes wrong panics with a sentence, because its callers are tests.
@@ -18,6 +18,7 @@ mod stub;
 mod topics;
 
 pub use answer::Answer;
+pub use binary::command as orrery_command;
 pub use client::{AgentSpec, Client};
 pub use cluster::{Cluster, KafkaFor, PostgresFor};
 pub use demo_agents::{Calls, DemoAgents};

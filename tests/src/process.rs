@@ -51,12 +51,7 @@ pub(crate) struct Process {
 impl Process {
     /// Starts it in a folder.
     pub(crate) fn spawn(arguments: &[&str], folder: &Path) -> Self {
-        let mut command = Command::new(binary::orrery());
-        // A test says itself what its server gets: a person's database or brokers are not for it.
-        for name in binary::settings_around() {
-            command.env_remove(name);
-        }
-        let mut child = command
+        let mut child = binary::command()
             .args(arguments)
             .current_dir(folder)
             .stdin(Stdio::null())

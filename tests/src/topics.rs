@@ -45,7 +45,8 @@ impl Record {
 }
 
 impl Topics {
-    pub(crate) fn new(brokers: &str, prefix: &str) -> Self {
+    /// The topics of some brokers whose names begin with a prefix.
+    pub fn new(brokers: &str, prefix: &str) -> Self {
         Self { brokers: brokers.to_owned(), prefix: prefix.to_owned() }
     }
 

@@ -20,5 +20,7 @@ mod temporary;
 pub use environment::{full_tests, given_kafka, given_postgres};
 pub use error::ServiceError;
 pub use kafka::{Brokers, Credentials, Kafka, KafkaLibs, KafkaOptions, SharedKafka};
+pub use ports::free as free_port;
 pub use postgres::{Database, Durability, Postgres, PostgresBinaries, SharedPostgres, Shutdown};
+pub use process::Signal;
 pub use temporary::sweep;

@@ -16,7 +16,7 @@ const ATTEMPTS: usize = 1_000;
 
 /// A port that nobody listens on, and that this process has not been given before. By chance, because another process may
 /// ask at the same time.
-pub(crate) fn free() -> Result<u16, ServiceError> {
+pub fn free() -> Result<u16, ServiceError> {
     static GIVEN: Mutex<Vec<u16>> = Mutex::new(Vec::new());
     let mut given = GIVEN.lock().unwrap_or_else(PoisonError::into_inner);
     for _ in 0..ATTEMPTS {

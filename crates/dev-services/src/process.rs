@@ -16,18 +16,23 @@ const PAUSE: Duration = Duration::from_millis(10);
 /// How much of a program's output an error shows.
 const SHOWN: usize = 2_000;
 
+/// What a process can be told.
 #[derive(Debug, Clone, Copy)]
-pub(crate) enum Signal {
+pub enum Signal {
+    /// End, please.
     Term,
+    /// End.
     Kill,
+    /// Stand still.
     Stop,
+    /// Go on.
     Cont,
 }
 
 impl Signal {
     /// Sends it to processes; those that are gone already are no error. The shell's own `kill`, because this workspace
     /// forbids the unsafe call and every machine has a shell.
-    pub(crate) fn send(self, processes: &[u32]) {
+    pub fn send(self, processes: &[u32]) {
         let name = match self {
             Self::Term => "TERM",
             Self::Kill => "KILL",
