@@ -3,6 +3,7 @@
 //! It runs tools and reads files. It holds no product code, and nothing depends on it.
 
 mod bench;
+mod chaos;
 mod ci;
 mod deny;
 mod generated;
@@ -48,6 +49,8 @@ enum Command {
     Docs(links::Options),
     /// Runs the simulation of the run engine over many seeds, or replays one.
     Sim(sim::Options),
+    /// Kills, freezes and stops real processes under load, and checks what became of the guarantees.
+    Chaos(chaos::Options),
     /// Measures.
     #[command(subcommand)]
     Bench(bench::Bench),
@@ -75,6 +78,7 @@ fn run(command: Command) -> anyhow::Result<()> {
         Command::Errors(options) => generated::run(&generated::ERRORS, &options),
         Command::Docs(options) => links::run(&options),
         Command::Sim(options) => sim::run(&options),
+        Command::Chaos(options) => chaos::run(&options),
         Command::Bench(bench) => bench::run(&bench),
     }
 }

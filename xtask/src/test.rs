@@ -10,7 +10,7 @@ use std::{
 use anyhow::Context;
 
 use crate::{
-    libraries,
+    chaos, libraries,
     services::ForTests,
     workspace::{ORRERY_BIN, Profile, build_server, cargo, shown},
 };
@@ -19,7 +19,7 @@ use crate::{
 const FULL: &str = "ORRERY_TEST_FULL";
 
 /// What does not run without `--full`.
-const LONG: [&str; 1] = ["three-broker fail-over"];
+const LONG: [&str; 2] = ["three-broker fail-over", "a minute of chaos"];
 
 #[derive(clap::Args, Default)]
 pub(crate) struct Options {
@@ -91,6 +91,10 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<Counts> {
         println!("NOT RUN: {name} (cargo xtask test --full)");
     }
     let counts = counts?;
+    // Those that name what they want do not want this.
+    if options.full() && options.passed_on().is_empty() {
+        chaos::run(&chaos::Options::short())?;
+    }
     println!("all tests: {counts}");
     Ok(counts)
 }

@@ -6,24 +6,24 @@ use anyhow::Context;
 
 /// A description of this machine, without its name.
 #[derive(Debug)]
-pub(super) struct Machine {
+pub(crate) struct Machine {
     /// The model of the processor.
-    pub(super) cpu: String,
+    pub(crate) cpu: String,
     /// How many cores this process may use.
-    pub(super) cores: usize,
+    pub(crate) cores: usize,
     /// All memory.
-    pub(super) memory_gib: u64,
+    pub(crate) memory_gib: u64,
     /// The kernel's release.
-    pub(super) kernel: String,
+    pub(crate) kernel: String,
     /// The file system that holds the data.
-    pub(super) file_system: String,
+    pub(crate) file_system: String,
     /// When, in UTC.
-    pub(super) date: String,
+    pub(crate) date: String,
 }
 
 impl Machine {
     /// This machine, now, with the data in the folder.
-    pub(super) fn this(data: &Path) -> anyhow::Result<Self> {
+    pub(crate) fn this(data: &Path) -> anyhow::Result<Self> {
         let cpuinfo = std::fs::read_to_string("/proc/cpuinfo")?;
         let meminfo = std::fs::read_to_string("/proc/meminfo")?;
         let kib: u64 = value(&meminfo, "MemTotal").and_then(|v| v.split(' ').next()?.parse().ok()).unwrap_or(0);

@@ -22,3 +22,5 @@ mod starts;
 mod store;
 
 pub(crate) use command::{Bench, run};
+pub(crate) use machine::Machine;
+pub(crate) use page::{Part, write};

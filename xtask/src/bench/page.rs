@@ -1,4 +1,4 @@
-//! Puts the result into the reference page, between two marks; what people wrote around it stays, and so does what was
+//! Puts a result into its reference page, between two marks; what people wrote around it stays, and so does what was
 //! measured on another store.
 
 use anyhow::Context;
@@ -6,38 +6,49 @@ use anyhow::Context;
 use super::store::StoreKind;
 use crate::workspace::root;
 
-const PAGE: &str = "docs/reference/performance.md";
-
-/// A section of the page that a command writes.
+/// A section of a page that a command writes.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Part {
+pub(crate) enum Part {
     /// What `bench runs` says about a store.
     Runs(StoreKind),
     /// What `bench language` says.
     Language,
+    /// What `chaos` says.
+    Chaos,
+}
+
+impl Part {
+    fn page(self) -> &'static str {
+        match self {
+            Self::Runs(_) | Self::Language => "docs/reference/performance.md",
+            Self::Chaos => "docs/reference/guarantees.md",
+        }
+    }
 }
 
 /// Replaces a section.
-pub(super) fn write(part: Part, section: &str) -> anyhow::Result<()> {
-    let path = root().join(PAGE);
-    let page = std::fs::read_to_string(&path).with_context(|| format!("cannot read {PAGE}"))?;
+pub(crate) fn write(part: Part, section: &str) -> anyhow::Result<()> {
+    let (name, path) = (part.page(), root().join(part.page()));
+    let page = std::fs::read_to_string(&path).with_context(|| format!("cannot read {name}"))?;
     let (begin, end) = marks(part);
     let new =
-        replaced(&page, part, section).with_context(|| format!("{PAGE} lacks the marks '{begin}' and '{end}'"))?;
+        replaced(&page, part, section).with_context(|| format!("{name} lacks the marks '{begin}' and '{end}'"))?;
     std::fs::write(&path, new)?;
-    println!("wrote {PAGE}");
+    println!("wrote {name}");
     Ok(())
 }
 
 fn marks(part: Part) -> (String, String) {
-    let Part::Runs(store) = part else {
-        let begin = "<!-- bench language: begin (written by cargo xtask bench language --write) -->".to_owned();
-        return (begin, "<!-- bench language: end -->".to_owned());
+    let (what, command) = match part {
+        Part::Runs(store) => {
+            let name = store.name();
+            (format!("bench runs on {name}"), format!("bench runs --store {name}"))
+        }
+        Part::Language => ("bench language".to_owned(), "bench language".to_owned()),
+        Part::Chaos => ("chaos".to_owned(), "chaos".to_owned()),
     };
-    let name = store.name();
-    let begin =
-        format!("<!-- bench runs on {name}: begin (written by cargo xtask bench runs --store {name} --write) -->");
-    (begin, format!("<!-- bench runs on {name}: end -->"))
+    let begin = format!("<!-- {what}: begin (written by cargo xtask {command} --write) -->");
+    (begin, format!("<!-- {what}: end -->"))
 }
 
 fn replaced(page: &str, part: Part, section: &str) -> Option<String> {
@@ -65,9 +76,9 @@ mod tests {
     }
 
     #[test]
-    fn the_page_has_marks_for_every_part() {
-        let page = std::fs::read_to_string(root().join(PAGE)).expect("the page is there");
-        for part in [SQLITE, POSTGRES, Part::Language] {
+    fn the_pages_have_marks_for_every_part() {
+        for part in [SQLITE, POSTGRES, Part::Language, Part::Chaos] {
+            let page = std::fs::read_to_string(root().join(part.page())).expect("the page is there");
             assert!(replaced(&page, part, "new").is_some(), "{part:?}");
         }
     }
