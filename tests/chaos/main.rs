@@ -91,11 +91,15 @@ fn main() -> ExitCode {
         Some(Err(error)) => failed(&error, &folder),
         Some(Ok(summary)) => {
             println!("{}", summary.text().trim_end());
-            if summary.violations.is_empty() {
+            if summary.is_clean() {
                 remove(&folder);
                 return ExitCode::SUCCESS;
             }
-            println!("logs and data are in {}; again: cargo xtask chaos --seed {seed}", folder.display());
+            if let Err(error) = std::fs::write(folder.join("violations.txt"), summary.violations()) {
+                return failed(&error.into(), &folder);
+            }
+            println!("all violations, logs and data are in {}", folder.display());
+            println!("another run like it: cargo xtask chaos --minutes {} --seed {seed}", options.minutes);
             ExitCode::FAILURE
         }
     }

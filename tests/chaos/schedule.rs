@@ -91,8 +91,9 @@ fn duration(fault: Fault, lease: Duration, rng: &mut Rng) -> Duration {
         // Longer than a lease now and then: no run may change hands because of that.
         Fault::Freeze(Victim::Database) => (Duration::from_secs(1), lease * 5 / 4),
         Fault::Kill(Victim::Database) | Fault::Stop(Victim::Database) => (Duration::ZERO, Duration::from_secs(3)),
+        // Longer than a relay waits for an acknowledgement (20 s) now and then.
         Fault::Freeze(Victim::Broker) | Fault::Kill(Victim::Broker) | Fault::Stop(Victim::Broker) => {
-            (Duration::from_secs(1), Duration::from_secs(10))
+            (Duration::from_secs(1), Duration::from_secs(30))
         }
         Fault::Kill(_) | Fault::Stop(_) => (Duration::ZERO, Duration::from_secs(4)),
     };

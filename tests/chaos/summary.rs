@@ -3,22 +3,22 @@
 use std::{collections::BTreeMap, fmt::Write as _, time::Duration};
 
 use crate::{
-    checker::{self, Violation},
+    checker::{self, Kind, Violation},
     evidence::{End, Event, Evidence, Ordered, RunRecord},
     ledger::Entries,
     recovery::{self, Recoveries, percentile},
     schedule::{APIS, EXECUTORS, RELAYS},
 };
 
-/// How many violations are shown.
-const SHOWN: usize = 40;
+/// How many violations of a kind are shown.
+const SHOWN: usize = 8;
 
 /// Everything that is said.
 pub(crate) struct Summary {
     pub(crate) seed: u64,
     pub(crate) minutes: f64,
     pub(crate) lease: Duration,
-    pub(crate) violations: Vec<Violation>,
+    violations: Vec<Violation>,
     facts: Vec<(&'static str, String)>,
 }
 
@@ -40,6 +40,11 @@ impl Summary {
         Self { seed, minutes, lease, violations: checker::check(evidence), facts }
     }
 
+    /// Whether every guarantee held.
+    pub(crate) fn is_clean(&self) -> bool {
+        self.violations.is_empty()
+    }
+
     /// For people who watch.
     pub(crate) fn text(&self) -> String {
         let mut text = format!("chaos with seed {}, {} minutes of faults\n", self.seed, self.minutes);
@@ -48,13 +53,20 @@ impl Summary {
             let _ = writeln!(text, "  {name}: {fact}");
         }
         let _ = writeln!(text, "  violations: {}", self.verdict());
-        for violation in self.violations.iter().take(SHOWN) {
-            let _ = writeln!(text, "VIOLATION: {violation}");
-        }
-        if self.violations.len() > SHOWN {
-            let _ = writeln!(text, "and {} more", self.violations.len() - SHOWN);
+        let mut shown: BTreeMap<Kind, usize> = BTreeMap::new();
+        for violation in &self.violations {
+            let of_kind = shown.entry(violation.kind).or_default();
+            *of_kind += 1;
+            if *of_kind <= SHOWN {
+                let _ = writeln!(text, "VIOLATION: {violation}");
+            }
         }
         text
+    }
+
+    /// Every violation, a line each.
+    pub(crate) fn violations(&self) -> String {
+        self.violations.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
     }
 
     /// The section of the page, without its heading.
