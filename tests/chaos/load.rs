@@ -40,10 +40,16 @@ pub(crate) async fn prepare(site: &Site) -> anyhow::Result<Vec<Workflow>> {
     Ok(workflows)
 }
 
-/// Starts so many runs a second, until this is dropped. The starts are answered or not: the next one does not wait for it.
-pub(crate) async fn start_runs(site: Arc<Site>, ledger: Arc<Ledger>, workflows: Vec<Workflow>, rate: f64, seed: u64) {
+/// Starts a run at this pace, until this is dropped. The starts are answered or not: the next one does not wait for it.
+pub(crate) async fn start_runs(
+    site: Arc<Site>,
+    ledger: Arc<Ledger>,
+    workflows: Vec<Workflow>,
+    pace: Duration,
+    seed: u64,
+) {
     let mut rng = Rng::with_seed(seed);
-    let mut ticks = tokio::time::interval(Duration::from_secs_f64(1.0 / rate));
+    let mut ticks = tokio::time::interval(pace);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut starting = JoinSet::new();
     for number in 1_u64.. {

@@ -127,13 +127,14 @@ fn remove(folder: &Path) {
 async fn chaos(seed: u64, options: &Options, folder: &Path) -> anyhow::Result<Summary> {
     let length = Duration::try_from_secs_f64(options.minutes * 60.0).context("--minutes")?;
     let lease = Duration::from_secs(options.lease_seconds);
+    let pace = Duration::try_from_secs_f64(1.0 / options.rate).ok().filter(|pace| !pace.is_zero()).context("--rate")?;
     println!("seed {seed}: starting PostgreSQL, Kafka and the servers in {}", folder.display());
     let site = Arc::new(Site::start(folder, lease).await?);
     let ledger = Arc::new(Ledger::default());
     let workflows = load::prepare(&site).await?;
 
     let mut around = JoinSet::new();
-    around.spawn(load::start_runs(Arc::clone(&site), Arc::clone(&ledger), workflows, options.rate, seed));
+    around.spawn(load::start_runs(Arc::clone(&site), Arc::clone(&ledger), workflows, pace, seed));
     around.spawn(people::meddle(Arc::clone(&site), Arc::clone(&ledger), seed));
     around.spawn(progress(Arc::clone(&ledger), length));
     let planned = schedule::schedule(seed, length, lease);
