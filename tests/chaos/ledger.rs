@@ -20,7 +20,7 @@ pub(crate) struct Ledger(Mutex<Entries>);
 #[derive(Debug, Default, Clone)]
 pub(crate) struct Entries {
     pub(crate) accepted: Vec<Accepted>,
-    /// Starts that were refused because the store was away or the server overloaded.
+    /// Starts that were refused because the store was away, or the server overloaded or frozen.
     pub(crate) refused: u64,
     /// Starts without an answer: nobody knows whether they were accepted.
     pub(crate) unanswered: u64,

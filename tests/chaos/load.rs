@@ -15,6 +15,9 @@ use crate::{
     site::Site,
 };
 
+/// What a server answers that was frozen before it had read a request: nothing was done.
+pub(crate) const TOO_LATE: u16 = 408;
+
 /// A kind with the id of its workflow.
 #[derive(Debug, Clone)]
 pub(crate) struct Workflow {
@@ -80,7 +83,7 @@ async fn start(door: &Api, ledger: &Ledger, kind: Kind, workflow: &str, ticket: 
             let run = accepted["run_id"].as_str().unwrap_or_default().to_owned();
             ledger.note(|entries| entries.accepted.push(Accepted { run, output: (kind.output)(ticket) }));
         }
-        Answer::Status(503, _) => ledger.note(|entries| entries.refused += 1),
+        Answer::Status(503 | TOO_LATE, _) => ledger.note(|entries| entries.refused += 1),
         Answer::None => ledger.note(|entries| entries.unanswered += 1),
         Answer::Status(status, body) => wrong(ledger, &format!("start of {}", kind.name), status, &body),
     }

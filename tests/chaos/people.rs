@@ -9,7 +9,7 @@ use crate::{
     api::{Answer, Api},
     evidence::{Order, Ordered},
     ledger::Ledger,
-    load::wrong,
+    load::{TOO_LATE, wrong},
     moment::Moment,
     site::Site,
 };
@@ -76,7 +76,7 @@ async fn order(door: &Api, ledger: &Ledger, run: &str, what: Ordered) -> bool {
             ledger.note(|entries| entries.orders.push(order));
             true
         }
-        Answer::Status(400 | 409 | 503, _) | Answer::None => false,
+        Answer::Status(400 | 409 | 503 | TOO_LATE, _) | Answer::None => false,
         Answer::Status(status, body) => {
             wrong(ledger, &format!("{verb} of {run}"), status, &body);
             false

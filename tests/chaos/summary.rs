@@ -97,7 +97,7 @@ fn runs(entries: &Entries, evidence: &Evidence) -> String {
     let (accepted, all) = (entries.accepted.len(), evidence.runs.len());
     let (refused, unanswered) = (entries.refused, entries.unanswered);
     format!(
-        "{accepted} accepted, {refused} refused (503), {unanswered} without an answer; {all} in the database, with children"
+        "{accepted} accepted, {refused} refused (503, 408), {unanswered} without an answer; {all} in the database, with children"
     )
 }
 
