@@ -7,6 +7,7 @@ mod control;
 mod crash;
 mod demo;
 mod faulty_agents;
+mod interventions;
 mod language;
 mod linear_runs;
 mod versions;
