@@ -10,6 +10,7 @@ mod m0004_versions;
 mod m0005_agent_schemas;
 mod m0006_lists_and_engines;
 mod m0007_families;
+mod m0008_dead_letters;
 mod m0010_retry_strategies;
 mod migrator;
 

@@ -6,7 +6,7 @@ use sqlx::{Connection, PgConnection};
 
 const OLD_SYSTEM: &str = include_str!("old_system.sql");
 
-const NAMES: [&str; 7] = [
+const NAMES: [&str; 9] = [
     "m0001_initial",
     "m0002_fleet_and_bus",
     "m0003_inbox",
@@ -14,6 +14,7 @@ const NAMES: [&str; 7] = [
     "m0005_agent_schemas",
     "m0006_lists_and_engines",
     "m0007_families",
+    "m0008_dead_letters",
     "m0010_retry_strategies",
 ];
 

@@ -62,7 +62,7 @@ impl Topics {
 
     /// What a server has to be told to use them.
     pub fn arguments(&self) -> Vec<String> {
-        const NAMES: [(&str, &str); 11] = [
+        const NAMES: [(&str, &str); 12] = [
             ("--kafka-execution-topic", "workflow.execution.requests"),
             ("--kafka-cancellation-topic", "workflow.cancellation.requests"),
             ("--kafka-events-topic", "workflow.events"),
@@ -70,6 +70,7 @@ impl Topics {
             ("--kafka-results-topic", "results.topic"),
             ("--kafka-monitoring-topic", "workflow.monitoring.updates"),
             ("--kafka-run-events-topic", "workflow.run.events"),
+            ("--kafka-dlq-topic", "workflow.dlq"),
             ("--kafka-dead-letter-topic", "workflow.dead.letters"),
             ("--kafka-group", "execution-consumer-group"),
             ("--kafka-events-group", "orrery-events"),

@@ -76,8 +76,7 @@ impl KafkaBus {
 
     /// Sends the messages of the outbox.
     pub fn publisher(&self) -> KafkaPublisher {
-        let topics = &self.config.topics;
-        KafkaPublisher::new(Arc::clone(&self.producer), topics.run_events.clone(), topics.dead_letters.clone())
+        KafkaPublisher::new(Arc::clone(&self.producer), self.config.topics.clone())
     }
 
     /// Asks the executor of the old system.

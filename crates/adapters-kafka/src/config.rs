@@ -62,7 +62,7 @@ pub struct KafkaConfig {
     pub properties: Vec<(String, String)>,
 }
 
-/// Topics (contract 3.1, and three of ours).
+/// Topics (contract 3.1, and four of ours).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Topics {
     /// Execution requests.
@@ -79,12 +79,14 @@ pub struct Topics {
     pub monitoring: String,
     /// Runs that have ended; the outbox goes there.
     pub run_events: String,
+    /// Steps that have failed for good; the outbox goes there too.
+    pub dlq: String,
     /// What could not be understood, or not be sent.
     pub dead_letters: String,
 }
 
 impl Default for Topics {
-    /// The names of the old system, `workflow.events`, `workflow.run.events` and `workflow.dead.letters`.
+    /// The names of the old system, `workflow.events`, `workflow.run.events`, `workflow.dlq` and `workflow.dead.letters`.
     fn default() -> Self {
         Self {
             execution_requests: "workflow.execution.requests".into(),
@@ -94,13 +96,14 @@ impl Default for Topics {
             results: "results.topic".into(),
             monitoring: "workflow.monitoring.updates".into(),
             run_events: "workflow.run.events".into(),
+            dlq: "workflow.dlq".into(),
             dead_letters: "workflow.dead.letters".into(),
         }
     }
 }
 
 impl Topics {
-    pub(crate) fn all(&self) -> [(&'static str, &str); 8] {
+    pub(crate) fn all(&self) -> [(&'static str, &str); 9] {
         [
             ("topics.execution_requests", &self.execution_requests),
             ("topics.cancellation_requests", &self.cancellation_requests),
@@ -109,6 +112,7 @@ impl Topics {
             ("topics.results", &self.results),
             ("topics.monitoring", &self.monitoring),
             ("topics.run_events", &self.run_events),
+            ("topics.dlq", &self.dlq),
             ("topics.dead_letters", &self.dead_letters),
         ]
     }

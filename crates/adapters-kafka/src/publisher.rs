@@ -1,13 +1,17 @@
-//! The outbox's way out: ended runs.
+//! The outbox's way out: ended runs, and steps that have failed for good.
 
 use std::{collections::HashMap, time::Duration};
 
 use async_trait::async_trait;
-use domain::ports::{Delivery, Publisher, QueuedMessage};
+use domain::{
+    ports::{Delivery, Publisher, QueuedMessage},
+    runs::OutboxMessage,
+};
 use futures_util::future::join_all;
 use tokio::time::{Instant, timeout_at};
 
 use crate::{
+    config::Topics,
     dead_letter::{self, DeadLetter},
     producer::{NotSent, Outgoing, SharedProducer},
     trace, wire,
@@ -16,16 +20,15 @@ use crate::{
 /// After this, nothing more is begun or waited for; the port wants an end within a minute.
 const PATIENCE: Duration = Duration::from_secs(50);
 
-/// Sends the messages of the outbox to the topic of run events, each under the id of its run.
+/// Sends the messages of the outbox, each to the topic of its kind and under the id of its run.
 pub struct KafkaPublisher {
     producer: SharedProducer,
-    topic: String,
-    dead_letters: String,
+    topics: Topics,
 }
 
 impl KafkaPublisher {
-    pub(crate) fn new(producer: SharedProducer, topic: String, dead_letters: String) -> Self {
-        Self { producer, topic, dead_letters }
+    pub(crate) fn new(producer: SharedProducer, topics: Topics) -> Self {
+        Self { producer, topics }
     }
 
     /// One message after the other: a record that is given up must not be overtaken by the next with its key.
@@ -53,16 +56,20 @@ impl KafkaPublisher {
 
     async fn publish_one(&self, queued: &QueuedMessage) -> Delivery {
         let message = &queued.message;
-        let (run, value) = (message.run_id.as_str(), wire::run_ended(message));
-        let parent = trace::parent(run, &message.event_id);
+        let (topic, value) = match message {
+            OutboxMessage::RunEnded(ended) => (&self.topics.run_events, wire::run_ended(ended)),
+            OutboxMessage::DeadLetterLeft(left) => (&self.topics.dlq, wire::dead_letter_left(left)),
+        };
+        let run = message.run().as_str();
+        let parent = trace::parent(run, message.event_id());
         let record = Outgoing {
-            topic: &self.topic,
+            topic,
             key: Some(run.as_bytes()),
             value: Some(&value),
             headers: vec![(trace::HEADER.to_owned(), parent.into_bytes())],
         };
         let letter = DeadLetter {
-            topic: &self.topic,
+            topic,
             key: record.key,
             value: record.value,
             headers: record.headers.clone(),
@@ -73,7 +80,7 @@ impl KafkaPublisher {
             Err(NotSent::Unavailable(reason)) => Delivery::Unavailable(reason),
             Err(NotSent::Refused(reason)) => {
                 let letter = DeadLetter { reason: &reason, ..letter };
-                let kept = dead_letter::keep(&self.producer, &self.dead_letters, &letter).await;
+                let kept = dead_letter::keep(&self.producer, &self.topics.dead_letters, &letter).await;
                 kept.map_or_else(Delivery::Unavailable, |()| Delivery::Delivered)
             }
         }
@@ -90,7 +97,7 @@ impl Publisher for KafkaPublisher {
         let deadline = Instant::now() + PATIENCE;
         let mut by_key: HashMap<&str, Vec<(usize, &QueuedMessage)>> = HashMap::new();
         for (index, message) in messages.iter().enumerate() {
-            by_key.entry(message.message.run_id.as_str()).or_default().push((index, message));
+            by_key.entry(message.message.run().as_str()).or_default().push((index, message));
         }
         let sent = join_all(by_key.into_values().map(|messages| self.publish_in_order(messages, deadline))).await;
         let mut deliveries: Vec<_> = sent.into_iter().flatten().collect();

@@ -118,7 +118,7 @@ mod tests {
         let names: Vec<String> = config.topics.all().iter().map(|(_, name)| (*name).to_owned()).collect();
         let existing = Existing::from([("workflow.execution.requests".to_owned(), 3), ("results.topic".to_owned(), 1)]);
         let missing = missing(&names, &existing, &config);
-        assert_eq!(missing.len(), 6);
+        assert_eq!(missing.len(), 7);
         assert!(missing.contains(&("workflow.cancellation.requests".to_owned(), 3)), "{missing:?}");
         assert!(missing.contains(&("orchestrator.tasks.http".to_owned(), 12)), "{missing:?}");
         assert!(missing.contains(&("workflow.events".to_owned(), 12)), "{missing:?}");

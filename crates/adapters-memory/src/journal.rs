@@ -120,6 +120,9 @@ impl RunTable {
         for note in &advance.outward.notes {
             self.tell(note);
         }
+        if let Some(entry) = self.entries.get(&advance.run) {
+            self.dead_letters.change(&entry.run, advance);
+        }
         CommitOutcome::Committed
     }
 

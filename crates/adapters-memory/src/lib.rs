@@ -6,6 +6,7 @@
 
 mod adoptions;
 mod clock;
+mod dead_letters;
 mod fleet;
 mod ids;
 mod inbox;

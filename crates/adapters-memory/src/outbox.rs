@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use domain::{
     ids::{Epoch, ExecutorId},
     ports::{HeldShard, Outbox, QueuedMessage, SHARDS, Shard, StoreError},
-    runs::RunEnded,
+    runs::OutboxMessage,
 };
 
 use crate::MemoryStore;
@@ -18,18 +18,18 @@ const COUNTED: u64 = 10_000;
 #[derive(Default)]
 pub(crate) struct Messages {
     made: u64,
-    waiting: BTreeMap<(Shard, u64), RunEnded>,
+    waiting: BTreeMap<(Shard, u64), OutboxMessage>,
     shards: BTreeMap<Shard, (Option<ExecutorId>, Epoch)>,
 }
 
 impl Messages {
-    pub(crate) fn put(&mut self, message: RunEnded) {
+    pub(crate) fn put(&mut self, message: OutboxMessage) {
         self.made += 1;
-        self.waiting.insert((Shard::of(message.run_id.as_str()), self.made), message);
+        self.waiting.insert((Shard::of(message.run().as_str()), self.made), message);
     }
 
-    pub(crate) fn extend(&mut self, messages: impl IntoIterator<Item = RunEnded>) {
-        messages.into_iter().for_each(|message| self.put(message));
+    pub(crate) fn extend<M: Into<OutboxMessage>>(&mut self, messages: impl IntoIterator<Item = M>) {
+        messages.into_iter().for_each(|message| self.put(message.into()));
     }
 
     fn hold(

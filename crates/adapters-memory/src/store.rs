@@ -50,9 +50,12 @@ impl State {
             self.messages.extend(RunEnded::of_adoption(adopt, cancel.as_ref(), entry.head.seq));
         }
         if self.announces && outcome == CommitOutcome::Committed {
+            if let RunCommit::Advance(advance) = commit {
+                self.messages.extend(self.runs.dead_letters.told(advance));
+            }
             let last = self.runs.get(commit.run()).map(|entry| entry.head.seq);
             if let Some(news) = last.and_then(|last| RunEnded::of(commit, last)) {
-                self.messages.put(news);
+                self.messages.put(news.into());
             }
         }
         outcome

@@ -10,7 +10,7 @@ use domain::{
     runs::{CancelRun, EventRecord, Parent, Run, RunStatus, StepExecution},
 };
 
-use crate::inbox::Inbox;
+use crate::{dead_letters::DeadLetterTable, inbox::Inbox};
 
 /// Whether anything more happens to a run by itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -95,11 +95,12 @@ impl Entry {
 /// All runs.
 #[derive(Default)]
 pub(crate) struct RunTable {
-    entries: BTreeMap<RunId, Entry>,
+    pub(crate) entries: BTreeMap<RunId, Entry>,
     ready: BTreeSet<(Timestamp, usize, RunId)>,
     owned: BTreeMap<ExecutorId, BTreeSet<RunId>>,
     /// Cancellations of runs that have not arrived yet.
     pub(crate) early: BTreeMap<RunId, CancelRun>,
+    pub(crate) dead_letters: DeadLetterTable,
 }
 
 impl RunTable {

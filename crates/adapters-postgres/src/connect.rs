@@ -16,6 +16,7 @@ const SCHEMA: &[&str] = &[
     "m0005_agent_schemas",
     "m0006_lists_and_engines",
     "m0007_families",
+    "m0008_dead_letters",
     "m0010_retry_strategies",
 ];
 

@@ -8,6 +8,7 @@ mod adoptions;
 mod advances;
 mod announcements;
 mod blind;
+mod dead_letters;
 mod families;
 mod inbox;
 mod starts;

@@ -7,6 +7,7 @@
 mod agents;
 mod codec;
 mod connect;
+mod dead_letters;
 mod doorbell;
 mod entities;
 mod exact;

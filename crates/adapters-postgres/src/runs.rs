@@ -156,7 +156,11 @@ fn decode(row: run::Model) -> Outcome<Run> {
 /// A row of a step. The old executor's rows have no path and no number of their attempt: it runs steps at the top level only,
 /// and each of its rows is an attempt; `attempts` counts them. It takes names that no document of ours may hold; such rows
 /// are left out.
-fn decode_step(run: &RunId, row: step::Model, attempts: &mut HashMap<String, u32>) -> Outcome<Option<StepExecution>> {
+pub(crate) fn decode_step(
+    run: &RunId,
+    row: step::Model,
+    attempts: &mut HashMap<String, u32>,
+) -> Outcome<Option<StepExecution>> {
     let statuses = [StepStatus::Running, StepStatus::Completed, StepStatus::Failed];
     let (step, agent) = (StepId::parse(&row.step_id), AgentName::parse(&row.agent_name));
     let (step, agent) = if row.generation.is_some() {

@@ -16,6 +16,7 @@ use rusqlite::{Connection, params};
 use crate::{
     SqliteStore,
     codec::{micros, signed},
+    dead_letters,
     failure::Outcome,
     families, inbox,
     rows::{
@@ -136,6 +137,7 @@ fn apply_advance(connection: &Connection, advance: &AdvanceRun) -> Outcome<Commi
     inbox::settle(connection, run, advance)?;
     if !advance.outward.is_empty() {
         families::reach_out(connection, run, &advance.outward)?;
+        dead_letters::change(connection, run, advance)?;
     }
     Ok(CommitOutcome::Committed)
 }

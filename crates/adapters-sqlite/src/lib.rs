@@ -7,6 +7,7 @@
 mod agents;
 mod checkpoint;
 mod codec;
+mod dead_letters;
 mod failure;
 mod families;
 pub mod floor;

@@ -46,22 +46,29 @@ impl Conditions {
     /// Above it the newest rows are counted and what they say is taken for all; the table must then have a number `key`
     /// that rises with each row and leaves no gaps.
     pub(crate) fn total(&self, connection: &Connection, table: &str, key: &str) -> Outcome<Total> {
-        let Self { sql, values } = self;
-        let counted = |sql: &str| -> Outcome<u64> {
-            let mut select = connection.prepare_cached(sql)?;
-            let found = codec::first(&mut select, params_from_iter(values), |row| codec::count(row, 0))?;
-            found.ok_or_else(|| Failure::Corrupt("a count gave no row".to_owned()))
-        };
-        let exact = counted(&format!("SELECT count(*) FROM (SELECT 1 FROM {table}{sql} LIMIT {EXACT_TOTAL} + 1)"))?;
+        let sql = &self.sql;
+        let exact = self.count(connection, table)?;
         if exact <= EXACT_TOTAL {
             return Ok(Total::Exact(exact));
         }
         let newest = format!("SELECT * FROM {table} ORDER BY {key} DESC LIMIT {EXACT_TOTAL}");
-        let among_newest = counted(&format!("SELECT count(*) FROM ({newest}){sql}"))?;
+        let among_newest = self.counted(connection, &format!("SELECT count(*) FROM ({newest}){sql}"))?;
         let rows: i64 =
             connection.prepare_cached(&format!("SELECT max({key}) FROM {table}"))?.query_row([], |row| row.get(0))?;
         let rows = u64::try_from(rows).unwrap_or_default();
         Ok(Total::Estimate((rows * among_newest / EXACT_TOTAL).max(exact)))
+    }
+
+    /// Counts the rows of a table, but no more than one above [`EXACT_TOTAL`].
+    pub(crate) fn count(&self, connection: &Connection, table: &str) -> Outcome<u64> {
+        let sql = &self.sql;
+        self.counted(connection, &format!("SELECT count(*) FROM (SELECT 1 FROM {table}{sql} LIMIT {EXACT_TOTAL} + 1)"))
+    }
+
+    fn counted(&self, connection: &Connection, sql: &str) -> Outcome<u64> {
+        let mut select = connection.prepare_cached(sql)?;
+        let found = codec::first(&mut select, params_from_iter(&self.values), |row| codec::count(row, 0))?;
+        found.ok_or_else(|| Failure::Corrupt("a count gave no row".to_owned()))
     }
 }
 

@@ -28,6 +28,10 @@ const RUN: &str = "run_id, workflow_id, workflow_name, workflow_version, plan, s
     (SELECT parent.run_id FROM workflow_runs AS parent WHERE parent.run = workflow_runs.parent),
     (SELECT output FROM run_outputs WHERE run_outputs.run = workflow_runs.run)";
 
+/// The columns that [`step`] reads.
+pub(crate) const STEP: &str = "execution, step_id, path, agent_name, status, attempt, input, output, started_at,
+    completed_at, error";
+
 const NUMBER: &str = "(SELECT run FROM workflow_runs WHERE run_id = ?1)";
 
 #[async_trait]
@@ -72,11 +76,7 @@ impl Runs for SqliteStore {
     async fn steps(&self, run: &RunId) -> Result<Vec<StepExecution>, StoreError> {
         let id = run.clone();
         let read = move |connection: &Connection| {
-            let sql = format!(
-                "SELECT execution, step_id, path, agent_name, status, attempt, input, output, started_at,
-                        completed_at, error
-                 FROM step_executions WHERE run = {NUMBER} ORDER BY execution"
-            );
+            let sql = format!("SELECT {STEP} FROM step_executions WHERE run = {NUMBER} ORDER BY execution");
             all(&mut *connection.prepare_cached(&sql)?, [id.as_str()], |row| step(&id, row))
         };
         self.readers().read(read).await
@@ -193,7 +193,7 @@ fn run(row: &Row<'_>) -> Outcome<Run> {
     })
 }
 
-fn step(run: &RunId, row: &Row<'_>) -> Outcome<StepExecution> {
+pub(crate) fn step(run: &RunId, row: &Row<'_>) -> Outcome<StepExecution> {
     let statuses = [StepStatus::Running, StepStatus::Completed, StepStatus::Failed];
     let status = text(row, 4)?;
     let execution = Seq::new(count(row, 0)?);

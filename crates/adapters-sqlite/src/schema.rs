@@ -14,6 +14,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/0003_versions.sql"),
     include_str!("../migrations/0004_agent_schemas.sql"),
     include_str!("../migrations/0005_families.sql"),
+    include_str!("../migrations/0006_dead_letters.sql"),
     include_str!("../migrations/0008_retry_strategies.sql"),
 ];
 

@@ -74,6 +74,21 @@ uuid_id!(
     CommitId
 );
 
+uuid_id!(
+    /// An entry among the dead letters: a step of a run that has failed for good.
+    DeadLetterId
+);
+
+/// The namespace of ids of dead letters; a random constant.
+const DEAD_LETTER_NAMESPACE: Uuid = Uuid::from_u128(0x6d0f_b1c4_92e7_4a38_8c55_1e9a_d743_0b6f);
+
+impl DeadLetterId {
+    /// The entry of a step: the same one however often the step fails, also when it is done anew from scratch.
+    pub fn of(run: &RunId, path: &StepPath) -> Self {
+        Self(Uuid::new_v5(&DEAD_LETTER_NAMESPACE, format!("{run}\n{path}").as_bytes()))
+    }
+}
+
 impl CommitId {
     /// The commit that starts a run for another one, which is started once.
     pub(crate) fn of_start(child: &RunId) -> Self {

@@ -100,6 +100,10 @@ pub enum EngineInput {
 
 /// Something to be done for the executor.
 #[derive(Debug, PartialEq)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "an effect is moved a few times and gone; a box for each commit costs more"
+)]
 pub enum Effect {
     /// Write this commit, as often as it takes to learn its outcome, then tell `CommitEnded`.
     Commit(RunCommit),

@@ -35,7 +35,8 @@ impl Bus {
     fn by_run(&self) -> BTreeMap<String, Vec<String>> {
         let mut by_run: BTreeMap<String, Vec<String>> = BTreeMap::new();
         for queued in self.sent.lock().expect("not poisoned").iter() {
-            by_run.entry(queued.message.run_id.to_string()).or_default().push(queued.message.event_id.clone());
+            let (run, event) = (queued.message.run().to_string(), queued.message.event_id().to_owned());
+            by_run.entry(run).or_default().push(event);
         }
         by_run
     }

@@ -3,12 +3,16 @@
 use domain::{
     ids::Seq,
     ports::Shard,
-    runs::{AdoptRun, AdvanceRun, CancelRun, CommitOutcome, RunCommit, RunEnded, RunEvent, RunStatus, StartRun},
+    runs::{
+        AdoptRun, AdvanceRun, CancelRun, ClosedAttempt, CommitOutcome, OutboxMessage, RunCommit, RunEnded, RunEvent,
+        RunStatus, StartRun,
+    },
 };
 
 use crate::{
     IntoCommit, SharedStores,
-    samples::{adopt, advance, cancel, finish, owned_start, resume, run_id, start},
+    dead_letters::{leaves, letter},
+    samples::{adopt, advance, at, cancel, closed, finish, owned_start, resume, run_id, start},
 };
 
 /// What a commit that is the run's last event says.
@@ -26,7 +30,7 @@ pub async fn a_run_that_ends_is_announced(stores: &SharedStores) {
         assert_eq!(stores.news(run).await, [news(&end, 2)]);
     }
     let queued = stores.waiting().await;
-    assert!(queued.iter().all(|queued| queued.shard == Shard::of(queued.message.run_id.as_str())));
+    assert!(queued.iter().all(|queued| queued.shard == Shard::of(queued.message.run().as_str())));
 }
 
 pub async fn a_run_that_fails_at_its_start_is_announced(stores: &SharedStores) {
@@ -112,4 +116,34 @@ pub async fn what_waits_is_counted(stores: &SharedStores) {
     let again = AdvanceRun { run: run_id("a"), ..advance("a", 1) };
     stores.commit(again).await;
     assert_eq!(stores.outbox.waiting().await.expect("the store works"), 2);
+}
+
+pub async fn a_dead_letter_is_announced_before_the_end_of_its_run(stores: &SharedStores) {
+    stores.committed(owned_start("r")).await;
+    let failed = ClosedAttempt { output: None, error: Some("HTTP 503".to_owned()), ..closed(2) };
+    let end = AdvanceRun {
+        closed: vec![failed.clone()],
+        outward: leaves("r", 1, vec![letter("r", "HTTP 503")]).outward,
+        ..finish("r", 1, RunStatus::Failed, Some("HTTP 503"))
+    };
+    stores.committed(end).await;
+    let [OutboxMessage::DeadLetterLeft(left), OutboxMessage::RunEnded(ended)] = &stores.told("r").await[..] else {
+        panic!("two messages in this order")
+    };
+    assert_eq!((left.event_id.as_str(), ended.status.as_str()), (format!("{}-1", left.dlq_id).as_str(), "FAILED"));
+    assert_eq!((left.workflow_name.as_str(), left.workflow_version), ("greeting", Some(1)));
+    assert_eq!((left.failure_reason.as_str(), left.attempts, left.timestamp), ("HTTP 503", 3, at(10)));
+    assert_eq!(left.original_task.input, Some(failed.input));
+}
+
+pub async fn each_failure_of_an_entry_is_news_of_its_own(stores: &SharedStores) {
+    stores.committed(owned_start("r")).await;
+    stores.committed(leaves("r", 1, vec![letter("r", "first")])).await;
+    stores.committed(leaves("r", 2, vec![letter("r", "second")])).await;
+    let told = stores.told("r").await;
+    let ids: Vec<_> = told.iter().map(|message| message.event_id().rsplit_once('-').expect("a number").1).collect();
+    assert_eq!(ids, ["1", "2"]);
+    let stale = leaves("r", 2, vec![letter("r", "late")]);
+    assert_eq!(stores.commit(stale).await, CommitOutcome::Moved);
+    assert_eq!(stores.told("r").await.len(), 2);
 }

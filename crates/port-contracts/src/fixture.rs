@@ -5,7 +5,9 @@ use std::{any::Any, sync::Arc};
 use domain::{
     agents::Agent,
     ids::{PlanHash, RunId},
-    ports::{Agents, RunInbox, RunJournal, RunLeases, Runs, StoreError, Transactions, UnitOfWork, Workflows},
+    ports::{
+        Agents, DeadLetters, RunInbox, RunJournal, RunLeases, Runs, StoreError, Transactions, UnitOfWork, Workflows,
+    },
     runs::{
         AdoptRun, AdvanceRun, CancelRun, CommitOutcome, EventRecord, ResumeRun, Run, RunCommit, StartRun, StepExecution,
     },
@@ -29,6 +31,8 @@ pub struct Stores {
     pub leases: Arc<dyn RunLeases>,
     /// See [`RunInbox`].
     pub inbox: Arc<dyn RunInbox>,
+    /// See [`DeadLetters`].
+    pub dead_letters: Arc<dyn DeadLetters>,
     /// What must outlive the store, such as its folder.
     guard: Option<Arc<dyn Any + Send + Sync>>,
 }
@@ -37,7 +41,7 @@ impl Stores {
     /// The ports of a store that has them all.
     pub fn new<S>(store: S) -> Self
     where
-        S: Agents + Workflows + Transactions + RunJournal + Runs + RunLeases + RunInbox + 'static,
+        S: Agents + Workflows + Transactions + RunJournal + Runs + RunLeases + RunInbox + DeadLetters + 'static,
     {
         let store = Arc::new(store);
         Self {
@@ -47,7 +51,8 @@ impl Stores {
             journal: store.clone(),
             runs: store.clone(),
             leases: store.clone(),
-            inbox: store,
+            inbox: store.clone(),
+            dead_letters: store,
             guard: None,
         }
     }

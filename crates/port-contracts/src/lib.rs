@@ -8,6 +8,7 @@
 pub mod adoptions;
 pub mod agents;
 pub mod announcements;
+pub mod dead_letters;
 pub mod families;
 mod fixture;
 pub mod fleet;
@@ -139,6 +140,24 @@ macro_rules! port_contracts {
                 a_wait_is_found_by_its_event_and_correlation_until_it_is_settled,
                 a_cancelled_run_waits_for_nothing,
             ]
+            dead_letters: [
+                a_step_that_fails_for_good_leaves_an_entry_with_its_commit,
+                a_later_failure_of_an_entry_changes_it_and_keeps_where_it_came_from,
+                an_entry_goes_with_the_commit_that_resolves_it,
+                a_refused_commit_leaves_the_dead_letters_alone,
+                an_unknown_entry_is_none,
+                dead_letters_can_be_filtered,
+                dead_letters_are_sorted_by_their_last_failure_with_ties_by_id_in_the_same_direction,
+                dead_letters_are_listed_in_pages,
+                the_attempts_of_one_step_come_in_the_order_of_their_dispatch,
+                of_two_who_replay_an_entry_at_once_one_does,
+                an_unknown_entry_cannot_be_claimed,
+                a_claim_that_is_given_back_leaves_what_was_there_before,
+                a_failed_replay_makes_its_entry_pending_again_and_keeps_the_link,
+                a_deleted_entry_is_gone,
+                old_entries_are_removed_oldest_first_and_no_more_than_asked_for,
+                dead_letters_are_counted_by_what_became_of_them,
+            ]
             leases: [
                 a_claim_brings_all_that_is_needed_and_raises_the_epoch,
                 a_claim_takes_only_runs_that_are_due,
@@ -199,6 +218,8 @@ macro_rules! shared_port_contracts {
                 later_messages_of_a_run_have_higher_numbers,
                 some_shards_are_read_in_one_question_and_so_many_of_each,
                 what_waits_is_counted,
+                a_dead_letter_is_announced_before_the_end_of_its_run,
+                each_failure_of_an_entry_is_news_of_its_own,
             ]
             adoptions: [
                 an_adopted_run_is_there_and_waits_to_be_claimed,
@@ -252,6 +273,7 @@ mod tests {
             include_str!("leases.rs"),
             include_str!("inbox.rs"),
             include_str!("families.rs"),
+            include_str!("dead_letters.rs"),
             include_str!("fleet.rs"),
             include_str!("outbox.rs"),
             include_str!("announcements.rs"),

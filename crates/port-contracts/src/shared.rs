@@ -5,11 +5,11 @@ use std::{any::Any, ops::Deref, sync::Arc};
 use domain::{
     ids::ExecutorId,
     ports::{
-        Agents, Duties, Fleet, HeldShard, Outbox, QueuedMessage, Requests, RunInbox, RunJournal, RunLeases, Runs,
-        SHARDS, Shard,
+        Agents, DeadLetters, Duties, Fleet, HeldShard, Outbox, QueuedMessage, Requests, RunInbox, RunJournal,
+        RunLeases, Runs, SHARDS, Shard,
     },
     ports::{Transactions, Workflows},
-    runs::RunEnded,
+    runs::{OutboxMessage, RunEnded},
 };
 
 use crate::{Stores, samples::executor};
@@ -43,6 +43,7 @@ impl SharedStores {
             + Runs
             + RunLeases
             + RunInbox
+            + DeadLetters
             + Fleet
             + Outbox
             + Clone
@@ -77,9 +78,18 @@ impl SharedStores {
     }
 
     /// What is to be told of a run, in its order.
-    pub async fn news(&self, run: &str) -> Vec<RunEnded> {
+    pub async fn told(&self, run: &str) -> Vec<OutboxMessage> {
         let messages = self.waiting().await.into_iter().map(|queued| queued.message);
-        messages.filter(|news| news.run_id.as_str() == run).collect()
+        messages.filter(|message| message.run().as_str() == run).collect()
+    }
+
+    /// The ends of a run that are to be told, in their order.
+    pub async fn news(&self, run: &str) -> Vec<RunEnded> {
+        let ends = self.told(run).await.into_iter().filter_map(|message| match message {
+            OutboxMessage::RunEnded(ended) => Some(ended),
+            OutboxMessage::DeadLetterLeft(_) => None,
+        });
+        ends.collect()
     }
 
     /// Removes a member whatever its heart does.

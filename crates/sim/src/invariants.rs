@@ -5,8 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use adapters_memory::MemoryStore;
 use domain::{
     ids::{RunId, StepPath},
+    page::{PageRequest, SortOrder},
     ports::Runs,
-    runs::{AgentCall, RunEvent, RunState, RunStatus, StepStatus},
+    runs::{AgentCall, DeadLetterFilter, RunEvent, RunState, RunStatus, StepStatus},
 };
 
 use crate::now;
@@ -41,6 +42,7 @@ impl Memory {
         }
         check_events(run, &events)?;
         check_rows(store, run, &events)?;
+        check_dead_letters(store, run, &events)?;
         Ok(row.status)
     }
 }
@@ -62,6 +64,7 @@ fn check_events(run: &RunId, events: &[&RunEvent]) -> Result<(), String> {
                 }
             }
             RunEvent::Started { .. }
+            | RunEvent::Replays { .. }
             | RunEvent::EventKept { .. }
             | RunEvent::EventTaken { .. }
             | RunEvent::StepSkipped { .. } => {}
@@ -169,4 +172,32 @@ pub(crate) fn check_call(store: &MemoryStore, call: &AgentCall) -> Result<(), St
             if *path == call.key.path && *round == call.key.round && *generation == call.key.generation)
     });
     if allowed { Ok(()) } else { Err(format!("{:?} was called before its dispatch was durable", call.key)) }
+}
+
+/// Among the dead letters are exactly the steps that have failed for good after a call and have not succeeded since.
+fn check_dead_letters(store: &MemoryStore, run: &RunId, events: &[&RunEvent]) -> Result<(), String> {
+    let (mut called, mut dead) = (BTreeSet::new(), BTreeSet::new());
+    for event in events {
+        match event {
+            RunEvent::StepDispatched { path, .. } => {
+                called.insert(path);
+            }
+            RunEvent::StepFailed { path, execution: Some(_), .. } if called.contains(path) => {
+                dead.insert(path);
+            }
+            RunEvent::StepSucceeded { path, .. } => {
+                dead.remove(path);
+            }
+            _ => {}
+        }
+    }
+    let filter = DeadLetterFilter { run: Some(run.clone()), ..DeadLetterFilter::default() };
+    let page = PageRequest::new(1, 100).expect("a page");
+    let kept = now(<MemoryStore as domain::ports::DeadLetters>::list(store, &filter, SortOrder::Ascending, page));
+    let kept = kept.expect("memory");
+    let is_dead = kept.items.iter().all(|entry| dead.contains(&entry.last.path));
+    if kept.total.count() != dead.len() as u64 || !is_dead {
+        return Err(format!("{run}: the dead letters are {:?} and should be {dead:?}", kept.items));
+    }
+    Ok(())
 }

@@ -1,5 +1,6 @@
-//! The shapes of records: contract 3.3, events and ended runs. Pure.
+//! The shapes of records: contract 3.3, events, ended runs and failed steps. Pure.
 
+mod dead_letter_left;
 mod events;
 mod fields;
 mod monitoring;
@@ -12,6 +13,7 @@ mod tasks;
 mod tests;
 mod time;
 
+pub(crate) use dead_letter_left::dead_letter_left;
 pub(crate) use events::read_event;
 pub(crate) use monitoring::{monitoring, span_of};
 pub(crate) use requests::{Request, read_request, request};

@@ -3,11 +3,11 @@
 use domain::{
     Timestamp,
     agents::AgentName,
-    ids::{RunId, Seq, StepExecutionId, StepId},
+    ids::{DeadLetterId, RunId, Seq, StepExecutionId, StepId, WorkflowRef},
     payload::Payload,
     runs::{
-        AgentTask, CancellationRequest, ExecutionRequest, ExternalRequest, MonitoringUpdate, News, RaisedEvent,
-        Receivers, RunEnded, TaskOutcome,
+        AgentTask, CancellationRequest, DeadLetterLeft, ExecutionRequest, ExternalRequest, MonitoringUpdate, News,
+        OriginalTask, RaisedEvent, Receivers, RunEnded, TaskOutcome,
     },
     workflows::WorkflowDocument,
 };
@@ -300,4 +300,40 @@ fn an_ended_run_is_written_and_read() {
     };
     assert_written(&run_ended(&message), fixture!("run_ended"));
     assert_eq!(serde_json::from_str::<RunEnded>(fixture!("run_ended")).expect("a message"), message);
+}
+
+#[test]
+fn a_step_that_failed_for_good_is_written_with_the_task_as_it_was() {
+    let step = StepId::parse("fetch").expect("an id");
+    let agent = AgentName::parse("Fetcher").expect("a name");
+    let left = DeadLetterLeft {
+        event_id: "6d1f3c52-8a0e-5b7d-9c41-2f60a7b3d815-1".into(),
+        dlq_id: DeadLetterId::new("6d1f3c52-8a0e-5b7d-9c41-2f60a7b3d815".parse().expect("a UUID")),
+        run_id: run(),
+        workflow_id: WorkflowRef::from_text("0199f0aa-0000-7222-8333-444455556666"),
+        workflow_name: "ingest".into(),
+        workflow_version: Some(3),
+        path: step.top_level(),
+        step_id: step,
+        agent_name: agent,
+        original_task: OriginalTask {
+            task_id: "task-fetch-0a1b2c3d4e5f60718293a4b5c6d7e8f9".into(),
+            message_id: "msg-task-fetch-0a1b2c3d4e5f60718293a4b5c6d7e8f9".into(),
+            input: Some(payload(json!({"src": "s3://bucket/k", "n": 1.5}))),
+            input_bytes: 31,
+        },
+        failure_reason: "HTTP 503".into(),
+        attempts: 4,
+        first_failed_at: at("2026-11-22T21:48:10.868387Z"),
+        last_failed_at: at("2026-11-22T21:48:10.868387Z"),
+        failure_count: 1,
+        timestamp: at("2026-11-22T21:48:10.868387Z"),
+        message_type: "dead_letter".into(),
+    };
+    let written = dead_letter_left(&left);
+    assert_eq!(parsed(std::str::from_utf8(&written).expect("UTF-8")), parsed(fixture!("dead_letter_left")));
+    let without_input = OriginalTask { input: None, input_bytes: 300_000, ..left.original_task.clone() };
+    let written = dead_letter_left(&DeadLetterLeft { original_task: without_input, ..left });
+    let task = &parsed(std::str::from_utf8(&written).expect("UTF-8"))["original_task"];
+    assert_eq!((&task["input"], &task["input_bytes"]), (&Value::Null, &json!(300_000)));
 }

@@ -6,7 +6,7 @@ use domain::{
     agents::AgentName,
     ids::{Seq, StepExecutionId, StepId},
     ports::{Asked, Delivery, ExternalExecutor, Monitoring, Publisher, QueuedMessage, Shard},
-    runs::{ExternalRequest, MonitoringUpdate, News, RunEnded},
+    runs::{ExternalRequest, MonitoringUpdate, News, OutboxMessage, RunEnded},
     workflows::WorkflowDocument,
 };
 use serde_json::{Value, json};
@@ -22,7 +22,7 @@ pub(crate) fn message(id: u64, run: u32, error: &str) -> QueuedMessage {
         error_message: Some(error.into()),
         message_type: "run_ended".into(),
     };
-    QueuedMessage { id, shard: Shard::of(message.run_id.as_str()), message }
+    QueuedMessage { id, shard: Shard::of(message.run_id.as_str()), message: message.into() }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -39,6 +39,28 @@ async fn messages_of_the_outbox_arrive_in_the_order_of_each_run() {
     }
     assert_eq!(by_run.len(), 7);
     assert!(by_run.values().all(|numbers| numbers.is_sorted()), "{by_run:?}");
+}
+
+fn left(id: u64, run: u32) -> QueuedMessage {
+    let recorded = include_str!("../fixtures/dead_letter_left.json");
+    let mut value: Value = serde_json::from_str(recorded).expect("a fixture is JSON");
+    value["run_id"] = run_id(run).as_str().into();
+    // As the outbox holds it: a payload is its text.
+    value["original_task"]["input"] = value["original_task"]["input"].to_string().into();
+    let message: OutboxMessage = serde_json::from_value(value).expect("a message");
+    QueuedMessage { id, shard: Shard::of(message.run().as_str()), message }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_step_that_failed_for_good_arrives_on_a_topic_of_its_own_under_its_run() {
+    let place = Place::new().await;
+    let messages = [left(1, 5), message(2, 5, "no")];
+    assert_eq!(place.bus.publisher().publish(&messages).await, [Delivery::Delivered, Delivery::Delivered]);
+    let seen = place.records(&place.config.topics.dlq, 1).await.remove(0);
+    assert_eq!(seen.key.as_deref(), Some(run_id(5).as_str()));
+    assert!(seen.headers["traceparent"].starts_with("00-0199f0aa111172228333000000000005-"), "{seen:?}");
+    assert_eq!(seen.json()["original_task"]["input"], json!({"src": "s3://bucket/k", "n": 1.5}));
+    assert_eq!(place.records(&place.config.topics.run_events, 1).await[0].json()["error_message"], "no");
 }
 
 #[tokio::test(flavor = "multi_thread")]

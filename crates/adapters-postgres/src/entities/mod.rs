@@ -1,6 +1,7 @@
 //! The rows that sea-orm reads and writes. Columns that nobody here needs are left out.
 
 pub(crate) mod agent;
+pub(crate) mod dead_letter;
 pub(crate) mod event;
 pub(crate) mod plan;
 pub(crate) mod run;

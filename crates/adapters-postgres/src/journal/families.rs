@@ -9,7 +9,7 @@ use domain::{
 use sqlx::{PgConnection, PgPool};
 
 use super::{
-    starts,
+    dead_letters, starts,
     wave::{At, Events, column},
 };
 use crate::{
@@ -34,6 +34,7 @@ pub(super) async fn reach_out<'a>(
     add_waits(connection, &waits.collect::<Vec<_>>()).await?;
     let settled = reaching.iter().flat_map(|commit| commit.outward.settled.iter().map(|path| (&commit.run, path)));
     settle(connection, &settled.collect::<Vec<_>>()).await?;
+    dead_letters::change(connection, &reaching, events).await?;
     let notes: Vec<&InboxNote> = reaching.iter().flat_map(|commit| &commit.outward.notes).collect();
     tell(connection, &notes).await
 }

@@ -12,6 +12,7 @@ use sqlx::PgConnection;
 use super::{
     adoptions, advances, announcements,
     blind::{self, Blind},
+    dead_letters::Left,
     starts,
 };
 use crate::{
@@ -127,6 +128,8 @@ pub(super) struct Events<'a> {
     texts: Vec<String>,
     /// What others are to be told of runs that end where they are adopted.
     pub(super) ended: Vec<RunEnded>,
+    /// The dead letters of accepted commits.
+    pub(super) left: Vec<Left<'a>>,
     /// The number of each run's last event.
     pub(super) last: HashMap<&'a RunId, Seq>,
 }

@@ -40,9 +40,16 @@ const MANY: &str = "
     SELECT 'many-' || n * 2, 'd', '{}', now() FROM generate_series(1, 50000) n;
     INSERT INTO run_waits (event, correlation, run_id, path)
     SELECT 'e' || n % 10, 'c' || n, 'many-' || n, 'a' FROM generate_series(1, 50000) n;
+    INSERT INTO dlq_entries (dlq_id, run_id, workflow_id, workflow_name, last_run_id, step_id, path, agent_name, execution,
+                             generation, round, attempts, failure_reason, first_failed_at, last_failed_at, failure_count,
+                             status)
+    SELECT md5(n::text)::uuid, 'many-' || n, 'w', 'w', 'many-' || n, 'a', 'a', 'a', 1, 0, 0, 1, 'x', now(),
+           timestamptz '2025-01-01' + n * interval '1 s', 1, CASE WHEN n % 2 = 0 THEN 'replayed' ELSE 'pending_replay' END
+    FROM generate_series(1, 50000) n;
     ANALYZE;";
 
-const LARGE: [&str; 9] = [
+const LARGE: [&str; 10] = [
+    "dlq_entries",
     "workflow_runs",
     "run_heads",
     "run_events",
@@ -67,9 +74,14 @@ type Statements = &'static [(&'static str, &'static str)];
 const ASKED: Statements = statements![
     "attendance",
     "claim",
+    "claim_dead_letter",
     "claimed_inputs",
+    "count_dead_letters",
+    "delete_dead_letter",
+    "delete_old_dead_letters",
     "delivered",
     "give_back",
+    "give_back_dead_letter",
     "give_back_shards",
     "give_up_silent",
     "histories",
@@ -107,9 +119,11 @@ const COMMITTED: Statements = statements![
     "events",
     "inboxes",
     "last_steps",
+    "leave_dead_letters",
     "lock_heads",
     "lock_runs",
     "relatives",
+    "resolve_dead_letters",
     "restore_runs",
     "resume_heads",
     "resume_runs",

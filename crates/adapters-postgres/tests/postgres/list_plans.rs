@@ -5,11 +5,11 @@ use adapters_postgres::PgStore;
 use dev_services::Database;
 use domain::{
     Timestamp,
-    agents::{AgentFilter, AgentStatus},
-    ids::WorkflowId,
+    agents::{AgentFilter, AgentName, AgentStatus},
+    ids::{RunId, WorkflowId},
     page::{EXACT_TOTAL, SortOrder},
-    ports::{Agents, Runs, Workflows},
-    runs::{RunFilter, RunSort, RunStatus},
+    ports::{Agents, DeadLetters, Runs, Workflows},
+    runs::{DeadLetterFilter, DeadLetterStatus, RunFilter, RunSort, RunStatus},
     workflows::{WorkflowFilter, WorkflowSort, WorkflowStatus},
 };
 use port_contracts::samples::page;
@@ -35,6 +35,16 @@ const MANY: &str = "
            CASE WHEN n BETWEEN 50000 AND 50009 THEN 'active' ELSE 'deleted' END,
            timestamp '2025-01-01' + n * interval '1 s', timestamp '2025-01-02' + n * interval '1 s'
     FROM generate_series(1, 100000) n;
+    INSERT INTO dlq_entries (dlq_id, run_id, workflow_id, workflow_name, last_run_id, step_id, path, agent_name, execution,
+                             generation, round, attempts, failure_reason, first_failed_at, last_failed_at, failure_count,
+                             status)
+    SELECT md5(n::text)::uuid, CASE WHEN n BETWEEN 100010 AND 100019 THEN 'rare' ELSE 'usual' END,
+           CASE WHEN n BETWEEN 100000 AND 100009 THEN '00000000-0000-0000-0000-000000000001'
+                ELSE '00000000-0000-0000-0000-000000000002' END,
+           'w', 'r', 'a', 'a', CASE WHEN n BETWEEN 100015 AND 100024 THEN 'Rare' ELSE 'Usual' END, 1, 0, 0, 1, 'x', now(),
+           timestamptz '2025-01-01' + n * interval '1 s', 1,
+           CASE WHEN n BETWEEN 100005 AND 100014 THEN 'replayed' ELSE 'pending_replay' END
+    FROM generate_series(1, 200000) n;
     ANALYZE;";
 
 /// A page and a total that becomes an estimate above ten thousand, each with as many again that the filter leaves out. A walk to
@@ -53,7 +63,7 @@ async fn rows_read(database: &Database) -> i64 {
     let read = "SELECT sum(seq_tup_read + greatest(idx_tup_fetch, walked))::bigint
                 FROM pg_stat_user_tables t,
                      LATERAL (SELECT sum(idx_tup_read) AS walked FROM pg_stat_user_indexes i WHERE i.relid = t.relid) AS i
-                WHERE relname IN ('workflow_runs', 'agents', 'workflow_definitions')";
+                WHERE relname IN ('workflow_runs', 'agents', 'workflow_definitions', 'dlq_entries')";
     let read = sqlx::query_scalar(read).fetch_one(&mut connection).await.expect("the query is right");
     sqlx::query("SELECT pg_stat_reset()").execute(&mut connection).await.expect("the function is there");
     read
@@ -111,6 +121,45 @@ const SORTS: [(RunSort, SortOrder); 4] = [
     (RunSort::UpdatedAt, SortOrder::Ascending),
     (RunSort::UpdatedAt, SortOrder::Descending),
 ];
+
+#[tokio::test]
+async fn no_list_of_dead_letters_reads_more_than_it_shows_and_counts() {
+    let database = migrated().await;
+    database.run(MANY).await;
+    rows_read(&database).await;
+    let time = |text: &str| Some(text.parse::<Timestamp>().expect("a time"));
+    let all = DeadLetterFilter::default;
+    let narrowed = |filter: DeadLetterFilter| {
+        let (early, late) = (time("2025-01-01T01:00:00Z"), time("2025-01-03T06:00:00Z"));
+        [
+            filter.clone(),
+            DeadLetterFilter { failed_after: late, ..filter.clone() },
+            DeadLetterFilter { failed_before: early, ..filter },
+        ]
+    };
+    let mut filters = vec![all()];
+    for rare in [true, false] {
+        let agent = AgentName::parse(if rare { "Rare" } else { "Usual" }).expect("a name");
+        let status = if rare { DeadLetterStatus::Replayed } else { DeadLetterStatus::PendingReplay };
+        let workflow = WorkflowId::new(Uuid::from_u128(if rare { 1 } else { 2 }));
+        let run = RunId::parse(if rare { "rare" } else { "usual" }).expect("an id");
+        filters.push(DeadLetterFilter { status: Some(status), ..all() });
+        filters.push(DeadLetterFilter { workflow: Some(workflow), ..all() });
+        filters.push(DeadLetterFilter { agent: Some(agent), ..all() });
+        filters.push(DeadLetterFilter { run: Some(run), ..all() });
+        filters.push(DeadLetterFilter { status: Some(status), workflow: Some(workflow), ..all() });
+    }
+    let mut much = Vec::new();
+    for filter in filters.into_iter().flat_map(narrowed) {
+        for order in [SortOrder::Ascending, SortOrder::Descending] {
+            let list = async |store: &PgStore| {
+                DeadLetters::list(store, &filter, order, page(1, 20)).await.expect("the store works");
+            };
+            much.extend(reads_much(&database, format!("{filter:?}, {order:?}"), list).await);
+        }
+    }
+    assert_eq!(much, [""; 0]);
+}
 
 #[tokio::test]
 async fn no_list_of_agents_or_workflows_reads_more_than_it_shows_and_counts() {

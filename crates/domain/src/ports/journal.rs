@@ -42,7 +42,8 @@ pub trait RunJournal: Send + Sync {
     /// * An accepted `Advance` does what its [`Outward`](crate::runs::Outward) says: its children are started as by `Start`,
     ///   those that are there already stay as they are; its notes are in the inboxes of the runs that are live, once by
     ///   their `dedupe`, and such a run without an owner is due; its waits are found by
-    ///   [`RunInbox::waiting_for`](super::RunInbox::waiting_for) until they are settled.
+    ///   [`RunInbox::waiting_for`](super::RunInbox::waiting_for) until they are settled; its dead letters are among the
+    ///   [`DeadLetters`](super::DeadLetters), and those that it has resolved are not.
     /// * A `Cancel` tells the run that started the run ([`CancelRun::tells_parent`](crate::runs::CancelRun::tells_parent)) and the
     ///   live runs that it has started ([`CancelRun::tells_child`](crate::runs::CancelRun::tells_child)), and ends its waits.
     /// * `Unstorable`, for any of them: the commit's data is to blame, and it alone.

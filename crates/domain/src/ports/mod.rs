@@ -3,6 +3,7 @@
 
 mod agents;
 mod bus;
+mod dead_letters;
 mod engine;
 mod external;
 mod fleet;
@@ -20,6 +21,7 @@ pub use agents::Agents;
 pub use bus::{
     Asked, Delivery, EventHandler, ExternalExecutor, Handled, Monitoring, Publisher, RequestHandler, TaskHandler,
 };
+pub use dead_letters::{DeadLetterCounts, DeadLetters};
 pub use engine::{Adopted, Engine};
 pub use external::ExternalRuns;
 pub use fleet::{Duties, Fleet, LifeSign, Requests};
@@ -37,6 +39,7 @@ pub use workflows::Workflows;
 pub use {
     agents::MockAgents,
     bus::{MockEventHandler, MockExternalExecutor, MockMonitoring, MockPublisher, MockRequestHandler, MockTaskHandler},
+    dead_letters::MockDeadLetters,
     engine::MockEngine,
     external::MockExternalRuns,
     fleet::MockFleet,

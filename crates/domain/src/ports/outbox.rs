@@ -5,7 +5,7 @@ use async_trait::async_trait;
 use super::StoreError;
 use crate::{
     ids::{Epoch, ExecutorId},
-    runs::RunEnded,
+    runs::OutboxMessage,
 };
 
 /// How many shards the messages are spread over, by their key.
@@ -56,11 +56,13 @@ pub struct QueuedMessage {
     /// Names it within its shard; later messages of a key have higher numbers.
     pub id: u64,
     /// What it says.
-    pub message: RunEnded,
+    pub message: OutboxMessage,
 }
 
 /// The messages that have not been relayed yet. A store puts one there in the very transaction that applies a commit for
-/// which [`RunEnded::of`] or [`RunEnded::of_adoption`] has something to say, if it was opened to do so.
+/// which [`RunEnded::of`](crate::runs::RunEnded::of) or [`RunEnded::of_adoption`](crate::runs::RunEnded::of_adoption) has
+/// something to say, and one before it for each dead letter that the commit leaves
+/// ([`DeadLetterLeft::of`](crate::runs::DeadLetterLeft::of)), if it was opened to do so.
 #[async_trait]
 pub trait Outbox: Send + Sync {
     /// Gives a relay as many of the free shards as it takes for it to hold `most`, [`Shard::EXTERNAL`] only if it `drives`, and

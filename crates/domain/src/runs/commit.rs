@@ -3,6 +3,7 @@
 
 use super::{
     child::{ChildOutcome, Parent},
+    dead_letter::DeadLetter,
     event::RunEvent,
     inbox::InboxMessage,
     rerun::Rerun,
@@ -11,7 +12,10 @@ use super::{
 use crate::{
     Timestamp,
     agents::AgentName,
-    ids::{CommitId, Epoch, ExecutorId, InboxId, PlanHash, RunId, Seq, StepId, StepPath, WorkflowId, WorkflowRef},
+    ids::{
+        CommitId, DeadLetterId, Epoch, ExecutorId, InboxId, PlanHash, RunId, Seq, StepId, StepPath, WorkflowId,
+        WorkflowRef,
+    },
     payload::Payload,
     ports::InboxNote,
 };
@@ -166,12 +170,21 @@ pub struct Outward {
     pub waits: Vec<EventWait>,
     /// The steps of the run that do not wait any more.
     pub settled: Vec<StepPath>,
+    /// The steps of the run that have failed for good.
+    pub dead_letters: Vec<DeadLetter>,
+    /// The entries among the dead letters whose work has been done after all.
+    pub resolved: Vec<DeadLetterId>,
 }
 
 impl Outward {
     /// Whether there is nothing.
     pub fn is_empty(&self) -> bool {
-        self.children.is_empty() && self.notes.is_empty() && self.waits.is_empty() && self.settled.is_empty()
+        self.children.is_empty()
+            && self.notes.is_empty()
+            && self.waits.is_empty()
+            && self.settled.is_empty()
+            && self.dead_letters.is_empty()
+            && self.resolved.is_empty()
     }
 
     /// Adds what follows.
@@ -180,6 +193,8 @@ impl Outward {
         self.notes.append(&mut more.notes);
         self.waits.append(&mut more.waits);
         self.settled.append(&mut more.settled);
+        self.dead_letters.append(&mut more.dead_letters);
+        self.resolved.append(&mut more.resolved);
     }
 
     /// About how many bytes of payload it carries.

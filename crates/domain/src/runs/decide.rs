@@ -12,6 +12,7 @@ use super::{
     call::{AgentCall, CallKey, CallOutcome},
     child::{ChildDefinition, ChildResume},
     commit::{ClosedAttempt, Outward, RunUpdate},
+    dead_letter::ReplayOf,
     decision::{Decision, call, drop_inside, resolve},
     event::RunEvent,
     inbox::InboxMessage,
@@ -118,11 +119,25 @@ impl Transition {
 
 /// Begins a run: its state, its data and the first transition.
 pub fn start(plan: &Plan, run: RunId, input: Payload, now: Timestamp) -> (RunState, RunData, Transition) {
+    start_replay(plan, run, input, None, now)
+}
+
+/// The same for a run that perhaps does the work of another run's step after all.
+pub fn start_replay(
+    plan: &Plan,
+    run: RunId,
+    input: Payload,
+    replays: Option<&ReplayOf>,
+    now: Timestamp,
+) -> (RunState, RunData, Transition) {
     let mut state = RunState::started(plan.hash(), None, Seq::new(1), now);
     let mut data = RunData::new(run, input);
     let made =
         Transition { events: vec![RunEvent::Started { plan: plan.hash(), parent: None }], ..Transition::default() };
     let mut decision = Decision { plan, state: &mut state, data: &mut data, now, begin: true, made, open: Vec::new() };
+    if let Some(replays) = replays {
+        decision.emit(replays.event());
+    }
     decision.begin(&plan.first().top_level());
     decision.settle();
     decision.say_what_follows();

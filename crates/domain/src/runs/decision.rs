@@ -58,6 +58,7 @@ pub(super) struct Decision<'a> {
 
 impl Decision<'_> {
     pub(super) fn emit(&mut self, event: RunEvent) {
+        self.note_dead_letters(&event);
         let before = (self.state.status(), self.state.is_paused());
         self.state.apply(self.now, &event);
         let (status, paused) = (self.state.status(), self.state.is_paused());

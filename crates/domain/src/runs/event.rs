@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::{child::Parent, rerun::Rerun};
 use crate::{
     Timestamp,
-    ids::{CommitId, EventId, PlanHash, Seq, StepPath},
+    ids::{CommitId, DeadLetterId, EventId, PlanHash, Seq, StepPath},
     payload::Payload,
 };
 
@@ -20,6 +20,13 @@ pub enum RunEvent {
         /// The step of another run that started this one.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         parent: Option<Parent>,
+    },
+    /// The run was started to do the work of another run's step after all. Always the second event.
+    Replays {
+        /// The entry among the dead letters that goes when this run completes.
+        entry: DeadLetterId,
+        /// The step of the other run; it fails here as the same entry.
+        path: StepPath,
     },
     /// A call to the step's agent may be made from now on. The number of this event names the attempt.
     StepDispatched {
@@ -251,6 +258,7 @@ mod tests {
                 plan: PlanHash::new([7; 32]),
                 parent: Some(Parent { run: RunId::mint(uuid::Uuid::nil()), path: path.clone(), depth: 1 }),
             },
+            RunEvent::Replays { entry: DeadLetterId::new(uuid::Uuid::nil()), path: path.clone() },
             RunEvent::ChildStarted { path: path.clone(), generation: 0, until: Some(at) },
             RunEvent::ChildResumed { path: path.clone(), until: None },
             RunEvent::EventAwaited { path: path.clone(), until: None },

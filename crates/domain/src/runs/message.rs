@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::{
     commit::{AdoptRun, CancelRun, RunCommit},
+    dead_letter_left::DeadLetterLeft,
     state::RunStatus,
 };
 use crate::{
@@ -67,6 +68,54 @@ impl RunEnded {
             error_message,
             message_type: "run_ended".to_owned(),
         }
+    }
+}
+
+/// What others must not miss. Each is stored as its members are; they tell one from the other.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum OutboxMessage {
+    /// A run has ended.
+    RunEnded(RunEnded),
+    /// A step has failed for good.
+    DeadLetterLeft(Box<DeadLetterLeft>),
+}
+
+impl OutboxMessage {
+    /// The run that it is about: messages with the same are delivered in their order.
+    pub fn run(&self) -> &RunId {
+        match self {
+            Self::RunEnded(ended) => &ended.run_id,
+            Self::DeadLetterLeft(left) => &left.run_id,
+        }
+    }
+
+    /// Equal ids are the same news.
+    pub fn event_id(&self) -> &str {
+        match self {
+            Self::RunEnded(ended) => &ended.event_id,
+            Self::DeadLetterLeft(left) => &left.event_id,
+        }
+    }
+
+    /// What kind of message it is.
+    pub fn message_type(&self) -> &str {
+        match self {
+            Self::RunEnded(ended) => &ended.message_type,
+            Self::DeadLetterLeft(left) => &left.message_type,
+        }
+    }
+}
+
+impl From<RunEnded> for OutboxMessage {
+    fn from(ended: RunEnded) -> Self {
+        Self::RunEnded(ended)
+    }
+}
+
+impl From<DeadLetterLeft> for OutboxMessage {
+    fn from(left: DeadLetterLeft) -> Self {
+        Self::DeadLetterLeft(Box::new(left))
     }
 }
 

@@ -8,6 +8,9 @@ mod blocks;
 mod call;
 mod child;
 mod commit;
+mod dead_letter;
+mod dead_letter_entry;
+mod dead_letter_left;
 mod decide;
 mod decision;
 mod event;
@@ -25,6 +28,8 @@ mod waiting_on;
 #[cfg(test)]
 mod block_tests;
 #[cfg(test)]
+mod dead_letter_tests;
+#[cfg(test)]
 #[path = "decide_tests.rs"]
 mod decide_tests;
 #[cfg(test)]
@@ -37,15 +42,18 @@ pub use commit::{
     AdoptRun, Adoption, AdvanceRun, CancelRun, ClosedAttempt, CommitOutcome, EventWait, Outward, ResumeRun, Resumption, RunCommit,
     RunUpdate, StartRun, Wake,
 };
+pub use dead_letter::{DeadLetter, ReplayOf};
+pub use dead_letter_entry::{DeadLetterEntry, DeadLetterFilter, DeadLetterStatus, Replay};
+pub use dead_letter_left::{DeadLetterLeft, OriginalTask};
 pub use decide::{
     CannotRepeat, Input, Rejection, RunData, Transition, advance, calls_in_flight, restore_outputs, resumed_children,
-    start,
+    start, start_replay,
 };
 pub use event::{EventRecord, RunEvent};
 pub use inbox::{InboxEntry, InboxMessage};
 pub use message::{
-    AgentTask, CancellationRequest, ExecutionRequest, ExternalRequest, MonitoringUpdate, News, RaisedEvent, Receivers,
-    RunEnded, TaskOutcome,
+    AgentTask, CancellationRequest, ExecutionRequest, ExternalRequest, MonitoringUpdate, News, OutboxMessage,
+    RaisedEvent, Receivers, RunEnded, TaskOutcome,
 };
 pub use rerun::{CannotRerun, Rerun};
 pub use skip::{CannotSkip, skippable};

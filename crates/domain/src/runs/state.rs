@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{
     block_state::{BlockPhase, BlockState},
     child::Parent,
+    dead_letter::DeadSteps,
     event::{EventRecord, RunEvent},
     step_state::{Attempt, StepState},
 };
@@ -98,6 +99,7 @@ pub struct RunState {
     kept: BTreeMap<Seq, (String, Payload)>,
     /// The events that have been taken into account.
     heard: BTreeSet<EventId>,
+    dead: DeadSteps,
     /// What time alone will move.
     due: BTreeSet<(Timestamp, StepPath)>,
     /// When steps that call agents have to be done, of those that say so.
@@ -144,6 +146,7 @@ impl RunState {
             waiting: BTreeSet::new(),
             kept: BTreeMap::new(),
             heard: BTreeSet::new(),
+            dead: DeadSteps::default(),
             due: BTreeSet::new(),
             deadlines: BTreeMap::new(),
             retries: 0,
@@ -158,12 +161,15 @@ impl RunState {
     /// Adds the next event.
     pub fn apply(&mut self, at: Timestamp, event: &RunEvent) {
         self.seq = self.seq.next();
+        self.dead.apply(event);
         match event {
             // Only ever the first event, which makes the state.
             RunEvent::Started { plan, parent } => {
                 self.plan = *plan;
                 self.parent.clone_from(parent);
             }
+            // That is all of it.
+            RunEvent::Replays { .. } => {}
             RunEvent::StepDispatched { path, attempt, generation, round, until } => {
                 let attempt = self.attempt(*attempt, *generation, *round, at);
                 self.status = RunStatus::Running;
@@ -598,6 +604,11 @@ impl RunState {
     /// Whether an event has been taken into account.
     pub fn has_heard(&self, id: EventId) -> bool {
         self.heard.contains(&id)
+    }
+
+    /// Which steps are dead.
+    pub(super) fn dead(&self) -> &DeadSteps {
+        &self.dead
     }
 
     /// The step of another run that started this one.

@@ -59,6 +59,9 @@ pub(crate) struct Kafka {
     /// The topic that tells which runs have ended.
     #[arg(long = "kafka-run-events-topic", env = "KAFKA_RUN_EVENTS_TOPIC")]
     pub(crate) run_events_topic: Option<String>,
+    /// The topic that tells which steps have failed for good.
+    #[arg(long = "kafka-dlq-topic", env = "KAFKA_DLQ_TOPIC")]
+    pub(crate) dlq_topic: Option<String>,
     /// The topic of what could not be understood or sent.
     #[arg(long = "kafka-dead-letter-topic", env = "KAFKA_DEAD_LETTER_TOPIC")]
     pub(crate) dead_letter_topic: Option<String>,

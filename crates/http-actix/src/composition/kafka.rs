@@ -34,6 +34,7 @@ fn topics(given: &Kafka) -> Topics {
         results: or(&given.results_topic, names.results),
         monitoring: or(&given.monitoring_topic, names.monitoring),
         run_events: or(&given.run_events_topic, names.run_events),
+        dlq: or(&given.dlq_topic, names.dlq),
         dead_letters: or(&given.dead_letter_topic, names.dead_letters),
     }
 }

@@ -1,0 +1,1 @@
+DELETE FROM dlq_entries WHERE dlq_id = $1
