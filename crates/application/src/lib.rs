@@ -1,6 +1,7 @@
 //! The use cases of Orrery, one file each. They own units of work and know neither HTTP nor any adapter.
 
 pub mod agents;
+pub mod dead_letters;
 pub mod plans;
 pub mod runs;
 pub mod workflows;
@@ -8,7 +9,8 @@ pub mod workflows;
 use std::sync::Arc;
 
 use domain::ports::{
-    AgentGateway, Agents, Clock, Engine, ExternalRuns, Fleet, IdGenerator, RunInbox, RunLeases, RunWriter, Runs, Schemas,
+    AgentGateway, Agents, Clock, DeadLetters, Engine, ExternalRuns, Fleet, IdGenerator, RunInbox, RunLeases, RunWriter,
+    Runs, Schemas,
     Transactions, Workflows,
 };
 
@@ -35,6 +37,7 @@ pub struct Ports {
     pub leases: Arc<dyn RunLeases>,
     /// None where this process is the only one on its store.
     pub fleet: Option<Arc<dyn Fleet>>,
+    pub dead_letters: Arc<dyn DeadLetters>,
     pub writer: Arc<dyn RunWriter>,
     pub gateway: Arc<dyn AgentGateway>,
     pub engine: Arc<dyn Engine>,
@@ -81,6 +84,11 @@ pub struct UseCases {
     pub cancel_run: runs::CancelRun,
     pub pause_run: runs::PauseRun,
     pub raise_event: runs::RaiseEvent,
+    pub get_dead_letter: dead_letters::GetDeadLetter,
+    pub list_dead_letters: dead_letters::ListDeadLetters,
+    pub delete_dead_letter: dead_letters::DeleteDeadLetter,
+    pub replay_dead_letter: dead_letters::ReplayDeadLetter,
+    pub replay_dead_letters: dead_letters::ReplayDeadLetters,
 }
 
 impl UseCases {
@@ -117,6 +125,11 @@ impl UseCases {
             cancel_run: runs::CancelRun::new(ports),
             pause_run: runs::PauseRun::new(ports),
             raise_event: runs::RaiseEvent::new(ports),
+            get_dead_letter: dead_letters::GetDeadLetter::new(ports),
+            list_dead_letters: dead_letters::ListDeadLetters::new(ports),
+            delete_dead_letter: dead_letters::DeleteDeadLetter::new(ports),
+            replay_dead_letter: dead_letters::ReplayDeadLetter::new(ports),
+            replay_dead_letters: dead_letters::ReplayDeadLetters::new(ports),
         }
     }
 }

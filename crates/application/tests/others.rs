@@ -54,6 +54,7 @@ fn ports(store: &Arc<MemoryStore>, external: Option<External>) -> Ports {
         inbox: store.clone(),
         leases: store.clone(),
         fleet: None,
+        dead_letters: store.clone(),
         writer: Arc::new(AtOnce(store.clone())),
         gateway: Arc::new(MockAgentGateway::new()),
         engine: Arc::new(engine),

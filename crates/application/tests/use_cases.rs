@@ -49,6 +49,7 @@ fn ports(engine: MockEngine, writer: Option<MockRunWriter>) -> Ports {
         inbox: store.clone(),
         leases: store.clone(),
         fleet: None,
+        dead_letters: store.clone(),
         writer,
         gateway: Arc::new(MockAgentGateway::new()),
         engine: Arc::new(engine),

@@ -105,6 +105,7 @@ fn ports(store: &Arc<MemoryStore>) -> Ports {
         inbox: store.clone(),
         leases: store.clone(),
         fleet: None,
+        dead_letters: store.clone(),
         writer: Arc::new(AtOnce(store.clone())),
         gateway: Arc::new(MockAgentGateway::new()),
         engine: Arc::new(engine),

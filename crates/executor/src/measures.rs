@@ -25,6 +25,10 @@ pub fn describe_metrics() {
     describe_counter!("orrery_runs_taken_over_total", "Runs of processes that are gone, made claimable by this one.");
     describe_counter!("orrery_messages_relayed_total", "Messages of the outbox that were acknowledged.");
     describe_gauge!("orrery_outbox_waiting", "Messages that wait in the outbox, at most 10,000 of them counted.");
+    describe_gauge!(
+        "orrery_dead_letters",
+        "Steps that have failed for good and are kept, by status, at most 10,000 of each counted; every executor tells the same."
+    );
     describe_counter!("orrery_external_requests_total", "Requests that were sent to the existing executor.");
     describe_gauge!(
         "orrery_runs_unexplained",

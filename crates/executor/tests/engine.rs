@@ -110,6 +110,7 @@ impl Process {
             inbox: store.clone(),
             leases: store.clone(),
             fleet: None,
+            dead_letters: store.clone(),
             writer: Arc::new(queue),
             gateway: agents.clone(),
             engine: Arc::new(engine.clone()),

@@ -142,6 +142,11 @@ impl Problem {
         Self { allow: Some(allowed.to_owned()), ..Self::new(Code::MethodNotAllowed, "Method Not Allowed") }
     }
 
+    /// What went wrong, for people.
+    pub(crate) fn text(&self) -> &str {
+        &self.detail
+    }
+
     /// Which problem it is.
     pub fn code(&self) -> Code {
         self.code

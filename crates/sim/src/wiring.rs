@@ -42,6 +42,7 @@ impl Wiring {
             inbox: shared.clone(),
             leases: shared.clone(),
             fleet: None,
+            dead_letters: shared.clone(),
             writer: Arc::new(AtOnce(store.clone())),
             gateway: Arc::new(NoGateway),
             engine: doorstep.clone(),

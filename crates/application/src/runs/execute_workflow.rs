@@ -6,7 +6,7 @@ use domain::{
     ids::{CommitId, Epoch, ExecutorId, RunId, WorkflowId},
     payload::Payload,
     ports::{Adopted, Clock, Engine, IdGenerator, Overloaded, RunWriter, StoreError, Violation, Workflows},
-    runs::{CommitOutcome, Run, RunCommit, RunEngine, RunEvent, RunStatus, StartRun, start},
+    runs::{CommitOutcome, ReplayOf, Run, RunCommit, RunEngine, RunEvent, RunStatus, StartRun, start_replay},
     workflows::{Diagnostic, ExecutableVersion, SharedPlan, WorkflowStatus, doubtful_for_external, unfit_for_external},
 };
 
@@ -86,6 +86,23 @@ impl Execution {
     }
 }
 
+/// A run to be started.
+pub(crate) struct New<'a> {
+    pub(crate) run: RunId,
+    pub(crate) input: Payload,
+    pub(crate) by: &'a str,
+    /// What it is to do after all.
+    pub(crate) replays: Option<ReplayOf>,
+}
+
+/// A run that can be started.
+pub(crate) struct Prepared {
+    start: StartRun,
+    plan: SharedPlan,
+    replays: Option<ReplayOf>,
+    status: WorkflowStatus,
+}
+
 /// Starts a run of a version of a workflow.
 pub struct ExecuteWorkflow {
     workflows: Arc<dyn Workflows>,
@@ -123,6 +140,17 @@ impl ExecuteWorkflow {
         input: Payload,
         by: &str,
     ) -> Result<Execution, ExecuteWorkflowError> {
+        let run = RunId::mint(self.ids.unique());
+        self.begin(self.prepare(id, version, New { run, input, by, replays: None }).await?).await
+    }
+
+    /// Finds out whether the run could be started; nothing is changed.
+    pub(crate) async fn prepare(
+        &self,
+        id: WorkflowId,
+        version: Option<u32>,
+        new: New<'_>,
+    ) -> Result<Prepared, ExecuteWorkflowError> {
         let Some(definition) = self.workflows.executable(id, version).await? else {
             return Err(self.why_none(id, version).await?);
         };
@@ -131,8 +159,27 @@ impl ExecuteWorkflow {
         }
         // By a number it is the chain that is addressed, whichever of its rows the id names.
         let addressed = if version.is_some() { definition.head } else { id };
-        let run = self.start(addressed, &definition, input, by).await?;
-        Ok(Execution { run, version: definition.version, status: definition.status })
+        let plan = self.plans.get(definition.plan).await?;
+        let violations = plan.input_schema().map(|schema| schema.violations(new.input.value())).unwrap_or_default();
+        if !violations.is_empty() {
+            return Err(ExecuteWorkflowError::UnfitInput(violations));
+        }
+        let replays = new.replays.clone();
+        Ok(Prepared { start: self.first_commit(addressed, &definition, new), plan, replays, status: definition.status })
+    }
+
+    /// Starts it, and answers as soon as it is durable. A replay that was started before is not started again.
+    pub(crate) async fn begin(&self, prepared: Prepared) -> Result<Execution, ExecuteWorkflowError> {
+        let (version, status) = (prepared.start.workflow_version, prepared.status);
+        if let Some(external) = self.external.as_ref().filter(|external| external.takes_new_runs) {
+            return Ok(Execution { run: self.start_externally(external, prepared).await?, version, status });
+        }
+        let run = accepted(&prepared.start, RunEngine::Orrery);
+        match self.engine.offer() {
+            Some(executor) => self.start_here(prepared, executor).await?,
+            None => self.start_anywhere(prepared).await?,
+        }
+        Ok(Execution { run, version, status })
     }
 
     /// Only now it matters what was not found.
@@ -143,48 +190,20 @@ impl ExecuteWorkflow {
         })
     }
 
-    async fn start(
-        &self,
-        addressed: WorkflowId,
-        definition: &ExecutableVersion,
-        input: Payload,
-        by: &str,
-    ) -> Result<Run, ExecuteWorkflowError> {
-        let plan = self.plans.get(definition.plan).await?;
-        let violations = plan.input_schema().map(|schema| schema.violations(input.value())).unwrap_or_default();
-        if !violations.is_empty() {
-            return Err(ExecuteWorkflowError::UnfitInput(violations));
-        }
-        let commit = self.first_commit(addressed, definition, input, by);
-        if let Some(external) = self.external.as_ref().filter(|external| external.takes_new_runs) {
-            return self.start_externally(external, commit).await;
-        }
-        let run = accepted(&commit, RunEngine::Orrery);
-        match self.engine.offer() {
-            Some(executor) => self.start_here(commit, plan, executor).await?,
-            None => self.start_anywhere(commit).await?,
-        }
-        Ok(run)
-    }
-
-    fn first_commit(
-        &self,
-        addressed: WorkflowId,
-        definition: &ExecutableVersion,
-        input: Payload,
-        by: &str,
-    ) -> StartRun {
+    fn first_commit(&self, addressed: WorkflowId, definition: &ExecutableVersion, new: New<'_>) -> StartRun {
+        let mut events = vec![RunEvent::Started { plan: definition.plan, parent: None }];
+        events.extend(new.replays.as_ref().map(ReplayOf::event));
         StartRun {
             commit: CommitId::new(self.ids.unique()),
-            run: RunId::mint(self.ids.unique()),
+            run: new.run,
             workflow: addressed,
             workflow_name: definition.name.as_str().to_owned(),
             workflow_version: definition.version,
             plan: definition.plan,
-            input,
-            triggered_by: by.to_owned(),
+            input: new.input,
+            triggered_by: new.by.to_owned(),
             at: self.clock.now(),
-            events: vec![RunEvent::Started { plan: definition.plan, parent: None }],
+            events,
             status: RunStatus::Pending,
             owner: None,
             parent: None,
@@ -192,18 +211,16 @@ impl ExecuteWorkflow {
     }
 
     /// The executor of this process takes the run: its start and the dispatch of its first step are one commit.
-    async fn start_here(
-        &self,
-        mut commit: StartRun,
-        plan: SharedPlan,
-        executor: ExecutorId,
-    ) -> Result<(), ExecuteWorkflowError> {
-        let (state, data, made) = start(&plan, commit.run.clone(), commit.input.clone(), commit.at);
+    async fn start_here(&self, prepared: Prepared, executor: ExecutorId) -> Result<(), ExecuteWorkflowError> {
+        let Prepared { start: first, plan, replays, .. } = &prepared;
+        let (state, data, made) =
+            start_replay(plan, first.run.clone(), first.input.clone(), replays.as_ref(), first.at);
         if state.status().is_terminal() || !made.fits_a_start() {
             // It fails before its first call, or does more than to call: that is for whoever claims it to find and to write
             // down.
-            return self.start_anywhere(commit).await;
+            return self.start_anywhere(prepared).await;
         }
+        let Prepared { start: mut commit, plan, replays, .. } = prepared;
         commit.events = made.events;
         commit.status = state.status();
         commit.owner = Some(executor);
@@ -216,11 +233,12 @@ impl ExecuteWorkflow {
                 engine.adopt(adopted);
             }
         };
-        accept(self.writer.write_then(RunCommit::Start(commit), Box::new(hand_over)).await?)
+        accept(self.writer.write_then(RunCommit::Start(commit), Box::new(hand_over)).await?, replays.is_some())
     }
 
     /// The run is the existing executor's, which is asked once the run's row is there.
-    async fn start_externally(&self, external: &External, commit: StartRun) -> Result<Run, ExecuteWorkflowError> {
+    async fn start_externally(&self, external: &External, prepared: Prepared) -> Result<Run, ExecuteWorkflowError> {
+        let Prepared { start: commit, replays, .. } = prepared;
         let missing = || StoreError::Corrupt(format!("plan {} is missing", commit.plan));
         let document = self.workflows.plan(commit.plan).await?.ok_or_else(missing)?;
         let unfit = unfit_for_external(&document);
@@ -231,7 +249,7 @@ impl ExecuteWorkflow {
         if bytes > MAX_REQUEST {
             return Err(ExecuteWorkflowError::TooLargeForExternal(bytes));
         }
-        accept(external.runs.start(&commit).await?)?;
+        accept(external.runs.start(&commit).await?, replays.is_some())?;
         let doubts = doubtful_for_external(&document);
         if !doubts.is_empty() {
             let doubts = all(&doubts);
@@ -240,8 +258,9 @@ impl ExecuteWorkflow {
         Ok(accepted(&commit, RunEngine::External))
     }
 
-    async fn start_anywhere(&self, commit: StartRun) -> Result<(), ExecuteWorkflowError> {
-        accept(self.writer.write(RunCommit::Start(commit)).await?)?;
+    async fn start_anywhere(&self, prepared: Prepared) -> Result<(), ExecuteWorkflowError> {
+        let Prepared { start, replays, .. } = prepared;
+        accept(self.writer.write(RunCommit::Start(start)).await?, replays.is_some())?;
         self.engine.ring();
         Ok(())
     }
@@ -259,9 +278,11 @@ fn refusal(definition: &ExecutableVersion, version: Option<u32>) -> Option<Execu
     })
 }
 
-fn accept(outcome: CommitOutcome) -> Result<(), ExecuteWorkflowError> {
+fn accept(outcome: CommitOutcome, is_replay: bool) -> Result<(), ExecuteWorkflowError> {
     match outcome {
         CommitOutcome::Committed | CommitOutcome::AlreadyApplied => Ok(()),
+        // The id was written down before the start, and somebody else has made it meanwhile.
+        CommitOutcome::Duplicate if is_replay => Ok(()),
         // The id was minted for this start.
         refused => Err(StoreError::Corrupt(format!("a new run was refused: {refused:?}")).into()),
     }

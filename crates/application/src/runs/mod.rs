@@ -18,6 +18,7 @@ mod skip_step;
 pub use cancel_run::{CancelRun, CancelRunError};
 pub use change_many_runs::{Change, ChangeManyRuns, Changed, MAX_CHANGED, ManyChanged, Selection};
 pub use execute_workflow::{ExecuteWorkflow, ExecuteWorkflowError, Execution};
+pub(crate) use execute_workflow::{New, Prepared};
 pub use get_run::{GetRun, GetRunError, Reason};
 pub use list_runs::ListRuns;
 pub use list_steps::ListSteps;

@@ -35,6 +35,7 @@ impl Theatre {
             inbox: store.clone(),
             leases: store.clone(),
             fleet: None,
+            dead_letters: store.clone(),
             // A rehearsal stores nothing and calls nobody: these would panic.
             writer: Arc::new(MockRunWriter::new()),
             gateway: Arc::new(MockAgentGateway::new()),

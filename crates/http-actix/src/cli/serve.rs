@@ -1,12 +1,15 @@
 //! How to serve.
 
-use std::{net::SocketAddr, path::PathBuf};
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use clap::{Args, ValueEnum};
 use domain::workflows::MAX_NESTING;
 
 use super::kafka::Kafka;
 use crate::composition::LogFormat;
+
+/// How many days dead letters are kept unless somebody says otherwise.
+const KEEP_DEAD_LETTERS_DAYS: u64 = 30;
 
 /// How to serve.
 #[derive(Args, Clone, Debug)]
@@ -54,6 +57,9 @@ pub(crate) struct Serve {
     /// How many seconds a shutdown waits for agent calls under way.
     #[arg(long, env = "ORRERY_DRAIN_SECONDS", default_value_t = 10)]
     pub(crate) drain_seconds: u64,
+    /// For how many days after their last failure dead letters are kept; 0 keeps them until somebody deletes them.
+    #[arg(long, env = "ORRERY_KEEP_DEAD_LETTERS_DAYS", default_value_t = KEEP_DEAD_LETTERS_DAYS, value_parser = clap::value_parser!(u64).range(0..=36_500))]
+    pub(crate) keep_dead_letters_days: u64,
     /// How logs are written to standard error; by default text on a terminal and JSON elsewhere.
     #[arg(long, env = "ORRERY_LOG_FORMAT", value_enum)]
     pub(crate) log_format: Option<LogFormat>,
@@ -80,9 +86,15 @@ impl Serve {
             capacity: 10_000,
             max_nesting: MAX_NESTING,
             drain_seconds: 10,
+            keep_dead_letters_days: KEEP_DEAD_LETTERS_DAYS,
             log_format: None,
             log: "warn".to_owned(),
         }
+    }
+
+    /// How long dead letters are kept; none for ever.
+    pub(crate) fn keep_dead_letters(&self) -> Option<Duration> {
+        (self.keep_dead_letters_days > 0).then(|| Duration::from_hours(self.keep_dead_letters_days * 24))
     }
 }
 

@@ -154,6 +154,7 @@ impl<'a> Building<'a> {
         let ports = self.ports(engine.as_ref(), &queue)?;
         let uses = Arc::new(UseCases::new(&ports));
         self.serve_bus(&ports, &membership)?;
+        self.keep_dead_letters();
         let readiness = Components {
             runs: self.store.runs.clone(),
             writer: queue,
@@ -244,6 +245,15 @@ impl<'a> Building<'a> {
         Ok(Some(executor::spawn(membership.clone(), ports, queue.clone(), config)))
     }
 
+    /// Where runs are looked after, so are the steps that fail for good.
+    fn keep_dead_letters(&mut self) {
+        if self.parts.engine {
+            let (dead_letters, clock) = (self.store.dead_letters.clone(), self.store.clock.clone());
+            let keeper = executor::DeadLetterKeeper::new(dead_letters, clock, self.options.keep_dead_letters());
+            self.egress.spawn(&mut self.crew, "keeper of dead letters", |stop| keeper.run(stop));
+        }
+    }
+
     /// Connections belong to the runtime that opened them: requests must not share the engine's.
     fn gateway(&self) -> anyhow::Result<Arc<dyn AgentGateway>> {
         let clock: Arc<dyn Clock> = self.store.clock.clone();
@@ -276,6 +286,7 @@ impl<'a> Building<'a> {
             inbox: self.store.inbox.clone(),
             leases: self.store.leases.clone(),
             fleet: self.store.shared.as_ref().map(|shared| shared.fleet.clone()),
+            dead_letters: self.store.dead_letters.clone(),
             writer: Arc::new(queue.clone()),
             gateway: self.gateway()?,
             engine,

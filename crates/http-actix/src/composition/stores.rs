@@ -6,8 +6,8 @@ use adapters_postgres::{PgSettings, PgStore};
 use adapters_sqlite::SqliteStore;
 use anyhow::Context;
 use domain::ports::{
-    Agents, Clock, Doorbell, ExternalRuns, Fleet, Outbox, RunInbox, RunJournal, RunLeases, Runs, StoreTime,
-    Transactions, Workflows,
+    Agents, Clock, DeadLetters, Doorbell, ExternalRuns, Fleet, Outbox, RunInbox, RunJournal, RunLeases, Runs,
+    StoreTime, Transactions, Workflows,
 };
 
 use super::{steered::SteeredClock, system::SystemClock};
@@ -21,6 +21,7 @@ pub(super) struct Store {
     pub(super) runs: Arc<dyn Runs>,
     pub(super) leases: Arc<dyn RunLeases>,
     pub(super) inbox: Arc<dyn RunInbox>,
+    pub(super) dead_letters: Arc<dyn DeadLetters>,
     pub(super) clock: Arc<dyn Clock>,
     /// What only a store has that several processes share.
     pub(super) shared: Option<Shared>,
@@ -52,7 +53,8 @@ pub(super) async fn in_folder(folder: &Path) -> anyhow::Result<Store> {
         journal: store.clone(),
         runs: store.clone(),
         leases: store.clone(),
-        inbox: store,
+        inbox: store.clone(),
+        dead_letters: store,
         clock,
         shared: None,
     })
@@ -84,6 +86,7 @@ pub(super) async fn in_database(url: &str, migrate: bool, announce: bool) -> any
         runs: store.clone(),
         leases: store.clone(),
         inbox: store.clone(),
+        dead_letters: store.clone(),
         clock: clock.clone(),
         shared: Some(Shared {
             fleet: store.clone(),

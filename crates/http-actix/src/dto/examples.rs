@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 const AGENT_ID: &str = "0190c0de-0000-7000-8000-000000000001";
 const WORKFLOW_ID: &str = "0190c0de-0000-7000-8000-000000000002";
 pub(crate) const RUN_ID: &str = "run-0190c0de-0000-7000-8000-000000000003";
+const DLQ_ID: &str = "6d1f3c52-8a0e-5b7d-9c41-2f60a7b3d815";
 const AT: &str = "2026-01-31T12:00:00.000000Z";
 
 fn retry() -> Value {
@@ -284,6 +285,68 @@ pub(crate) fn step_executions() -> Value {
         "completed_at": AT,
         "error_message": null,
     }])
+}
+
+/// A dead letter.
+pub(crate) fn dead_letter() -> Value {
+    json!({
+        "dlq_id": DLQ_ID,
+        "run_id": RUN_ID,
+        "last_run_id": RUN_ID,
+        "workflow_id": WORKFLOW_ID,
+        "workflow_name": "digest",
+        "workflow_version": 1,
+        "step_id": "fetch",
+        "path": "fetch",
+        "agent_name": "Fetcher",
+        "failure_reason": "HTTP 503",
+        "attempts": 3,
+        "first_failed_at": AT,
+        "last_failed_at": AT,
+        "failure_count": 1,
+        "status": "pending_replay",
+        "replayed_run_id": null,
+        "replayed_at": null,
+        "created_at": AT,
+    })
+}
+
+/// The dead letter with all that is known about it.
+pub(crate) fn dead_letter_detail() -> Value {
+    let mut detail = dead_letter();
+    detail["original_task"] = json!({
+        "task_id": "task-fetch-0a1b2c3d4e5f60718293a4b5c6d7e8f9",
+        "message_id": "msg-task-fetch-0a1b2c3d4e5f60718293a4b5c6d7e8f9",
+        "input": {"source": "https://example.org/text"},
+    });
+    let mut attempts = step_executions();
+    let failed = json!({"status": "FAILED", "output_data": null, "error_message": "HTTP 503"});
+    if let (Value::Object(attempt), Value::Object(failed)) = (&mut attempts[0], failed) {
+        attempt.extend(failed);
+    }
+    detail["retry_history"] = attempts;
+    detail
+}
+
+/// The run that was started to do a dead letter's work.
+pub(crate) fn replayed() -> Value {
+    receipt("PENDING", "Dead letter replayed as a new run", json!({"replay_of": DLQ_ID}))
+}
+
+/// What is sent to replay many dead letters.
+pub(crate) fn bulk_replay() -> Value {
+    json!({"filter": {"agent_name": "Fetcher", "failed_after": AT}, "limit": 50})
+}
+
+/// What became of many dead letters.
+pub(crate) fn bulk_replayed() -> Value {
+    json!({
+        "dry_run": false,
+        "replayed": 1,
+        "refused": 0,
+        "outcomes": [{"dlq_id": DLQ_ID, "outcome": "replayed", "run_id": RUN_ID, "code": null, "detail": null}],
+        "timestamp": AT,
+    })
 }
 
 /// The health of the process.

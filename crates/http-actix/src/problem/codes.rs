@@ -76,6 +76,9 @@ codes! {
         "Look the number up with GET /api/v1/workflows/{id}/versions.";
     RunNotFound: 404, "run_not_found", "Run not found",
         "There is no run with this id.", "Look the id up with GET /api/v1/runs.";
+    DeadLetterNotFound: 404, "dead_letter_not_found", "Dead letter not found",
+        "There is no dead letter with this id, or not any more: its work was done after all, or it was deleted.",
+        "Look the id up with GET /api/v1/dlq.";
     MethodNotAllowed: 405, "method_not_allowed", "Method not allowed",
         "The path exists, but not for this method.", "Use one of the methods in the header `Allow`.";
     ConcurrentChange: 409, "concurrent_change", "Changed by somebody else",
@@ -88,6 +91,12 @@ codes! {
     VersionHasLiveRuns: 409, "version_has_live_runs", "Version has live runs",
         "A version that pending or running runs execute cannot be deleted; the detail says how many there are.",
         "Wait for the runs to end, cancel them, or archive the version so that no more are started.";
+    DeadLetterReplayed: 409, "dead_letter_replayed", "Dead letter replayed before",
+        "A run was started to do the work of this dead letter; the detail names it.",
+        "Look at that run, or replay it once more with `force`.";
+    DeadLetterNotReplayable: 409, "dead_letter_not_replayable", "Dead letter cannot be replayed",
+        "No new run can be made of what is known of the one that failed; the detail says why.",
+        "Do as the detail suggests: retry the run itself, or execute the workflow with an input that fits.";
     BodyTooLarge: 413, "body_too_large", "Body too large",
         "The body is larger than 1 MiB (1048576 bytes).", "Send less; pass large data by reference.";
     UnsupportedMediaType: 415, "unsupported_media_type", "Unsupported media type",

@@ -2,6 +2,7 @@
 
 use application::{
     agents::{CreateAgentError, DeleteAgentError, GetAgentError, InvalidSchemas, UpdateAgentError},
+    dead_letters::{GetDeadLetterError, ReplayDeadLetterError},
     runs::{
         CancelRunError, ExecuteWorkflowError, GetRunError, PauseRunError, RaiseEventError, RerunRunError, RetryRunError,
         SkipStepError,
@@ -114,6 +115,17 @@ plain!(CancelRunError {
     CancelRunError::NotFound(_) => RunNotFound,
     CancelRunError::NotCancellable(_) => RunNotCancellable,
 } Overloaded Store);
+
+plain!(GetDeadLetterError { GetDeadLetterError::NotFound(_) => DeadLetterNotFound } Store);
+plain!(ReplayDeadLetterError {
+    ReplayDeadLetterError::NotFound(_) => DeadLetterNotFound,
+    ReplayDeadLetterError::AlreadyReplayed { .. } => DeadLetterReplayed,
+    ReplayDeadLetterError::RunGone(_) => DeadLetterNotReplayable,
+    ReplayDeadLetterError::NoDefinition(_) => DeadLetterNotReplayable,
+    ReplayDeadLetterError::NoVersion(_) => DeadLetterNotReplayable,
+    // The input is not in the request, whose places mistakes would name.
+    ReplayDeadLetterError::Execute(ExecuteWorkflowError::UnfitInput(_)) => DeadLetterNotReplayable,
+} Execute Store);
 
 impl From<CreateWorkflowError> for Problem {
     fn from(error: CreateWorkflowError) -> Self {

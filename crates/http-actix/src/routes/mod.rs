@@ -1,6 +1,7 @@
 //! The routes: each handler reads its inputs, calls one use case and maps the result.
 
 mod agents;
+mod dead_letters;
 mod events;
 mod failures;
 mod readiness;
@@ -45,10 +46,12 @@ pub fn api() -> Api {
         .group(agents::GROUP, "HTTP services that do the work of steps.")
         .group(workflows::GROUP, "Definitions of what runs do, in versions.")
         .group(runs::GROUP, "Executions of workflows.")
+        .group(dead_letters::GROUP, "Steps that have failed for good, and having their work done after all.")
         .group(events::GROUP, "What happens elsewhere, and what runs wait for.")
         .group(system::GROUP, "What the server says about itself.");
     let api = rehearsals::declare(versions::declare(workflows::declare(agents::declare(api))));
-    system::declare(events::declare(runs::declare(run_changes::declare(api)))).finish()
+    let api = dead_letters::declare(runs::declare(run_changes::declare(api)));
+    system::declare(events::declare(api)).finish()
 }
 
 /// The routes of a process without an API: how it is, and what it measures.

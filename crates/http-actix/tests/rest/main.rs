@@ -2,6 +2,7 @@
 
 mod agents;
 mod changes;
+mod dead_letters;
 mod errors;
 mod events;
 mod language;

@@ -6,14 +6,17 @@ use serde_json::Value;
 
 use crate::support::{Orrery, assert_valid};
 
-const OPERATIONS: [&str; 33] = [
+const OPERATIONS: [&str; 38] = [
     "DELETE /api/v1/agents/{agent_id}",
+    "DELETE /api/v1/dlq/{dlq_id}",
     "DELETE /api/v1/workflows/{workflow_id}",
     "DELETE /api/v1/workflows/{workflow_id}/versions/{version}",
     "GET /",
     "GET /api/v1/agents",
     "GET /api/v1/agents/{agent_id}",
     "GET /api/v1/agents/{agent_id}/health",
+    "GET /api/v1/dlq",
+    "GET /api/v1/dlq/{dlq_id}",
     "GET /api/v1/runs",
     "GET /api/v1/runs/{run_id}",
     "GET /api/v1/runs/{run_id}/steps",
@@ -26,6 +29,8 @@ const OPERATIONS: [&str; 33] = [
     "GET /health/ready",
     "GET /metrics",
     "POST /api/v1/agents",
+    "POST /api/v1/dlq/bulk-replay",
+    "POST /api/v1/dlq/{dlq_id}/replay",
     "POST /api/v1/events",
     "POST /api/v1/runs/bulk-cancel",
     "POST /api/v1/runs/bulk-retry",
@@ -122,7 +127,8 @@ async fn every_example_of_a_request_passes_the_door() {
         let (method, path) = name.split_once(' ').expect("a method and a path");
         let id = "0190c0de-0000-7000-8000-000000000001";
         let path = path.replace("{version}", "1");
-        let path = ["{agent_id}", "{workflow_id}", "{run_id}"].iter().fold(path, |path, p| path.replace(p, id));
+        let path =
+            ["{agent_id}", "{dlq_id}", "{workflow_id}", "{run_id}"].iter().fold(path, |path, p| path.replace(p, id));
         let answer = match method {
             "POST" => orrery.post(&path, example.clone()).await,
             _ => orrery.put(&path, example.clone()).await,

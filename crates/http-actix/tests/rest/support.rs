@@ -18,18 +18,22 @@ use application::{Ports, UseCases, plans::PlanCache};
 use async_trait::async_trait;
 use domain::{
     Timestamp,
-    agents::Agent,
-    ids::{ExecutorId, RunId, StepPath},
+    agents::{Agent, AgentName},
+    ids::{CommitId, DeadLetterId, ExecutorId, RunId, Seq, StepId, StepPath},
     payload::Payload,
     ports::{
-        Adopted, AgentCard, AgentGateway, AgentHealth, Agents, Clock, Engine, IdGenerator, Overloaded, RunWriter,
-        StoreError, Then, Workflows,
+        Adopted, AgentCard, AgentGateway, AgentHealth, Agents, Clock, DeadLetters, Engine, IdGenerator, Overloaded,
+        RunWriter, StoreError, Then, Workflows,
     },
-    runs::{AgentRequest, CallIds, CallOutcome, ChildDefinition, CommitOutcome, Parent, RunCommit},
+    runs::{
+        AdvanceRun, AgentRequest, CallIds, CallOutcome, ChildDefinition, ClosedAttempt, CommitOutcome, DeadLetter, Outward,
+        Parent, Replay, RunCommit, RunEvent, RunStatus, RunUpdate, Wake,
+    },
     workflows::WorkflowName,
 };
 use http_actix::{AppState, ComponentCheck, Readiness};
 use serde_json::{Value, json};
+use uuid::Uuid;
 
 /// The description that every answer is checked against.
 static DOCUMENT: LazyLock<Value> = LazyLock::new(http_actix::openapi_document);
@@ -56,7 +60,16 @@ impl Orrery {
     }
 
     pub(crate) fn within(world: World) -> Self {
-        let store = Arc::new(MemoryStore::new());
+        Self::over(MemoryStore::new(), world)
+    }
+
+    /// Another process over the same store, which has no room for commits.
+    pub(crate) fn overloaded(&self) -> Self {
+        Self::over(self.store.clone(), World { overloaded: true, ..World::default() })
+    }
+
+    fn over(store: MemoryStore, world: World) -> Self {
+        let store = Arc::new(store);
         let clock = VirtualClock::new(Timestamp::from_timestamp(1_769_860_800, 123_456_000).expect("a time"));
         let ids: Arc<dyn IdGenerator> = Arc::new(SequentialIds::new(7));
         let executor = world.executor.then(|| ExecutorId::new(ids.unique()));
@@ -68,6 +81,7 @@ impl Orrery {
             inbox: store.clone(),
             leases: store.clone(),
             fleet: None,
+            dead_letters: store.clone(),
             writer: Arc::new(Writer { store: store.as_ref().clone(), overloaded: world.overloaded }),
             gateway: Arc::new(Gateway),
             engine: Arc::new(NoEngine(executor)),
@@ -102,6 +116,76 @@ impl Orrery {
         let outcomes = self.store.commit_now(&[RunCommit::Start(start)]);
         assert_eq!(outcomes, [CommitOutcome::Committed]);
         run.to_string()
+    }
+
+    /// Has agent `A` fail for good at step `one` of a run, as an executor does that takes the run, and answers the id of the
+    /// dead letter.
+    pub(crate) fn fails(&self, run: &str, reason: &str) -> String {
+        let run = RunId::parse(run).expect("a run id");
+        let executor = ExecutorId::new(Uuid::nil());
+        let claimed = self.store.claim_now(executor, 100, self.clock.now());
+        let claimed = claimed.into_iter().find(|claimed| claimed.run == run).expect("the run waits to be claimed");
+        let (step, now) = (StepId::parse("one").expect("an id"), self.clock.now());
+        let path = step.top_level();
+        let seq = Seq::new(claimed.history.iter().map(|record| record.events.len() as u64).sum());
+        let closed = ClosedAttempt {
+            execution: seq.next(),
+            step,
+            path: path.clone(),
+            agent: AgentName::parse("A").expect("a name"),
+            attempt: 1,
+            generation: 0,
+            round: 0,
+            input: Payload::new(json!({"x": 1})).expect("a payload"),
+            output: None,
+            error: Some(reason.to_owned()),
+            started_at: now,
+            completed_at: now,
+        };
+        // The entry that the run was started for, where it was started for one.
+        let replayed = claimed.history[0].events.iter().find_map(|event| match event {
+            RunEvent::Replays { entry, .. } => Some(*entry),
+            _ => None,
+        });
+        let letter = DeadLetter {
+            id: replayed.unwrap_or_else(|| DeadLetterId::of(&run, &path)),
+            step: closed.step.clone(),
+            path: path.clone(),
+            agent: closed.agent.clone(),
+            execution: closed.execution,
+            generation: 0,
+            round: 0,
+            attempts: 1,
+            reason: reason.to_owned(),
+        };
+        let id = letter.id.to_string();
+        let error = format!("Workflow failed at step 'one': {reason}");
+        let failed = AdvanceRun {
+            commit: CommitId::new(Uuid::from_u128(u128::from(seq.get()))),
+            run,
+            epoch: claimed.epoch,
+            seq,
+            at: now,
+            events: vec![
+                RunEvent::StepDispatched { path: path.clone(), attempt: 1, generation: 0, round: 0 },
+                RunEvent::StepFailed { path, execution: Some(closed.execution), definite: true },
+                RunEvent::RunFailed { error: error.clone() },
+            ],
+            closed: vec![closed],
+            update: Some(RunUpdate::to(RunStatus::Failed, Some(error))),
+            drained: Vec::new(),
+            wake: Wake::Never,
+            outward: Outward { dead_letters: vec![letter], ..Outward::default() },
+        };
+        assert_eq!(self.store.commit_now(&[RunCommit::Advance(failed)]), [CommitOutcome::Committed]);
+        id
+    }
+
+    /// Writes down that a run is going to do the work of a dead letter, as a process does that dies after it.
+    pub(crate) async fn claims(&self, letter: &str, run: &str) {
+        let replay = Replay { run: RunId::parse(run).expect("a run id"), at: self.clock.now() };
+        let id: DeadLetterId = letter.parse().expect("an id");
+        assert!(self.store.claim(id, None, &replay).await.expect("a store"));
     }
 
     pub(crate) async fn get(&self, path: &str) -> Answer {

@@ -1,0 +1,165 @@
+//! Has the work of a dead letter done after all: a new run with the input of the one that failed.
+//!
+//! The entry is claimed before the run is started, with the run's id. If the process dies in between, whoever replays the entry
+//! next finds a claim without a run and starts that very run: one claim is never two runs.
+
+use std::sync::Arc;
+
+use domain::{
+    ids::{DeadLetterId, RunId, WorkflowId},
+    ports::{Clock, DeadLetters, IdGenerator, Runs, StoreError, Workflows},
+    runs::{DeadLetterEntry, DeadLetterStatus, Replay, ReplayOf},
+};
+
+use crate::{
+    Ports,
+    runs::{ExecuteWorkflow, ExecuteWorkflowError, Execution, New, Prepared},
+};
+
+/// Why a dead letter was not replayed.
+#[derive(Debug, thiserror::Error)]
+pub enum ReplayDeadLetterError {
+    /// There is no such entry, or not any more.
+    #[error("Dead letter with id '{0}' not found")]
+    NotFound(DeadLetterId),
+    /// Somebody has replayed it.
+    #[error("Dead letter '{entry}' was replayed as run '{run}'")]
+    AlreadyReplayed {
+        /// The entry.
+        entry: DeadLetterId,
+        /// The run.
+        run: RunId,
+    },
+    /// The run that failed, and its input with it, is not there any more.
+    #[error("the run '{0}' and its input are not there any more")]
+    RunGone(RunId),
+    /// The run came with a plan of its own, or belongs to a workflow that is not here.
+    #[error("the run '{0}' is of no workflow of this server")]
+    NoDefinition(RunId),
+    /// The run's version was asked for, and nobody knows which that is.
+    #[error("the version that the run '{0}' executes is not known")]
+    NoVersion(RunId),
+    /// A new run of the workflow cannot be started.
+    #[error(transparent)]
+    Execute(#[from] ExecuteWorkflowError),
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// How a dead letter is to be replayed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct ReplayManner {
+    /// As the version that failed, instead of the one that is active now.
+    pub same_version: bool,
+    /// Also if it has been replayed before.
+    pub force: bool,
+}
+
+/// Replays a dead letter.
+pub struct ReplayDeadLetter {
+    dead_letters: Arc<dyn DeadLetters>,
+    runs: Arc<dyn Runs>,
+    workflows: Arc<dyn Workflows>,
+    execute_workflow: ExecuteWorkflow,
+    clock: Arc<dyn Clock>,
+    ids: Arc<dyn IdGenerator>,
+}
+
+impl ReplayDeadLetter {
+    pub(crate) fn new(ports: &Ports) -> Self {
+        Self {
+            dead_letters: ports.dead_letters.clone(),
+            runs: ports.runs.clone(),
+            workflows: ports.workflows.clone(),
+            execute_workflow: ExecuteWorkflow::new(ports),
+            clock: ports.clock.clone(),
+            ids: ports.ids.clone(),
+        }
+    }
+
+    /// Starts the new run, and answers as soon as it is durable.
+    pub async fn execute(
+        &self,
+        id: DeadLetterId,
+        manner: ReplayManner,
+        by: &str,
+    ) -> Result<Execution, ReplayDeadLetterError> {
+        let entry = self.dead_letters.get(id).await?.ok_or(ReplayDeadLetterError::NotFound(id))?;
+        let replay = Replay { run: self.run_for(&entry, manner).await?, at: self.clock.now() };
+        let prepared = self.prepared(&entry, &replay, manner, by).await?;
+        if !self.dead_letters.claim(id, entry.replay.clone(), &replay).await? {
+            return Err(self.who_was_quicker(id).await?);
+        }
+        match self.execute_workflow.begin(prepared).await {
+            Ok(execution) => Ok(execution),
+            // Nothing is known of what the store has done: the claim stays, and the run is started under its id if it is not there.
+            Err(ExecuteWorkflowError::Store(error)) => Err(error.into()),
+            Err(refused) => {
+                self.dead_letters.give_back(id, &replay, entry.replay).await?;
+                Err(refused.into())
+            }
+        }
+    }
+
+    /// What [`ReplayDeadLetter::execute`] would say; nothing is changed.
+    pub async fn rehearse(&self, id: DeadLetterId, manner: ReplayManner) -> Result<(), ReplayDeadLetterError> {
+        let entry = self.dead_letters.get(id).await?.ok_or(ReplayDeadLetterError::NotFound(id))?;
+        let replay = Replay { run: self.run_for(&entry, manner).await?, at: self.clock.now() };
+        self.prepared(&entry, &replay, manner, "").await.map(drop)
+    }
+
+    /// The id of the new run: that of a claim whose run was never started, or one of its own.
+    async fn run_for(&self, entry: &DeadLetterEntry, manner: ReplayManner) -> Result<RunId, ReplayDeadLetterError> {
+        if let (DeadLetterStatus::Replayed, Some(replay), false) = (entry.status, &entry.replay, manner.force) {
+            if self.runs.get(&replay.run).await?.is_some() {
+                let (entry, run) = (entry.last.id, replay.run.clone());
+                return Err(ReplayDeadLetterError::AlreadyReplayed { entry, run });
+            }
+            return Ok(replay.run.clone());
+        }
+        Ok(RunId::mint(self.ids.unique()))
+    }
+
+    async fn prepared(
+        &self,
+        entry: &DeadLetterEntry,
+        replay: &Replay,
+        manner: ReplayManner,
+        by: &str,
+    ) -> Result<Prepared, ReplayDeadLetterError> {
+        let input = match self.runs.get(&entry.run).await? {
+            Some(run) => run.input,
+            None => return Err(ReplayDeadLetterError::RunGone(entry.run.clone())),
+        };
+        let (workflow, version) = self.addressed(entry, manner).await?;
+        let replays = Some(ReplayOf { entry: entry.last.id, path: entry.last.path.clone() });
+        let new = New { run: replay.run.clone(), input, by, replays };
+        Ok(self.execute_workflow.prepare(workflow, version, new).await?)
+    }
+
+    /// The workflow and, where the same version is wanted, its number.
+    async fn addressed(
+        &self,
+        entry: &DeadLetterEntry,
+        manner: ReplayManner,
+    ) -> Result<(WorkflowId, Option<u32>), ReplayDeadLetterError> {
+        let of = || entry.run.clone();
+        let id = entry.workflow.definition().ok_or_else(|| ReplayDeadLetterError::NoDefinition(of()))?;
+        if manner.same_version {
+            let version = entry.workflow_version.ok_or_else(|| ReplayDeadLetterError::NoVersion(of()))?;
+            return Ok((id, Some(version)));
+        }
+        // By an old version's own id it would be that version for ever.
+        let row = self.workflows.get(id).await?.ok_or_else(|| ReplayDeadLetterError::NoDefinition(of()))?;
+        Ok((row.head, None))
+    }
+
+    async fn who_was_quicker(&self, id: DeadLetterId) -> Result<ReplayDeadLetterError, StoreError> {
+        let replay = self.dead_letters.get(id).await?.and_then(|entry| entry.replay);
+        Ok(match replay {
+            Some(replay) => ReplayDeadLetterError::AlreadyReplayed { entry: id, run: replay.run },
+            None => ReplayDeadLetterError::NotFound(id),
+        })
+    }
+}

@@ -1,0 +1,124 @@
+//! Has the work of many dead letters done after all, each by itself: what one is refused for does not keep the others back.
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use domain::{
+    ids::{DeadLetterId, RunId},
+    page::{MAX_PAGE_SIZE, PageRequest, SortOrder},
+    ports::{DeadLetters, StoreError},
+    runs::{DeadLetterFilter, DeadLetterStatus},
+};
+
+use super::{ReplayDeadLetter, ReplayDeadLetterError, ReplayManner};
+use crate::{Ports, runs::ExecuteWorkflowError};
+
+/// The most dead letters that are replayed at once.
+pub const MAX_REPLAYS: usize = 1000;
+
+/// Which dead letters are to be replayed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Selection {
+    /// These, in this order.
+    Ids(Vec<DeadLetterId>),
+    /// Those that a filter lets through, the oldest first. Without a status, those that wait for it.
+    Filter(DeadLetterFilter),
+}
+
+/// What became of one of them.
+#[derive(Debug)]
+pub struct Tried {
+    /// The entry.
+    pub id: DeadLetterId,
+    /// What became of it.
+    pub outcome: Outcome,
+}
+
+/// What became of a dead letter that was to be replayed.
+#[derive(Debug)]
+pub enum Outcome {
+    /// A run was started.
+    Replayed(RunId),
+    /// A run would have been started.
+    WouldReplay,
+    /// None was, or would have been.
+    Refused(ReplayDeadLetterError),
+}
+
+impl Outcome {
+    /// Whether the next one would meet the same: the store does not answer, or takes no more.
+    fn ends_all(&self) -> bool {
+        use ExecuteWorkflowError as Start;
+        matches!(
+            self,
+            Self::Refused(
+                ReplayDeadLetterError::Store(_)
+                    | ReplayDeadLetterError::Execute(Start::Store(_) | Start::Overloaded(_))
+            )
+        )
+    }
+}
+
+/// Replays many dead letters.
+pub struct ReplayDeadLetters {
+    dead_letters: Arc<dyn DeadLetters>,
+    replay_dead_letter: ReplayDeadLetter,
+}
+
+impl ReplayDeadLetters {
+    pub(crate) fn new(ports: &Ports) -> Self {
+        Self { dead_letters: ports.dead_letters.clone(), replay_dead_letter: ReplayDeadLetter::new(ports) }
+    }
+
+    /// Replays so many of those that are selected, one after the other, and answers what became of each; or only finds out
+    /// what would.
+    pub async fn execute(
+        &self,
+        selection: Selection,
+        limit: usize,
+        manner: ReplayManner,
+        dry_run: bool,
+        by: &str,
+    ) -> Result<Vec<Tried>, StoreError> {
+        let ids = self.selected(selection, limit.min(MAX_REPLAYS)).await?;
+        let mut tried = Vec::with_capacity(ids.len());
+        for id in ids {
+            let outcome = if dry_run {
+                self.replay_dead_letter.rehearse(id, manner).await.map(|()| Outcome::WouldReplay)
+            } else {
+                let started = self.replay_dead_letter.execute(id, manner, by).await;
+                started.map(|execution| Outcome::Replayed(execution.run.id))
+            };
+            let outcome = outcome.unwrap_or_else(Outcome::Refused);
+            let is_pointless = outcome.ends_all();
+            tried.push(Tried { id, outcome });
+            if is_pointless {
+                break;
+            }
+        }
+        Ok(tried)
+    }
+
+    /// All of them before the first is replayed: that changes which entries a filter lets through.
+    async fn selected(&self, selection: Selection, limit: usize) -> Result<Vec<DeadLetterId>, StoreError> {
+        let mut filter = match selection {
+            Selection::Ids(ids) => {
+                let mut seen = BTreeSet::new();
+                return Ok(ids.into_iter().filter(|id| seen.insert(*id)).take(limit).collect());
+            }
+            Selection::Filter(filter) => filter,
+        };
+        filter.status.get_or_insert(DeadLetterStatus::PendingReplay);
+        let mut ids = Vec::new();
+        for number in 1.. {
+            let Some(page) = PageRequest::new(number, MAX_PAGE_SIZE) else { break };
+            let found = self.dead_letters.list(&filter, SortOrder::Ascending, page).await?.items;
+            let is_last = found.len() < MAX_PAGE_SIZE as usize;
+            ids.extend(found.into_iter().map(|entry| entry.last.id));
+            if is_last || ids.len() >= limit {
+                break;
+            }
+        }
+        ids.truncate(limit);
+        Ok(ids)
+    }
+}
