@@ -2,6 +2,7 @@
 //! The binary, HTTP, agents, servers and signals are real ones.
 
 mod blocks;
+mod dead_letters;
 mod engines;
 mod events;
 mod frozen;

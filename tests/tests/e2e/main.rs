@@ -5,6 +5,7 @@ mod bad_input;
 mod blocks;
 mod control;
 mod crash;
+mod dead_letters;
 mod demo;
 mod faulty_agents;
 mod interventions;
