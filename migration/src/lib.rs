@@ -11,6 +11,7 @@ mod m0005_agent_schemas;
 mod m0006_lists_and_engines;
 mod m0007_families;
 mod m0008_dead_letters;
+mod m0009_agent_traffic;
 mod m0010_retry_strategies;
 mod migrator;
 

@@ -6,7 +6,7 @@ use sqlx::{Connection, PgConnection};
 
 const OLD_SYSTEM: &str = include_str!("old_system.sql");
 
-const NAMES: [&str; 9] = [
+const NAMES: [&str; 10] = [
     "m0001_initial",
     "m0002_fleet_and_bus",
     "m0003_inbox",
@@ -15,6 +15,7 @@ const NAMES: [&str; 9] = [
     "m0006_lists_and_engines",
     "m0007_families",
     "m0008_dead_letters",
+    "m0009_agent_traffic",
     "m0010_retry_strategies",
 ];
 

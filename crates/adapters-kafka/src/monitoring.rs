@@ -1,6 +1,6 @@
 //! Tells whoever listens how runs are getting on.
 
-use domain::{ports::Monitoring, runs::MonitoringUpdate};
+use domain::{agents::BreakerNews, ports::Monitoring, runs::MonitoringUpdate};
 use rdkafka::{
     ClientConfig, ClientContext,
     config::{FromClientConfigAndContext, RDKafkaLogLevel},
@@ -24,6 +24,14 @@ impl KafkaMonitoring {
         let producer = ThreadedProducer::from_config_and_context(properties, Counting(listening))?;
         Ok(Self { producer, topic })
     }
+
+    fn send(&self, record: BaseRecord<'_, str, Vec<u8>>) {
+        let key = record.key;
+        if let Err((error, _)) = self.producer.send(record) {
+            tracing::debug!(key, %error, "a monitoring update is dropped");
+            metrics::counter!(measures::MONITORING_DROPPED).increment(1);
+        }
+    }
 }
 
 impl Monitoring for KafkaMonitoring {
@@ -32,11 +40,12 @@ impl Monitoring for KafkaMonitoring {
         let run = update.run.as_str();
         let parent = trace::parent(run, &wire::span_of(&update));
         let headers = OwnedHeaders::new_with_capacity(1).insert(Header { key: trace::HEADER, value: Some(&parent) });
-        let record = BaseRecord::to(&self.topic).key(run).payload(&value).headers(headers);
-        if let Err((error, _)) = self.producer.send(record) {
-            tracing::debug!(run.id = run, %error, "a monitoring update is dropped");
-            metrics::counter!(measures::MONITORING_DROPPED).increment(1);
-        }
+        self.send(BaseRecord::to(&self.topic).key(run).payload(&value).headers(headers));
+    }
+
+    fn breaker_changed(&self, news: BreakerNews) {
+        // By agent, so that its changes stay in their order.
+        self.send(BaseRecord::to(&self.topic).key(news.agent.as_str()).payload(&wire::breaker(&news)));
     }
 }
 

@@ -18,6 +18,7 @@ mod outbox;
 mod runs;
 mod store;
 mod table;
+mod traffic;
 
 pub use clock::VirtualClock;
 pub use ids::SequentialIds;

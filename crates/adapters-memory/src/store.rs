@@ -9,7 +9,7 @@ use std::{
 use domain::{
     Timestamp,
     ids::ExecutorId,
-    ports::{Claimed, LifeSign},
+    ports::{Claimed, LifeSign, TrafficTable},
     runs::{CancelRun, CommitOutcome, RunCommit, RunEnded},
 };
 
@@ -27,6 +27,7 @@ pub(crate) struct State {
     pub(crate) runs: RunTable,
     pub(crate) fleet: BTreeMap<ExecutorId, LifeSign>,
     pub(crate) messages: Messages,
+    pub(crate) traffic: TrafficTable,
     announces: bool,
 }
 

@@ -5,8 +5,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use domain::{
     agents::{
-        Agent, AgentAuth, AgentFilter, AgentName, AgentSchemas, AgentStatus, AgentUrl, ApiKey, CircuitBreakerConfig,
-        RetryPolicy, Secret,
+        Agent, AgentAuth, AgentFilter, AgentName, AgentSchemas, AgentStatus, AgentUrl, ApiKey, CallLimit,
+        CircuitBreakerConfig, OnOpen, RetryPolicy, Secret,
     },
     ids::AgentId,
     page::{Page, PageRequest},
@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 
 use crate::{
     PgStore,
-    codec::{count, parsed, signed, sound},
+    codec::{count, parsed, signed, signed_small, small, sound},
     entities::agent,
     failure::{Failure, Outcome},
     lists,
@@ -79,6 +79,7 @@ pub(crate) fn encode(agent: &Agent) -> Outcome<agent::ActiveModel> {
             "timeout_seconds": breaker.timeout_seconds,
             "half_open_max_calls": breaker.half_open_max_calls,
             "window_size_seconds": breaker.window_size_seconds,
+            "on_open": breaker.on_open.as_str(),
         })
     });
     Ok(agent::ActiveModel {
@@ -92,6 +93,7 @@ pub(crate) fn encode(agent: &Agent) -> Outcome<agent::ActiveModel> {
         retry_config: Set(Some(retry)),
         retry_strategy: Set(agent.retry_strategy.as_ref().map(RetryPolicy::strategy)),
         circuit_breaker_config: Set(breaker),
+        max_concurrent_calls: Set(agent.max_concurrent_calls.map(|limit| signed_small(limit.get())).transpose()?),
         // `jsonb` may spell a number differently; a schema means the same with it.
         input_schema: Set(agent.schemas.input.clone()),
         output_schema: Set(agent.schemas.output.clone()),
@@ -131,6 +133,7 @@ fn decode(row: agent::Model) -> Outcome<Agent> {
             .filter(|config| !config.is_null())
             .map(breaker)
             .transpose()?,
+        max_concurrent_calls: row.max_concurrent_calls.map(limit).transpose()?,
         schemas: AgentSchemas { input: row.input_schema, output: row.output_schema },
         status: sound("status", AgentStatus::parse(&row.status))?,
         revision: count(row.revision)?,
@@ -175,6 +178,10 @@ fn strategy(stored: &Value) -> Outcome<RetryPolicy> {
     sound("retry strategy", RetryPolicy::parse_strategy(stored).ok())
 }
 
+fn limit(stored: i32) -> Outcome<CallLimit> {
+    parsed("limit of calls", CallLimit::parse(small(stored)?))
+}
+
 fn breaker(config: &Value) -> Outcome<CircuitBreakerConfig> {
     let member = |name: &str| sound("circuit breaker", config.get(name));
     let whole = |name: &str| {
@@ -188,5 +195,10 @@ fn breaker(config: &Value) -> Outcome<CircuitBreakerConfig> {
         timeout_seconds: whole("timeout_seconds")?,
         half_open_max_calls: whole("half_open_max_calls")?,
         window_size_seconds: whole("window_size_seconds")?,
+        // Programs that know nothing of it leave it out.
+        on_open: match config.get("on_open") {
+            None => OnOpen::default(),
+            Some(stored) => sound("circuit breaker", stored.as_str().and_then(OnOpen::parse))?,
+        },
     })
 }

@@ -17,6 +17,7 @@ const SCHEMA: &[&str] = &[
     "m0006_lists_and_engines",
     "m0007_families",
     "m0008_dead_letters",
+    "m0009_agent_traffic",
     "m0010_retry_strategies",
 ];
 

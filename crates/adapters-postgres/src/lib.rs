@@ -22,6 +22,7 @@ mod lists;
 mod outbox;
 mod runs;
 mod store;
+mod traffic;
 mod units;
 mod workflows;
 

@@ -22,6 +22,7 @@ fn errors(input_schema: &Value, agent_takes: Option<Value>, mapping: &Map<String
         retry: RetryPolicy::default(),
         retry_strategy: None,
         circuit_breaker: None,
+        max_concurrent_calls: None,
         schemas: AgentSchemas { input: agent_takes, output: None },
         status: AgentStatus::Active,
         revision: 1,

@@ -5,8 +5,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use domain::{
     agents::{
-        Agent, AgentAuth, AgentFilter, AgentName, AgentSchemas, AgentStatus, AgentUrl, ApiKey, CircuitBreakerConfig,
-        RetryPolicy, Secret,
+        Agent, AgentAuth, AgentFilter, AgentName, AgentSchemas, AgentStatus, AgentUrl, ApiKey, CallLimit,
+        CircuitBreakerConfig, OnOpen, RetryPolicy, Secret,
     },
     ids::AgentId,
     page::{Page, PageRequest},
@@ -25,13 +25,13 @@ use crate::{
 const AGENT: &str = "id, name, url, description, auth_kind, auth_header, auth_secret, timeout_us, max_retries,
     initial_delay_ms, max_delay_ms, backoff_multiplier, breaker_enabled, breaker_failures, breaker_failure_rate,
     breaker_timeout_s, breaker_half_open_calls, breaker_window_s, status, revision, created_at, updated_at, updated_by,
-    input_schema, output_schema, retry_strategy";
+    input_schema, output_schema, max_concurrent_calls, breaker_on_open, retry_strategy";
 
 const VALUES: &str =
     ":id, :name, :url, :description, :auth_kind, :auth_header, :auth_secret, :timeout_us, :max_retries,
     :initial_delay_ms, :max_delay_ms, :backoff_multiplier, :breaker_enabled, :breaker_failures, :breaker_failure_rate,
     :breaker_timeout_s, :breaker_half_open_calls, :breaker_window_s, :status, :revision, :created_at, :updated_at,
-    :updated_by, :input_schema, :output_schema, :retry_strategy";
+    :updated_by, :input_schema, :output_schema, :max_concurrent_calls, :breaker_on_open, :retry_strategy";
 
 #[async_trait]
 impl Agents for SqliteStore {
@@ -126,6 +126,8 @@ fn write(connection: &Connection, sql: &str, agent: &Agent) -> Outcome<usize> {
         ":updated_by": agent.updated_by,
         ":input_schema": agent.schemas.input.as_ref().map(Value::to_string),
         ":output_schema": agent.schemas.output.as_ref().map(Value::to_string),
+        ":max_concurrent_calls": agent.max_concurrent_calls.map(CallLimit::get),
+        ":breaker_on_open": breaker.map(|breaker| breaker.on_open.as_str()),
         ":retry_strategy": agent.retry_strategy.as_ref().map(|policy| policy.strategy().to_string()),
     };
     Ok(connection.prepare_cached(sql)?.execute(values)?)
@@ -142,6 +144,7 @@ fn agent(row: &Row<'_>) -> Outcome<Agent> {
         retry: parsed("retry policy", RetryPolicy::new(small(row, 8)?, count(row, 9)?, count(row, 10)?, row.get(11)?))?,
         retry_strategy: strategy(row)?,
         circuit_breaker: breaker(row)?,
+        max_concurrent_calls: limit(row)?,
         status: sound("status", AgentStatus::parse(text(row, 18)?))?,
         revision: count(row, 19)?,
         created_at: time(row, 20)?,
@@ -152,7 +155,7 @@ fn agent(row: &Row<'_>) -> Outcome<Agent> {
 }
 
 fn strategy(row: &Row<'_>) -> Outcome<Option<RetryPolicy>> {
-    let Some(stored) = json(row, 25)? else { return Ok(None) };
+    let Some(stored) = json(row, 27)? else { return Ok(None) };
     sound("retry strategy", RetryPolicy::parse_strategy(&stored).ok()).map(Some)
 }
 
@@ -172,6 +175,11 @@ fn auth(row: &Row<'_>) -> Outcome<AgentAuth> {
     }
 }
 
+fn limit(row: &Row<'_>) -> Outcome<Option<CallLimit>> {
+    let stored: Option<u32> = row.get(25)?;
+    stored.map(|calls| parsed("limit of calls", CallLimit::parse(calls))).transpose()
+}
+
 fn breaker(row: &Row<'_>) -> Outcome<Option<CircuitBreakerConfig>> {
     let Some(enabled) = row.get(12)? else { return Ok(None) };
     Ok(Some(CircuitBreakerConfig {
@@ -181,5 +189,9 @@ fn breaker(row: &Row<'_>) -> Outcome<Option<CircuitBreakerConfig>> {
         timeout_seconds: small(row, 15)?,
         half_open_max_calls: small(row, 16)?,
         window_size_seconds: small(row, 17)?,
+        on_open: match row.get::<_, Option<String>>(26)? {
+            None => OnOpen::default(),
+            Some(stored) => sound("circuit breaker", OnOpen::parse(&stored))?,
+        },
     }))
 }

@@ -22,6 +22,7 @@ mod runs;
 mod schema;
 mod stats;
 mod store;
+mod traffic;
 mod units;
 mod workflows;
 mod writer;

@@ -15,6 +15,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/0004_agent_schemas.sql"),
     include_str!("../migrations/0005_families.sql"),
     include_str!("../migrations/0006_dead_letters.sql"),
+    include_str!("../migrations/0007_agent_limits.sql"),
     include_str!("../migrations/0008_retry_strategies.sql"),
 ];
 

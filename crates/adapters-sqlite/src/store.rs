@@ -1,6 +1,13 @@
 //! The store as a whole.
 
-use std::{fmt, fs::File, path::Path, sync::Arc};
+use std::{
+    fmt,
+    fs::File,
+    path::Path,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use domain::ports::TrafficTable;
 
 use crate::{OpenError, Stats, open, readers::Readers, schema, writer::Writer};
 
@@ -15,6 +22,7 @@ pub struct SqliteStore {
 struct Inner {
     writer: Writer,
     readers: Arc<Readers>,
+    traffic: Mutex<TrafficTable>,
     _lock: File,
 }
 
@@ -26,7 +34,8 @@ impl SqliteStore {
         let mut connection = schema::connect_writer(&file)?;
         schema::migrate(&mut connection)?;
         let writer = Writer::start(connection, &file)?;
-        Ok(Self { inner: Arc::new(Inner { writer, readers: Arc::new(Readers::new(file)), _lock: lock }) })
+        let (readers, traffic) = (Arc::new(Readers::new(file)), Mutex::default());
+        Ok(Self { inner: Arc::new(Inner { writer, readers, traffic, _lock: lock }) })
     }
 
     /// What has been written since the store was opened.
@@ -36,6 +45,10 @@ impl SqliteStore {
 
     pub(crate) fn writer(&self) -> &Writer {
         &self.inner.writer
+    }
+
+    pub(crate) fn traffic(&self) -> MutexGuard<'_, TrafficTable> {
+        self.inner.traffic.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn readers(&self) -> &Arc<Readers> {

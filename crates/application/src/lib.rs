@@ -9,8 +9,8 @@ pub mod workflows;
 use std::sync::Arc;
 
 use domain::ports::{
-    AgentGateway, Agents, Clock, DeadLetters, Engine, ExternalRuns, Fleet, IdGenerator, RunInbox, RunLeases, RunWriter,
-    Runs, Schemas,
+    AgentGateway, AgentTraffic, Agents, Clock, DeadLetters, Engine, ExternalRuns, Fleet, IdGenerator, RunInbox, RunLeases,
+    RunWriter, Runs, Schemas,
     Transactions, Workflows,
 };
 
@@ -40,6 +40,7 @@ pub struct Ports {
     pub dead_letters: Arc<dyn DeadLetters>,
     pub writer: Arc<dyn RunWriter>,
     pub gateway: Arc<dyn AgentGateway>,
+    pub traffic: Arc<dyn AgentTraffic>,
     pub engine: Arc<dyn Engine>,
     pub clock: Arc<dyn Clock>,
     pub ids: Arc<dyn IdGenerator>,

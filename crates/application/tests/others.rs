@@ -55,6 +55,7 @@ fn ports(store: &Arc<MemoryStore>, external: Option<External>) -> Ports {
         leases: store.clone(),
         fleet: None,
         dead_letters: store.clone(),
+        traffic: store.clone(),
         writer: Arc::new(AtOnce(store.clone())),
         gateway: Arc::new(MockAgentGateway::new()),
         engine: Arc::new(engine),
@@ -223,6 +224,7 @@ async fn external(runs: MockExternalRuns, mapping: Value) -> (UseCases, Workflow
         retry: RetryPolicy::default(),
         retry_strategy: None,
         circuit_breaker: None,
+        max_concurrent_calls: None,
         schemas: AgentSchemas::default(),
     };
     uses.create_agent.execute(agent).await.expect("registered");

@@ -50,6 +50,7 @@ fn ports(engine: MockEngine, writer: Option<MockRunWriter>) -> Ports {
         leases: store.clone(),
         fleet: None,
         dead_letters: store.clone(),
+        traffic: store.clone(),
         writer,
         gateway: Arc::new(MockAgentGateway::new()),
         engine: Arc::new(engine),
@@ -88,6 +89,7 @@ async fn agent(uses: &UseCases, name: &str) -> Result<Agent, CreateAgentError> {
         retry: RetryPolicy::default(),
         retry_strategy: None,
         circuit_breaker: None,
+        max_concurrent_calls: None,
         schemas: AgentSchemas::default(),
     };
     uses.create_agent.execute(new).await

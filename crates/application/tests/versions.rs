@@ -106,6 +106,7 @@ fn ports(store: &Arc<MemoryStore>) -> Ports {
         leases: store.clone(),
         fleet: None,
         dead_letters: store.clone(),
+        traffic: store.clone(),
         writer: Arc::new(AtOnce(store.clone())),
         gateway: Arc::new(MockAgentGateway::new()),
         engine: Arc::new(engine),
@@ -128,6 +129,7 @@ fn agent() -> NewAgent {
         retry: RetryPolicy::default(),
         retry_strategy: None,
         circuit_breaker: None,
+        max_concurrent_calls: None,
         schemas: AgentSchemas::default(),
     }
 }

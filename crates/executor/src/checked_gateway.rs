@@ -134,6 +134,7 @@ mod tests {
             retry: RetryPolicy::default(),
             retry_strategy: None,
             circuit_breaker: None,
+            max_concurrent_calls: None,
             schemas,
             status: AgentStatus::Active,
             revision,

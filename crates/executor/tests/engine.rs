@@ -111,6 +111,7 @@ impl Process {
             leases: store.clone(),
             fleet: None,
             dead_letters: store.clone(),
+            traffic: store.clone(),
             writer: Arc::new(queue),
             gateway: agents.clone(),
             engine: Arc::new(engine.clone()),
@@ -148,6 +149,7 @@ impl Process {
                     RetryPolicy::parse_strategy(&json!({"on_unknown_outcome": "fail"})).expect("a strategy")
                 }),
                 circuit_breaker: None,
+                max_concurrent_calls: None,
                 schemas,
             };
             self.uses.create_agent.execute(agent).await.expect("registered");

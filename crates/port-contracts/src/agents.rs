@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use chrono::TimeDelta;
 use domain::agents::{
-    Agent, AgentAuth, AgentFilter, AgentSchemas, AgentStatus, ApiKey, CircuitBreakerConfig, RetryPolicy, Secret,
+    Agent, AgentAuth, AgentFilter, AgentSchemas, AgentStatus, ApiKey, CallLimit, CircuitBreakerConfig, OnOpen,
+    RetryPolicy, Secret,
 };
 use domain::page::Total;
 use serde_json::json;
@@ -22,6 +23,7 @@ pub async fn an_agent_comes_back_as_it_was_stored(stores: &Stores) {
         timeout_seconds: 60,
         half_open_max_calls: 3,
         window_size_seconds: 120,
+        on_open: OnOpen::Wait,
     };
     let key = ApiKey { header: "X-Key".into(), key: Secret::new("hunter2") };
     let full = Agent {
@@ -31,6 +33,7 @@ pub async fn an_agent_comes_back_as_it_was_stored(stores: &Stores) {
         retry: RetryPolicy::new(7, 250, 60_000, 1.1).expect("valid"),
         retry_strategy: None,
         circuit_breaker: Some(breaker),
+        max_concurrent_calls: Some(CallLimit::parse(7).expect("a limit")),
         schemas: AgentSchemas {
             input: Some(json!({"type": "object", "properties": {"ü": {"maximum": 1.5}}, "required": ["ü"]})),
             output: Some(json!({})),

@@ -6,7 +6,8 @@ use domain::{
     agents::Agent,
     ids::{PlanHash, RunId},
     ports::{
-        Agents, DeadLetters, RunInbox, RunJournal, RunLeases, Runs, StoreError, Transactions, UnitOfWork, Workflows,
+        AgentTraffic, Agents, DeadLetters, RunInbox, RunJournal, RunLeases, Runs, StoreError, Transactions, UnitOfWork,
+        Workflows,
     },
     runs::{
         AdoptRun, AdvanceRun, CancelRun, CommitOutcome, EventRecord, ResumeRun, Run, RunCommit, StartRun, StepExecution,
@@ -33,6 +34,8 @@ pub struct Stores {
     pub inbox: Arc<dyn RunInbox>,
     /// See [`DeadLetters`].
     pub dead_letters: Arc<dyn DeadLetters>,
+    /// See [`AgentTraffic`].
+    pub traffic: Arc<dyn AgentTraffic>,
     /// What must outlive the store, such as its folder.
     guard: Option<Arc<dyn Any + Send + Sync>>,
 }
@@ -41,7 +44,7 @@ impl Stores {
     /// The ports of a store that has them all.
     pub fn new<S>(store: S) -> Self
     where
-        S: Agents + Workflows + Transactions + RunJournal + Runs + RunLeases + RunInbox + DeadLetters + 'static,
+        S: Agents + Workflows + Transactions + RunJournal + Runs + RunLeases + RunInbox + DeadLetters + AgentTraffic + 'static,
     {
         let store = Arc::new(store);
         Self {
@@ -52,7 +55,8 @@ impl Stores {
             runs: store.clone(),
             leases: store.clone(),
             inbox: store.clone(),
-            dead_letters: store,
+            dead_letters: store.clone(),
+            traffic: store,
             guard: None,
         }
     }

@@ -3,11 +3,15 @@
 use std::collections::BTreeMap;
 
 use domain::{
-    ids::ExecutorId,
-    ports::{Duties, LifeSign, Requests},
+    ids::{AgentId, ExecutorId},
+    ports::{Duties, LifeSign, Requests, TrafficRecord},
 };
 
-use crate::{SharedStores, samples::executor};
+use crate::{
+    SharedStores,
+    samples::executor,
+    traffic::{known, with_calls},
+};
 
 const BOTH: Duties = Duties { executes: true, relays: true, requests: Requests::Ignores };
 
@@ -114,4 +118,18 @@ pub async fn of_two_that_exclude_each_other_and_come_at_once_one_is_entered(stor
     let (one, other) = tokio::join!(one, join_with(stores, 2, Requests::Makes));
     assert_eq!(one.len() + other.len(), 1, "{one:?} {other:?}");
     assert_eq!(members(stores).await.len(), 1);
+}
+
+pub async fn executors_that_are_members_no_more_are_named_with_the_traffic(stores: &SharedStores) {
+    let (one, other) = (known(stores, "one").await, known(stores, "other").await);
+    stores.joined(&[1, 2]).await;
+    for (agent, n) in [(one, 1), (other, 2)] {
+        let record = TrafficRecord { agent, version: 1, traffic: with_calls(n, 1) };
+        assert_eq!(stores.traffic.write(&[record]).await.expect("the store works"), [agent]);
+    }
+    let gone = async |agents: &[AgentId]| stores.traffic.read(agents).await.expect("the store works").gone;
+    assert_eq!(gone(&[one, other]).await, []);
+    stores.buried(executor(2)).await;
+    assert_eq!(gone(&[one, other]).await, [executor(2)]);
+    assert_eq!(gone(&[one]).await, [], "he is not named in it");
 }

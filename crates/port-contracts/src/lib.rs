@@ -19,6 +19,7 @@ pub mod outbox;
 pub mod runs;
 pub mod samples;
 mod shared;
+pub mod traffic;
 pub mod units;
 pub mod workflows;
 
@@ -177,6 +178,13 @@ macro_rules! port_contracts {
                 a_live_run_has_an_owner_or_a_time_at_which_it_wants_one,
                 runs_that_wanted_an_owner_long_ago_and_have_none_are_counted,
             ]
+            traffic: [
+                a_traffic_comes_back_as_it_was_stored,
+                agents_without_a_traffic_are_left_out,
+                a_traffic_is_stored_only_after_the_version_before,
+                a_refused_traffic_keeps_no_other_from_being_stored,
+                of_two_who_change_the_same_traffic_one_is_refused,
+            ]
         }
     };
 }
@@ -197,6 +205,7 @@ macro_rules! shared_port_contracts {
                 a_member_may_leave_and_so_may_one_that_is_none,
                 who_takes_requests_and_who_makes_them_are_not_members_together,
                 of_two_that_exclude_each_other_and_come_at_once_one_is_entered,
+                executors_that_are_members_no_more_are_named_with_the_traffic,
             ]
             outbox: [
                 a_relay_gets_no_more_shards_than_it_may_hold,
@@ -278,6 +287,7 @@ mod tests {
             include_str!("outbox.rs"),
             include_str!("announcements.rs"),
             include_str!("adoptions.rs"),
+            include_str!("traffic.rs"),
         ];
         let contracts = sources.iter().flat_map(|source| source.split("pub async fn ").skip(1));
         let names = contracts.filter_map(|rest| rest.split('(').next());

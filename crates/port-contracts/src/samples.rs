@@ -89,6 +89,7 @@ pub fn agent(name: &str) -> Agent {
         retry: RetryPolicy::default(),
         retry_strategy: None,
         circuit_breaker: None,
+        max_concurrent_calls: None,
         schemas: AgentSchemas::default(),
         status: AgentStatus::Active,
         revision: 1,

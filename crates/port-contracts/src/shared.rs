@@ -5,7 +5,7 @@ use std::{any::Any, ops::Deref, sync::Arc};
 use domain::{
     ids::ExecutorId,
     ports::{
-        Agents, DeadLetters, Duties, Fleet, HeldShard, Outbox, QueuedMessage, Requests, RunInbox, RunJournal,
+        AgentTraffic, Agents, DeadLetters, Duties, Fleet, HeldShard, Outbox, QueuedMessage, Requests, RunInbox, RunJournal,
         RunLeases, Runs, SHARDS, Shard,
     },
     ports::{Transactions, Workflows},
@@ -44,6 +44,7 @@ impl SharedStores {
             + RunLeases
             + RunInbox
             + DeadLetters
+            + AgentTraffic
             + Fleet
             + Outbox
             + Clone

@@ -43,6 +43,7 @@ impl Wiring {
             leases: shared.clone(),
             fleet: None,
             dead_letters: shared.clone(),
+            traffic: shared.clone(),
             writer: Arc::new(AtOnce(store.clone())),
             gateway: Arc::new(NoGateway),
             engine: doorstep.clone(),

@@ -247,6 +247,7 @@ impl World {
                 retry: policy(),
                 retry_strategy: None,
                 circuit_breaker: None,
+                max_concurrent_calls: None,
                 schemas: AgentSchemas::default(),
             };
             now(self.wiring.uses.create_agent.execute(agent)).expect("registered");

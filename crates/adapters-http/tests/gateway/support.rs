@@ -163,6 +163,7 @@ pub(crate) fn agent(url: &str) -> Agent {
         retry: RetryPolicy::default(),
         retry_strategy: None,
         circuit_breaker: None,
+        max_concurrent_calls: None,
         schemas: AgentSchemas::default(),
         status: AgentStatus::Active,
         revision: 1,

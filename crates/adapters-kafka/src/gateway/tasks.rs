@@ -131,6 +131,7 @@ mod tests {
             retry: RetryPolicy::new(retries, 1000, 3000, 2.0).expect("a policy"),
             retry_strategy: None,
             circuit_breaker: None,
+            max_concurrent_calls: None,
             schemas: AgentSchemas::default(),
             status: AgentStatus::Active,
             revision: 1,

@@ -15,7 +15,7 @@ mod time;
 
 pub(crate) use dead_letter_left::dead_letter_left;
 pub(crate) use events::read_event;
-pub(crate) use monitoring::{monitoring, span_of};
+pub(crate) use monitoring::{breaker, monitoring, span_of};
 pub(crate) use requests::{Request, read_request, request};
 pub(crate) use results::{TaskResult, read_result, result};
 pub(crate) use run_ended::run_ended;

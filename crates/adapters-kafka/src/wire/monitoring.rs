@@ -1,6 +1,9 @@
-//! Monitoring updates.
+//! Monitoring updates: how runs are getting on, in the words of the old system, and how circuit breakers are, which it did not tell.
 
-use domain::runs::{MonitoringUpdate, News};
+use domain::{
+    agents::{BreakerNews, BreakerPhase},
+    runs::{MonitoringUpdate, News},
+};
 use serde::Serialize;
 
 use super::time;
@@ -56,5 +59,55 @@ pub(crate) fn span_of(update: &MonitoringUpdate) -> String {
         News::StepCompleted { execution, .. } => format!("{}-completed", execution.as_str()),
         News::StepFailed { execution, .. } => format!("{}-failed", execution.as_str()),
         News::RunFailed { .. } => format!("{}-failed", update.run),
+    }
+}
+
+/// The members of an update, so that who reads those finds texts, and what only a breaker has.
+#[derive(Serialize)]
+struct BreakerUpdate<'a> {
+    message_type: &'static str,
+    run_id: &'static str,
+    step_id: &'static str,
+    step_name: &'a str,
+    agent_name: &'a str,
+    status: &'static str,
+    timestamp: String,
+    metadata: BreakerMetadata,
+}
+
+#[derive(Serialize)]
+struct BreakerMetadata {
+    previous_status: &'static str,
+    recent_calls: u32,
+    recent_failures: u32,
+    retry_at: Option<String>,
+}
+
+/// The value of an update of a breaker. It is of no run.
+pub(crate) fn breaker(news: &BreakerNews) -> Vec<u8> {
+    let update = BreakerUpdate {
+        message_type: "circuit_breaker",
+        run_id: "",
+        step_id: "circuit_breaker",
+        step_name: news.agent.as_str(),
+        agent_name: news.agent.as_str(),
+        status: status(news.change.to),
+        timestamp: time::naive(news.at),
+        metadata: BreakerMetadata {
+            previous_status: status(news.change.from),
+            recent_calls: news.change.tally.total(),
+            recent_failures: news.change.tally.failures,
+            retry_at: news.retry_at.map(time::naive),
+        },
+    };
+    serde_json::to_vec(&update).expect("texts always serialise")
+}
+
+/// As the old system writes them in its messages.
+fn status(phase: BreakerPhase) -> &'static str {
+    match phase {
+        BreakerPhase::Closed => "CLOSED",
+        BreakerPhase::Open { .. } => "OPEN",
+        BreakerPhase::HalfOpen { .. } => "HALF_OPEN",
     }
 }

@@ -2,7 +2,7 @@
 
 use domain::{
     Timestamp,
-    agents::AgentName,
+    agents::{AgentName, BreakerChange, BreakerNews, BreakerPhase, Tally},
     ids::{DeadLetterId, RunId, Seq, StepExecutionId, StepId, WorkflowRef},
     payload::Payload,
     runs::{
@@ -286,6 +286,16 @@ fn monitoring_updates_are_written() {
         let update = MonitoringUpdate { run: run(), at: at("2026-11-22T21:48:10.868387Z"), news };
         assert_written(&monitoring(&update), fixture);
     }
+}
+
+#[test]
+fn a_breaker_that_opens_is_written_as_an_update_of_no_run() {
+    let since = at("2026-11-22T21:48:10.868387Z");
+    let tally = Tally { successes: 1, failures: 5 };
+    let change = BreakerChange { from: BreakerPhase::Closed, to: BreakerPhase::Open { since }, tally };
+    let agent = AgentName::parse("Fetcher").expect("a name");
+    let news = BreakerNews { agent, at: since, change, retry_at: Some(at("2026-11-22T21:49:10.868387Z")) };
+    assert_written(&breaker(&news), fixture!("monitoring_breaker_opened"));
 }
 
 #[test]

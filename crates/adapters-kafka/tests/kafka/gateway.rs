@@ -33,6 +33,7 @@ fn agent(name: &str, timeout: Duration) -> Agent {
         retry: RetryPolicy::new(1, 1000, 3000, 2.0).expect("a policy"),
         retry_strategy: None,
         circuit_breaker: None,
+        max_concurrent_calls: None,
         schemas: AgentSchemas::default(),
         status: AgentStatus::Active,
         revision: 1,

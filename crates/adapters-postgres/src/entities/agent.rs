@@ -20,6 +20,7 @@ pub(crate) struct Model {
     pub(crate) retry_strategy: Option<Json>,
     #[sea_orm(column_type = "JsonBinary", nullable)]
     pub(crate) circuit_breaker_config: Option<Json>,
+    pub(crate) max_concurrent_calls: Option<i32>,
     #[sea_orm(column_type = "JsonBinary", nullable)]
     pub(crate) input_schema: Option<Json>,
     #[sea_orm(column_type = "JsonBinary", nullable)]

@@ -46,9 +46,12 @@ const MANY: &str = "
     SELECT md5(n::text)::uuid, 'many-' || n, 'w', 'w', 'many-' || n, 'a', 'a', 'a', 1, 0, 0, 1, 'x', now(),
            timestamptz '2025-01-01' + n * interval '1 s', 1, CASE WHEN n % 2 = 0 THEN 'replayed' ELSE 'pending_replay' END
     FROM generate_series(1, 50000) n;
+    INSERT INTO agents (id, name, url, timeout_ms, status)
+    SELECT md5('agent' || n)::uuid, 'agent ' || n, 'http://h/', 1000, 'active' FROM generate_series(1, 20000) n;
+    INSERT INTO agent_traffic (agent_id, version, traffic) SELECT id, 1, '{}' FROM agents;
     ANALYZE;";
 
-const LARGE: [&str; 10] = [
+const LARGE: [&str; 11] = [
     "dlq_entries",
     "workflow_runs",
     "run_heads",
@@ -59,6 +62,7 @@ const LARGE: [&str; 10] = [
     "early_cancellations",
     "run_inbox",
     "run_waits",
+    "agent_traffic",
 ];
 
 macro_rules! statements {
@@ -92,6 +96,7 @@ const ASKED: Statements = statements![
     "oldest_messages",
     "outputs",
     "owners",
+    "read_traffic",
     "refuse_external",
     "release",
     "rouse",
@@ -100,6 +105,7 @@ const ASKED: Statements = statements![
     "unattended",
     "waiting_for",
     "want_external",
+    "write_traffic",
 ];
 
 /// Asked on the connections for commits.

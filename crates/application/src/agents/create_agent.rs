@@ -3,7 +3,9 @@
 use std::{sync::Arc, time::Duration};
 
 use domain::{
-    agents::{Agent, AgentAuth, AgentName, AgentSchemas, AgentStatus, AgentUrl, CircuitBreakerConfig, RetryPolicy},
+    agents::{
+        Agent, AgentAuth, AgentName, AgentSchemas, AgentStatus, AgentUrl, CallLimit, CircuitBreakerConfig, RetryPolicy,
+    },
     ids::AgentId,
     ports::{Clock, IdGenerator, Schemas, StoreError, Transactions},
 };
@@ -23,6 +25,7 @@ pub struct NewAgent {
     pub retry: RetryPolicy,
     pub retry_strategy: Option<RetryPolicy>,
     pub circuit_breaker: Option<CircuitBreakerConfig>,
+    pub max_concurrent_calls: Option<CallLimit>,
     pub schemas: AgentSchemas,
 }
 
@@ -72,6 +75,7 @@ impl CreateAgent {
             retry: new.retry,
             retry_strategy: new.retry_strategy,
             circuit_breaker: new.circuit_breaker,
+            max_concurrent_calls: new.max_concurrent_calls,
             schemas: new.schemas,
             status: AgentStatus::Active,
             revision: 1,

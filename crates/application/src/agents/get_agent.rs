@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use domain::{
-    agents::Agent,
     ids::AgentId,
     ports::{Agents, StoreError},
 };
 
+use super::observed::{ObservedAgent, Observers};
 use crate::Ports;
 
 /// Why no agent was read.
@@ -24,15 +24,17 @@ pub enum GetAgentError {
 /// Reads one agent.
 pub struct GetAgent {
     agents: Arc<dyn Agents>,
+    observers: Observers,
 }
 
 impl GetAgent {
     pub(crate) fn new(ports: &Ports) -> Self {
-        Self { agents: ports.agents.clone() }
+        Self { agents: ports.agents.clone(), observers: Observers::new(ports) }
     }
 
     /// The agent, deleted or not.
-    pub async fn execute(&self, id: AgentId) -> Result<Agent, GetAgentError> {
-        self.agents.get(id).await?.ok_or(GetAgentError::NotFound(id))
+    pub async fn execute(&self, id: AgentId) -> Result<ObservedAgent, GetAgentError> {
+        let found = self.agents.get(id).await?.into_iter().collect();
+        self.observers.observe(found).await.pop().ok_or(GetAgentError::NotFound(id))
     }
 }

@@ -4,7 +4,8 @@ use std::{sync::Arc, time::Duration};
 
 use domain::{
     agents::{
-        Agent, AgentAuth, AgentSchemas, AgentStatus, AgentUrl, ApiKey, CircuitBreakerConfig, RetryPolicy, Secret,
+        Agent, AgentAuth, AgentSchemas, AgentStatus, AgentUrl, ApiKey, CallLimit, CircuitBreakerConfig, RetryPolicy,
+        Secret,
     },
     ids::AgentId,
     ports::{Agents, Clock, Engine, Schemas, StoreError, Transactions, Workflows},
@@ -28,6 +29,7 @@ pub struct AgentChanges {
     pub retry: Option<RetryPolicy>,
     pub retry_strategy: Option<Option<RetryPolicy>>,
     pub circuit_breaker: Option<Option<CircuitBreakerConfig>>,
+    pub max_concurrent_calls: Option<Option<CallLimit>>,
     pub input_schema: Option<Option<Value>>,
     pub output_schema: Option<Option<Value>>,
     pub status: Option<AgentStatus>,
@@ -201,6 +203,7 @@ impl AgentChanges {
             retry: self.retry.clone().unwrap_or(old.retry),
             retry_strategy: self.retry_strategy.clone().unwrap_or(old.retry_strategy),
             circuit_breaker: self.circuit_breaker.unwrap_or(old.circuit_breaker),
+            max_concurrent_calls: self.max_concurrent_calls.unwrap_or(old.max_concurrent_calls),
             schemas: AgentSchemas {
                 input: self.input_schema.clone().unwrap_or(old.schemas.input),
                 output: self.output_schema.clone().unwrap_or(old.schemas.output),
@@ -236,6 +239,7 @@ mod tests {
             retry: RetryPolicy::default(),
             retry_strategy: None,
             circuit_breaker: None,
+            max_concurrent_calls: None,
             schemas: AgentSchemas::default(),
             status: AgentStatus::Active,
             revision: 7,

@@ -36,6 +36,7 @@ impl Theatre {
             leases: store.clone(),
             fleet: None,
             dead_letters: store.clone(),
+            traffic: store.clone(),
             // A rehearsal stores nothing and calls nobody: these would panic.
             writer: Arc::new(MockRunWriter::new()),
             gateway: Arc::new(MockAgentGateway::new()),
@@ -56,6 +57,7 @@ impl Theatre {
             retry: RetryPolicy::new(3, 1000, 30_000, 2.0).expect("valid"),
             retry_strategy: None,
             circuit_breaker: None,
+            max_concurrent_calls: None,
             schemas: AgentSchemas::default(),
         };
         uses.create_agent.execute(agent).await.expect("registered");

@@ -4,7 +4,7 @@ use std::{fmt, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
-use super::{AgentAuth, AgentSchemas, RetryPolicy};
+use super::{AgentAuth, AgentSchemas, CallLimit, RetryPolicy};
 use crate::{Timestamp, ids::AgentId};
 
 /// Why a value does not describe an agent.
@@ -122,7 +122,32 @@ impl AgentStatus {
     }
 }
 
-/// When calls to an agent are suspended (contract 7.6). Kept and echoed.
+/// What becomes of a call that the breaker does not let through.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum OnOpen {
+    /// It fails, and its step goes on as after any failed attempt. What the old system did.
+    #[default]
+    Fail,
+    /// It waits until it is let through.
+    Wait,
+}
+
+impl OnOpen {
+    /// The name that the REST API and the tables use.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Fail => "fail",
+            Self::Wait => "wait",
+        }
+    }
+
+    /// Reads [`OnOpen::as_str`] back.
+    pub fn parse(text: &str) -> Option<Self> {
+        [Self::Fail, Self::Wait].into_iter().find(|on_open| on_open.as_str() == text)
+    }
+}
+
+/// When calls to an agent are suspended (contract 7.6).
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct CircuitBreakerConfig {
     /// Whether the breaker acts at all.
@@ -137,6 +162,8 @@ pub struct CircuitBreakerConfig {
     pub half_open_max_calls: u32,
     /// Seconds of history that count.
     pub window_size_seconds: u32,
+    /// What becomes of calls while it is open.
+    pub on_open: OnOpen,
 }
 
 /// An agent.
@@ -160,6 +187,8 @@ pub struct Agent {
     pub retry_strategy: Option<RetryPolicy>,
     /// The breaker's settings, if any were given.
     pub circuit_breaker: Option<CircuitBreakerConfig>,
+    /// The most calls that it has at once; none where there is no limit.
+    pub max_concurrent_calls: Option<CallLimit>,
     /// What it takes and what it gives.
     pub schemas: AgentSchemas,
     /// Whether it may be used.
@@ -178,6 +207,16 @@ impl Agent {
     /// What follows a failed call.
     pub fn retry_policy(&self) -> &RetryPolicy {
         self.retry_strategy.as_ref().unwrap_or(&self.retry)
+    }
+
+    /// The breaker's settings, if it is to act.
+    pub fn breaker(&self) -> Option<&CircuitBreakerConfig> {
+        self.circuit_breaker.as_ref().filter(|config| config.enabled)
+    }
+
+    /// Whether anything but its status can keep a call from it.
+    pub fn is_guarded(&self) -> bool {
+        self.max_concurrent_calls.is_some() || self.breaker().is_some()
     }
 }
 

@@ -2,10 +2,22 @@
 
 mod agent;
 mod auth;
+mod breaker;
+mod limit;
 mod retry;
 mod schemas;
+mod shares;
+mod traffic;
+mod waiting;
+mod window;
 
-pub use agent::{Agent, AgentFilter, AgentName, AgentStatus, AgentUrl, CircuitBreakerConfig, InvalidAgent};
+pub use agent::{Agent, AgentFilter, AgentName, AgentStatus, AgentUrl, CircuitBreakerConfig, InvalidAgent, OnOpen};
 pub use auth::{AgentAuth, ApiKey, Secret};
+pub use breaker::{Breaker, BreakerChange, BreakerNews, BreakerPhase, Outcomes};
+pub use limit::{CallLimit, InvalidCallLimit};
 pub use retry::{InvalidRetryPolicy, OnUnknown, RetryPolicy, StrategyMistake};
 pub use schemas::AgentSchemas;
+pub use shares::share_out;
+pub use traffic::{CallCount, Exchanged, Part, Report, Traffic};
+pub use waiting::{WaitingCall, WaitsFor};
+pub use window::Tally;

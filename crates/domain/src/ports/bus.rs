@@ -6,8 +6,11 @@
 use async_trait::async_trait;
 
 use super::outbox::QueuedMessage;
-use crate::runs::{
-    AgentTask, CancellationRequest, ExecutionRequest, ExternalRequest, MonitoringUpdate, RaisedEvent, TaskOutcome,
+use crate::{
+    agents::BreakerNews,
+    runs::{
+        AgentTask, CancellationRequest, ExecutionRequest, ExternalRequest, MonitoringUpdate, RaisedEvent, TaskOutcome,
+    },
 };
 
 /// What became of a message.
@@ -48,11 +51,14 @@ pub trait ExternalExecutor: Send + Sync {
     async fn request(&self, request: &ExternalRequest) -> Asked;
 }
 
-/// Tells whoever listens how runs are getting on. What it is told may be lost or repeated.
+/// Tells whoever listens how runs are getting on, and agents. What it is told may be lost or repeated.
 #[cfg_attr(any(test, feature = "testing"), mockall::automock)]
 pub trait Monitoring: Send + Sync {
     /// MUST NOT wait: what cannot be sent now is dropped and counted.
     fn report(&self, update: MonitoringUpdate);
+
+    /// MUST NOT wait either.
+    fn breaker_changed(&self, news: BreakerNews);
 }
 
 /// What became of a request or an event from the bus.

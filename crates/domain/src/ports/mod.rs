@@ -15,6 +15,7 @@ mod outbox;
 mod schemas;
 mod store;
 mod time;
+mod traffic;
 mod workflows;
 
 pub use agents::Agents;
@@ -33,6 +34,7 @@ pub use outbox::{HeldShard, Outbox, QueuedMessage, SHARDS, Shard};
 pub use schemas::{InvalidSchema, MAX_SCHEMA_BYTES, MAX_VIOLATIONS, NoSchemas, Schema, Schemas, Violation};
 pub use store::{StoreError, Transactions, UnitOfWork};
 pub use time::{Clock, Doorbell, IdGenerator, StoreTime};
+pub use traffic::{AgentTraffic, TrafficRecord, TrafficTable, TrafficView};
 pub use workflows::Workflows;
 
 #[cfg(any(test, feature = "testing"))]
@@ -49,5 +51,6 @@ pub use {
     schemas::MockSchemas,
     store::{MockTransactions, MockUnitOfWork},
     time::{MockClock, MockIdGenerator},
+    traffic::MockAgentTraffic,
     workflows::MockWorkflows,
 };

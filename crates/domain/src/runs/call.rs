@@ -205,3 +205,76 @@ pub enum CallOutcome {
     /// It did not.
     Failed(CallFailure),
 }
+
+/// What came of a call, as far as the agent's health goes (contract 7.6).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// The agent answered in its protocol, perhaps that it could not do what it was asked.
+    Answered,
+    /// It did not: a status other than 2xx, no connection, no or no whole answer, or one that is none.
+    Failed,
+    /// It was not asked.
+    NotAsked,
+}
+
+impl CallOutcome {
+    /// What a breaker makes of it.
+    pub fn verdict(&self) -> Verdict {
+        match self {
+            Self::Completed(_) => Verdict::Answered,
+            Self::Failed(failure) => failure.verdict(),
+        }
+    }
+}
+
+impl CallFailure {
+    /// By the words that contract 7.4 fixes for both ways to the agents: over the bridge nothing else comes back.
+    fn verdict(&self) -> Verdict {
+        let says = |beginning: &str| self.message.starts_with(beginning);
+        if says("JSON-RPC Error ") || says("Task state: ") || says("The output does not fit ") {
+            Verdict::Answered
+        } else if self.permanent || says("Circuit breaker is ") {
+            Verdict::NotAsked
+        } else {
+            Verdict::Failed
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn failed(message: &str, permanent: bool) -> Verdict {
+        let message = message.to_owned();
+        let failure = CallFailure { message, definite: false, retry_after: None, permanent, passing: false };
+        CallOutcome::Failed(failure).verdict()
+    }
+
+    #[test]
+    fn an_agent_that_says_no_in_its_protocol_has_answered() {
+        let output = Payload::new(serde_json::json!({})).expect("storable");
+        assert_eq!(CallOutcome::Completed(output).verdict(), Verdict::Answered);
+        for message in ["JSON-RPC Error -32000: bad", "Task state: failed: no", "Task state: working"] {
+            assert_eq!(failed(message, false), Verdict::Answered, "{message}");
+        }
+    }
+
+    #[test]
+    fn an_agent_that_breaks_off_or_answers_nonsense_has_failed() {
+        for message in [
+            "HTTP 500 from the agent",
+            "HTTP 404 from the agent",
+            "no answer within 30000 ms",
+            "the answer is not JSON: x",
+        ] {
+            assert_eq!(failed(message, false), Verdict::Failed, "{message}");
+        }
+    }
+
+    #[test]
+    fn what_was_never_sent_says_nothing_about_the_agent() {
+        assert_eq!(failed("Agent 'X' not found", true), Verdict::NotAsked);
+        assert_eq!(failed("Circuit breaker is OPEN for agent 'X'", false), Verdict::NotAsked);
+    }
+}

@@ -36,7 +36,7 @@ mod decide_tests;
 mod waiting_tests;
 
 pub use block_state::{BlockPhase, BlockState};
-pub use call::{AgentCall, AgentRequest, CallFailure, CallIds, CallKey, CallOutcome, FailureKind};
+pub use call::{AgentCall, AgentRequest, CallFailure, CallIds, CallKey, CallOutcome, FailureKind, Verdict};
 pub use child::{ChildDefinition, ChildOutcome, ChildResume, Parent};
 pub use commit::{
     AdoptRun, Adoption, AdvanceRun, CancelRun, ClosedAttempt, CommitOutcome, EventWait, Outward, ResumeRun, Resumption, RunCommit,

@@ -287,6 +287,7 @@ impl<'a> Building<'a> {
             leases: self.store.leases.clone(),
             fleet: self.store.shared.as_ref().map(|shared| shared.fleet.clone()),
             dead_letters: self.store.dead_letters.clone(),
+            traffic: self.store.traffic.clone(),
             writer: Arc::new(queue.clone()),
             gateway: self.gateway()?,
             engine,

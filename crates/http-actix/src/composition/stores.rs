@@ -6,7 +6,7 @@ use adapters_postgres::{PgSettings, PgStore};
 use adapters_sqlite::SqliteStore;
 use anyhow::Context;
 use domain::ports::{
-    Agents, Clock, DeadLetters, Doorbell, ExternalRuns, Fleet, Outbox, RunInbox, RunJournal, RunLeases, Runs,
+    AgentTraffic, Agents, Clock, DeadLetters, Doorbell, ExternalRuns, Fleet, Outbox, RunInbox, RunJournal, RunLeases, Runs,
     StoreTime, Transactions, Workflows,
 };
 
@@ -22,6 +22,7 @@ pub(super) struct Store {
     pub(super) leases: Arc<dyn RunLeases>,
     pub(super) inbox: Arc<dyn RunInbox>,
     pub(super) dead_letters: Arc<dyn DeadLetters>,
+    pub(super) traffic: Arc<dyn AgentTraffic>,
     pub(super) clock: Arc<dyn Clock>,
     /// What only a store has that several processes share.
     pub(super) shared: Option<Shared>,
@@ -54,7 +55,8 @@ pub(super) async fn in_folder(folder: &Path) -> anyhow::Result<Store> {
         runs: store.clone(),
         leases: store.clone(),
         inbox: store.clone(),
-        dead_letters: store,
+        dead_letters: store.clone(),
+        traffic: store,
         clock,
         shared: None,
     })
@@ -87,6 +89,7 @@ pub(super) async fn in_database(url: &str, migrate: bool, announce: bool) -> any
         leases: store.clone(),
         inbox: store.clone(),
         dead_letters: store.clone(),
+        traffic: store.clone(),
         clock: clock.clone(),
         shared: Some(Shared {
             fleet: store.clone(),

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use application::agents::{AgentChanges, AuthChange, NewAgent};
-use domain::agents::{AgentFilter, AgentName, AgentSchemas, AgentStatus, AgentUrl};
+use domain::agents::{AgentFilter, AgentName, AgentSchemas, AgentStatus, AgentUrl, CallLimit};
 use garde::{Path, Report, Validate};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -117,8 +117,11 @@ pub(crate) struct CreateAgent {
     retry_config: Option<RetrySettings>,
     /// The same in more words; it counts in place of `retry_config`.
     retry_strategy: Option<StrategySettings>,
-    /// When calls are suspended. Kept and returned.
+    /// When calls are suspended; without it they never are.
     circuit_breaker_config: Option<CircuitBreakerSettings>,
+    /// The most calls of all executors together that the agent gets at once; without it there is no limit.
+    #[schemars(range(min = 1, max = 10_000))]
+    max_concurrent_calls: Option<u32>,
     /// What is sent to the agent must fit this JSON Schema (2020-12); else it is not called.
     input_schema: Option<Map<String, Value>>,
     /// What the agent answers must fit this JSON Schema (2020-12); else the call has failed.
@@ -168,6 +171,10 @@ pub(crate) struct UpdateAgent {
     /// When calls are suspended; replaced as a whole, null clears it.
     #[serde(default, deserialize_with = "present")]
     circuit_breaker_config: Option<Option<CircuitBreakerSettings>>,
+    /// The most calls that the agent gets at once; null removes the limit.
+    #[serde(default, deserialize_with = "present")]
+    #[schemars(range(min = 1, max = 10_000))]
+    max_concurrent_calls: Option<Option<u32>>,
     /// What is sent to the agent must fit this JSON Schema (2020-12); null clears it.
     #[serde(default, deserialize_with = "present")]
     input_schema: Option<Option<Map<String, Value>>>,
@@ -256,6 +263,7 @@ impl CreateAgent {
             retry: self.retry_config.unwrap_or_default().policy()?,
             retry_strategy: self.retry_strategy.as_ref().and_then(StrategySettings::policy),
             circuit_breaker: self.circuit_breaker_config.map(Into::into),
+            max_concurrent_calls: self.max_concurrent_calls.map(CallLimit::parse).transpose()?,
             schemas: AgentSchemas {
                 input: self.input_schema.map(Value::Object),
                 output: self.output_schema.map(Value::Object),
@@ -279,6 +287,10 @@ impl UpdateAgent {
             retry: self.retry_config.map(RetrySettings::policy).transpose()?,
             retry_strategy: self.retry_strategy.map(|strategy| strategy.as_ref().and_then(StrategySettings::policy)),
             circuit_breaker: self.circuit_breaker_config.map(|config| config.map(Into::into)),
+            max_concurrent_calls: match self.max_concurrent_calls {
+                Some(limit) => Some(limit.map(CallLimit::parse).transpose()?),
+                None => None,
+            },
             input_schema: self.input_schema.map(|schema| schema.map(Value::Object)),
             output_schema: self.output_schema.map(|schema| schema.map(Value::Object)),
             status: self.status.map(Into::into),

@@ -2,7 +2,10 @@
 
 use actix_web::http::header::{HeaderName, HeaderValue};
 use application::agents::{AuthKind, Credentials};
-use domain::agents::{AgentAuth, ApiKey, CircuitBreakerConfig, InvalidAgent, InvalidRetryPolicy, RetryPolicy, Secret};
+use domain::agents::{
+    AgentAuth, ApiKey, CircuitBreakerConfig, InvalidAgent, InvalidCallLimit, InvalidRetryPolicy, OnOpen, RetryPolicy,
+    Secret,
+};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -17,6 +20,8 @@ pub(crate) enum InvalidSettings {
     Agent(#[from] InvalidAgent),
     #[error(transparent)]
     Retry(#[from] InvalidRetryPolicy),
+    #[error(transparent)]
+    Limit(#[from] InvalidCallLimit),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
@@ -264,6 +269,27 @@ pub(super) struct CircuitBreakerSettings {
     /// Seconds of history that count.
     #[schemars(range(min = 1, max = 1_000_000))]
     window_size_seconds: u32,
+    /// What becomes of calls while it is open: they `fail`, and their steps go on as after any failed attempt, or they
+    /// `wait` until they are let through.
+    on_open: OnOpenName,
+}
+
+#[derive(Debug, Clone, Copy, Default, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[schemars(inline, extend("x-ignore-case" = true))]
+enum OnOpenName {
+    #[default]
+    Fail,
+    Wait,
+}
+
+impl From<OnOpenName> for OnOpen {
+    fn from(name: OnOpenName) -> Self {
+        match name {
+            OnOpenName::Fail => Self::Fail,
+            OnOpenName::Wait => Self::Wait,
+        }
+    }
 }
 
 impl Default for CircuitBreakerSettings {
@@ -276,6 +302,7 @@ impl Default for CircuitBreakerSettings {
             timeout_seconds: 60,
             half_open_max_calls: 3,
             window_size_seconds: 120,
+            on_open: OnOpenName::Fail,
         }
     }
 }
@@ -289,6 +316,7 @@ impl From<CircuitBreakerSettings> for CircuitBreakerConfig {
             timeout_seconds: settings.timeout_seconds,
             half_open_max_calls: settings.half_open_max_calls,
             window_size_seconds: settings.window_size_seconds,
+            on_open: settings.on_open.into(),
         }
     }
 }

@@ -1,8 +1,9 @@
 //! Agents as they are answered. Credentials are write-only: what was configured is told, not with which secret.
 
-use application::agents::{AffectedWorkflow, UpdatedAgent};
+use application::agents::{AffectedWorkflow, Observation, ObservedAgent, UpdatedAgent};
 use domain::{
-    agents::{Agent, AgentAuth, CircuitBreakerConfig, RetryPolicy},
+    Timestamp,
+    agents::{Agent, AgentAuth, BreakerPhase, CallLimit, CircuitBreakerConfig, RetryPolicy},
     ports::AgentHealth,
 };
 use schemars::JsonSchema;
@@ -35,6 +36,8 @@ pub(crate) struct AgentView {
     #[schemars(with = "Map<String, Value>")]
     retry_strategy: Option<Value>,
     circuit_breaker_config: Option<CircuitBreakerView>,
+    /// The most calls that it gets at once; null where there is no limit.
+    max_concurrent_calls: Option<u32>,
     /// What is sent to it must fit this JSON Schema. Absent where it takes anything.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Map<String, Value>")]
@@ -50,6 +53,45 @@ pub(crate) struct AgentView {
     updated_at: Stamp,
     created_by: Option<String>,
     updated_by: Option<String>,
+    /// How its breaker is, as the executors told it a second ago at most; absent where it has none that is enabled, and where it is
+    /// not known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "BreakerStateView")]
+    circuit_breaker: Option<BreakerStateView>,
+    /// The calls to it, as the executors told them a second ago at most; absent where it has neither a breaker nor a limit, and
+    /// where they are not known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "AgentCallsView")]
+    calls: Option<AgentCallsView>,
+}
+
+/// How a circuit breaker is.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "CircuitBreakerState")]
+pub(crate) struct BreakerStateView {
+    /// What it lets through: every call, none, or a few to see whether the agent has recovered.
+    #[schemars(extend("enum" = ["closed", "open", "half_open"]))]
+    state: &'static str,
+    /// Since when it is open; null where it is not.
+    opened_at: Option<Stamp>,
+    /// When it lets a few calls through again; null where it is not open.
+    retry_at: Option<Stamp>,
+    /// The calls in its window.
+    recent_calls: u32,
+    /// Those of them that failed.
+    recent_failures: u32,
+}
+
+/// The calls to an agent.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "AgentCalls")]
+pub(crate) struct AgentCallsView {
+    /// Those that are under way.
+    in_flight: u32,
+    /// Those that wait in an executor.
+    waiting: u32,
+    /// The most that may be under way at once; null where there is no limit.
+    limit: Option<u32>,
 }
 
 /// The credentials of an agent, as far as they are no secret.
@@ -86,6 +128,9 @@ pub(crate) struct CircuitBreakerView {
     timeout_seconds: u32,
     half_open_max_calls: u32,
     window_size_seconds: u32,
+    /// What becomes of calls while it is open.
+    #[schemars(extend("enum" = ["fail", "wait"]))]
+    on_open: &'static str,
 }
 
 /// An agent after a change.
@@ -142,6 +187,7 @@ impl From<Agent> for AgentView {
             retry_strategy: agent.retry_strategy.as_ref().map(RetryPolicy::strategy),
             retry_config: agent.retry.into(),
             circuit_breaker_config: agent.circuit_breaker.map(Into::into),
+            max_concurrent_calls: agent.max_concurrent_calls.map(CallLimit::get),
             input_schema: agent.schemas.input,
             output_schema: agent.schemas.output,
             status: agent.status.as_str(),
@@ -149,7 +195,33 @@ impl From<Agent> for AgentView {
             updated_at: Stamp(agent.updated_at),
             created_by: None,
             updated_by: agent.updated_by,
+            circuit_breaker: None,
+            calls: None,
         }
+    }
+}
+
+impl AgentView {
+    /// An agent with how the calls to it are getting on.
+    pub(crate) fn observed(observed: ObservedAgent, now: Timestamp) -> Self {
+        let ObservedAgent { agent, observation } = observed;
+        let Some(Observation { breaker, calls }) = observation else { return agent.into() };
+        let state = agent.breaker().map(|config| {
+            let tally = breaker.tally(config, now);
+            BreakerStateView {
+                state: breaker.phase().as_str(),
+                opened_at: match breaker.phase() {
+                    BreakerPhase::Open { since } => Some(Stamp(since)),
+                    BreakerPhase::Closed | BreakerPhase::HalfOpen { .. } => None,
+                },
+                retry_at: breaker.retry_at(config).map(Stamp),
+                recent_calls: tally.total(),
+                recent_failures: tally.failures,
+            }
+        });
+        let limit = agent.max_concurrent_calls.map(CallLimit::get);
+        let calls = AgentCallsView { in_flight: calls.in_flight, waiting: calls.waiting, limit };
+        Self { circuit_breaker: state, calls: Some(calls), ..agent.into() }
     }
 }
 
@@ -184,6 +256,7 @@ impl From<CircuitBreakerConfig> for CircuitBreakerView {
             timeout_seconds: config.timeout_seconds,
             half_open_max_calls: config.half_open_max_calls,
             window_size_seconds: config.window_size_seconds,
+            on_open: config.on_open.as_str(),
         }
     }
 }

@@ -13,6 +13,13 @@ fn retry() -> Value {
     json!({"max_retries": 3, "initial_delay_ms": 1000, "max_delay_ms": 30000, "backoff_multiplier": 2.0})
 }
 
+fn breaker() -> Value {
+    json!({
+        "enabled": true, "failure_threshold": 5, "failure_rate_threshold": 0.5, "timeout_seconds": 60,
+        "half_open_max_calls": 3, "window_size_seconds": 120, "on_open": "wait",
+    })
+}
+
 /// What is sent to register the agent.
 pub(crate) fn new_agent() -> Value {
     json!({
@@ -23,6 +30,8 @@ pub(crate) fn new_agent() -> Value {
         "auth_config": {"token": "a-secret-that-is-never-returned"},
         "timeout_ms": 30000,
         "retry_config": retry(),
+        "circuit_breaker_config": breaker(),
+        "max_concurrent_calls": 20,
     })
 }
 
@@ -42,12 +51,17 @@ pub(crate) fn agent() -> Value {
         "auth_config": {"type": "bearer", "configured": true},
         "timeout_ms": 30000,
         "retry_config": retry(),
-        "circuit_breaker_config": null,
+        "circuit_breaker_config": breaker(),
+        "max_concurrent_calls": 20,
         "status": "active",
         "created_at": AT,
         "updated_at": AT,
         "created_by": null,
         "updated_by": null,
+        "circuit_breaker": {
+            "state": "closed", "opened_at": null, "retry_at": null, "recent_calls": 40, "recent_failures": 1,
+        },
+        "calls": {"in_flight": 7, "waiting": 0, "limit": 20},
     })
 }
 

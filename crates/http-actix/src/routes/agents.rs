@@ -102,15 +102,22 @@ async fn create_agent(
 
 async fn list_agents(
     State(app): State<UseCases>,
+    State(clock): State<dyn Clock>,
     Query(query): Query<AgentQuery>,
 ) -> Result<Reply<200, PageView<AgentView>>, Problem> {
     let page = query.page();
     let found = app.list_agents.execute(&query.filter(), page).await?;
-    Ok(Reply(PageView::new(found, page)))
+    let now = clock.now();
+    Ok(Reply(PageView::new(found.map(|observed| AgentView::observed(observed, now)), page)))
 }
 
-async fn get_agent(State(app): State<UseCases>, Path(path): Path<AgentPath>) -> Result<Reply<200, AgentView>, Problem> {
-    Ok(Reply(app.get_agent.execute(AgentId::new(path.agent_id)).await?.into()))
+async fn get_agent(
+    State(app): State<UseCases>,
+    State(clock): State<dyn Clock>,
+    Path(path): Path<AgentPath>,
+) -> Result<Reply<200, AgentView>, Problem> {
+    let observed = app.get_agent.execute(AgentId::new(path.agent_id)).await?;
+    Ok(Reply(AgentView::observed(observed, clock.now())))
 }
 
 async fn update_agent(

@@ -19,7 +19,7 @@ async fn a_new_agent_comes_back_with_the_defaults_and_its_place() {
     assert_eq!(answer.header("location"), at(&agent["id"]));
     let mut expected = json!({
         "name": "A", "url": "http://agent:8080/", "description": null, "auth_type": "none", "auth_config": null,
-        "timeout_ms": 30000, "circuit_breaker_config": null, "status": "active",
+        "timeout_ms": 30000, "circuit_breaker_config": null, "max_concurrent_calls": null, "status": "active",
         "retry_config": {"max_retries": 3, "initial_delay_ms": 1000, "max_delay_ms": 30000, "backoff_multiplier": 2.0},
         "created_at": "2026-01-31T12:00:00.123456Z", "updated_at": "2026-01-31T12:00:00.123456Z",
         "created_by": null, "updated_by": null,
@@ -95,10 +95,11 @@ async fn what_was_read_can_be_sent_back_without_losing_the_secret() {
 async fn a_change_touches_what_was_sent_and_nothing_else() {
     let orrery = Orrery::new();
     let breaker = json!({"enabled": false, "failure_threshold": 9, "failure_rate_threshold": 0.25, "timeout_seconds": 5,
-        "half_open_max_calls": 1, "window_size_seconds": 60});
-    let new = json!({"name": "A", "url": "http://h", "description": "d", "circuit_breaker_config": breaker});
+        "half_open_max_calls": 1, "window_size_seconds": 60, "on_open": "wait"});
+    let new = json!({"name": "A", "url": "http://h", "description": "d", "circuit_breaker_config": breaker,
+        "max_concurrent_calls": 7});
     let agent = orrery.post(AGENTS, new).await.expect(201);
-    assert_eq!(agent["circuit_breaker_config"], breaker);
+    assert_eq!((&agent["circuit_breaker_config"], &agent["max_concurrent_calls"]), (&breaker, &json!(7)));
     orrery.clock.advance(std::time::Duration::from_secs(1));
     let path = at(&agent["id"]);
     let changed = orrery
@@ -115,8 +116,11 @@ async fn a_change_touches_what_was_sent_and_nothing_else() {
     expected["updated_at"] = json!("2026-01-31T12:00:01.123456Z");
     expected["updated_by"] = json!("system");
     assert_eq!(changed, expected);
-    let cleared = orrery.put(&path, json!({"description": null, "circuit_breaker_config": null})).await.expect(200);
-    assert_eq!((&cleared["description"], &cleared["circuit_breaker_config"]), (&Value::Null, &Value::Null));
+    let nothing = json!({"description": null, "circuit_breaker_config": null, "max_concurrent_calls": null});
+    let cleared = orrery.put(&path, nothing).await.expect(200);
+    for member in ["description", "circuit_breaker_config", "max_concurrent_calls"] {
+        assert_eq!(cleared[member], Value::Null, "{member}");
+    }
 }
 
 #[actix_web::test]

@@ -5,6 +5,7 @@ mod changes;
 mod dead_letters;
 mod errors;
 mod events;
+mod guarded;
 mod language;
 mod lists;
 mod openapi;

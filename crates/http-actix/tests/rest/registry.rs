@@ -28,6 +28,7 @@ fn agent(number: u128, name: &str, auth: AgentAuth) -> Agent {
         retry: RetryPolicy::new(0, 1000, 30_000, 2.0).expect("valid"),
         retry_strategy: None,
         circuit_breaker: None,
+        max_concurrent_calls: None,
         schemas: AgentSchemas::default(),
         status: AgentStatus::Active,
         revision: 1,

@@ -18,12 +18,12 @@ use application::{Ports, UseCases, plans::PlanCache};
 use async_trait::async_trait;
 use domain::{
     Timestamp,
-    agents::{Agent, AgentName},
+    agents::{Agent, AgentName, Outcomes, Report, Traffic},
     ids::{CommitId, DeadLetterId, ExecutorId, RunId, Seq, StepId, StepPath},
     payload::Payload,
     ports::{
-        Adopted, AgentCard, AgentGateway, AgentHealth, Agents, Clock, DeadLetters, Engine, IdGenerator, Overloaded,
-        RunWriter, StoreError, Then, Workflows,
+        Adopted, AgentCard, AgentGateway, AgentHealth, AgentTraffic, Agents, Clock, DeadLetters, Engine, IdGenerator,
+        Overloaded, RunWriter, StoreError, Then, TrafficRecord, TrafficView, Workflows,
     },
     runs::{
         AdvanceRun, AgentRequest, CallIds, CallOutcome, ChildDefinition, ClosedAttempt, CommitOutcome, DeadLetter, Outward,
@@ -42,6 +42,7 @@ static DOCUMENT: LazyLock<Value> = LazyLock::new(http_actix::openapi_document);
 #[derive(Default)]
 pub(crate) struct World {
     pub(crate) agents: Option<Arc<dyn Agents>>,
+    pub(crate) traffic: Option<Arc<dyn AgentTraffic>>,
     pub(crate) overloaded: bool,
     pub(crate) sick: bool,
     pub(crate) executor: bool,
@@ -82,6 +83,7 @@ impl Orrery {
             leases: store.clone(),
             fleet: None,
             dead_letters: store.clone(),
+            traffic: world.traffic.unwrap_or_else(|| store.clone()),
             writer: Arc::new(Writer { store: store.as_ref().clone(), overloaded: world.overloaded }),
             gateway: Arc::new(Gateway),
             engine: Arc::new(NoEngine(executor)),
@@ -167,7 +169,7 @@ impl Orrery {
             seq,
             at: now,
             events: vec![
-                RunEvent::StepDispatched { path: path.clone(), attempt: 1, generation: 0, round: 0 },
+                RunEvent::StepDispatched { path: path.clone(), attempt: 1, generation: 0, round: 0, until: None },
                 RunEvent::StepFailed { path, execution: Some(closed.execution), definite: true },
                 RunEvent::RunFailed { error: error.clone() },
             ],
@@ -186,6 +188,28 @@ impl Orrery {
         let replay = Replay { run: RunId::parse(run).expect("a run id"), at: self.clock.now() };
         let id: DeadLetterId = letter.parse().expect("an id");
         assert!(self.store.claim(id, None, &replay).await.expect("a store"));
+    }
+
+    /// An executor tells of its calls to an agent, as all executors do.
+    pub(crate) async fn told(&self, agent: &str, report: impl FnOnce(&Report) -> Report) {
+        let agent = agent.parse().expect("an id");
+        let stored = Agents::get(&self.store, agent).await.expect("memory").expect("the agent is there");
+        let report = report(&Report {
+            me: ExecutorId::new(uuid::Uuid::from_u128(1)),
+            revision: stored.revision,
+            limit: stored.max_concurrent_calls,
+            breaker: stored.breaker().copied(),
+            in_flight: 0,
+            waiting: 0,
+            epoch: 0,
+            trials: 0,
+            outcomes: Outcomes::default(),
+            number: 1,
+            leaves: false,
+        });
+        let traffic = Traffic::default().exchange(&report, &[], self.clock.now()).traffic;
+        let record = TrafficRecord { agent, version: 1, traffic };
+        assert_eq!(self.store.write(&[record]).await.expect("memory"), [agent]);
     }
 
     pub(crate) async fn get(&self, path: &str) -> Answer {
@@ -406,6 +430,20 @@ impl Readiness for Components {
         };
         let executor = ComponentCheck { name: "executor", ready: true, ..database.clone() };
         vec![database, executor]
+    }
+}
+
+/// A store that does not say how the calls to agents are getting on.
+pub(crate) struct NoTraffic;
+
+#[async_trait]
+impl AgentTraffic for NoTraffic {
+    async fn read(&self, _: &[domain::ids::AgentId]) -> Result<TrafficView, StoreError> {
+        Err(StoreError::Unavailable("it is away".to_owned()))
+    }
+
+    async fn write(&self, _: &[TrafficRecord]) -> Result<Vec<domain::ids::AgentId>, StoreError> {
+        panic!("the API tells nothing")
     }
 }
 

@@ -18,7 +18,8 @@ async fn all_mistakes_of_a_body_are_answered_at_once() {
         "auth_type": "magic",
         "timeout_ms": 999,
         "retry_config": {"max_retries": 11, "initial_delay_ms": 60000, "max_delay_ms": 30000, "jitter": true},
-        "circuit_breaker_config": {"failure_rate_threshold": 1.5},
+        "circuit_breaker_config": {"failure_rate_threshold": 1.5, "on_open": "later"},
+        "max_concurrent_calls": 0,
         "description": 7,
         "nickname": "x",
     });
@@ -27,7 +28,9 @@ async fn all_mistakes_of_a_body_are_answered_at_once() {
     let expected = [
         pair("body.auth_type", "must be one of: none, bearer, apikey"),
         pair("body.circuit_breaker_config.failure_rate_threshold", "must be at most 1.0"),
+        pair("body.circuit_breaker_config.on_open", "must be one of: fail, wait"),
         pair("body.description", "must be a string or null"),
+        pair("body.max_concurrent_calls", "must be at least 1"),
         pair("body.name", "is required"),
         pair("body.nickname", "unknown member"),
         pair("body.retry_config.jitter", "unknown member"),

@@ -20,6 +20,7 @@ fn agent(name: &str, input: Option<Value>, output: Option<Value>) -> Agent {
         retry: RetryPolicy::default(),
         retry_strategy: None,
         circuit_breaker: None,
+        max_concurrent_calls: None,
         schemas: AgentSchemas { input, output },
         status: AgentStatus::Active,
         revision: 1,

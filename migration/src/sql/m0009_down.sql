@@ -1,0 +1,2 @@
+DROP TABLE agent_traffic;
+ALTER TABLE agents DROP COLUMN max_concurrent_calls;
