@@ -12,7 +12,7 @@ use domain::{
 };
 
 /// How long an agent is believed to be unchanged.
-const FRESH: Duration = Duration::from_secs(1);
+pub(crate) const FRESH: Duration = Duration::from_secs(1);
 
 /// The most agents kept.
 const CAPACITY: usize = 10_000;

@@ -4,12 +4,14 @@
 //! as it is. [`spawn`] puts it into a thin shell of tokio tasks; nothing else in this crate spawns.
 
 mod actor;
+mod calling;
 mod checked_gateway;
 mod claimer;
 mod core;
 mod dead_letters;
 mod directory;
 mod external;
+mod gate;
 mod lease;
 mod loading;
 mod measures;

@@ -35,5 +35,22 @@ pub fn describe_metrics() {
         "Live runs that do not move and have no reason not to, by kind: unattended (no executor takes them) or idle (nothing is \
          under way in them here). Anything but zero is a fault; looked at every ten seconds."
     );
+    describe_gauge!(
+        "orrery_breaker_state",
+        "Circuit breakers in a state (closed, half_open, open) by agent, as this process sees them; without recent calls none."
+    );
+    describe_counter!(
+        "orrery_breaker_transitions_total",
+        "Circuit breakers that came into a state, by agent, where this process decided it."
+    );
+    describe_counter!("orrery_agent_calls_rejected_total", "Calls that an open circuit breaker refused, by agent.");
+    describe_gauge!(
+        "orrery_agent_calls_waiting",
+        "Calls that wait here for a share of their agent's limit or for its circuit breaker, by agent."
+    );
+    describe_gauge!(
+        "orrery_agent_calls_in_flight",
+        "Calls under way from here to agents with a limit or a circuit breaker, by agent."
+    );
     describe_gauge!("orrery_runs_owned", "Runs that this process looks after.");
 }

@@ -14,13 +14,13 @@ use std::{
 use application::plans::PlanCache;
 use domain::{
     Timestamp,
-    agents::{OnUnknown, RetryPolicy},
+    agents::WaitingCall,
     ids::{ExecutorId, RunId, StepPath},
     ports::{
-        Adopted, AgentGateway, Agents, Clock, Doorbell, Engine, IdGenerator, Monitoring, RunInbox, RunLeases, Runs,
-        Workflows,
+        Adopted, AgentGateway, AgentTraffic, Agents, Clock, Doorbell, Engine, IdGenerator, Monitoring, RunInbox,
+        RunLeases, Runs, Workflows,
     },
-    runs::{AgentCall, CallFailure, FailureKind, CallOutcome, MonitoringUpdate},
+    runs::{AgentCall, MonitoringUpdate},
 };
 use tokio::{
     sync::{Notify, mpsc},
@@ -32,9 +32,11 @@ use tokio_util::{
 };
 
 use crate::{
+    calling::{Caller, Way, make_call},
     claimer::Claimer,
     core::{Effect, EngineCore, EngineInput},
-    directory::{AgentDirectory, Found},
+    directory::AgentDirectory,
+    gate::{Gate, GatePorts},
     loading::RunLoader,
     membership::Membership,
     news::started,
@@ -53,6 +55,7 @@ pub struct EnginePorts {
     pub leases: Arc<dyn RunLeases>,
     pub inbox: Arc<dyn RunInbox>,
     pub gateway: Arc<dyn AgentGateway>,
+    pub traffic: Arc<dyn AgentTraffic>,
     pub clock: Arc<dyn Clock>,
     pub ids: Arc<dyn IdGenerator>,
     pub plans: Arc<PlanCache>,
@@ -87,6 +90,7 @@ pub struct EngineHandle {
     shared: Arc<Shared>,
     tasks: TaskTracker,
     directory: Arc<AgentDirectory>,
+    gate: Arc<Gate>,
     drain_for: Duration,
 }
 
@@ -166,6 +170,11 @@ impl EngineHandle {
         }
     }
 
+    /// The calls of a run that this executor keeps from their agents for the moment, and what they wait for.
+    pub fn waiting_of(&self, run: &RunId) -> Vec<WaitingCall> {
+        self.gate.waiting_of(run)
+    }
+
     /// Waits until the engine is over: after a drain, or because one of its tasks has failed.
     pub async fn over(&self) {
         self.shared.over.cancelled().await;
@@ -189,9 +198,17 @@ pub fn spawn(membership: Membership, ports: EnginePorts, writer: CommitQueue, co
     });
     let tasks = TaskTracker::new();
     let directory = Arc::new(AgentDirectory::new(Arc::clone(&ports.agents)));
+    let gate_ports = GatePorts {
+        directory: Arc::clone(&directory),
+        traffic: Arc::clone(&ports.traffic),
+        clock: Arc::clone(&ports.clock),
+        monitoring: ports.monitoring.clone(),
+    };
+    let gate = Arc::new(Gate::new(gate_ports, membership.clone()));
     let handle = EngineHandle {
         membership: membership.clone(),
         directory: Arc::clone(&directory),
+        gate: Arc::clone(&gate),
         inbox: inbox.clone(),
         shared: Arc::clone(&shared),
         tasks: tasks.clone(),
@@ -213,6 +230,7 @@ pub fn spawn(membership: Membership, ports: EnginePorts, writer: CommitQueue, co
             EngineCore::new(Arc::clone(&ports.ids))
         },
         directory,
+        gate: Arc::clone(&gate),
         calls: HashMap::new(),
         made: 0,
         me: membership.me(),
@@ -221,9 +239,10 @@ pub fn spawn(membership: Membership, ports: EnginePorts, writer: CommitQueue, co
         loader,
         writer,
         inbox,
-        shared,
+        shared: Arc::clone(&shared),
         tasks: tasks.clone(),
     };
+    tasks.spawn(gate.keep_exchanging(shared.over.clone()));
     tasks.spawn(claimer.run(config.scan_every));
     tasks.spawn(shell.run(inputs, config.drain_for));
     tasks.close();
@@ -239,6 +258,7 @@ struct Shell {
     loader: RunLoader,
     writer: CommitQueue,
     directory: Arc<AgentDirectory>,
+    gate: Arc<Gate>,
     inbox: mpsc::UnboundedSender<Message>,
     /// The calls under way, each with its number: the end of an older call at the same place must not be taken for its own.
     calls: HashMap<(RunId, StepPath), UnderWay>,
@@ -359,16 +379,20 @@ impl Shell {
             Effect::Call(call) => {
                 let place = (call.key.run.clone(), call.key.path.clone());
                 let (inbox, shared) = (self.inbox.clone(), Arc::clone(&self.shared));
-                let (directory, gateway) = (Arc::clone(&self.directory), Arc::clone(&self.ports.gateway));
+                let way = Way {
+                    directory: Arc::clone(&self.directory),
+                    gate: Arc::clone(&self.gate),
+                    gateway: Arc::clone(&self.ports.gateway),
+                };
+                let plan = self.core.run(&call.key.run).map(|run| Arc::clone(run.plan()));
                 self.made += 1;
                 let number = self.made;
                 self.report(|now| started(&call, now));
                 let call = Arc::new(call);
                 let made = Arc::clone(&call);
-                let caller = Caller { membership: self.membership.clone(), me: self.me };
+                let caller = Caller { membership: self.membership.clone(), me: self.me, plan };
                 let task = self.tasks.spawn(async move {
-                    let Some((outcome, policy)) = make_call(&shared.stop, &caller, &directory, &*gateway, &call).await
-                    else {
+                    let Some((outcome, policy)) = make_call(&shared.stop, &caller, &way, &call).await else {
                         return;
                     };
                     let input = EngineInput::CallEnded { key: call.key.clone(), outcome, policy };
@@ -446,57 +470,4 @@ impl Shell {
             }
         }
     }
-}
-
-/// Who makes a call.
-struct Caller {
-    membership: Membership,
-    /// Whose run it is.
-    me: ExecutorId,
-}
-
-/// None if the engine stops before the agent was found: the next owner makes the call.
-async fn make_call(
-    stop: &CancellationToken,
-    caller: &Caller,
-    directory: &AgentDirectory,
-    gateway: &dyn AgentGateway,
-    call: &AgentCall,
-) -> Option<(CallOutcome, RetryPolicy)> {
-    let found = match insist_unless_corrupt(stop, || directory.find(&call.agent)).await {
-        Insisted::Answer(found) => {
-            found.unwrap_or_else(|error| Found::Unusable(format!("Agent '{}' cannot be read: {error}", call.agent)))
-        }
-        Insisted::Stopped => return None,
-    };
-    Some(match found {
-        Found::Ready(agent) => {
-            let policy = agent.retry_policy().clone();
-            // Whoever made it may have done it, and it must not be done twice.
-            if call.repeated && call.on_unknown.unwrap_or(policy.on_unknown()) != OnUnknown::Retry {
-                return Some((CallOutcome::Failed(CallFailure::unknown(FailureKind::Connection, LOST)), policy));
-            }
-            tokio::select! {
-                () = caller.membership.lease().held() => {}
-                () = stop.cancelled(), if !caller.membership.lease().holds() => return None,
-            }
-            // Others have taken this process for dead, and make the call; the shell may not have heard of it yet.
-            if caller.membership.me() != caller.me {
-                return None;
-            }
-            let started = Instant::now();
-            let outcome = gateway.call(&agent, &call.request()).await;
-            metrics::histogram!("orrery_agent_call_duration_seconds").record(started.elapsed());
-            (outcome, policy)
-        }
-        Found::Unknown => uncallable(format!("Agent '{}' not found", call.agent)),
-        Found::Unusable(message) => uncallable(message),
-    })
-}
-
-/// The message of a call whose outcome went with the executor that made it.
-const LOST: &str = "the executor that made the call is gone, and its outcome with it";
-
-fn uncallable(message: String) -> (CallOutcome, RetryPolicy) {
-    (CallOutcome::Failed(CallFailure::permanent(FailureKind::Agent, message)), RetryPolicy::default())
 }

@@ -94,6 +94,7 @@ impl Process {
             runs: store.clone(),
             leases: store.clone(),
             inbox: store.clone(),
+            traffic: store.clone(),
             gateway: Arc::new(CheckedGateway::new(agents.clone(), Arc::new(JsonSchemas))),
             clock: clock.clone(),
             ids: ids.clone(),

@@ -228,15 +228,16 @@ impl CallOutcome {
 }
 
 impl CallFailure {
-    /// By the words that contract 7.4 fixes for both ways to the agents: over the bridge nothing else comes back.
+    /// What was found out before the call, or refused for good, was never sent.
     fn verdict(&self) -> Verdict {
-        let says = |beginning: &str| self.message.starts_with(beginning);
-        if says("JSON-RPC Error ") || says("Task state: ") || says("The output does not fit ") {
-            Verdict::Answered
-        } else if self.permanent || says("Circuit breaker is ") {
-            Verdict::NotAsked
-        } else {
-            Verdict::Failed
+        match self.kind {
+            FailureKind::Rpc | FailureKind::Task => Verdict::Answered,
+            FailureKind::Agent | FailureKind::Breaker => Verdict::NotAsked,
+            FailureKind::Validation if self.permanent => Verdict::NotAsked,
+            FailureKind::Validation => Verdict::Answered,
+            FailureKind::Timeout | FailureKind::Connection | FailureKind::Status(_) | FailureKind::Protocol => {
+                Verdict::Failed
+            }
         }
     }
 }
@@ -245,36 +246,32 @@ impl CallFailure {
 mod tests {
     use super::*;
 
-    fn failed(message: &str, permanent: bool) -> Verdict {
-        let message = message.to_owned();
-        let failure = CallFailure { message, definite: false, retry_after: None, permanent, passing: false };
-        CallOutcome::Failed(failure).verdict()
+    fn failed(kind: FailureKind) -> Verdict {
+        CallOutcome::Failed(CallFailure::unknown(kind, "x")).verdict()
     }
 
     #[test]
     fn an_agent_that_says_no_in_its_protocol_has_answered() {
         let output = Payload::new(serde_json::json!({})).expect("storable");
         assert_eq!(CallOutcome::Completed(output).verdict(), Verdict::Answered);
-        for message in ["JSON-RPC Error -32000: bad", "Task state: failed: no", "Task state: working"] {
-            assert_eq!(failed(message, false), Verdict::Answered, "{message}");
+        for kind in [FailureKind::Rpc, FailureKind::Task, FailureKind::Validation] {
+            assert_eq!(failed(kind), Verdict::Answered, "{kind:?}");
         }
     }
 
     #[test]
     fn an_agent_that_breaks_off_or_answers_nonsense_has_failed() {
-        for message in [
-            "HTTP 500 from the agent",
-            "HTTP 404 from the agent",
-            "no answer within 30000 ms",
-            "the answer is not JSON: x",
-        ] {
-            assert_eq!(failed(message, false), Verdict::Failed, "{message}");
+        let broken = [FailureKind::Timeout, FailureKind::Connection, FailureKind::Protocol];
+        for kind in broken.into_iter().chain([500, 404].map(FailureKind::Status)) {
+            assert_eq!(failed(kind), Verdict::Failed, "{kind:?}");
         }
     }
 
     #[test]
     fn what_was_never_sent_says_nothing_about_the_agent() {
-        assert_eq!(failed("Agent 'X' not found", true), Verdict::NotAsked);
-        assert_eq!(failed("Circuit breaker is OPEN for agent 'X'", false), Verdict::NotAsked);
+        assert_eq!(failed(FailureKind::Agent), Verdict::NotAsked);
+        assert_eq!(failed(FailureKind::Breaker), Verdict::NotAsked);
+        let unfit = CallFailure::permanent(FailureKind::Validation, "the input does not fit");
+        assert_eq!(CallOutcome::Failed(unfit).verdict(), Verdict::NotAsked);
     }
 }

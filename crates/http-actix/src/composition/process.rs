@@ -230,6 +230,7 @@ impl<'a> Building<'a> {
             runs: self.store.runs.clone(),
             leases: self.store.leases.clone(),
             inbox: self.store.inbox.clone(),
+            traffic: self.store.traffic.clone(),
             gateway: Arc::new(CheckedGateway::new(self.gateway_of_runs()?, Arc::new(JsonSchemas))),
             clock: self.store.clock.clone(),
             ids: self.ids.clone(),
