@@ -4,6 +4,7 @@
 use std::{
     net::SocketAddr,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 
 use serde_json::{Value, json};
@@ -21,6 +22,8 @@ const HUGE: usize = 50_000_000;
 pub enum Behaviour {
     /// Completes it; the output's `text` is that of the call.
     Answer,
+    /// The same after so long, whether or not anybody still listens.
+    AnswerAfter(Duration),
     /// Keeps the connection and never answers.
     Hang,
     /// Answers with this status and no task.
@@ -44,12 +47,28 @@ pub struct Received {
     pub body: Vec<u8>,
 }
 
+struct Ledger {
+    behaviour: Behaviour,
+    received: Vec<Received>,
+    under_way: usize,
+    most_at_once: usize,
+}
+
 #[derive(Clone)]
-struct Shared(Arc<Mutex<(Behaviour, Vec<Received>)>>);
+struct Shared(Arc<Mutex<Ledger>>);
 
 impl Shared {
-    fn lock(&self) -> MutexGuard<'_, (Behaviour, Vec<Received>)> {
+    fn lock(&self) -> MutexGuard<'_, Ledger> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Notes a call and answers what is to be done with it.
+    fn begin(&self, call: Received) -> Behaviour {
+        let mut ledger = self.lock();
+        ledger.received.push(call);
+        ledger.under_way += 1;
+        ledger.most_at_once = ledger.most_at_once.max(ledger.under_way);
+        ledger.behaviour
     }
 }
 
@@ -65,7 +84,8 @@ impl Stub {
     pub async fn start(behaviour: Behaviour) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port is free");
         let address = listener.local_addr().expect("a listener has an address");
-        let shared = Shared(Arc::new(Mutex::new((behaviour, Vec::new()))));
+        let ledger = Ledger { behaviour, received: Vec::new(), under_way: 0, most_at_once: 0 };
+        let shared = Shared(Arc::new(Mutex::new(ledger)));
         let mut listening = JoinSet::new();
         listening.spawn(accept(listener, shared.clone()));
         Self { address, shared, _listening: listening }
@@ -78,12 +98,18 @@ impl Stub {
 
     /// Changes what it does with calls from now on.
     pub fn behave(&self, behaviour: Behaviour) {
-        self.shared.lock().0 = behaviour;
+        self.shared.lock().behaviour = behaviour;
     }
 
     /// The calls that arrived so far.
     pub fn received(&self) -> Vec<Received> {
-        self.shared.lock().1.clone()
+        self.shared.lock().received.clone()
+    }
+
+    /// The most calls that it had under way at once. A call is over when its answer is sent, and not before because the
+    /// caller is gone.
+    pub fn most_at_once(&self) -> usize {
+        self.shared.lock().most_at_once
     }
 }
 
@@ -102,13 +128,15 @@ async fn serve(stream: TcpStream, shared: &Shared) -> std::io::Result<()> {
         let call: Value = serde_json::from_slice(&body).unwrap_or_default();
         let message = &call["params"]["message"];
         let message_id = message["messageId"].as_str().unwrap_or_default().to_owned();
-        let behaviour = {
-            let mut shared = shared.lock();
-            shared.1.push(Received { message_id, body });
-            shared.0
-        };
+        let behaviour = shared.begin(Received { message_id, body });
+        let answer = completed(&call, message);
+        if let Behaviour::AnswerAfter(wait) = behaviour {
+            tokio::time::sleep(wait).await;
+        }
+        // Before the answer: the caller may make another call as soon as he has it.
+        shared.lock().under_way -= usize::from(behaviour != Behaviour::Hang);
         match behaviour {
-            Behaviour::Answer => respond(&mut stream, 200, &completed(&call, message)).await?,
+            Behaviour::Answer | Behaviour::AnswerAfter(_) => respond(&mut stream, 200, &answer).await?,
             Behaviour::Hang => std::future::pending().await,
             Behaviour::Status(status) => respond(&mut stream, status, "the agent is not well").await?,
             Behaviour::Nonsense => respond(&mut stream, 200, "<html>Welcome!</html>").await?,

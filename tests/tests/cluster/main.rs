@@ -6,6 +6,7 @@ mod dead_letters;
 mod engines;
 mod events;
 mod frozen;
+mod guarded;
 mod kafka_away;
 mod killed_executors;
 mod killed_senders;
