@@ -8,6 +8,7 @@ pub mod agents;
 pub mod ids;
 pub mod page;
 pub mod payload;
+pub mod planted;
 pub mod ports;
 pub mod runs;
 pub mod workflows;

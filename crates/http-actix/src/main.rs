@@ -8,6 +8,8 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
+const _: () = assert!(!domain::planted::POSSIBLE, "the product is not built with the simulation's bugs in it");
+
 fn main() -> ExitCode {
     let command = cli::Cli::parse();
     match command.run() {

@@ -2,7 +2,11 @@
 
 use std::{collections::BTreeMap, ops::Range};
 
-use crate::{Timestamp, ids::StepPath};
+use crate::{
+    Timestamp,
+    ids::{Slot, StepPath},
+    planted::{self, Bug},
+};
 
 /// Where a block stands whose steps have been touched.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -83,5 +87,19 @@ impl BlockState {
         self.errors.clear();
         self.deadlines.clear();
         self.until = None;
+        let is_loop = || self.fronts.values().any(|front| matches!(front.around(), Some((_, Slot::Iteration(_)))));
+        if planted::is(Bug::ResumeForgetsIterations) && is_loop() {
+            (self.next, self.ended) = (self.slots.start, 0);
+            self.fronts.clear();
+        }
+    }
+}
+
+/// The place of [`Bug::JoinPerAttempt`].
+pub(super) fn planted_count(blocks: &mut BTreeMap<StepPath, BlockState>, path: &StepPath) {
+    if planted::is(Bug::JoinPerAttempt)
+        && let Some(block) = path.around().and_then(|(block, _)| blocks.get_mut(&block))
+    {
+        block.ended += 1;
     }
 }

@@ -17,6 +17,7 @@ use crate::{
     agents::{OnUnknown, RetryPolicy},
     ids::{RunId, Slot, StepPath},
     payload::Payload,
+    planted::{self, Bug},
     workflows::{AgentWork, Block, Delay, Plan, PlanStep, ResolveError, Work},
 };
 
@@ -127,8 +128,12 @@ impl Decision<'_> {
     }
 
     fn call_ended(&mut self, key: &CallKey, outcome: CallOutcome, policy: RetryPolicy) -> Result<(), Rejection> {
-        let Some(StepState::InFlight(attempt)) = self.state.step(&key.path).copied() else {
-            return Err(Rejection::StaleCall);
+        let attempt = match self.state.step(&key.path).copied() {
+            Some(StepState::InFlight(attempt)) => attempt,
+            Some(StepState::Succeeded { execution }) if planted::is(Bug::CompletionTwice) => {
+                Attempt { execution, number: 1, generation: key.generation, round: key.round, dispatched_at: self.now }
+            }
+            _ => return Err(Rejection::StaleCall),
         };
         let step = self.plan.at(&key.path).ok_or(Rejection::StaleCall)?;
         if (attempt.generation, attempt.round) != (key.generation, key.round) || key.run != self.data.run {

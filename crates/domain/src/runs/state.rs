@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
-    block_state::{BlockPhase, BlockState},
+    block_state::{BlockPhase, BlockState, planted_count},
     child::Parent,
     dead_letter::DeadSteps,
     event::{EventRecord, RunEvent},
@@ -191,6 +191,7 @@ impl RunState {
             }
             RunEvent::StepRetryScheduled { path, definite, retry_at, .. } => {
                 self.retries += 1;
+                planted_count(&mut self.blocks, path);
                 if let Some(StepState::InFlight(last)) = self.steps.get(path).copied() {
                     self.set(path, StepState::Waiting { last, definite: *definite, retry_at: *retry_at });
                 }
