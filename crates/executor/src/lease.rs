@@ -22,9 +22,9 @@ impl Lease {
         Self { born: Instant::now(), good_until: AtomicU64::new(u64::MAX), renewed: Notify::new() }
     }
 
-    /// A lease that has yet to be renewed for the first time.
-    pub(crate) fn expired() -> Self {
-        Self { good_until: AtomicU64::new(0), ..Self::for_ever() }
+    /// A lease that has yet to be renewed for the first time, and counts from a moment.
+    pub(crate) fn expired(born: Instant) -> Self {
+        Self { born, good_until: AtomicU64::new(0), renewed: Notify::new() }
     }
 
     /// A beat was good that was sent at this time.
@@ -36,8 +36,13 @@ impl Lease {
 
     /// Whether the lease holds now. The clock behind it goes on while the process is frozen.
     pub(crate) fn holds(&self) -> bool {
+        self.holds_at(Instant::now())
+    }
+
+    /// Whether it holds at a moment that is not before its last renewal.
+    pub(crate) fn holds_at(&self, now: Instant) -> bool {
         let good_until = self.good_until.load(Ordering::Relaxed);
-        good_until == u64::MAX || millis(self.born.elapsed()) < good_until
+        good_until == u64::MAX || millis(now.saturating_duration_since(self.born)) < good_until
     }
 
     /// Waits until it holds.
@@ -65,12 +70,12 @@ mod tests {
 
     #[test]
     fn a_lease_ends_a_quarter_before_others_take_over() {
-        let lease = Lease::expired();
+        let lease = Lease::expired(Instant::now());
         assert!(!lease.holds());
         lease.renew(Instant::now(), LEASE);
         assert!(lease.holds());
         let Some(long_ago) = Instant::now().checked_sub(Duration::from_millis(3001)) else { return };
-        let lease = Lease { born: long_ago, ..Lease::expired() };
+        let lease = Lease::expired(long_ago);
         lease.renew(long_ago, LEASE);
         assert!(!lease.holds());
     }
@@ -82,7 +87,7 @@ mod tests {
 
     #[tokio::test]
     async fn whoever_waits_for_the_lease_goes_on_with_its_renewal() {
-        let lease = Lease::expired();
+        let lease = Lease::expired(Instant::now());
         let renewal = async {
             tokio::task::yield_now().await;
             lease.renew(Instant::now(), LEASE);

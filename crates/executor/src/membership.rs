@@ -104,12 +104,17 @@ impl Membership {
             }
             tokio::time::sleep(lease / BEATS / 2).await;
         };
-        let shared = Arc::new(Lease::expired());
+        Ok(Self::entered(ports, duties, lease, me, sent))
+    }
+
+    /// The membership of an executor that the fleet has entered; `sent` is when it was asked to.
+    pub fn entered(ports: FleetPorts, duties: Duties, lease: Duration, me: ExecutorId, sent: Instant) -> (Self, Heart) {
+        let shared = Arc::new(Lease::expired(sent));
         shared.renew(sent, lease);
         let (sender, identity) = watch::channel(me);
         let membership = Self { identity, _alone: None, lease: Arc::clone(&shared) };
         let observer = Observer::new(lease);
-        Ok((membership, Heart { ports, duties, length: lease, lease: shared, identity: sender, observer }))
+        (membership, Heart { ports, duties, length: lease, lease: shared, identity: sender, observer })
     }
 
     /// Who this process is at the moment.
@@ -120,6 +125,11 @@ impl Membership {
     /// Whether this process may begin anything for what it owns.
     pub fn holds(&self) -> bool {
         self.lease.holds()
+    }
+
+    /// The same at a moment that is not before the last beat.
+    pub fn holds_at(&self, now: Instant) -> bool {
+        self.lease.holds_at(now)
     }
 
     /// Waits until this process has become somebody else: what it owned before is no longer its own.
@@ -149,39 +159,40 @@ impl Heart {
     async fn keep_beating(&self, stop: &CancellationToken) {
         let mut beats = self.beats();
         while stop.run_until_cancelled(beats.tick()).await.is_some() {
-            if let Err(error) = self.beat().await {
+            if let Err(error) = self.beat(Instant::now()).await {
                 tracing::warn!(%error, "the heart could not beat; calls wait until it can");
             }
         }
     }
 
-    async fn beat(&self) -> Result<(), StoreError> {
-        let sent = Instant::now();
+    /// Beats once, at this moment. Whoever finds that others have taken it for dead becomes somebody else.
+    pub async fn beat(&self, sent: Instant) -> Result<(), StoreError> {
         let me = *self.identity.borrow();
         if self.ports.fleet.beat(me).await? {
             self.lease.renew(sent, self.length);
             return Ok(());
         }
-        self.be_reborn(me).await
+        self.be_reborn(me, sent).await
     }
 
     async fn keep_watch(&self, mut observer: Observer) {
         let mut looks = self.beats();
         loop {
             looks.tick().await;
-            if let Err(error) = self.look(&mut observer).await {
+            if let Err(error) = self.look(&mut observer, Instant::now()).await {
                 tracing::warn!(%error, "it could not be looked who is alive");
             }
         }
     }
 
-    async fn look(&self, observer: &mut Observer) -> Result<(), StoreError> {
+    /// Looks once, at this moment, who is alive, and takes over what the dead have left.
+    pub async fn look(&self, observer: &mut Observer, now: Instant) -> Result<(), StoreError> {
         // Owners first: whoever owns a run has joined before, so one that is not among the members has left or is dead.
         let owners = self.ports.leases.owners().await?;
         let signs = self.ports.fleet.life_signs().await?;
         let me = *self.identity.borrow();
         // Nobody judges himself: a heart that cannot beat for the moment is for others to judge.
-        for dead in observer.look(&signs, Instant::now()).into_iter().filter(|dead| dead.member != me) {
+        for dead in observer.look(&signs, now).into_iter().filter(|dead| dead.member != me) {
             self.bury(dead).await?;
         }
         for owner in owners.into_iter().filter(|owner| signs.iter().all(|sign| sign.member != *owner)) {
@@ -198,8 +209,7 @@ impl Heart {
     }
 
     /// Others have taken this process for dead: its runs are theirs. It goes on as somebody else.
-    async fn be_reborn(&self, before: ExecutorId) -> Result<(), StoreError> {
-        let sent = Instant::now();
+    async fn be_reborn(&self, before: ExecutorId, sent: Instant) -> Result<(), StoreError> {
         let me = ExecutorId::new(self.ports.ids.unique());
         if let Some(rival) = self.ports.fleet.join(me, self.duties).await?.first() {
             let why = JoinError::Excluded { rival: rival.member, requests: self.duties.requests };
