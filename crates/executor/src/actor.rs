@@ -27,6 +27,9 @@ pub struct RunActor {
     state: RunState,
     data: RunData,
     mailbox: VecDeque<Letter>,
+    /// How many letters at the front are decided one at a time: the store could not hold what came of them together, and one
+    /// that is to blame must not take others with it.
+    singly: usize,
     /// The entries of its inbox that it has been given, drained ones included: a look at the inbox may be late.
     given: BTreeSet<InboxId>,
     pending: Option<Pending>,
@@ -53,6 +56,15 @@ struct Pending {
     news: Vec<MonitoringUpdate>,
     wake: Wake,
     unfinished: bool,
+}
+
+/// What follows from some letters, before it is a commit.
+struct Decided {
+    seq: Seq,
+    letters: Vec<Letter>,
+    drained: Vec<InboxId>,
+    made: Transition,
+    wake: Wake,
 }
 
 /// How a run is to be taken forward.
@@ -106,6 +118,7 @@ impl RunActor {
             state,
             data,
             mailbox: VecDeque::new(),
+            singly: 0,
             given: BTreeSet::new(),
             pending: None,
             asked: BTreeSet::new(),
@@ -154,10 +167,19 @@ impl RunActor {
 
     /// Decides what the mailbox holds, unless a commit is under way. Answers the commit to be written, if anything changed.
     pub fn decide(&mut self, now: Timestamp, commit: impl FnOnce() -> CommitId, manner: Manner) -> Option<AdvanceRun> {
-        if self.is_committing() || self.mailbox.is_empty() {
-            return None;
+        while !self.is_committing() && !self.mailbox.is_empty() {
+            let most = if self.singly > 0 { 1 } else { self.mailbox.len() };
+            let letters: Vec<Letter> = self.mailbox.drain(..most).collect();
+            self.singly = self.singly.saturating_sub(1);
+            if let Some(made) = self.decide_together(letters, now, manner) {
+                return Some(self.commit(commit(), made, now, manner));
+            }
         }
-        let letters: Vec<Letter> = self.mailbox.drain(..).collect();
+        None
+    }
+
+    /// None where nothing follows from the letters.
+    fn decide_together(&mut self, letters: Vec<Letter>, now: Timestamp, manner: Manner) -> Option<Decided> {
         let seq = self.state.seq();
         let mut made = self.advance_all(&letters, now, !manner.draining);
         for target in std::mem::take(&mut made.lookups) {
@@ -172,7 +194,7 @@ impl RunActor {
         if made.events.is_empty() && drained.is_empty() && wake == Wake::Owned {
             return None;
         }
-        Some(self.commit(commit(), seq, letters, drained, made, now, manner))
+        Some(Decided { seq, letters, drained, made, wake })
     }
 
     /// Whether there is nothing to be done until somebody says so.
@@ -202,18 +224,8 @@ impl RunActor {
         all
     }
 
-    #[expect(clippy::too_many_arguments, reason = "each is a part of the one commit that is put together here")]
-    fn commit(
-        &mut self,
-        commit: CommitId,
-        seq: Seq,
-        letters: Vec<Letter>,
-        drained: Vec<InboxId>,
-        made: Transition,
-        now: Timestamp,
-        manner: Manner,
-    ) -> AdvanceRun {
-        let wake = self.wake(now, manner.draining, made.unfinished);
+    fn commit(&mut self, commit: CommitId, decided: Decided, now: Timestamp, manner: Manner) -> AdvanceRun {
+        let Decided { seq, letters, drained, made, wake } = decided;
         let news = if manner.reporting { news_of(&self.run, &self.plan, &made, now) } else { Vec::new() };
         let Transition { events, closed, update, calls, aborts, outward, resumes, unfinished, lookups: _ } = made;
         let rings = !outward.children.is_empty() || !outward.notes.is_empty();
@@ -246,7 +258,8 @@ impl RunActor {
         match self.state.wake_at(&self.plan) {
             // What was not begun for the sake of the drain is begun by the next owner.
             _ if draining => Wake::At(now),
-            _ if unfinished || !self.asked.is_empty() || !self.resuming.is_empty() => Wake::Owned,
+            _ if unfinished || !self.mailbox.is_empty() => Wake::Owned,
+            _ if !self.asked.is_empty() || !self.resuming.is_empty() => Wake::Owned,
             Some(due) if due - now > chrono::TimeDelta::seconds(PARK_SECONDS) => Wake::At(due),
             // Nothing but somebody else's word moves it.
             None if self.state.waiting().next().is_some() => Wake::Asleep,
@@ -273,24 +286,29 @@ impl RunActor {
             },
             CommitOutcome::Moved => {
                 // Nothing is thrown away: the same inputs are decided again on the state that the store has.
-                pending.letters.into_iter().rev().for_each(|letter| self.mailbox.push_front(letter));
-                self.decide_anew(&pending.resumes)
+                let singly = usize::from(self.singly > 0);
+                self.decide_anew(pending, singly, |letter| letter)
             }
-            CommitOutcome::Unstorable => {
-                // Decided again as failures, on the state that the store has: the run ends with a reason.
-                pending.letters.into_iter().rev().for_each(|letter| self.mailbox.push_front(letter.given_up()));
-                self.decide_anew(&pending.resumes)
+            // One of several answers is to blame. It fails its step, the others must not be lost with it.
+            CommitOutcome::Unstorable if pending.letters.len() > 1 => {
+                let singly = pending.letters.len();
+                self.decide_anew(pending, singly, |letter| letter)
             }
+            // Decided again as a failure, on the state that the store has: the step ends with a reason.
+            CommitOutcome::Unstorable => self.decide_anew(pending, 1, Letter::given_up),
             CommitOutcome::Absorbed => Settled::Over,
             CommitOutcome::Fenced | CommitOutcome::Duplicate | CommitOutcome::Gone => Settled::Lost,
         }
     }
 
-    /// What was decided is void, and with it the runs that were to be resumed for it.
-    fn decide_anew(&mut self, void: &[ChildResume]) -> Settled {
-        for resume in void {
+    /// What was decided is void, and with it the runs that were to be resumed for it. So many of its letters are decided one
+    /// at a time.
+    fn decide_anew(&mut self, void: Pending, singly: usize, reword: impl Fn(Letter) -> Letter) -> Settled {
+        for resume in &void.resumes {
             self.resuming.remove(&resume.path);
         }
+        self.singly += singly;
+        void.letters.into_iter().rev().for_each(|letter| self.mailbox.push_front(reword(letter)));
         self.reloading = true;
         Settled::Reload
     }

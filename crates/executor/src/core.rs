@@ -47,6 +47,8 @@ pub enum EngineInput {
     Reloaded {
         /// The run.
         run: RunId,
+        /// The epoch under which it was owned when they were asked for.
+        epoch: Epoch,
         /// What the store has of it.
         loaded: Loaded,
     },
@@ -113,8 +115,8 @@ pub enum Effect {
     Abort(RunId, StepPath),
     /// The same where nobody wants it to be done any more: the agent may be told so.
     Cancel(RunId, StepPath),
-    /// Load the run's events, then tell `Reloaded`.
-    Reload(RunId),
+    /// Load the events of the run, which is owned under this epoch, then tell `Reloaded`.
+    Reload(RunId, Epoch),
     /// Give these runs back: the answer that said that they are this executor's was lost.
     GiveBack(Vec<(RunId, Epoch)>),
     /// Tell those who watch; may be lost.
@@ -184,10 +186,12 @@ impl EngineCore {
                     self.turn(&run, now, effects);
                 }
             }
-            EngineInput::Reloaded { run, loaded } => {
+            EngineInput::Reloaded { run, epoch, loaded } => {
+                // Asked for by an earlier owner, they would set this one back behind what it has been told since.
+                let Some(actor) = self.runs.get_mut(&run).filter(|actor| actor.epoch() == epoch) else { return };
                 if loaded.state.status().is_terminal() {
                     self.drop_run(&run, Effect::Cancel, effects);
-                } else if let Some(actor) = self.runs.get_mut(&run) {
+                } else {
                     // The calls under way were never interrupted.
                     actor.reloaded(loaded.state, loaded.data);
                     self.turn(&run, now, effects);
@@ -222,7 +226,8 @@ impl EngineCore {
                 }
             }
             EngineInput::Disowned => {
-                let runs: Vec<RunId> = self.runs.keys().cloned().collect();
+                // In an order, so that a simulation replays.
+                let runs: BTreeSet<RunId> = self.runs.keys().cloned().collect();
                 for run in &runs {
                     self.drop_run(run, Effect::Abort, effects);
                 }
@@ -306,7 +311,7 @@ impl EngineCore {
             }
             Settled::Lost => self.drop_run(run, Effect::Abort, effects),
             Settled::Over => self.drop_run(run, Effect::Cancel, effects),
-            Settled::Reload => effects.push(Effect::Reload(run.clone())),
+            Settled::Reload => effects.push(Effect::Reload(run.clone(), actor.epoch())),
             Settled::Stale => {}
         }
     }

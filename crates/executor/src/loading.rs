@@ -22,7 +22,7 @@ pub struct RunLoader {
 }
 
 /// A run that can be gone on with.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Loaded {
     /// Its plan.
     pub plan: SharedPlan,

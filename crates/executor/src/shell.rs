@@ -453,12 +453,12 @@ impl Shell {
                     });
                 }
             }
-            Effect::Reload(run) => {
+            Effect::Reload(run, epoch) => {
                 let (loader, inbox) = (self.loader.clone(), self.inbox.clone());
                 let stop = self.shared.stop.clone();
                 self.tasks.spawn(async move {
                     let input = match insist_unless_corrupt(&stop, || loader.reload(&run)).await {
-                        Insisted::Answer(Ok(found)) => EngineInput::Reloaded { run, loaded: found },
+                        Insisted::Answer(Ok(found)) => EngineInput::Reloaded { run, epoch, loaded: found },
                         Insisted::Answer(Err(error)) => {
                             tracing::error!(run.id = %run, %error, "a run cannot be continued");
                             EngineInput::GivenUp(run)

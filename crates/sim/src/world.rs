@@ -352,7 +352,7 @@ impl World {
                 }
                 Effect::Commit(_)
                 | Effect::Call(_)
-                | Effect::Reload(_)
+                | Effect::Reload(..)
                 | Effect::GiveBack(_)
                 | Effect::LookUp(..)
                 | Effect::Resume(..) => {
@@ -380,9 +380,9 @@ impl World {
                 let (id, at_now) = (self.nodes[at].id, self.wiring.clock.now());
                 now(self.wiring.store.give_back(id, runs, at_now)).map_err(|e| e.to_string())
             }
-            Effect::Reload(run) => {
+            Effect::Reload(run, epoch) => {
                 let loaded = now(self.wiring.loader.reload(run)).map_err(|e| e.to_string())?;
-                self.input(at, EngineInput::Reloaded { run: run.clone(), loaded });
+                self.input(at, EngineInput::Reloaded { run: run.clone(), epoch: *epoch, loaded });
                 Ok(())
             }
         }
