@@ -63,6 +63,7 @@ fn stages(options: &Options) -> Vec<Stage<'_>> {
         ("openapi", Box::new(|| passed(generated::run(&generated::OPENAPI, &generated::Options::check())))),
         ("errors", Box::new(|| passed(generated::run(&generated::ERRORS, &generated::Options::check())))),
         ("sim", Box::new(|| passed(sim::run(&sim::Options::seeds(options.seeds))))),
+        ("planted", Box::new(|| passed(sim::planted()))),
         ("test", Box::new(|| test::run(&test::Options::default()).map(|counts| Said::PassedWith(counts.to_string())))),
     ]
 }

@@ -59,9 +59,10 @@ pub(crate) fn transport(error: &reqwest::Error, target: &Target, connect_timeout
             passing(CallFailure::unknown(FailureKind::Connection, format!("the connection was reset ({place})")))
         }
         // The agent broke the protocol, and may do so again.
-        Some(ErrorKind::UnexpectedEof) => {
-            CallFailure::unknown(FailureKind::Protocol, format!("the agent hung up in the middle of its answer ({place})"))
-        }
+        Some(ErrorKind::UnexpectedEof) => CallFailure::unknown(
+            FailureKind::Protocol,
+            format!("the agent hung up in the middle of its answer ({place})"),
+        ),
         _ if chain(error).any(|e| e.to_string().starts_with("connection closed before message completed")) => {
             CallFailure::unknown(FailureKind::Protocol, format!("the agent hung up without an answer ({place})"))
         }

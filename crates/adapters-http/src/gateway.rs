@@ -86,7 +86,13 @@ impl HttpAgentGateway {
             tracing::warn!(error = ?e, "no TLS trust store: calls to https agents will fail");
             client(&config).tls_certs_only([]).build()
         });
-        Ok(Self { client: client.map_err(InvalidGateway)?, targets: Targets::default(), open: OpenTasks::default(), config, clock })
+        Ok(Self {
+            client: client.map_err(InvalidGateway)?,
+            targets: Targets::default(),
+            open: OpenTasks::default(),
+            config,
+            clock,
+        })
     }
 
     async fn exchange(

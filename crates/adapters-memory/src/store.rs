@@ -8,9 +8,9 @@ use std::{
 
 use domain::{
     Timestamp,
-    ids::ExecutorId,
+    ids::{ExecutorId, RunId, Seq},
     ports::{Claimed, LifeSign, TrafficTable},
-    runs::{CancelRun, CommitOutcome, RunCommit, RunEnded},
+    runs::{CancelRun, CommitOutcome, EventRecord, Run, RunCommit, RunEnded, StepExecution},
 };
 
 use crate::{management::Management, outbox::Messages, table::RunTable};
@@ -85,6 +85,18 @@ impl MemoryStore {
     /// [`RunLeases::claim`](domain::ports::RunLeases::claim), at once.
     pub fn claim_now(&self, executor: ExecutorId, limit: usize, now: Timestamp) -> Vec<Claimed> {
         self.lock().runs.claim(executor, limit, now)
+    }
+
+    /// Looks at a run's row, its events and its ended attempts where they lie, for whoever looks so often that copies would
+    /// cost too much; none if there is no such run. Nothing else can be asked of the store meanwhile.
+    pub fn look_at<T>(
+        &self,
+        run: &RunId,
+        look: impl FnOnce(&Run, &[EventRecord], &BTreeMap<Seq, StepExecution>) -> T,
+    ) -> Option<T> {
+        let state = self.lock();
+        let entry = state.runs.get(run)?;
+        Some(look(&entry.run, &entry.history, &entry.steps))
     }
 
     pub(crate) fn lock(&self) -> MutexGuard<'_, State> {

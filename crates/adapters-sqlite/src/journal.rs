@@ -20,8 +20,8 @@ use crate::{
     failure::Outcome,
     families, inbox,
     rows::{
-        COMPLETED, LIVE, STOPPED, add_events, add_step, completed_at, first_error, has, head_of, is_at, number_of, phase,
-        update_run,
+        COMPLETED, LIVE, STOPPED, add_events, add_step, completed_at, first_error, has, head_of, is_at, number_of,
+        phase, update_run,
     },
     writer::{Session, isolated},
 };

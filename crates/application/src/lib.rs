@@ -9,9 +9,8 @@ pub mod workflows;
 use std::sync::Arc;
 
 use domain::ports::{
-    AgentGateway, AgentTraffic, Agents, Clock, DeadLetters, Engine, ExternalRuns, Fleet, IdGenerator, RunInbox, RunLeases,
-    RunWriter, Runs, Schemas,
-    Transactions, Workflows,
+    AgentGateway, AgentTraffic, Agents, Clock, DeadLetters, Engine, ExternalRuns, Fleet, IdGenerator, RunInbox,
+    RunLeases, RunWriter, Runs, Schemas, Transactions, Workflows,
 };
 
 use plans::PlanCache;

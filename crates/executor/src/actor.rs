@@ -8,8 +8,8 @@ use domain::{
     Timestamp,
     ids::{CommitId, Epoch, InboxId, RunId, Seq, StepPath},
     runs::{
-        AdvanceRun, AgentCall, CallFailure, CallOutcome, ChildDefinition, ChildResume, CommitOutcome, FailureKind, InboxEntry,
-        InboxMessage, Input, MonitoringUpdate, Rejection, RunData, RunState, Transition, Wake, advance,
+        AdvanceRun, AgentCall, CallFailure, CallOutcome, ChildDefinition, ChildResume, CommitOutcome, FailureKind,
+        InboxEntry, InboxMessage, Input, MonitoringUpdate, Rejection, RunData, RunState, Transition, Wake, advance,
     },
     workflows::{ChildTarget, SharedPlan},
 };
@@ -380,8 +380,7 @@ impl Letter {
     fn given_up(self) -> Self {
         match self {
             Self::Input(Input::CallEnded { key, policy, .. }) => {
-                let failure =
-                    CallFailure::permanent(FailureKind::Validation, "the agent's answer could not be stored");
+                let failure = CallFailure::permanent(FailureKind::Validation, "the agent's answer could not be stored");
                 Self::Input(Input::CallEnded { key, outcome: CallOutcome::Failed(failure), policy })
             }
             Self::Input(Input::Continue | Input::Told(_) | Input::LookedUp { .. }) | Self::Entry(_) => self,

@@ -35,7 +35,7 @@ use crate::{
     calling::{Caller, Way, make_call},
     claimer::Claimer,
     core::{Effect, EngineCore, EngineInput},
-    directory::AgentDirectory,
+    directory::{AgentDirectory, Found},
     gate::{Gate, GatePorts},
     loading::RunLoader,
     membership::Membership,

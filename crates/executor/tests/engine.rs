@@ -42,9 +42,7 @@ impl Scripted {
 impl AgentGateway for Scripted {
     async fn call(&self, agent: &Agent, call: &AgentRequest) -> CallOutcome {
         self.calls.lock().expect("not poisoned").push((agent.name.as_str().to_owned(), call.clone()));
-        let failed = |message: &str| {
-            CallOutcome::Failed(CallFailure::definite(FailureKind::Task, message))
-        };
+        let failed = |message: &str| CallOutcome::Failed(CallFailure::definite(FailureKind::Task, message));
         match agent.name.as_str() {
             "hang" | "fragile" => std::future::pending().await,
             "fail" => failed("no"),
@@ -146,9 +144,8 @@ impl Process {
                 auth: AgentAuth::None,
                 timeout: Duration::from_secs(30),
                 retry: RetryPolicy::new(2, delay, 60_000, 1.0).expect("valid"),
-                retry_strategy: (name == "fragile").then(|| {
-                    RetryPolicy::parse_strategy(&json!({"on_unknown_outcome": "fail"})).expect("a strategy")
-                }),
+                retry_strategy: (name == "fragile")
+                    .then(|| RetryPolicy::parse_strategy(&json!({"on_unknown_outcome": "fail"})).expect("a strategy")),
                 circuit_breaker: None,
                 max_concurrent_calls: None,
                 schemas,

@@ -112,7 +112,13 @@ fn two_ends(store: &MemoryStore, ids: &SequentialIds, run: &str) {
         let (commit, run, by) = (commit(), run.clone(), "test".to_owned());
         RunCommit::Cancel(CancelRun { commit, run, at: at(1), by, reason: None, ahead: false })
     };
-    let resume = RunCommit::Resume(ResumeRun { what: Resumption::Unfinished, commit: commit(), run: run.clone(), at: at(2), by: "test".into() });
+    let resume = RunCommit::Resume(ResumeRun {
+        what: Resumption::Unfinished,
+        commit: commit(),
+        run: run.clone(),
+        at: at(2),
+        by: "test".into(),
+    });
     let outcomes = store.commit_now(&[RunCommit::Start(start), cancel(), resume, cancel()]);
     assert_eq!(outcomes, [CommitOutcome::Committed; 4]);
 }

@@ -44,7 +44,16 @@ impl Stores {
     /// The ports of a store that has them all.
     pub fn new<S>(store: S) -> Self
     where
-        S: Agents + Workflows + Transactions + RunJournal + Runs + RunLeases + RunInbox + DeadLetters + AgentTraffic + 'static,
+        S: Agents
+            + Workflows
+            + Transactions
+            + RunJournal
+            + Runs
+            + RunLeases
+            + RunInbox
+            + DeadLetters
+            + AgentTraffic
+            + 'static,
     {
         let store = Arc::new(store);
         Self {

@@ -13,8 +13,8 @@ use domain::{
     page::PageRequest,
     payload::Payload,
     runs::{
-        AdoptRun, Adoption, AdvanceRun, CancelRun, ClosedAttempt, Outward, ResumeRun, Resumption, RunEvent, RunStatus, RunUpdate,
-        StartRun, Wake,
+        AdoptRun, Adoption, AdvanceRun, CancelRun, ClosedAttempt, Outward, ResumeRun, Resumption, RunEvent, RunStatus,
+        RunUpdate, StartRun, Wake,
     },
     workflows::{StepDocument, WorkflowDefinition, WorkflowDocument, WorkflowName, WorkflowStatus},
 };

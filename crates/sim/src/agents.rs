@@ -3,16 +3,19 @@
 use std::collections::BTreeMap;
 
 use domain::{
+    agents::RetryPolicy,
     payload::Payload,
-    runs::{AgentCall, CallFailure, FailureKind, CallOutcome},
+    runs::{AgentCall, CallFailure, CallOutcome, FailureKind, RunCommit},
 };
 use fastrand::Rng;
 use serde_json::{Value, json};
 
 /// What an agent makes of an input; none where it never succeeds. The whole of an agent's work, for the engine and for the
 /// reference interpreter alike.
+///
+/// What the poisonous one answers, no store can keep: for a run it is as good as none.
 pub(crate) fn answer(agent: &str, input: &Value) -> Option<Value> {
-    (agent != "broken").then(|| {
+    (agent != "broken" && agent != "poisonous").then(|| {
         let text = format!("{agent}{input}");
         let digest =
             text.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |h, b| (h ^ u64::from(b)).wrapping_mul(0x0100_0000_01b3));
@@ -21,7 +24,22 @@ pub(crate) fn answer(agent: &str, input: &Value) -> Option<Value> {
 }
 
 /// How often a policy tries; more than the failures that are injected into one step, so that these never decide a run.
-pub(crate) const ATTEMPTS: u32 = 10;
+const ATTEMPTS: u32 = 10;
+
+/// The policy of all agents.
+pub(crate) fn policy() -> RetryPolicy {
+    RetryPolicy::new(ATTEMPTS, 100, 60_000, 2.0).expect("valid")
+}
+
+/// A text that the store of the simulation refuses.
+const POISON: &str = "poison";
+
+/// Whether a commit holds what the store refuses.
+pub(crate) fn carries_poison(commit: &RunCommit) -> bool {
+    let RunCommit::Advance(advance) = commit else { return false };
+    let mut outputs = advance.closed.iter().filter_map(|closed| closed.output.as_ref());
+    outputs.any(|output| output.text().contains(POISON))
+}
 
 /// Outcomes that the network hides from the engine, per step.
 const UNKNOWN_PER_STEP: u32 = 3;
@@ -58,6 +76,9 @@ impl Agents {
         // A moody agent refuses its first two rounds.
         if call.agent.as_str() == "moody" && call.key.round < 2 {
             return Ok(failed("not in the mood", true));
+        }
+        if call.agent.as_str() == "poisonous" {
+            return Ok(CallOutcome::Completed(Payload::new(json!({"x": POISON})).expect("storable elsewhere")));
         }
         Ok(match answer(call.agent.as_str(), call.input.value()) {
             Some(output) => CallOutcome::Completed(Payload::new(output).expect("storable")),

@@ -16,7 +16,7 @@ pub(crate) struct Generated {
 }
 
 /// The agents that documents may name.
-pub(crate) const AGENTS: [&str; 4] = ["steady", "moody", "slow", "broken"];
+pub(crate) const AGENTS: [&str; 5] = ["steady", "moody", "slow", "broken", "poisonous"];
 
 /// How deep blocks lie in each other.
 const DEPTH: u32 = 2;
@@ -178,8 +178,8 @@ impl Author<'_> {
     }
 
     fn agent(&mut self, id: &str, seen: &Seen) {
-        // A broken agent fails its run; most runs should get further.
-        let agent = if self.rng.u8(0..25) == 0 { AGENTS[3] } else { AGENTS[self.rng.usize(0..3)] };
+        // Broken and poisonous agents fail their runs; most runs should get further.
+        let agent = AGENTS[if self.rng.u8(0..20) == 0 { self.rng.usize(3..5) } else { self.rng.usize(0..3) }];
         let document = StepDocument {
             id: id.to_owned(),
             agent_name: Some(agent.to_owned()),

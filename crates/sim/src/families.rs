@@ -12,8 +12,10 @@ use executor::{Effect, end_of};
 
 use crate::{
     documents::children,
+    node::{Pending, Told},
     now,
-    world::{Pending, Told, World, new_workflow},
+    shell::From,
+    world::{World, new_workflow},
 };
 
 impl World {
@@ -36,18 +38,16 @@ impl World {
         effect: &Arc<Effect>,
     ) -> Result<(), String> {
         let (commit, by) = (resume.commit, run.to_string());
-        let commit = ResumeRun { what: Resumption::Unfinished, commit, run: resume.run.clone(), at: self.wiring.clock.now(), by };
-        let outcome = self.wiring.store.commit_now(&[RunCommit::Resume(commit)])[0];
-        self.log(|| format!("node {at} resumes {} for {run}: {outcome:?}", resume.run));
+        let (what, at_now) = (Resumption::Unfinished, self.nodes[at].clock.now());
+        let commit = ResumeRun { what, commit, run: resume.run.clone(), at: at_now, by };
+        let outcome = self.arrive(&RunCommit::Resume(commit), From::Node(at))?;
         if self.faults && self.rng.u8(0..12) == 0 {
-            self.nodes[at].pending.push(Pending::Do(Arc::clone(effect)));
-        } else {
-            let is_live = matches!(outcome, CommitOutcome::Committed | CommitOutcome::AlreadyApplied);
-            let ended =
-                if is_live { None } else { now(end_of(&self.wiring.store, resume)).map_err(|e| e.to_string())? };
-            let told = Told::Resumed(run.clone(), resume.path.clone(), ended);
-            self.nodes[at].pending.push(Pending::Tell(told));
+            self.later(at, effect);
+            return Ok(());
         }
-        self.check(&resume.run).map(drop)
+        let is_live = matches!(outcome, CommitOutcome::Committed | CommitOutcome::AlreadyApplied);
+        let ended = if is_live { None } else { now(end_of(&self.wiring.store, resume)).map_err(|e| e.to_string())? };
+        self.nodes[at].pending.push(Pending::Tell(Told::Resumed(run.clone(), resume.path.clone(), ended)));
+        Ok(())
     }
 }

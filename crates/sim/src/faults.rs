@@ -1,15 +1,13 @@
-//! What goes wrong: crashes, leases lost, commits that arrive late, answers that arrive twice, and drains.
+//! What goes wrong: crashes, freezes, cut lines, a store or a bus that is away, clocks that jump, commits that arrive late,
+//! answers that arrive twice, and drains.
 
-use domain::ports::{Clock, RunLeases};
-use executor::{Effect, EngineInput};
+use domain::ports::{Clock, Fleet, RunLeases};
+use executor::Effect;
 
-use crate::{
-    now,
-    world::{Pending, Told, World},
-};
+use crate::{clocks, node::Pending, now, shell::From, time::LEASE, world::World};
 
 impl World {
-    /// `kill -9`: everything in memory is lost; commits that were sent may still arrive.
+    /// `kill -9`: everything in memory is lost; commits that were sent may still arrive. Others will find its heart silent.
     pub(crate) fn crash(&mut self) {
         let at = self.rng.usize(0..self.nodes.len());
         let fresh = self.node();
@@ -21,98 +19,107 @@ impl World {
                 self.ghosts.push(commit.clone());
             }
         }
-        self.dead.push(old.id);
         self.report.counts.crashes += 1;
         self.log(|| format!("node {at} crashes"));
     }
 
-    /// An executor is taken for dead although it is only frozen: its runs are given to others, and it goes on.
-    pub(crate) fn rob(&mut self) -> Result<(), String> {
-        let at = self.rng.usize(0..self.nodes.len());
-        let id = self.nodes[at].id;
-        let runs = now(self.wiring.store.release(id, self.wiring.clock.now())).map_err(|e| e.to_string())?;
-        self.report.counts.robberies += 1;
-        self.log(|| format!("node {at} is taken for dead and loses {runs} runs"));
+    /// SIGSTOP: it stands still, for a while or for longer than its lease at once, and goes on as if nothing had been.
+    pub(crate) fn freeze(&mut self) {
+        let Some(at) = self.awake() else { return };
+        self.report.counts.freezes += 1;
         if self.rng.bool() {
-            self.be_reborn(at);
+            let until = self.soon(90);
+            self.nodes[at].frozen_until = Some(until);
+            self.log(|| format!("node {at} freezes"));
+            return;
         }
-        Ok(())
+        self.log(|| format!("node {at} freezes for longer than its lease"));
+        let long = LEASE * 3 / 2;
+        self.nodes[at].frozen_until = Some(self.store_time() + long);
+        self.pass(long);
     }
 
-    /// It learns of it: it drops everything and goes on as somebody else. What was started for it meanwhile is found by whoever
-    /// looks for the runs of the dead.
-    fn be_reborn(&mut self, at: usize) {
-        let id = self.node().id;
-        let before = std::mem::replace(&mut self.nodes[at].id, id);
-        self.dead.push(before);
-        self.log(|| format!("node {at} goes on under a new id"));
-        self.input(at, EngineInput::Disowned);
+    /// An executor does not reach the store, while others do.
+    pub(crate) fn cut(&mut self) {
+        let at = self.rng.usize(0..self.nodes.len());
+        let until = self.soon(90);
+        self.nodes[at].cut_until = Some(until);
+        self.nodes[at].line.cut(true);
+        self.report.counts.cuts += 1;
+        self.log(|| format!("node {at} does not reach the store any more"));
     }
 
-    /// The lease of a dead executor is found to have run out.
-    pub(crate) fn expire(&mut self) -> Result<(), String> {
-        if let Some(id) = self.dead.pop() {
-            let runs = now(self.wiring.store.release(id, self.wiring.clock.now())).map_err(|e| e.to_string())?;
-            self.log(|| format!("a dead executor's {runs} runs are released"));
+    /// Nobody reaches the store.
+    pub(crate) fn lose_store(&mut self) {
+        let until = self.soon(120);
+        self.away_until = Some(until);
+        self.wiring.journal.away(true);
+        for node in &mut self.nodes {
+            node.cut_until = Some(until);
+            node.line.cut(true);
         }
-        Ok(())
+        self.report.counts.outages += 1;
+        self.log(|| "the store is away".into());
     }
 
-    /// A commit of a dead process arrives.
+    pub(crate) fn lose_bus(&mut self) {
+        self.bus.away_until = Some(self.soon(120));
+        self.report.counts.silences += 1;
+        self.log(|| "the bus is away".into());
+    }
+
+    /// A clock is steered badly, or well again.
+    pub(crate) fn jump(&mut self) {
+        let at = self.rng.usize(0..self.nodes.len());
+        let error =
+            if self.rng.bool() { clocks::worst_error(&mut self.rng) } else { clocks::usual_error(&mut self.rng) };
+        self.nodes[at].clock.steer(error);
+        self.report.counts.skewed += 1;
+        self.log(|| format!("the clock of node {at} is wrong by {error} ms"));
+    }
+
+    /// A commit arrives for whose outcome nobody waits any more.
     pub(crate) fn haunt(&mut self) -> Result<(), String> {
-        let Some(commit) = self.ghosts.pop() else { return Ok(()) };
-        let outcome = self.wiring.store.commit_now(std::slice::from_ref(&commit))[0];
-        self.log(|| format!("a dead executor's commit to {} arrives: {outcome:?}", commit.run()));
-        self.check(commit.run()).map(drop)
+        if self.ghosts.is_empty() {
+            return Ok(());
+        }
+        let commit = self.ghosts.swap_remove(self.rng.usize(0..self.ghosts.len()));
+        self.arrive(&commit, From::Gone).map(drop)
     }
 
     /// Something that an executor will be told is told twice.
     pub(crate) fn duplicate(&mut self) {
         let at = self.rng.usize(0..self.nodes.len());
-        let told: Vec<_> = self.nodes[at]
-            .pending
-            .iter()
-            .filter(|p| {
-                matches!(
-                    p,
-                    Pending::Tell(
-                        Told::CallEnded(..)
-                            | Told::CommitEnded(..)
-                            | Told::Mail(..)
-                            | Told::LookedUp(..)
-                            | Told::Resumed(..)
-                    )
-                )
-            })
-            .cloned()
-            .collect();
-        if let Some(pending) = self.rng.choice(told) {
-            self.nodes[at].pending.push(pending);
+        let pending = &mut self.nodes[at].pending;
+        let told = pending.iter().filter(|p| matches!(p, Pending::Tell(told) if told.may_come_twice()));
+        if let Some(again) = self.rng.choice(told.collect::<Vec<_>>()).cloned() {
+            pending.push(again);
+            self.report.counts.doubled += 1;
         }
     }
 
     /// SIGTERM: an executor takes nothing new and gives back what it has.
     pub(crate) fn drain(&mut self) {
-        let at = self.rng.usize(0..self.nodes.len());
-        if !self.nodes[at].retiring {
-            self.nodes[at].core.drain();
-            self.nodes[at].retiring = true;
-            self.report.counts.drains += 1;
-            self.log(|| format!("node {at} drains"));
-        }
+        let Some(at) = self.awake().filter(|at| !self.nodes[*at].retiring) else { return };
+        self.nodes[at].core.drain();
+        self.nodes[at].retiring = true;
+        self.report.counts.drains += 1;
+        self.log(|| format!("node {at} drains"));
     }
 
     /// Drained executors end: whatever is still theirs is released, and the next process takes their place.
-    pub(crate) fn retire(&mut self) -> Result<(), String> {
+    pub(crate) fn retire(&mut self) {
         for at in 0..self.nodes.len() {
-            if self.nodes[at].retiring && !self.nodes[at].core.is_busy() {
+            let node = &self.nodes[at];
+            if node.retiring && !node.is_frozen() && !node.core.is_busy() {
                 let fresh = self.node();
                 let old = std::mem::replace(&mut self.nodes[at], fresh);
-                let runs =
-                    now(self.wiring.store.release(old.id, self.wiring.clock.now())).map_err(|e| e.to_string())?;
-                self.log(|| format!("node {at} has drained and gives {runs} runs back"));
+                let me = old.membership.me();
+                // What does not arrive, others find: its heart is silent from now on.
+                let released = now(old.line.release(me, old.clock.now()));
+                let _ = now(old.line.leave(me));
+                self.log(|| format!("node {at} has drained and gives runs back: {released:?}"));
             }
         }
-        Ok(())
     }
 }

@@ -1,18 +1,25 @@
-//! `sim --seeds N [--seed S]`: runs seeds, or replays one with its trace.
+//! `sim --seeds N`, `sim --minutes M --jobs J`: runs seeds; `sim --seed S`: replays one with its trace.
 
-use std::process::ExitCode;
+use std::{process::ExitCode, time::Duration};
 
 use clap::Parser;
+use sim::{Sweep, Violation};
 
 /// Deterministic simulation of the run engine.
 #[derive(Parser)]
 struct Arguments {
-    /// How many seeds to run, from `--first`.
+    /// How many seeds to run.
     #[arg(long, default_value_t = 2000)]
     seeds: u64,
     /// The first seed.
     #[arg(long, default_value_t = 1)]
     first: u64,
+    /// Runs seeds for so many minutes instead.
+    #[arg(long)]
+    minutes: Option<u64>,
+    /// On how many threads.
+    #[arg(long, default_value_t = 1)]
+    jobs: usize,
     /// Replays this one seed and prints its trace.
     #[arg(long)]
     seed: Option<u64>,
@@ -22,43 +29,45 @@ fn main() -> ExitCode {
     let arguments = Arguments::parse();
     match arguments.seed {
         Some(seed) => replay(seed),
-        None => sweep(arguments.first, arguments.seeds),
+        None => sweep(&arguments),
     }
 }
 
 fn replay(seed: u64) -> ExitCode {
-    match sim::run_seed(seed) {
+    let replay = sim::replay(seed);
+    replay.trace.iter().for_each(|line| println!("{line}"));
+    match replay.outcome {
         Ok(report) => {
-            report.trace.iter().for_each(|line| println!("{line}"));
-            println!("seed {seed}: no violation");
+            println!("seed {seed}: no violation: {report}");
             ExitCode::SUCCESS
         }
-        Err(violation) => {
-            fail(seed, &violation);
+        Err(what) => {
+            println!("VIOLATION with seed {seed}: {what}");
             ExitCode::FAILURE
         }
     }
 }
 
-fn sweep(first: u64, seeds: u64) -> ExitCode {
-    let started = std::time::Instant::now();
-    let mut total = sim::Report::default();
-    for seed in first..first + seeds {
-        match sim::run_seed(seed) {
-            Ok(report) => total.add(&report),
-            Err(violation) => {
-                fail(seed, &violation);
-                return ExitCode::FAILURE;
-            }
+fn sweep(arguments: &Arguments) -> ExitCode {
+    let lasts = arguments.minutes.map(|minutes| Duration::from_secs(minutes * 60));
+    let seeds = if lasts.is_some() { u64::MAX } else { arguments.seeds };
+    let swept = Sweep { first: arguments.first, seeds, lasts, jobs: arguments.jobs }.run();
+    for Violation { seed, what, trace } in &swept.violations {
+        for line in trace {
+            println!("{line}");
         }
+        println!("VIOLATION with seed {seed}: {what}");
+        println!("replay: cargo xtask sim --seed {seed}");
     }
-    let rate = f64::from(u32::try_from(seeds).unwrap_or(u32::MAX)) / started.elapsed().as_secs_f64();
-    println!("{seeds} seeds, no violation, {rate:.0} seeds/s: {total}");
-    ExitCode::SUCCESS
-}
-
-fn fail(seed: u64, violation: &sim::Violation) {
-    violation.trace.iter().for_each(|line| println!("{line}"));
-    println!("VIOLATION with seed {seed}: {}", violation.what);
-    println!("replay: cargo xtask sim --seed {seed}");
+    println!("{}", swept.report.table());
+    println!(
+        "{} seeds from {} in {:.0} s, {:.0} seeds/s and core, {} violations: {}",
+        swept.seeds,
+        arguments.first,
+        swept.took.as_secs_f64(),
+        swept.rate(arguments.jobs),
+        swept.violations.len(),
+        swept.report
+    );
+    if swept.violations.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

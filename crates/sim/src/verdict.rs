@@ -1,19 +1,27 @@
-//! The end of a simulation: whether every run is over, and came to what it should have.
+//! The end of a simulation: whether every run is over, came to what it should have, and was told of.
+
+use std::collections::BTreeSet;
 
 use domain::{
     page::{PageRequest, SortOrder},
-    ports::Runs,
-    runs::{RunFilter, RunSort, RunStatus, StepStatus},
+    ports::{Outbox, Runs, SHARDS, Shard},
+    runs::{OutboxMessage, RunFilter, RunSort, RunStatus, StepStatus},
 };
 
 use crate::{now, reference::Expected, world::World};
 
+/// More than any seed makes.
+const MANY: usize = 10_000;
+
 impl World {
     pub(crate) fn all_over(&mut self) -> Result<bool, String> {
+        if !self.awaited.is_empty() || !self.bus.parcels.is_empty() || !self.ghosts.is_empty() {
+            return Ok(false);
+        }
         for at in 0..self.runs.len() {
             let run = self.runs[at].run.clone();
             // A cancelled run is resumed by the scheduler until it has had its chance to end by itself.
-            if !matches!(self.check(&run)?, RunStatus::Completed | RunStatus::Failed) {
+            if !matches!(self.check(&run)?, Some(RunStatus::Completed | RunStatus::Failed)) {
                 return Ok(false);
             }
         }
@@ -32,7 +40,7 @@ impl World {
     /// The outcome is that of a world without faults.
     pub(crate) fn compare(&mut self) -> Result<(), String> {
         for started in &self.runs {
-            let row = now(self.wiring.store.get(&started.run)).expect("memory").ok_or("a run is lost")?;
+            let row = now(self.wiring.store.get(&started.run)).expect("memory").ok_or("a run is lost (G1)")?;
             let steps = now(self.wiring.store.steps(&started.run)).expect("memory");
             let completed = steps.iter().filter(|step| step.status == StepStatus::Completed);
             let outputs = completed
@@ -47,6 +55,38 @@ impl World {
                 ));
             }
         }
+        self.memory.check_folds(&self.wiring)?;
+        self.compare_news()
+    }
+
+    /// The outbox tells of every end of a run and of every failure for good, each once.
+    fn compare_news(&mut self) -> Result<(), String> {
+        let everyone = RunFilter::default();
+        let page = PageRequest::new(1, 100).expect("a page");
+        let all = now(self.wiring.store.list(&everyone, RunSort::CreatedAt, SortOrder::Ascending, page));
+        for run in all.map_err(|e| e.to_string())?.items {
+            self.check(&run.id)?;
+        }
+        let shards: Vec<Shard> = (0..=SHARDS).filter_map(Shard::new).collect();
+        let told = now(self.wiring.store.oldest(&shards, MANY)).map_err(|e| e.to_string())?;
+        let count = told.len();
+        let each: BTreeSet<&str> = told.iter().map(|queued| queued.message.event_id()).collect();
+        if each.len() != count {
+            return Err(format!("the outbox tells {count} news, {} of them different", each.len()));
+        }
+        let told: BTreeSet<String> = told.into_iter().filter_map(|queued| end_of(queued.message)).collect();
+        let ended: BTreeSet<String> = self.memory.ends().map(|(run, number)| format!("{run}-{number}")).collect();
+        if told != ended {
+            return Err(format!("the outbox tells the ends {told:?} of {ended:?}"));
+        }
         Ok(())
+    }
+}
+
+/// The id of the news that a run has ended; none of other news.
+fn end_of(message: OutboxMessage) -> Option<String> {
+    match message {
+        OutboxMessage::RunEnded(ended) => Some(ended.event_id),
+        OutboxMessage::DeadLetterLeft(_) => None,
     }
 }

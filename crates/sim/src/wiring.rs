@@ -1,11 +1,17 @@
 //! The real use cases over the memory adapters, with a writer that commits at once and an engine port that only notes what
 //! it was told.
 
-use std::sync::{Arc, Mutex};
+use std::sync::{
+    Arc, Mutex,
+    atomic::{AtomicBool, Ordering},
+};
 
 use adapters_memory::{MemoryStore, SequentialIds, VirtualClock};
-use adapters_schema::JsonSchemas;
-use application::{Ports, UseCases, plans::PlanCache};
+use application::{
+    Ports, UseCases,
+    plans::PlanCache,
+    runs::{ServeEvents, ServeRequests},
+};
 use async_trait::async_trait;
 use domain::{
     Timestamp,
@@ -16,25 +22,40 @@ use domain::{
 };
 use executor::RunLoader;
 
+use crate::{
+    line::{Witness, listen},
+    schemas::KnownSchemas,
+};
+
+/// When every world begins, in seconds.
+pub(crate) const START: i64 = 1_800_000_000;
+
 /// Everything around the executors.
 pub(crate) struct Wiring {
     pub(crate) store: MemoryStore,
+    pub(crate) journal: Journal,
+    pub(crate) witness: Witness,
     pub(crate) clock: VirtualClock,
     pub(crate) ids: Arc<SequentialIds>,
     pub(crate) uses: UseCases,
+    pub(crate) requests: ServeRequests,
+    pub(crate) events: ServeEvents,
+    pub(crate) plans: Arc<PlanCache>,
     pub(crate) loader: RunLoader,
     pub(crate) doorstep: Arc<Doorstep>,
 }
 
 impl Wiring {
     pub(crate) fn new(seed: u64) -> Self {
-        let store = MemoryStore::new();
+        let store = MemoryStore::announcing();
         let shared = Arc::new(store.clone());
-        let clock = VirtualClock::new(Timestamp::from_timestamp(1_800_000_000, 0).expect("a time"));
+        let clock = VirtualClock::new(Timestamp::from_timestamp(START, 0).expect("a time"));
         let ids = Arc::new(SequentialIds::new(seed));
-        let plans = Arc::new(PlanCache::new(shared.clone(), Arc::new(JsonSchemas)));
+        let plans = Arc::new(PlanCache::new(shared.clone(), Arc::new(KnownSchemas)));
         let doorstep = Arc::new(Doorstep::default());
-        let uses = UseCases::new(&Ports {
+        let witness = Witness::default();
+        let journal = Journal { store: store.clone(), witness: witness.clone(), away: Arc::default() };
+        let ports = Ports {
             agents: shared.clone(),
             workflows: shared.clone(),
             transactions: shared.clone(),
@@ -44,17 +65,29 @@ impl Wiring {
             fleet: None,
             dead_letters: shared.clone(),
             traffic: shared.clone(),
-            writer: Arc::new(AtOnce(store.clone())),
+            writer: Arc::new(journal.clone()),
             gateway: Arc::new(NoGateway),
             engine: doorstep.clone(),
             clock: Arc::new(clock.clone()),
             ids: ids.clone(),
             plans: plans.clone(),
-            schemas: Arc::new(JsonSchemas),
+            schemas: Arc::new(KnownSchemas),
             max_nesting: domain::workflows::MAX_NESTING,
             external: None,
-        });
-        Self { store, clock, ids, uses, loader: RunLoader::new(shared, plans), doorstep }
+        };
+        Self {
+            store,
+            journal,
+            witness,
+            clock,
+            ids,
+            uses: UseCases::new(&ports),
+            requests: ServeRequests::new(&ports),
+            events: ServeEvents::new(&ports),
+            loader: RunLoader::new(shared, plans.clone()),
+            plans,
+            doorstep,
+        }
     }
 }
 
@@ -77,12 +110,34 @@ impl Engine for Doorstep {
     fn cancelled(&self, _: &RunId) {}
 }
 
-struct AtOnce(MemoryStore);
+/// The way of all commits; the witness hears of each.
+#[derive(Clone)]
+pub(crate) struct Journal {
+    store: MemoryStore,
+    witness: Witness,
+    /// Whether use cases do not reach it.
+    away: Arc<AtomicBool>,
+}
+
+impl Journal {
+    pub(crate) fn commit(&self, commit: &RunCommit) -> CommitOutcome {
+        let outcome = self.store.commit_now(std::slice::from_ref(commit))[0];
+        listen(&self.witness).committed(commit, outcome);
+        outcome
+    }
+
+    pub(crate) fn away(&self, away: bool) {
+        self.away.store(away, Ordering::Relaxed);
+    }
+}
 
 #[async_trait]
-impl RunWriter for AtOnce {
+impl RunWriter for Journal {
     async fn write_then(&self, commit: RunCommit, then: Then) -> Result<CommitOutcome, Overloaded> {
-        let outcome = self.0.commit_now(&[commit])[0];
+        if self.away.load(Ordering::Relaxed) {
+            return Err(Overloaded);
+        }
+        let outcome = self.commit(&commit);
         then(outcome);
         Ok(outcome)
     }
@@ -97,7 +152,6 @@ impl AgentGateway for NoGateway {
         unreachable!("only executors call agents")
     }
     async fn cancel(&self, _: &Agent, _: &CallIds) {}
-
     async fn health(&self, _: &Agent) -> AgentHealth {
         unreachable!("the simulation asks no agent for its health")
     }

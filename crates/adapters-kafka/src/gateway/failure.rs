@@ -42,7 +42,9 @@ fn kind(message: &str) -> FailureKind {
         None if message.starts_with("Task state: ") => FailureKind::Task,
         None if message.starts_with("Circuit breaker is") => FailureKind::Breaker,
         None if message.starts_with("Agent '") => FailureKind::Agent,
-        None if message.starts_with("Response missing") || message.starts_with("Expecting value") => FailureKind::Protocol,
+        None if message.starts_with("Response missing") || message.starts_with("Expecting value") => {
+            FailureKind::Protocol
+        }
         None => FailureKind::Connection,
     }
 }

@@ -48,7 +48,10 @@ impl KafkaAgentGateway {
             Ok(Ok(_)) => {}
             // Nothing was sent now; but the owner before may have sent the same task.
             Ok(Err(_)) | Err(_) => {
-                return Err(CallFailure::unknown(FailureKind::Connection, "the results of agent tasks cannot be read from Kafka"));
+                return Err(CallFailure::unknown(
+                    FailureKind::Connection,
+                    "the results of agent tasks cannot be read from Kafka",
+                ));
             }
         }
         let mut waiter = self.waiting.wait_for(correlation);
@@ -76,7 +79,9 @@ impl KafkaAgentGateway {
         };
         self.producer.send(record).await.map_err(|not_sent| match not_sent {
             NotSent::Refused(reason) => failure::unsendable(&reason),
-            NotSent::Unavailable(reason) => CallFailure::unknown(FailureKind::Connection, format!("the task was not acknowledged: {reason}")),
+            NotSent::Unavailable(reason) => {
+                CallFailure::unknown(FailureKind::Connection, format!("the task was not acknowledged: {reason}"))
+            }
         })
     }
 }

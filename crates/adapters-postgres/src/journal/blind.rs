@@ -62,9 +62,7 @@ impl<'a> Blind<'a> {
     fn takes(&self, phase: i16) -> bool {
         match self {
             Self::Cancel(_) => phase == LIVE,
-            Self::Resume(resume) => {
-                phase == STOPPED || phase == COMPLETED && resume.commit.takes(RunStatus::Completed)
-            }
+            Self::Resume(resume) => phase == STOPPED || phase == COMPLETED && resume.commit.takes(RunStatus::Completed),
         }
     }
 }

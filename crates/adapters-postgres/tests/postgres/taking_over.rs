@@ -149,7 +149,8 @@ async fn the_completed_steps_at_the_front_are_adopted_and_the_last_row_decides()
 
     // What is done from now on comes after all of it.
     shared.store.claim(executor(1), 1, at(40)).await.expect("the store works");
-    let dispatched = RunEvent::StepDispatched { path: step_id("b").top_level(), attempt: 1, generation: 0, round: 0, until: None };
+    let dispatched =
+        RunEvent::StepDispatched { path: step_id("b").top_level(), attempt: 1, generation: 0, round: 0, until: None };
     let closed = port_contracts::samples::closed(3);
     shared.stores.committed(AdvanceRun { events: vec![dispatched], closed: vec![closed], ..advance("r", 2) }).await;
     let steps = shared.store.steps(&run_id("r")).await.expect("the store works");

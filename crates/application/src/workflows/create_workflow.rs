@@ -5,7 +5,9 @@ use std::{collections::BTreeMap, sync::Arc};
 use domain::{
     ids::WorkflowId,
     ports::{Clock, IdGenerator, StoreError, Transactions, Workflows},
-    workflows::{ChangeSummary, RunLimits, StepDocument, WorkflowDefinition, WorkflowDocument, WorkflowName, WorkflowStatus},
+    workflows::{
+        ChangeSummary, RunLimits, StepDocument, WorkflowDefinition, WorkflowDocument, WorkflowName, WorkflowStatus,
+    },
 };
 use serde_json::Value;
 

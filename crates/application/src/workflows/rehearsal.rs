@@ -10,8 +10,8 @@ use domain::{
     payload::Payload,
     ports::{StoreError, Workflows},
     runs::{
-        CallFailure, FailureKind, CallOutcome, ChildOutcome, ClosedAttempt, InboxMessage, Input, RunData, RunEvent, RunState,
-        RunStatus, Transition, advance, start,
+        CallFailure, CallOutcome, ChildOutcome, ClosedAttempt, FailureKind, InboxMessage, Input, RunData, RunEvent,
+        RunState, RunStatus, Transition, advance, start,
     },
     workflows::{BlockKind, Plan, PlanStep, Work},
 };

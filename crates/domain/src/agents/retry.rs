@@ -159,7 +159,9 @@ impl RetryPolicy {
 
     /// The `retry_strategy` that [`RetryPolicy::parse_strategy`] reads again.
     pub fn strategy(&self) -> Value {
-        let word = |words: &[(&str, Backoff)]| words.iter().find(|(_, b)| *b == self.backoff).map(|(word, _)| (*word).to_owned());
+        let word = |words: &[(&str, Backoff)]| {
+            words.iter().find(|(_, b)| *b == self.backoff).map(|(word, _)| (*word).to_owned())
+        };
         let mut strategy = json!({
             "type": word(&BACKOFFS),
             "max_retries": self.max_retries,
@@ -383,7 +385,8 @@ mod tests {
     #[test]
     fn waits_grow_as_the_type_says() {
         let waits = |kind: &str| {
-            let policy = strategy(json!({"type": kind, "initial_delay_ms": 500, "max_delay_ms": 1700, "backoff_multiplier": 3}));
+            let policy =
+                strategy(json!({"type": kind, "initial_delay_ms": 500, "max_delay_ms": 1700, "backoff_multiplier": 3}));
             (1..=4).map(|k| policy.delay_after(k, 0).as_millis()).collect::<Vec<_>>()
         };
         assert_eq!(waits("exponential_backoff"), [500, 1500, 1700, 1700]);

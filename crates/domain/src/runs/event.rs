@@ -292,10 +292,7 @@ mod tests {
             RunEvent::StepDelayed { path: path.clone(), until: at },
             RunEvent::StepPassed { path: path.clone() },
             RunEvent::StepSkipped { path: path.clone(), by: "me".to_owned() },
-            RunEvent::RunRerun {
-                by: "me".to_owned(),
-                rerun: Rerun { from: path.clone(), undone: vec![path] },
-            },
+            RunEvent::RunRerun { by: "me".to_owned(), rerun: Rerun { from: path.clone(), undone: vec![path] } },
             RunEvent::RunCancelled { by: "me".to_owned(), reason: None },
         ] {
             let text = serde_json::to_string(&event).expect("it has a form");

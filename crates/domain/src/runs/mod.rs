@@ -39,8 +39,8 @@ pub use block_state::{BlockPhase, BlockState};
 pub use call::{AgentCall, AgentRequest, CallFailure, CallIds, CallKey, CallOutcome, FailureKind, Verdict};
 pub use child::{ChildDefinition, ChildOutcome, ChildResume, Parent};
 pub use commit::{
-    AdoptRun, Adoption, AdvanceRun, CancelRun, ClosedAttempt, CommitOutcome, EventWait, Outward, ResumeRun, Resumption, RunCommit,
-    RunUpdate, StartRun, Wake,
+    AdoptRun, Adoption, AdvanceRun, CancelRun, ClosedAttempt, CommitOutcome, EventWait, Outward, ResumeRun, Resumption,
+    RunCommit, RunUpdate, StartRun, Wake,
 };
 pub use dead_letter::{DeadLetter, ReplayOf};
 pub use dead_letter_entry::{DeadLetterEntry, DeadLetterFilter, DeadLetterStatus, Replay};
@@ -59,5 +59,5 @@ pub use rerun::{CannotRerun, Rerun};
 pub use skip::{CannotSkip, skippable};
 pub use state::{CorruptHistory, Pause, RunState, RunStatus};
 pub use step_state::{Attempt, StepState};
-pub use waiting_on::{WaitingOn, waiting_on};
 pub use view::{Run, RunEngine, RunFilter, RunSort, StepExecution, StepStatus, open_attempts};
+pub use waiting_on::{WaitingOn, waiting_on};

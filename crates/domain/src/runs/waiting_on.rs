@@ -80,7 +80,8 @@ pub fn waiting_on(plan: &Plan, state: &RunState, data: &RunData) -> Vec<WaitingO
     let front = state.frontier();
     let steps = front.iter().filter_map(|path| of_step(plan, state, data, path));
     // Nothing that is not under way begins in a paused run.
-    let counts = |found: &WaitingOn| pause.is_none() || matches!(found, WaitingOn::Agent { .. } | WaitingOn::Run { .. });
+    let counts =
+        |found: &WaitingOn| pause.is_none() || matches!(found, WaitingOn::Agent { .. } | WaitingOn::Run { .. });
     let steps: Vec<WaitingOn> = steps.filter(counts).collect();
     pause.clone().into_iter().chain(steps).collect()
 }

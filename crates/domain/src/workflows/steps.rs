@@ -167,14 +167,9 @@ pub(super) fn read(key: &str, step: &StepDocument, schemas: &dyn Schemas, findin
             "on_error",
             "timeout_seconds",
         ],
-        "fork_join" => &[
-            "fork_join_config",
-            "branches",
-            "join_policy",
-            "n_required",
-            "branch_timeout_seconds",
-            "timeout_seconds",
-        ],
+        "fork_join" => {
+            &["fork_join_config", "branches", "join_policy", "n_required", "branch_timeout_seconds", "timeout_seconds"]
+        }
         "delay" => &["delay_config"],
         "sub_workflow" => &["workflow_name", "workflow_id", "workflow_version", "timeout_seconds"],
         "wait_for_event" => &with("event_config", &WAIT_SETTINGS),

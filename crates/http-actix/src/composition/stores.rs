@@ -6,8 +6,8 @@ use adapters_postgres::{PgSettings, PgStore};
 use adapters_sqlite::SqliteStore;
 use anyhow::Context;
 use domain::ports::{
-    AgentTraffic, Agents, Clock, DeadLetters, Doorbell, ExternalRuns, Fleet, Outbox, RunInbox, RunJournal, RunLeases, Runs,
-    StoreTime, Transactions, Workflows,
+    AgentTraffic, Agents, Clock, DeadLetters, Doorbell, ExternalRuns, Fleet, Outbox, RunInbox, RunJournal, RunLeases,
+    Runs, StoreTime, Transactions, Workflows,
 };
 
 use super::{steered::SteeredClock, system::SystemClock};

@@ -11,7 +11,9 @@ use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use super::{
-    agent_settings::{AuthConfig, AuthType, CircuitBreakerSettings, InvalidSettings, RetrySettings, Say, StrategySettings},
+    agent_settings::{
+        AuthConfig, AuthType, CircuitBreakerSettings, InvalidSettings, RetrySettings, Say, StrategySettings,
+    },
     lists, present,
 };
 

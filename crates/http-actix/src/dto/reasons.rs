@@ -78,7 +78,8 @@ impl From<Reason> for ReasonView {
             },
             Reason::ExternalExecutor => Self {
                 reason: "external_executor",
-                message: "The existing executor looks after the run; the list of its steps tells how far it is".to_owned(),
+                message: "The existing executor looks after the run; the list of its steps tells how far it is"
+                    .to_owned(),
                 ..Self::default()
             },
         }

@@ -7,7 +7,8 @@ use application::workflows::{NewWorkflow, WorkflowChanges};
 use domain::{
     ports::NoSchemas,
     workflows::{
-        ChangeSummary, RunLimits, Severity, StepDocument, WorkflowDocument, WorkflowFilter, WorkflowName, WorkflowSort, examine,
+        ChangeSummary, RunLimits, Severity, StepDocument, WorkflowDocument, WorkflowFilter, WorkflowName, WorkflowSort,
+        examine,
     },
 };
 use garde::{Path, Report, Validate};

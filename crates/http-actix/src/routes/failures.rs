@@ -4,8 +4,8 @@ use application::{
     agents::{CreateAgentError, DeleteAgentError, GetAgentError, InvalidSchemas, UpdateAgentError},
     dead_letters::{GetDeadLetterError, ReplayDeadLetterError},
     runs::{
-        CancelRunError, ExecuteWorkflowError, GetRunError, PauseRunError, RaiseEventError, RerunRunError, RetryRunError,
-        SkipStepError,
+        CancelRunError, ExecuteWorkflowError, GetRunError, PauseRunError, RaiseEventError, RerunRunError,
+        RetryRunError, SkipStepError,
     },
     workflows::{
         CreateWorkflowError, DeleteVersionError, DeleteWorkflowError, GetVersionError, GetWorkflowError, LiveRuns,

@@ -121,10 +121,7 @@ async fn bulk_cancel(
     Ok(Reply(BulkView::new(many, dry_run)))
 }
 
-async fn bulk_retry(
-    State(app): State<UseCases>,
-    Body(body): Body<BulkRetry>,
-) -> Result<Reply<200, BulkView>, Problem> {
+async fn bulk_retry(State(app): State<UseCases>, Body(body): Body<BulkRetry>) -> Result<Reply<200, BulkView>, Problem> {
     let dry_run = body.dry_run;
     let (selection, change) = body.command();
     let many = app.change_many_runs.execute(selection, &change, dry_run, SYSTEM).await?;

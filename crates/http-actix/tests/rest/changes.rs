@@ -100,7 +100,10 @@ async fn which_runs_are_meant_must_be_said_once() {
     }
     let body = json!({"filter": {"status": "DONE"}, "limit": 0});
     let mistakes = orrery.post("/api/v1/runs/bulk-retry", body).await.mistakes();
-    assert_eq!(mistakes.iter().map(|(field, _)| field.as_str()).collect::<Vec<_>>(), ["body.filter.status", "body.limit"]);
+    assert_eq!(
+        mistakes.iter().map(|(field, _)| field.as_str()).collect::<Vec<_>>(),
+        ["body.filter.status", "body.limit"]
+    );
 }
 
 #[actix_web::test]
@@ -119,15 +122,13 @@ async fn a_strategy_and_limits_are_kept_and_every_mistake_in_them_is_named() {
     let mistakes = orrery.post("/api/v1/agents", agent).await.mistakes();
     let mut fields: Vec<&str> = mistakes.iter().map(|(field, _)| field.as_str()).collect();
     fields.sort_unstable();
-    assert_eq!(
-        fields,
-        ["body.retry_strategy.jitter", "body.retry_strategy.odd", "body.retry_strategy.type"]
-    );
+    assert_eq!(fields, ["body.retry_strategy.jitter", "body.retry_strategy.odd", "body.retry_strategy.type"]);
 
     let mut one = step("one");
     one["retry_strategy"] = json!({"max_retries": 2});
     one["timeout_seconds"] = json!(30);
-    let mut document = json!({"name": "w", "start_step": "one", "steps": {"one": one}, "timeout_seconds": 60, "max_retry_budget": 4});
+    let mut document =
+        json!({"name": "w", "start_step": "one", "steps": {"one": one}, "timeout_seconds": 60, "max_retry_budget": 4});
     let made = orrery.post("/api/v1/workflows", document.clone()).await.expect(201);
     let data = &made["workflow_data"];
     assert_eq!((&data["timeout_seconds"], &data["max_retry_budget"]), (&json!(60), &json!(4)));

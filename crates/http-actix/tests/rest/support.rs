@@ -26,8 +26,8 @@ use domain::{
         Overloaded, RunWriter, StoreError, Then, TrafficRecord, TrafficView, Workflows,
     },
     runs::{
-        AdvanceRun, AgentRequest, CallIds, CallOutcome, ChildDefinition, ClosedAttempt, CommitOutcome, DeadLetter, Outward,
-        Parent, Replay, RunCommit, RunEvent, RunStatus, RunUpdate, Wake,
+        AdvanceRun, AgentRequest, CallIds, CallOutcome, ChildDefinition, ClosedAttempt, CommitOutcome, DeadLetter,
+        Outward, Parent, Replay, RunCommit, RunEvent, RunStatus, RunUpdate, Wake,
     },
     workflows::WorkflowName,
 };

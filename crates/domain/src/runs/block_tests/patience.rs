@@ -141,12 +141,10 @@ fn a_paused_run_does_not_run_out_of_time_before_it_goes_on() {
 
 #[test]
 fn a_call_whose_outcome_nobody_knows_ends_its_step_where_that_is_wanted() {
-    let mut run =
-        Driven::start("only", &one(json!({"retry_strategy": {"on_unknown_outcome": "fail"}})), &json!({}));
+    let mut run = Driven::start("only", &one(json!({"retry_strategy": {"on_unknown_outcome": "fail"}})), &json!({}));
     run.end("only", unknown());
     assert_eq!(run.error(), "Workflow failed at step 'only': silence");
-    let mut run =
-        Driven::start("only", &one(json!({"retry_strategy": {"on_unknown_outcome": "fail"}})), &json!({}));
+    let mut run = Driven::start("only", &one(json!({"retry_strategy": {"on_unknown_outcome": "fail"}})), &json!({}));
     run.end("only", definite());
     run.pass(60);
     assert_eq!(run.open(), ["only"], "a definite answer is none of these");
