@@ -37,8 +37,8 @@ pub struct RunActor {
     asked: BTreeSet<ChildTarget>,
     /// Those of them that nobody has been asked for yet.
     wanted: Vec<ChildTarget>,
-    /// The steps whose runs are being resumed; the run is not given back before it is known that they are.
-    resuming: BTreeSet<StepPath>,
+    /// The commits by which runs are being resumed for it; it is not given back before it is known that they are.
+    resuming: BTreeSet<CommitId>,
     /// Whether the state is known to differ from the store's, so that nothing must be decided on it.
     reloading: bool,
     /// When its owner wakes it.
@@ -136,7 +136,7 @@ impl RunActor {
 
     /// The run was claimed: its predecessor may not have resumed the runs that it wanted to be.
     pub fn resumes(&mut self, again: &[ChildResume]) {
-        self.resuming.extend(again.iter().map(|resume| resume.path.clone()));
+        self.resuming.extend(again.iter().map(|resume| resume.commit));
     }
 
     /// A workflow has been looked up.
@@ -145,10 +145,12 @@ impl RunActor {
         self.tell(Input::LookedUp { target, found });
     }
 
-    /// A run that a step had started is live again; or it is not, because it ended in another way meanwhile.
-    pub fn resumed(&mut self, path: &StepPath, ended: Option<InboxMessage>) {
-        self.resuming.remove(path);
-        self.tell(ended.map_or(Input::Continue, Input::Told));
+    /// A run that a step had started is live again; or it is not, because it ended in another way meanwhile. The word of an
+    /// earlier owner, about an earlier attempt of the step, says nothing about the one under way.
+    pub fn resumed(&mut self, commit: CommitId, ended: Option<InboxMessage>) {
+        if self.resuming.remove(&commit) {
+            self.tell(ended.map_or(Input::Continue, Input::Told));
+        }
     }
 
     /// The workflows to be looked up now.
@@ -187,7 +189,7 @@ impl RunActor {
                 self.wanted.push(target);
             }
         }
-        self.resuming.extend(made.resumes.iter().map(|resume| resume.path.clone()));
+        self.resuming.extend(made.resumes.iter().map(|resume| resume.commit));
         let drained: Vec<InboxId> = letters.iter().filter_map(Letter::entry).collect();
         // A run that was claimed without need is given back by a commit without events.
         let wake = self.wake(now, manner.draining, made.unfinished);
@@ -305,7 +307,7 @@ impl RunActor {
     /// at a time.
     fn decide_anew(&mut self, void: Pending, singly: usize, reword: impl Fn(Letter) -> Letter) -> Settled {
         for resume in &void.resumes {
-            self.resuming.remove(&resume.path);
+            self.resuming.remove(&resume.commit);
         }
         self.singly += singly;
         void.letters.into_iter().rev().for_each(|letter| self.mailbox.push_front(reword(letter)));

@@ -85,8 +85,8 @@ pub enum EngineInput {
     Resumed {
         /// The run that it was resumed for.
         run: RunId,
-        /// The step.
-        path: StepPath,
+        /// The commit that was to resume it.
+        commit: CommitId,
         /// Its end, where it had ended in another way and could not be resumed.
         ended: Option<InboxMessage>,
     },
@@ -212,9 +212,9 @@ impl EngineCore {
                     self.turn(&run, now, effects);
                 }
             }
-            EngineInput::Resumed { run, path, ended } => {
+            EngineInput::Resumed { run, commit, ended } => {
                 if let Some(actor) = self.runs.get_mut(&run) {
-                    actor.resumed(&path, ended);
+                    actor.resumed(commit, ended);
                     self.turn(&run, now, effects);
                 }
             }

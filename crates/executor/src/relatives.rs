@@ -68,7 +68,7 @@ pub(crate) async fn resume(
             Insisted::Stopped => return None,
         },
     };
-    Some(EngineInput::Resumed { run, path: resume.path, ended })
+    Some(EngineInput::Resumed { run, commit: resume.commit, ended })
 }
 
 /// How a run that cannot be resumed has ended: somebody else was quicker. None while it is under way.

@@ -47,7 +47,7 @@ impl World {
         }
         let is_live = matches!(outcome, CommitOutcome::Committed | CommitOutcome::AlreadyApplied);
         let ended = if is_live { None } else { now(end_of(&self.wiring.store, resume)).map_err(|e| e.to_string())? };
-        self.nodes[at].pending.push(Pending::Tell(Told::Resumed(run.clone(), resume.path.clone(), ended)));
+        self.nodes[at].pending.push(Pending::Tell(Told::Resumed(run.clone(), resume.commit, ended)));
         Ok(())
     }
 }

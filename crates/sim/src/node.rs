@@ -4,7 +4,7 @@ use std::{fmt, sync::Arc};
 
 use domain::{
     Timestamp,
-    ids::{CommitId, Epoch, ExecutorId, RunId, StepPath},
+    ids::{CommitId, Epoch, ExecutorId, RunId},
     ports::{Adopted, Duties, Fleet, IdGenerator, Mail, Requests},
     runs::{CallKey, CallOutcome, ChildDefinition, CommitOutcome, InboxEntry, InboxMessage},
     workflows::ChildTarget,
@@ -57,7 +57,7 @@ pub(crate) enum Told {
     Cancelled(RunId, Epoch),
     Mail(Mail),
     LookedUp(RunId, ChildTarget, Result<ChildDefinition, String>),
-    Resumed(RunId, StepPath, Option<InboxMessage>),
+    Resumed(RunId, CommitId, Option<InboxMessage>),
 }
 
 impl Told {
@@ -89,7 +89,7 @@ impl fmt::Display for Told {
             Self::Cancelled(run, epoch) => write!(f, "{run} was cancelled at epoch {epoch}"),
             Self::Mail(mail) => write!(f, "{} has mail at epoch {}", mail.run, mail.epoch),
             Self::LookedUp(run, target, _) => write!(f, "{target} was looked up for {run}"),
-            Self::Resumed(run, path, _) => write!(f, "the run of {path} was resumed for {run}"),
+            Self::Resumed(run, ..) => write!(f, "a run was resumed for {run}"),
         }
     }
 }

@@ -73,7 +73,7 @@ impl World {
             Told::CallEnded(key, outcome) => EngineInput::CallEnded { key, outcome, policy: policy() },
             Told::CommitEnded(run, commit, outcome) => EngineInput::CommitEnded { run, commit, outcome },
             Told::LookedUp(run, target, found) => EngineInput::LookedUp { run, target, found },
-            Told::Resumed(run, path, ended) => EngineInput::Resumed { run, path, ended },
+            Told::Resumed(run, commit, ended) => EngineInput::Resumed { run, commit, ended },
             Told::Mail(mail) => EngineInput::Mail(mail),
             Told::Cancelled(run, epoch) => EngineInput::Cancelled(run, epoch),
         };
