@@ -30,8 +30,8 @@ use domain::{
         AgentGateway, AgentHealth, AgentTraffic, Clock, Duties, IdGenerator, Monitoring, Requests, Runs, StoreError,
         TrafficRecord, TrafficView,
     },
-    runs::{AgentRequest, CallFailure, CallOutcome, MonitoringUpdate, RunStatus},
-    workflows::{StepDocument, WorkflowName, WorkflowStatus},
+    runs::{AgentRequest, CallFailure, CallIds, CallOutcome, FailureKind, MonitoringUpdate, RunStatus},
+    workflows::{RunLimits, StepDocument, WorkflowName, WorkflowStatus},
 };
 use executor::{CommitQueue, EngineConfig, EngineHandle, EnginePorts, FleetPorts, LEASE, Membership};
 use serde_json::json;
@@ -81,11 +81,14 @@ impl AgentGateway for Scripted {
         tokio::time::sleep(Duration::from_millis(100)).await;
         if self.broken.load(Ordering::Relaxed) {
             let (message, definite) = ("HTTP 500 from the agent".to_owned(), false);
-            let failure = CallFailure { message, definite, retry_after: None, permanent: false, passing: true };
+            let kind = FailureKind::Status(500);
+            let failure = CallFailure { kind, message, definite, retry_after: None, permanent: false, passing: true };
             return CallOutcome::Failed(failure);
         }
         CallOutcome::Completed(call.input.clone())
     }
+
+    async fn cancel(&self, _: &Agent, _: &CallIds) {}
 
     async fn health(&self, _: &Agent) -> AgentHealth {
         AgentHealth { card: None, message: String::new(), response_time: None }
@@ -203,6 +206,9 @@ impl House {
             transactions: store.clone(),
             runs: store.clone(),
             inbox: store.clone(),
+            leases: store.clone(),
+            fleet: None,
+            dead_letters: store.clone(),
             writer: Arc::new(queue),
             gateway: self.agent.clone(),
             traffic: store.clone(),
@@ -258,6 +264,7 @@ impl Process {
             auth: AgentAuth::None,
             timeout: Duration::from_secs(30),
             retry: RetryPolicy::new(1, 100, 1_000, 1.0).expect("valid"),
+            retry_strategy: None,
             circuit_breaker: breaker,
             max_concurrent_calls: limit.map(|limit| CallLimit::parse(limit).expect("a limit")),
             schemas: AgentSchemas::default(),
@@ -276,6 +283,7 @@ impl Process {
             steps: BTreeMap::from([("s".into(), step)]),
             input_schema: None,
             output: None,
+            limits: RunLimits::default(),
             status: WorkflowStatus::Active,
             change_summary: None,
         };

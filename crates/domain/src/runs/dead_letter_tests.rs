@@ -103,8 +103,10 @@ impl Driven {
 }
 
 fn failure(permanent: bool) -> CallFailure {
-    let message = if permanent { "no such agent" } else { "HTTP 503" }.to_owned();
-    CallFailure { message, definite: permanent, retry_after: None, permanent, passing: !permanent }
+    let (kind, message) =
+        if permanent { (FailureKind::Agent, "no such agent") } else { (FailureKind::Status(503), "HTTP 503") };
+    let message = message.to_owned();
+    CallFailure { kind, message, definite: permanent, retry_after: None, permanent, passing: !permanent }
 }
 
 fn entry(at: &str) -> DeadLetterId {

@@ -31,6 +31,7 @@ fn agent(limit: Option<u32>, breaker: Option<CircuitBreakerConfig>) -> Arc<Agent
         auth: AgentAuth::None,
         timeout: Duration::from_secs(1),
         retry: RetryPolicy::default(),
+        retry_strategy: None,
         circuit_breaker: breaker,
         max_concurrent_calls: limit.map(|limit| CallLimit::parse(limit).expect("a limit")),
         schemas: AgentSchemas::default(),

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::support::{Orrery, assert_valid};
 
-const OPERATIONS: [&str; 38] = [
+const OPERATIONS: [&str; 42] = [
     "DELETE /api/v1/agents/{agent_id}",
     "DELETE /api/v1/dlq/{dlq_id}",
     "DELETE /api/v1/workflows/{workflow_id}",
