@@ -1,5 +1,4 @@
-//! The way to the agents, past what they declare: what is sent must fit the agent's `input_schema`, what it answers its
-//! `output_schema`.
+//! The way to the agents, past what they declare, as `AgentContract` has it.
 //!
 //! A decorator rather than a part of each gateway, so that both ways to the agents obey it. It does not judge what runs were
 //! decided on before a schema changed: an answer that was taken stays taken.
@@ -13,9 +12,8 @@ use async_trait::async_trait;
 use domain::{
     agents::Agent,
     ids::AgentId,
-    payload::Payload,
-    ports::{AgentGateway, AgentHealth, InvalidSchema, Schema, Schemas, Violation},
-    runs::{AgentRequest, CallFailure, CallIds, CallOutcome, FailureKind},
+    ports::{AgentGateway, AgentHealth, Schemas},
+    runs::{AgentContract, AgentRequest, CallIds, CallOutcome},
 };
 
 /// The most agents whose compiled schemas are kept.
@@ -26,18 +24,8 @@ pub struct CheckedGateway {
     inner: Arc<dyn AgentGateway>,
     schemas: Arc<dyn Schemas>,
     /// Of each agent, those of the revision that was called last.
-    compiled: Mutex<HashMap<AgentId, (u64, Compiled)>>,
+    compiled: Mutex<HashMap<AgentId, (u64, AgentContract)>>,
 }
-
-/// The schemas of one revision of an agent.
-#[derive(Clone)]
-struct Compiled {
-    input: Checker,
-    output: Checker,
-}
-
-/// None where the agent does not say; an error if it says something that this program cannot read.
-type Checker = Option<Result<Arc<dyn Schema>, InvalidSchema>>;
 
 impl CheckedGateway {
     /// The same gateway, for agents that mean what they declare.
@@ -45,13 +33,12 @@ impl CheckedGateway {
         Self { inner, schemas, compiled: Mutex::default() }
     }
 
-    fn compiled(&self, agent: &Agent) -> Compiled {
+    fn compiled(&self, agent: &Agent) -> AgentContract {
         let mut known = self.compiled.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((_, compiled)) = known.get(&agent.id).filter(|(revision, _)| *revision == agent.revision) {
             return compiled.clone();
         }
-        let compile = |schema: &Option<_>| schema.as_ref().map(|schema| self.schemas.compile(schema));
-        let compiled = Compiled { input: compile(&agent.schemas.input), output: compile(&agent.schemas.output) };
+        let compiled = AgentContract::of(agent, &*self.schemas);
         if known.len() >= CAPACITY {
             known.clear();
         }
@@ -66,20 +53,10 @@ impl AgentGateway for CheckedGateway {
         if agent.schemas.is_empty() {
             return self.inner.call(agent, request).await;
         }
-        let Compiled { input, output } = self.compiled(agent);
-        if let Some(problem) = misfit(&input, &request.input) {
-            let message = format!("The input does not fit the input_schema of agent '{}': {problem}", agent.name);
-            // The same input fits no better at the next attempt.
-            return refused(message, true);
-        }
-        let outcome = self.inner.call(agent, request).await;
-        let CallOutcome::Completed(answer) = &outcome else { return outcome };
-        match misfit(&output, answer) {
-            None => outcome,
-            Some(problem) => {
-                let message = format!("The output does not fit the output_schema of agent '{}': {problem}", agent.name);
-                refused(message, false)
-            }
+        let contract = self.compiled(agent);
+        match contract.refuses(&request.input) {
+            Some(failure) => CallOutcome::Failed(failure),
+            None => contract.judge(self.inner.call(agent, request).await),
         }
     }
 
@@ -92,22 +69,6 @@ impl AgentGateway for CheckedGateway {
     }
 }
 
-/// Why a value does not fit, if it does not.
-fn misfit(checker: &Checker, value: &Payload) -> Option<String> {
-    match checker.as_ref()? {
-        Ok(schema) => {
-            let violations = schema.violations(value.value());
-            (!violations.is_empty()).then(|| Violation::sentence(&violations))
-        }
-        Err(invalid) => Some(format!("it is no JSON Schema: {invalid}")),
-    }
-}
-
-/// Definite: nothing was sent, or the agent has done its work; a next call is a new one.
-fn refused(message: String, permanent: bool) -> CallOutcome {
-    CallOutcome::Failed(CallFailure { permanent, ..CallFailure::definite(FailureKind::Validation, message) })
-}
-
 #[cfg(test)]
 mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
@@ -116,8 +77,8 @@ mod tests {
         Timestamp,
         agents::{AgentAuth, AgentName, AgentSchemas, AgentStatus, AgentUrl, RetryPolicy},
         ids::RunId,
-        ports::{MockAgentGateway, NoSchemas},
-        runs::CallIds,
+        payload::Payload,
+        ports::{InvalidSchema, MockAgentGateway, NoSchemas, Schema},
     };
     use serde_json::{Value, json};
 

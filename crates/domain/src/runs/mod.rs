@@ -8,6 +8,7 @@ mod blocks;
 mod call;
 mod child;
 mod commit;
+mod contract;
 mod dead_letter;
 mod dead_letter_entry;
 mod dead_letter_left;
@@ -42,6 +43,7 @@ pub use commit::{
     AdoptRun, Adoption, AdvanceRun, CancelRun, ClosedAttempt, CommitOutcome, EventWait, Outward, ResumeRun, Resumption,
     RunCommit, RunUpdate, StartRun, Wake,
 };
+pub use contract::AgentContract;
 pub use dead_letter::{DeadLetter, ReplayOf};
 pub use dead_letter_entry::{DeadLetterEntry, DeadLetterFilter, DeadLetterStatus, Replay};
 pub use dead_letter_left::{DeadLetterLeft, OriginalTask};
