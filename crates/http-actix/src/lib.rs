@@ -4,6 +4,7 @@
 //! which belongs to the binary, names adapters.
 
 pub mod api;
+mod aside;
 mod docs;
 mod dto;
 mod metrics;

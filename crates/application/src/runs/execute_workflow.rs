@@ -160,7 +160,7 @@ impl ExecuteWorkflow {
         // By a number it is the chain that is addressed, whichever of its rows the id names.
         let addressed = if version.is_some() { definition.head } else { id };
         let plan = self.plans.get(definition.plan).await?;
-        let violations = plan.input_schema().map(|schema| schema.violations(new.input.value())).unwrap_or_default();
+        let violations = plan.input_violations(&new.input);
         if !violations.is_empty() {
             return Err(ExecuteWorkflowError::UnfitInput(violations));
         }

@@ -30,7 +30,7 @@ pub use get_version::{GetVersion, GetVersionError};
 pub use get_workflow::{GetWorkflow, GetWorkflowError};
 pub use list_versions::ListVersions;
 pub use list_workflows::ListWorkflows;
-pub use rehearsal::{Begun, MAX_ATTEMPTS, Mocks, RehearsalEnd, Rehearsed};
+pub use rehearsal::{Begun, MAX_ATTEMPTS, MAX_EVENTS, MAX_PATH_TOLD, Mocks, RehearsalEnd, Rehearsed};
 pub use roll_back_workflow::{RollBackWorkflow, RollBackWorkflowError};
 pub use test_workflow::{TestWorkflow, TestWorkflowError};
 pub use update_workflow::{UpdateWorkflow, UpdateWorkflowError, WorkflowChanges};

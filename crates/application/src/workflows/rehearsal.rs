@@ -1,29 +1,41 @@
 //! A run that happens in memory only: the same rules, with mocks in place of agents, runs of other workflows and events, and
 //! a clock that jumps to whatever is due.
+//!
+//! It computes and hardly ever waits, so that it gives way after each transition: there whoever asked can also be found to be gone.
 
-use std::collections::{BTreeMap, VecDeque};
+mod spent;
+
+use std::{
+    collections::{BTreeMap, VecDeque},
+    future::poll_fn,
+    mem,
+    task::Poll,
+};
 
 use domain::{
     Timestamp,
     agents::RetryPolicy,
     ids::{RunId, StepPath},
     payload::Payload,
-    ports::{StoreError, Workflows},
+    ports::{Clock, StoreError, Workflows},
     runs::{
-        CallFailure, CallOutcome, ChildOutcome, ClosedAttempt, FailureKind, InboxMessage, Input, RunData, RunEvent,
-        RunState, RunStatus, Transition, advance, start,
+        AgentCall, AgentContract, CallFailure, CallOutcome, ChildOutcome, ClosedAttempt, FailureKind, InboxMessage,
+        Input, RunData, RunEvent, RunState, RunStatus, StartRun, StepState, Transition, advance, start,
     },
     workflows::{BlockKind, Plan, PlanStep, Work},
 };
 use serde_json::Value;
 
+pub use self::spent::{MAX_ATTEMPTS, MAX_EVENTS};
+use self::spent::{Spent, bytes_of};
 use super::find_child;
-
-/// The most attempts that a rehearsal makes.
-pub const MAX_ATTEMPTS: usize = 20_000;
+use crate::plans::PlanCache;
 
 /// The most bytes of inputs and outputs that it tells.
 const MAX_TOLD: usize = 8 << 20;
+
+/// The most steps of the path that it tells.
+pub const MAX_PATH_TOLD: usize = 10_000;
 
 /// What stands in for the world, by the ids of steps or by their paths.
 #[derive(Debug, Clone, Default)]
@@ -36,12 +48,14 @@ pub struct Rehearsed {
     pub end: RehearsalEnd,
     /// The run's output.
     pub output: Option<Payload>,
-    /// Why it failed.
+    /// Why it failed, or was given up.
     pub error: Option<String>,
     /// When it began, and when it ended: the time between would have passed.
     pub span: (Timestamp, Timestamp),
-    /// The steps in the order in which they were begun.
+    /// The steps in the order in which they were begun; the first [`MAX_PATH_TOLD`] of them.
     pub path: Vec<Begun>,
+    /// Whether steps were left out.
+    pub is_path_cut: bool,
     /// The attempts in the order in which they ended; cut where they would fill more than a few megabytes.
     pub attempts: Vec<ClosedAttempt>,
     /// Whether attempts were left out.
@@ -57,7 +71,7 @@ pub enum RehearsalEnd {
     Failed,
     /// It waits for an event that has no mock, and would wait for ever.
     Waiting,
-    /// It made more than [`MAX_ATTEMPTS`] attempts.
+    /// It was given up: it made more than [`MAX_ATTEMPTS`] attempts or [`MAX_EVENTS`] events, too many bytes, or took too long.
     TooLong,
 }
 
@@ -72,26 +86,40 @@ pub struct Begun {
     pub held: Option<bool>,
 }
 
+/// What a rehearsal asks besides the mocks.
+pub(super) struct Surroundings<'a> {
+    pub(super) workflows: &'a dyn Workflows,
+    pub(super) plans: &'a PlanCache,
+    /// What is known of the agents that are mocked, by their names.
+    pub(super) agents: BTreeMap<String, MockedAgent>,
+    pub(super) clock: &'a dyn Clock,
+}
+
+/// What holds for an agent, whoever answers for it.
+pub(super) struct MockedAgent {
+    pub(super) policy: RetryPolicy,
+    pub(super) contract: AgentContract,
+}
+
 /// Rehearses a plan. Fails only where the store does.
 pub(super) async fn rehearse(
     run: RunId,
     plan: &Plan,
     input: Payload,
     mocks: &Mocks,
-    policies: &BTreeMap<String, RetryPolicy>,
-    workflows: &dyn Workflows,
-    now: Timestamp,
+    around: Surroundings<'_>,
 ) -> Result<Rehearsed, StoreError> {
+    let now = around.clock.now();
     let (state, data, made) = start(plan, run, input, now);
     let mut scene = Stage {
         plan,
         mocks,
-        policies,
+        around: &around,
         now,
         state,
         data,
         inputs: VecDeque::new(),
-        made: 0,
+        spent: Spent::nothing(around.clock, now),
         told: 0,
         rehearsed: Rehearsed {
             end: RehearsalEnd::Waiting,
@@ -99,30 +127,50 @@ pub(super) async fn rehearse(
             error: None,
             span: (now, now),
             path: Vec::new(),
+            is_path_cut: false,
             attempts: Vec::new(),
             is_cut: false,
         },
     };
-    scene.follow(made, workflows).await?;
-    while !scene.state.status().is_terminal() && scene.made <= MAX_ATTEMPTS {
+    scene.follow(made).await?;
+    while !scene.state.status().is_terminal() {
+        if let Some(excess) = scene.spent.excess() {
+            scene.rehearsed.error = Some(excess);
+            scene.rehearsed.end = RehearsalEnd::TooLong;
+            break;
+        }
+        give_way().await;
         let Some(input) = scene.next_input() else { break };
         // A mock answers once, so that nothing is late here.
         if let Ok(made) = advance(plan, &mut scene.state, &mut scene.data, input, scene.now, true) {
-            scene.follow(made, workflows).await?;
+            scene.follow(made).await?;
         }
     }
     Ok(scene.finish())
 }
 
+/// Lets whatever else there is to do go first, whoever drives this.
+async fn give_way() {
+    let mut has_given = false;
+    poll_fn(|context| {
+        if mem::replace(&mut has_given, true) {
+            return Poll::Ready(());
+        }
+        context.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
+}
+
 struct Stage<'a> {
     plan: &'a Plan,
     mocks: &'a Mocks,
-    policies: &'a BTreeMap<String, RetryPolicy>,
+    around: &'a Surroundings<'a>,
     now: Timestamp,
     state: RunState,
     data: RunData,
     inputs: VecDeque<Input>,
-    made: usize,
+    spent: Spent<'a>,
     told: usize,
     rehearsed: Rehearsed,
 }
@@ -139,7 +187,8 @@ impl Stage<'_> {
     }
 
     /// Notes what has happened, and lets the mocks answer.
-    async fn follow(&mut self, made: Transition, workflows: &dyn Workflows) -> Result<(), StoreError> {
+    async fn follow(&mut self, made: Transition) -> Result<(), StoreError> {
+        self.spent.add(&made);
         for event in &made.events {
             self.note(event);
         }
@@ -150,36 +199,57 @@ impl Stage<'_> {
             (self.rehearsed.output, self.rehearsed.error) = (update.output, update.error);
         }
         for call in made.calls {
-            let attempt = self.state.step(&call.key.path).and_then(domain::runs::StepState::last_attempt);
-            let outcome = self.answer(&call.key.path, attempt.map_or(1, |attempt| attempt.number));
-            let policy = self.policies.get(call.agent.as_str()).cloned().unwrap_or_default();
-            self.made += 1;
-            self.inputs.push_back(Input::CallEnded { key: call.key, outcome, policy });
+            let called = self.called(call);
+            self.inputs.push_back(called);
         }
         for child in made.outward.children {
-            let Some(path) = child.parent.map(|parent| parent.path) else { continue };
-            let outcome = match self.answer(&path, 1) {
-                CallOutcome::Completed(output) => ChildOutcome::Completed { output },
-                CallOutcome::Failed(failure) => ChildOutcome::Failed { error: failure.message },
-            };
-            self.made += 1;
-            self.inputs.push_back(Input::Told(InboxMessage::ChildEnded { path, child: child.run, outcome }));
+            let ended = self.ended(child).await?;
+            self.inputs.extend(ended);
         }
         for wait in made.outward.waits {
-            self.made += 1;
             if let Some(CallOutcome::Completed(data)) = self.mocked(&wait.path, 1) {
                 let (name, path) = (wait.event, Some(wait.path));
                 self.inputs.push_back(Input::Told(InboxMessage::Event { name, path, data, id: None }));
             }
         }
         for target in made.lookups {
-            let found = find_child(workflows, &target).await?;
+            let found = find_child(self.around.workflows, &target).await?;
             self.inputs.push_back(Input::LookedUp { target, found });
         }
         if made.unfinished {
             self.inputs.push_back(Input::Continue);
         }
         Ok(())
+    }
+
+    /// What a mock answers in place of an agent: whatever the agent declares holds for both sides.
+    fn called(&self, call: AgentCall) -> Input {
+        let agent = self.around.agents.get(call.agent.as_str());
+        let refused = agent.and_then(|agent| agent.contract.refuses(&call.input));
+        let outcome = match refused {
+            Some(failure) => CallOutcome::Failed(failure),
+            None => {
+                let attempt = self.state.step(&call.key.path).and_then(StepState::last_attempt);
+                let answer = self.answer(&call.key.path, attempt.map_or(1, |attempt| attempt.number));
+                match agent {
+                    Some(agent) => agent.contract.judge(answer),
+                    None => answer,
+                }
+            }
+        };
+        let policy = agent.map(|agent| agent.policy.clone()).unwrap_or_default();
+        Input::CallEnded { key: call.key, outcome, policy }
+    }
+
+    /// What a mock answers in place of a run of another workflow, which begins with no input that its workflow refuses.
+    async fn ended(&self, child: StartRun) -> Result<Option<Input>, StoreError> {
+        let Some(path) = child.parent.map(|parent| parent.path) else { return Ok(None) };
+        let refused = self.around.plans.get(child.plan).await?.refuses(&child.input);
+        let outcome = match refused.map_or_else(|| self.answer(&path, 1), |problem| failed(problem, true)) {
+            CallOutcome::Completed(output) => ChildOutcome::Completed { output },
+            CallOutcome::Failed(failure) => ChildOutcome::Failed { error: failure.message },
+        };
+        Ok(Some(Input::Told(InboxMessage::ChildEnded { path, child: child.run, outcome })))
     }
 
     fn note(&mut self, event: &RunEvent) {
@@ -195,6 +265,10 @@ impl Stage<'_> {
             }
             _ => return,
         };
+        if self.rehearsed.path.len() >= MAX_PATH_TOLD {
+            self.rehearsed.is_path_cut = true;
+            return;
+        }
         let kind = self.plan.at(path).map_or("agent", kind_of);
         self.rehearsed.path.push(Begun { path: path.clone(), kind, held });
     }
@@ -204,7 +278,7 @@ impl Stage<'_> {
     }
 
     fn keep(&mut self, closed: ClosedAttempt) {
-        self.told += closed.input.text().len() + closed.output.as_ref().map_or(0, |output| output.text().len());
+        self.told += bytes_of(&closed);
         if self.told > MAX_TOLD {
             self.rehearsed.is_cut = true;
         } else {
@@ -237,8 +311,7 @@ impl Stage<'_> {
         self.rehearsed.end = match self.state.status() {
             RunStatus::Completed => RehearsalEnd::Completed,
             RunStatus::Failed | RunStatus::Cancelled => RehearsalEnd::Failed,
-            RunStatus::Pending | RunStatus::Running if self.made > MAX_ATTEMPTS => RehearsalEnd::TooLong,
-            RunStatus::Pending | RunStatus::Running => RehearsalEnd::Waiting,
+            RunStatus::Pending | RunStatus::Running => self.rehearsed.end,
         };
         self.rehearsed.span.1 = self.now;
         self.rehearsed

@@ -6,16 +6,17 @@ use std::{
 };
 
 use domain::{
-    agents::{AgentName, RetryPolicy},
+    agents::AgentName,
     ids::{RunId, WorkflowId},
     payload::Payload,
-    ports::{Agents, Clock, IdGenerator, StoreError, Violation, Workflows},
+    ports::{Agents, Clock, IdGenerator, Schemas, StoreError, Violation, Workflows},
+    runs::AgentContract,
     workflows::{Plan, Work},
 };
 
 use super::{
     get_version::{GetVersionError, find},
-    rehearsal::{Mocks, Rehearsed, rehearse},
+    rehearsal::{MockedAgent, Mocks, Rehearsed, Surroundings, rehearse},
 };
 use crate::{Ports, plans::PlanCache};
 
@@ -44,6 +45,7 @@ pub struct TestWorkflow {
     workflows: Arc<dyn Workflows>,
     agents: Arc<dyn Agents>,
     plans: Arc<PlanCache>,
+    schemas: Arc<dyn Schemas>,
     clock: Arc<dyn Clock>,
     ids: Arc<dyn IdGenerator>,
 }
@@ -54,6 +56,7 @@ impl TestWorkflow {
             workflows: ports.workflows.clone(),
             agents: ports.agents.clone(),
             plans: ports.plans.clone(),
+            schemas: ports.schemas.clone(),
             clock: ports.clock.clone(),
             ids: ports.ids.clone(),
         }
@@ -73,7 +76,7 @@ impl TestWorkflow {
             None => self.workflows.get(id).await?.ok_or(TestWorkflowError::NotFound(id))?,
         };
         let plan = self.plans.get(row.plan).await?;
-        let violations = plan.input_schema().map(|schema| schema.violations(input.value())).unwrap_or_default();
+        let violations = plan.input_violations(&input);
         if !violations.is_empty() {
             return Err(TestWorkflowError::UnfitInput(violations));
         }
@@ -81,13 +84,18 @@ impl TestWorkflow {
         if !unknown.is_empty() {
             return Err(TestWorkflowError::UnknownSteps(unknown));
         }
-        let policies = self.policies(&plan).await?;
+        let around = Surroundings {
+            workflows: &*self.workflows,
+            plans: &self.plans,
+            agents: self.mocked(&plan).await?,
+            clock: &*self.clock,
+        };
         let run = RunId::mint(self.ids.unique());
-        Ok(rehearse(run, &plan, input, mocks, &policies, &*self.workflows, self.clock.now()).await?)
+        Ok(rehearse(run, &plan, input, mocks, around).await?)
     }
 
-    /// How the agents' calls are tried again.
-    async fn policies(&self, plan: &Plan) -> Result<BTreeMap<String, RetryPolicy>, StoreError> {
+    /// How the agents' calls are tried again, and what they must fit.
+    async fn mocked(&self, plan: &Plan) -> Result<BTreeMap<String, MockedAgent>, StoreError> {
         let names: BTreeSet<AgentName> = plan
             .steps()
             .filter_map(|step| match &step.work {
@@ -96,7 +104,11 @@ impl TestWorkflow {
             })
             .collect();
         let found = self.agents.by_names(&names.into_iter().collect::<Vec<_>>()).await?;
-        Ok(found.into_iter().map(|agent| (agent.name.as_str().to_owned(), agent.retry_policy().clone())).collect())
+        let mocked = found.iter().map(|agent| {
+            let contract = AgentContract::of(agent, &*self.schemas);
+            (agent.name.as_str().to_owned(), MockedAgent { policy: agent.retry_policy().clone(), contract })
+        });
+        Ok(mocked.collect())
     }
 }
 

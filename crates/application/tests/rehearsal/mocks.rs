@@ -1,7 +1,14 @@
 //! What stands in for agents, other workflows and events in a rehearsal, and how a rehearsal ends.
 
-use application::workflows::{RehearsalEnd, Rehearsed, TestWorkflowError};
-use domain::runs::ClosedAttempt;
+use std::sync::{
+    Arc,
+    atomic::{AtomicI64, Ordering},
+};
+
+use adapters_memory::VirtualClock;
+use application::workflows::{MAX_PATH_TOLD, RehearsalEnd, Rehearsed, TestWorkflowError};
+use chrono::TimeDelta;
+use domain::{Timestamp, agents::AgentSchemas, ports::Clock, runs::ClosedAttempt};
 use serde_json::{Value, json};
 
 use crate::theatre::{Theatre, agent};
@@ -167,6 +174,115 @@ async fn a_rehearsal_of_too_many_attempts_is_given_up() {
     let played = played(document, json!({"items": vec![0; 150]}), json!({"a": 1})).await;
     assert_eq!((played.end, played.output), (RehearsalEnd::TooLong, None));
     assert_eq!(played.attempts.len(), application::workflows::MAX_ATTEMPTS);
+}
+
+/// Loops in loops around a step, each over all items of the input.
+fn loops(depth: usize, innermost: &Value) -> Value {
+    let mut steps = serde_json::Map::new();
+    for level in 0..depth {
+        let (id, body) =
+            (format!("l{level}"), if level + 1 < depth { format!("l{}", level + 1) } else { "s".to_owned() });
+        let config = json!({"collection": "${workflow.input.items}", "loop_body": [body]});
+        steps.insert(id.clone(), json!({"id": id, "type": "loop", "loop_config": config}));
+    }
+    steps.insert("s".to_owned(), innermost.clone());
+    json!({"start_step": "l0", "steps": steps})
+}
+
+/// Told no attempts, and would go on for days.
+fn endless() -> (Value, Value) {
+    let nothing = json!({"id": "s", "type": "delay", "delay_config": {"seconds": 0}});
+    (loops(3, &nothing), json!({"items": vec![0; 1000]}))
+}
+
+#[tokio::test]
+async fn a_rehearsal_of_too_many_events_is_given_up_although_nobody_is_called() {
+    let (document, input) = endless();
+    let played = played(document, input, json!({})).await;
+    assert_eq!((played.end, played.attempts.len()), (RehearsalEnd::TooLong, 0));
+    assert_eq!(played.error.as_deref(), Some("The rehearsal was given up after 100000 events"));
+    assert_eq!((played.path.len(), played.is_path_cut), (MAX_PATH_TOLD, true));
+}
+
+/// A clock on which every look takes a second.
+struct Hurried(AtomicI64);
+
+impl Clock for Hurried {
+    fn now(&self) -> Timestamp {
+        Timestamp::UNIX_EPOCH + TimeDelta::seconds(self.0.fetch_add(1, Ordering::Relaxed))
+    }
+}
+
+#[tokio::test]
+async fn a_rehearsal_that_computes_too_long_is_given_up() {
+    let (document, input) = endless();
+    let theatre = Theatre::of(AgentSchemas::default(), Arc::new(Hurried(AtomicI64::new(0)))).await;
+    let workflow = theatre.stage("main", &document).await;
+    let played = theatre.play(workflow, input, &json!({})).await.expect("it can be rehearsed");
+    assert_eq!(played.error.as_deref(), Some("The rehearsal was given up after 10 seconds"));
+    assert!(!played.is_path_cut, "it has not come so far");
+}
+
+#[tokio::test]
+async fn a_rehearsal_of_too_many_bytes_is_given_up() {
+    let large = "x".repeat(1 << 20);
+    let played = played(a_loop("sequential"), json!({"items": vec![0; 100]}), json!({"a": {"text": large}})).await;
+    assert_eq!(played.error.as_deref(), Some("The rehearsal was given up after 64 MiB of inputs and outputs"));
+}
+
+#[tokio::test]
+async fn a_rehearsal_gives_way_and_ends_where_it_is_dropped() {
+    let (document, input) = endless();
+    let theatre = Theatre::new().await;
+    let workflow = theatre.stage("main", &document).await;
+    let mocks = json!({});
+    tokio::select! {
+        biased;
+        _ = theatre.play(workflow, input, &mocks) => panic!("it was done at one go"),
+        () = std::future::ready(()) => {}
+    }
+}
+
+/// An agent that wants a number `n`, and answers a number `m`.
+async fn strict() -> Theatre {
+    let number = |name: &str| json!({"required": [name], "properties": {name: {"type": "number"}}});
+    let schemas = AgentSchemas { input: Some(number("n")), output: Some(number("m")) };
+    Theatre::of(schemas, Arc::new(VirtualClock::new(Timestamp::UNIX_EPOCH))).await
+}
+
+#[tokio::test]
+async fn inputs_and_mocks_must_fit_what_the_agent_declares_as_in_a_run() {
+    let theatre = strict().await;
+    let document = json!({"start_step": "a", "steps": {"a": agent("a", &json!({"n": "${workflow.input.n}"}))}});
+    let workflow = theatre.stage("main", &document).await;
+    let played =
+        theatre.play(workflow, json!({"n": 1}), &json!({"a": [{"m": "one"}, {"m": 1}]})).await.expect("played");
+    assert_eq!(output(&played), &json!({"m": 1}));
+    let told = errors(&played.attempts);
+    let expected = "The output does not fit the output_schema of agent 'A': ";
+    assert!(told[0].is_some_and(|error| error.starts_with(expected)) && told[1].is_none(), "{told:?}");
+
+    let played = theatre.play(workflow, json!({"n": "one"}), &json!({"a": {"m": 1}})).await.expect("played");
+    assert_eq!((played.end, played.attempts.len()), (RehearsalEnd::Failed, 1), "it fits no better next time");
+    let told = errors(&played.attempts);
+    let expected = "The input does not fit the input_schema of agent 'A': ";
+    assert!(told[0].is_some_and(|error| error.starts_with(expected)), "{told:?}");
+}
+
+#[tokio::test]
+async fn the_input_of_a_sub_workflow_must_fit_what_that_demands_as_in_a_run() {
+    let theatre = Theatre::new().await;
+    let mut child = one_agent();
+    child["input_schema"] = json!({"properties": {"x": {"type": "number"}}});
+    theatre.stage("child", &child).await;
+    let parent = json!({"start_step": "c", "steps": {"c": {"id": "c", "type": "sub_workflow", "workflow_name": "child",
+        "input_mapping": {"x": "${workflow.input.x}"}}}});
+    let parent = theatre.stage("parent", &parent).await;
+    let played = theatre.play(parent, json!({"x": 1}), &json!({"c": {"y": 2}})).await.expect("played");
+    assert_eq!(output(&played), &json!({"y": 2}));
+    let played = theatre.play(parent, json!({"x": "one"}), &json!({"c": {"y": 2}})).await.expect("played");
+    let expected = "failed: The input does not fit the workflow's input_schema: ";
+    assert!(played.error.as_ref().is_some_and(|error| error.contains(expected)), "{:?}", played.error);
 }
 
 #[tokio::test]

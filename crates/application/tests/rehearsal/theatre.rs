@@ -15,7 +15,7 @@ use domain::{
     agents::{AgentAuth, AgentName, AgentSchemas, AgentUrl, RetryPolicy},
     ids::WorkflowId,
     payload::Payload,
-    ports::{MockAgentGateway, MockEngine, MockRunWriter},
+    ports::{Clock, MockAgentGateway, MockEngine, MockRunWriter},
     workflows::{WorkflowName, WorkflowStatus},
 };
 use serde_json::Value;
@@ -24,6 +24,11 @@ pub(crate) struct Theatre(UseCases);
 
 impl Theatre {
     pub(crate) async fn new() -> Self {
+        Self::of(AgentSchemas::default(), Arc::new(VirtualClock::new(Timestamp::UNIX_EPOCH))).await
+    }
+
+    /// The same where the agent declares this, and with another clock on the wall.
+    pub(crate) async fn of(schemas: AgentSchemas, clock: Arc<dyn Clock>) -> Self {
         let store = Arc::new(MemoryStore::new());
         let mut engine = MockEngine::new();
         engine.expect_agents_changed().return_const(());
@@ -41,7 +46,7 @@ impl Theatre {
             writer: Arc::new(MockRunWriter::new()),
             gateway: Arc::new(MockAgentGateway::new()),
             engine: Arc::new(engine),
-            clock: Arc::new(VirtualClock::new(Timestamp::UNIX_EPOCH)),
+            clock,
             ids: Arc::new(SequentialIds::new(1)),
             plans: Arc::new(PlanCache::new(store.clone(), Arc::new(JsonSchemas))),
             schemas: Arc::new(JsonSchemas),
@@ -58,7 +63,7 @@ impl Theatre {
             retry_strategy: None,
             circuit_breaker: None,
             max_concurrent_calls: None,
-            schemas: AgentSchemas::default(),
+            schemas,
         };
         uses.create_agent.execute(agent).await.expect("registered");
         Self(uses)

@@ -235,13 +235,8 @@ impl Decision<'_> {
     /// The first step, unless the run's input is not what the document demands. The API refuses such input; runs that other
     /// runs start, and that come from the bus, are looked at here.
     pub(super) fn begin_run(&mut self) {
-        let violations = self.plan.input_schema().map(|schema| schema.violations(self.data.input.value()));
-        match violations.filter(|violations| !violations.is_empty()) {
-            Some(violations) => {
-                let problem = Violation::sentence(&violations);
-                let error = shorten(&format!("The input does not fit the workflow's input_schema: {problem}"));
-                self.emit(RunEvent::RunFailed { error });
-            }
+        match self.plan.refuses(&self.data.input) {
+            Some(problem) => self.emit(RunEvent::RunFailed { error: shorten(&problem) }),
             None => self.begin(&self.plan.first().top_level()),
         }
     }

@@ -19,7 +19,8 @@ use super::{
 use crate::{
     agents::{AgentName, RetryPolicy},
     ids::{PlanHash, Slot, StepId, StepPath},
-    ports::Schema,
+    payload::Payload,
+    ports::{Schema, Violation},
 };
 
 /// The position of a step in its plan; blocks stand before what is in them, and a sequence in the order in which it runs.
@@ -218,9 +219,16 @@ impl Plan {
         &self.name
     }
 
-    /// What the input of a run must fit, if the document says so.
-    pub fn input_schema(&self) -> Option<&dyn Schema> {
-        self.input_schema.as_deref()
+    /// Why a run cannot begin with an input, if it cannot.
+    pub fn refuses(&self, input: &Payload) -> Option<String> {
+        let violations = self.input_violations(input);
+        let problem = (!violations.is_empty()).then(|| Violation::sentence(&violations))?;
+        Some(format!("The input does not fit the workflow's input_schema: {problem}"))
+    }
+
+    /// Everything in which an input differs from what the document demands.
+    pub fn input_violations(&self, input: &Payload) -> Vec<Violation> {
+        self.input_schema.as_ref().map(|schema| schema.violations(input.value())).unwrap_or_default()
     }
 
     /// How many seconds a run may take.

@@ -44,7 +44,8 @@ impl crate::api::Checked for TestWorkflow {}
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "Rehearsal")]
 pub(crate) struct RehearsalView {
-    /// `WAITING`: for an event that has no mock, for ever. `TOO_LONG`: after 20,000 attempts.
+    /// `WAITING`: for an event that has no mock, for ever. `TOO_LONG`: it was given up, after 20,000 attempts, 100,000 events of
+    /// the engine, 64 MiB of inputs and outputs, or ten seconds of computing; `error_message` says which.
     #[schemars(extend("enum" = ["COMPLETED", "FAILED", "WAITING", "TOO_LONG"]))]
     status: &'static str,
     output_data: Option<Json>,
@@ -53,6 +54,8 @@ pub(crate) struct RehearsalView {
     duration_ms: i64,
     /// The steps in the order in which they were begun.
     path_taken: Vec<BegunView>,
+    /// Whether `path_taken` ends after its first 10,000 steps, although more were begun.
+    path_truncated: bool,
     /// The attempts in the order in which they ended.
     attempts: Vec<RehearsedAttempt>,
     /// Whether attempts were left out, because they would fill more than a few megabytes.
@@ -101,6 +104,7 @@ impl From<Rehearsed> for RehearsalView {
             error_message: rehearsed.error,
             duration_ms: (ended - began).num_milliseconds(),
             path_taken: rehearsed.path.into_iter().map(Into::into).collect(),
+            path_truncated: rehearsed.is_path_cut,
             attempts: rehearsed.attempts.into_iter().map(Into::into).collect(),
             truncated: rehearsed.is_cut,
         }

@@ -7,6 +7,7 @@ use domain::ids::WorkflowId;
 use super::workflows::GROUP;
 use crate::{
     api::{About, Body, Declarations, Path, Reply, State},
+    aside::aside,
     dto::{
         examples,
         rehearsals::{RehearsalView, TestWorkflow},
@@ -39,6 +40,7 @@ async fn test_workflow(
 ) -> Result<Reply<200, RehearsalView>, Problem> {
     let version = body.version;
     let (input, mocks) = body.parts()?;
-    let rehearsed = app.test_workflow.execute(WorkflowId::new(path.workflow_id), version, input, &mocks).await?;
+    let id = WorkflowId::new(path.workflow_id);
+    let rehearsed = aside(async move { app.test_workflow.execute(id, version, input, &mocks).await }).await??;
     Ok(Reply(rehearsed.into()))
 }

@@ -94,6 +94,22 @@ async fn in_a_rehearsal_time_passes_at_once_and_what_nobody_mocks_fails_or_waits
 }
 
 #[actix_web::test]
+async fn a_rehearsal_that_would_not_end_is_given_up_with_the_limit() {
+    let orrery = Orrery::new();
+    let repeats = |id: &str, body: &str| {
+        let config = json!({"collection": "${workflow.input.items}", "loop_body": [body]});
+        json!({"id": id, "type": "loop", "loop_config": config})
+    };
+    let created = orrery.post(WORKFLOWS, json!({"name": "days", "start_step": "x", "steps": {
+        "x": repeats("x", "y"), "y": repeats("y", "z"), "z": repeats("z", "nothing"),
+        "nothing": {"id": "nothing", "type": "delay", "delay_config": {"seconds": 0}}}}));
+    let path = format!("{WORKFLOWS}/{}/test", created.await.expect(201)["id"].as_str().expect("an id"));
+    let told = orrery.post(&path, json!({"input_data": {"items": vec![0; 1000]}})).await.expect(200);
+    assert_eq!((&told["status"], &told["path_truncated"]), (&json!("TOO_LONG"), &json!(true)));
+    assert_eq!(told["error_message"], "The rehearsal was given up after 100000 events");
+}
+
+#[actix_web::test]
 async fn a_version_of_any_status_is_rehearsed_and_one_that_is_not_there_is_not_found() {
     let orrery = Orrery::new();
     let id = with_every_new_step(&orrery).await;
