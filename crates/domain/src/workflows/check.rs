@@ -7,12 +7,12 @@ use sha2::{Digest, Sha256};
 
 use super::{
     declared::{Declared, compile_at},
-    diagnostic::Diagnostic,
+    diagnostic::{Diagnostic, each_once},
     document::WorkflowDocument,
     findings::Findings,
     limits::MAX_STEPS,
     plan::Plan,
-    reference::{InvalidReference, Template},
+    reference::Template,
     steps::{self, Content},
     tree::{self, RunDeclarations, Tree},
     types, visibility,
@@ -56,8 +56,11 @@ pub fn examine_with(document: &WorkflowDocument, schemas: &dyn Schemas, declared
     links(document, &mut findings);
     itself(document, &contents, &mut findings);
     let end = end(document, &mut findings);
-    let plan = tree::grow(document, &contents, &end, &mut findings).and_then(|tree| {
-        unreachable(document, &contents, &tree, &mut findings);
+    let tree = tree::grow(document, &contents, &end, &mut findings);
+    unreachable(document, &mut findings);
+    let placed = tree.as_ref().map(Tree::keys).unwrap_or_default();
+    visibility::unplaced(document, &contents, &placed, &mut findings);
+    let plan = tree.and_then(|tree| {
         let bindings = visibility::bind(&tree, &mut findings);
         if !bindings.is_cut {
             types::check(&tree, &bindings, declared, schemas, &mut findings);
@@ -69,7 +72,8 @@ pub fn examine_with(document: &WorkflowDocument, schemas: &dyn Schemas, declared
             tree.into_plan(hash(document), document.name.clone(), bindings, declarations)
         }
     });
-    Examined { plan, findings: findings.all().into_iter().map(|found| as_written(document, found)).collect() }
+    let findings = findings.all().into_iter().map(|found| as_written(document, found)).collect();
+    Examined { plan, findings: each_once(findings) }
 }
 
 /// The place of a finding as the document has it: who looks at what a step means no longer knows in which of several ways it
@@ -122,6 +126,7 @@ fn contents(
         if step.id != *key {
             let message = format!("the id '{}' differs from the step's key '{key}'", step.id);
             findings.error(&["steps", key, "id"], "id_mismatch", message);
+            findings.hint(format!("write \"id\": \"{key}\""));
         }
         let id = StepId::parse(key)
             .map_err(|e| findings.error(&["steps", key], "invalid_step_id", format!("step id '{key}': {e}")))
@@ -156,13 +161,12 @@ fn declarations(document: &WorkflowDocument, schemas: &dyn Schemas, findings: &m
 
 /// What stands behind the last step and makes the run's output. Its id is never seen.
 fn end(document: &WorkflowDocument, findings: &mut Findings) -> (StepId, Content) {
-    let template = document.output.as_ref().and_then(|output| {
-        let said = |problems: Vec<InvalidReference>| {
-            for problem in problems {
-                findings.error(&["output"], "invalid_reference", problem.to_string());
-            }
-        };
-        Template::parse(output).map_err(said).ok()
+    let template = document.output.as_ref().map(|output| {
+        let (template, problems) = Template::parse_readable(output);
+        for problem in problems {
+            findings.error(&["output"], "invalid_reference", problem.to_string());
+        }
+        template
     });
     (StepId::end(), Content::End(template))
 }
@@ -185,18 +189,21 @@ fn links(document: &WorkflowDocument, findings: &mut Findings) {
     if !steps.contains_key(&document.start_step) {
         let message = format!("there is no step '{}'", document.start_step);
         findings.error(&["start_step"], "unknown_step", message);
+        findings.hint_at_step(&document.start_step, document);
     }
     let mut finished = HashSet::new();
     for (key, step) in steps {
         if let Some(next) = step.next_step.as_deref().filter(|next| !steps.contains_key(*next)) {
             let message = format!("step '{key}' is followed by '{next}', which does not exist");
             findings.error(&["steps", key, "next_step"], "unknown_step", message);
+            findings.hint_at_step(next, document);
         }
         for (place, named) in steps::named(step) {
             if !steps.contains_key(&named) {
                 let at: Vec<&str> = ["steps", key].into_iter().chain(place.iter().map(String::as_str)).collect();
                 let message = format!("step '{key}' names '{named}', which does not exist");
                 findings.error(&at, "unknown_step", message);
+                findings.hint_at_step(&named, document);
             }
         }
         let mut trail: Vec<&str> = Vec::new();
@@ -206,6 +213,7 @@ fn links(document: &WorkflowDocument, findings: &mut Findings) {
                 let cycle: Vec<&str> = trail[start..].iter().copied().chain([here]).collect();
                 let message = format!("the steps follow each other in a cycle: {}", cycle.join(" -> "));
                 findings.error(&["steps", trail[trail.len() - 1], "next_step"], "cycle", message);
+                findings.hint("leave one next_step out; a step of type 'loop' repeats others");
                 break;
             }
             trail.push(here);
@@ -215,42 +223,38 @@ fn links(document: &WorkflowDocument, findings: &mut Findings) {
     }
 }
 
-fn unreachable(
-    document: &WorkflowDocument,
-    contents: &BTreeMap<String, (StepId, Content)>,
-    tree: &Tree<'_>,
-    findings: &mut Findings,
-) {
-    let reached = tree.keys();
-    let unread = unread(document, contents, &reached);
-    let is_reached = |key: &str| reached.contains(key) || unread.contains(key);
-    for key in document.steps.keys().filter(|key| !is_reached(key)) {
+fn unreachable(document: &WorkflowDocument, findings: &mut Findings) {
+    // Without a beginning nothing is reached, which has been said.
+    if !document.steps.contains_key(&document.start_step) {
+        return;
+    }
+    let reached = reached(document);
+    for key in document.steps.keys().filter(|key| !reached.contains(key.as_str())) {
         let message = format!("step '{key}' is never reached from '{}'", document.start_step);
         findings.refuse(&["steps", key], "unreachable_step", message);
+        findings.hint("name it in a next_step or in a block that is reached, or leave it out");
     }
 }
 
-/// The steps that would be reached if they could be read: they have no place in the tree, and what is wrong with them has been
-/// said.
-fn unread(
-    document: &WorkflowDocument,
-    contents: &BTreeMap<String, (StepId, Content)>,
-    reached: &HashSet<&str>,
-) -> HashSet<String> {
-    let mut found = HashSet::new();
-    let mut ahead = vec![document.start_step.clone()];
-    let after = |key: &str| {
-        let step = document.steps.get(key)?;
-        let members = steps::named(step).into_iter().map(|(_, id)| id);
-        Some(members.chain(step.next_step.clone()).collect::<Vec<_>>())
-    };
-    ahead.extend(reached.iter().filter_map(|key| after(key)).flatten());
-    while let Some(key) = ahead.pop() {
-        if !contents.contains_key(&key) && found.insert(key.clone()) {
-            ahead.extend(after(&key).unwrap_or_default());
+/// The steps that are reached, or would be if everything around them were sound: a step that has no place in the tree because of
+/// another mistake is no mistake of its own.
+fn reached(document: &WorkflowDocument) -> HashSet<&str> {
+    let mut reached = HashSet::new();
+    let mut ahead = Vec::new();
+    let mut main = HashSet::new();
+    let mut at = document.steps.get_key_value(&document.start_step);
+    while let Some((key, step)) = at.filter(|(key, _)| main.insert(key.as_str())) {
+        ahead.push((key.as_str(), step));
+        at = step.next_step.as_ref().and_then(|next| document.steps.get_key_value(next));
+    }
+    while let Some((key, step)) = ahead.pop() {
+        if reached.insert(key) {
+            // Inside of blocks the block says what follows.
+            let members = steps::named(step).into_iter().filter_map(|(_, id)| document.steps.get_key_value(&id));
+            ahead.extend(members.map(|(key, step)| (key.as_str(), step)));
         }
     }
-    found
+    reached
 }
 
 /// The hash that runs of a document are pinned to.

@@ -1,5 +1,7 @@
 //! What is wrong with a document, where, and what to do about it.
 
+use std::collections::HashSet;
+
 /// Whether a document with this diagnostic may be saved.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Severity {
@@ -45,6 +47,14 @@ impl Diagnostic {
         self.hint = Some(hint.into());
         self
     }
+}
+
+/// The same findings without those that say once more what another one says: a step that stands at several places is looked
+/// at there several times.
+pub fn each_once(mut findings: Vec<Diagnostic>) -> Vec<Diagnostic> {
+    let mut said = HashSet::new();
+    findings.retain(|found| said.insert((found.pointer.clone(), found.code, found.message.clone())));
+    findings
 }
 
 /// A JSON Pointer from unescaped segments (RFC 6901, section 3).

@@ -1,12 +1,17 @@
 //! Everything that is found in a document, and whether it could be executed all the same.
 
-use super::diagnostic::{Diagnostic, Severity, pointer};
+use super::{
+    diagnostic::{Diagnostic, Severity, pointer},
+    document::WorkflowDocument,
+    nearest::Guesses,
+};
 
 /// What has been found so far.
 #[derive(Default)]
 pub(super) struct Findings {
     found: Vec<Diagnostic>,
     fatal: bool,
+    guesses: Guesses,
 }
 
 impl Findings {
@@ -31,6 +36,12 @@ impl Findings {
         if let Some(last) = self.found.pop() {
             self.found.push(last.hint(hint));
         }
+    }
+
+    /// What would mend the last finding, which is about a step that is named and not there.
+    pub(super) fn hint_at_step(&mut self, wanted: &str, document: &WorkflowDocument) {
+        let hint = self.guesses.hint(wanted, document.steps.keys().map(String::as_str));
+        self.hint(hint);
     }
 
     pub(super) fn is_fatal(&self) -> bool {

@@ -14,6 +14,7 @@ mod external;
 mod findings;
 mod lenient;
 mod limits;
+mod nearest;
 mod path;
 mod plan;
 mod reference;
@@ -28,13 +29,15 @@ mod work;
 mod fuzz_tests;
 #[cfg(test)]
 mod limit_tests;
+#[cfg(test)]
+mod mistake_tests;
 
 pub use budget::{Budget, MAX_INPUT_BYTES};
 pub use check::{Examined, compile, examine, examine_with, hash as hash_document};
 pub use condition::{Condition, EvaluationError, SyntaxError};
 pub use declared::Declared;
 pub use definition::{ChangeSummary, WorkflowDefinition, WorkflowFilter, WorkflowName, WorkflowSort};
-pub use diagnostic::{Diagnostic, Severity};
+pub use diagnostic::{Diagnostic, Severity, each_once};
 pub use difference::{Change, Difference, PlacedChange};
 pub use document::{RunLimits, StepDocument, WorkflowDocument};
 pub use executable::{ExecutableVersion, VersionAddress};

@@ -61,6 +61,8 @@ pub enum Source {
     Loop(LoopVariable),
     /// What a filter or an assertion is asked about: `event` or `data`.
     Given,
+    /// Nobody knows: it cannot be read. Only in a document that gets no plan, so that the rest of it is checked all the same.
+    Unread,
 }
 
 /// What an iteration of a loop is known by.
@@ -144,14 +146,15 @@ pub struct Iteration<'a> {
 impl Template {
     /// Parses a value of a mapping; answers every reference that cannot be read.
     pub fn parse(value: &Value) -> Result<Self, Vec<InvalidReference>> {
-        let mut problems = Vec::new();
-        let template = parse_value(value, &mut problems);
+        let (template, problems) = Self::parse_readable(value);
         if problems.is_empty() { Ok(template) } else { Err(problems) }
     }
 
-    /// Parses a whole mapping. Its members stay in the mapping's order.
-    pub fn parse_mapping(mapping: &Map<String, Value>) -> Vec<(String, Result<Self, Vec<InvalidReference>>)> {
-        mapping.iter().map(|(field, value)| (field.clone(), Self::parse(value))).collect()
+    /// Parses what can be read of a value, with [`Source::Unread`] in place of what cannot; answers every such reference.
+    pub fn parse_readable(value: &Value) -> (Self, Vec<InvalidReference>) {
+        let mut problems = Vec::new();
+        let template = parse_value(value, &mut problems);
+        (template, problems)
     }
 
     /// The value with all references replaced. `field` names the member of the mapping in messages.
@@ -232,15 +235,14 @@ fn parse_text(text: &str, problems: &mut Vec<InvalidReference>) -> Template {
             plain.push_str(&rest[..end]);
         } else {
             plain.push_str(&rest[..start]);
-            match Reference::parse(raw) {
-                Ok(reference) => {
-                    if !plain.is_empty() {
-                        pieces.push(Piece::Plain(std::mem::take(&mut plain)));
-                    }
-                    pieces.push(Piece::Reference(reference));
-                }
-                Err(problem) => problems.push(problem),
+            if !plain.is_empty() {
+                pieces.push(Piece::Plain(std::mem::take(&mut plain)));
             }
+            let reference = Reference::parse(raw).unwrap_or_else(|problem| {
+                problems.push(problem);
+                Reference::unread(raw)
+            });
+            pieces.push(Piece::Reference(reference));
         }
         rest = &rest[end..];
     }
@@ -301,6 +303,11 @@ impl Reference {
         Ok(reference)
     }
 
+    /// Stands for what cannot be read.
+    pub(super) fn unread(raw: &str) -> Self {
+        Self { source: Source::Unread, path: Vec::new(), raw: raw.to_owned() }
+    }
+
     /// The same in a condition, where a reference may name several elements and takes the first that is there.
     pub fn parse_for_condition(raw: &str) -> Result<Self, InvalidReference> {
         let invalid = |problem| InvalidReference { raw: raw.to_owned(), problem };
@@ -348,6 +355,7 @@ impl Reference {
             Source::Loop(LoopVariable::Item) => first_match(scope.iteration()?.item, &self.path).map(Cow::Borrowed),
             Source::Loop(variable) => scope.iteration().map(|iteration| Cow::Owned(variable.of(&iteration))),
             Source::Given => first_match(scope.given()?, &self.path).map(Cow::Borrowed),
+            Source::Unread => None,
         }
     }
 
@@ -371,6 +379,7 @@ impl Reference {
                 scope.given().ok_or_else(|| missing("Only filters and assertions can ask for this".to_owned()))?
             }
             Source::Loop(variable) => return Ok(Cow::Owned(variable.of(&iteration()?))),
+            Source::Unread => return Err(missing("It cannot be read".to_owned())),
         };
         let mut at = "the value".to_owned();
         for segment in &self.path {

@@ -35,6 +35,9 @@ const WAIT_SETTINGS: [&str; 5] = ["event", "correlation", "filter", "timeout_sec
 const CHECK_SETTINGS: [&str; 7] =
     ["data", "data_source", "schema", "validation_schema", "assertions", "mode", "validation_mode"];
 
+/// What a condition that cannot be read most often lacks.
+const CONDITION_HINT: &str = "references stand in ${…}, texts in quotes; compare with ==, join with and, or, not";
+
 /// A step without what its type does not know.
 pub(super) enum Content {
     Agent(AgentContent),
@@ -149,7 +152,8 @@ pub(super) fn named(step: &StepDocument) -> Vec<(Vec<String>, String)> {
     found
 }
 
-/// Reads a step; what is wrong is reported, and without a sound content there is nothing to execute.
+/// Reads a step; what is wrong is reported. A block of which only a setting is wrong has a content all the same, so that what is
+/// in it has its place and is checked: an error that is fatal leaves no plan that could execute it.
 pub(super) fn read(key: &str, step: &StepDocument, schemas: &dyn Schemas, findings: &mut Findings) -> Option<Content> {
     let mut reader = Reader { key, step, schemas, findings };
     let kind = if reader.is_agent_in_disguise() { "agent" } else { kind(step) };
@@ -285,18 +289,11 @@ impl<'a> Reader<'a> {
             self.findings.hint("use {} for a step without input");
             return None;
         };
-        let mut input = Vec::with_capacity(mapping.len());
-        for (field, parsed) in Template::parse_mapping(mapping) {
-            match parsed {
-                Ok(template) => input.push((field, template)),
-                Err(problems) => {
-                    for problem in problems {
-                        self.error(&["input_mapping", &field], "invalid_reference", problem.to_string());
-                    }
-                }
-            }
-        }
-        (input.len() == mapping.len()).then_some(input)
+        let read = mapping.iter().map(|(field, value)| {
+            let template = self.readable(&["input_mapping", field], value);
+            (field.clone(), template)
+        });
+        Some(read.collect())
     }
 
     fn member(&self, name: &str) -> Option<&'a Value> {
@@ -306,8 +303,8 @@ impl<'a> Reader<'a> {
     fn parallel(&mut self) -> Option<Content> {
         let members = self.ids(&["parallel_steps"], self.member("parallel_steps"), 2, MAX_MEMBERS);
         let max_parallelism = self.count(&["max_parallelism"], self.member("max_parallelism"), MAX_AT_ONCE);
-        let timeout_seconds = self.timeout()?;
-        Some(Content::Parallel { members: members?, max_parallelism: max_parallelism?, timeout_seconds })
+        let timeout_seconds = self.timeout().flatten();
+        Some(Content::Parallel { members: members?, max_parallelism: max_parallelism.flatten(), timeout_seconds })
     }
 
     fn conditional(&mut self) -> Option<Content> {
@@ -333,6 +330,7 @@ impl<'a> Reader<'a> {
                 }
                 Err(problem) => {
                     self.refuse(at, "invalid_condition", format!("the condition cannot be read {problem}"));
+                    self.findings.hint(CONDITION_HINT);
                     Some(None)
                 }
             },
@@ -343,8 +341,8 @@ impl<'a> Reader<'a> {
             let message = format!("step '{}' needs an if_true_step or an if_false_step", self.key);
             self.error(&[], "branch_missing", message);
         }
-        let timeout_seconds = self.timeout()?;
-        Some(Content::Conditional { condition: condition?, then, otherwise, timeout_seconds })
+        let timeout_seconds = self.timeout().flatten();
+        Some(Content::Conditional { condition: condition.flatten(), then, otherwise, timeout_seconds })
     }
 
     fn side(&mut self, name: &'static str, synonym: &'static str) -> Option<String> {
@@ -378,13 +376,13 @@ impl<'a> Reader<'a> {
         let max_iterations = self.count(&at("max_iterations"), config("max_iterations"), MAX_ITERATIONS);
         let timeout_seconds = self.timeout();
         Some(Content::Loop(LoopContent {
-            collection: Arc::new(collection?),
+            collection: Arc::new(collection),
             body: body?,
-            is_parallel: is_parallel?,
-            max_parallelism: max_parallelism?,
-            max_iterations: max_iterations?,
-            on_error: on_error?,
-            timeout_seconds: timeout_seconds?,
+            is_parallel: is_parallel.unwrap_or_default(),
+            max_parallelism: max_parallelism.flatten(),
+            max_iterations: max_iterations.flatten(),
+            on_error: on_error.unwrap_or(OnError::Stop),
+            timeout_seconds: timeout_seconds.flatten(),
         }))
     }
 
@@ -434,20 +432,20 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn collection(&mut self, at: &[&str], value: Option<&Value>) -> Option<Reference> {
+    fn collection(&mut self, at: &[&str], value: Option<&Value>) -> Reference {
         let text = value.and_then(Value::as_str).unwrap_or_default();
         // What follows the reference is ignored, as by the old executor.
         let raw = text.strip_prefix("${").and_then(|rest| rest.split_once('}')).map(|(raw, _)| raw);
         match raw.map(Reference::parse) {
-            Some(Ok(reference)) => Some(reference),
+            Some(Ok(reference)) => reference,
             Some(Err(problem)) => {
                 self.error(at, "invalid_reference", problem.to_string());
-                None
+                Reference::unread(text)
             }
             None => {
                 self.error(at, "collection_missing", "the collection must be a reference to a list".to_owned());
                 self.findings.hint("write ${workflow.input.items}, or ${step.output.items}");
-                None
+                Reference::unread(text)
             }
         }
     }
@@ -464,7 +462,7 @@ impl<'a> Reader<'a> {
                 return None;
             }
         };
-        let template = self.template(&["delay_config", name], Some(value)).flatten()?;
+        let template = self.readable(&["delay_config", name], value);
         let delay = if name == "seconds" { Delay::Seconds(template) } else { Delay::Until(template) };
         self.check_delay(&delay, name);
         Some(Content::Delay(delay))

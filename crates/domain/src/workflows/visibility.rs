@@ -1,9 +1,12 @@
 //! Which outputs the references of a step can see (contract 5.2), and what is wrong with those that see none.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+
+use serde_json::Value;
 
 use super::{
     condition::Condition,
+    document::WorkflowDocument,
     findings::Findings,
     limits::MAX_LOOKUPS,
     plan::{JoinPolicy, StepIndex},
@@ -52,6 +55,46 @@ pub(super) fn bind(tree: &Tree<'_>, findings: &mut Findings) -> Bindings {
     }
     binder.end();
     binder.bindings
+}
+
+/// What is wrong with the references of steps that have no place in the tree. Nobody knows what they would see there; only
+/// whether what they name exists at all.
+pub(super) fn unplaced(
+    document: &WorkflowDocument,
+    contents: &BTreeMap<String, (StepId, Content)>,
+    placed: &HashSet<&str>,
+    findings: &mut Findings,
+) {
+    for (key, step) in document.steps.iter().filter(|(key, _)| !placed.contains(key.as_str())) {
+        match contents.get(key) {
+            Some((_, content)) => exist(document, key, references(content), findings),
+            None => {
+                let read = |(field, value): (&String, &Value)| (field.clone(), Template::parse_readable(value).0);
+                let input: Vec<(String, Template)> = step.input_mapping.iter().flatten().map(read).collect();
+                exist(document, key, mapped(&input), findings);
+            }
+        }
+    }
+}
+
+/// Whether the steps that a step refers to are there.
+fn exist(
+    document: &WorkflowDocument,
+    key: &str,
+    references: Vec<(Vec<String>, &Reference, bool)>,
+    findings: &mut Findings,
+) {
+    for (at, reference, _) in references {
+        let Source::Output(step) = &reference.source else { continue };
+        if !document.steps.contains_key(step.as_str()) {
+            findings.refuse(&pointer(key, &at), "unknown_step", no_such_step(&reference.raw, step));
+            findings.hint_at_step(step.as_str(), document);
+        }
+    }
+}
+
+fn no_such_step(raw: &str, step: &StepId) -> String {
+    format!("'${{{raw}}}' refers to step '{step}', which does not exist")
 }
 
 struct Binder<'t, 'a> {
@@ -106,10 +149,10 @@ impl<'a> Binder<'_, 'a> {
 
     fn place(&mut self, number: usize, findings: &mut Findings) {
         let place = &self.tree.places[number];
-        for (at, reference, is_condition) in references(place) {
+        for (at, reference, is_condition) in references(place.content) {
             self.lookups += 1;
             match &reference.source {
-                Source::Input => {}
+                Source::Input | Source::Unread => {}
                 Source::Given if asks_about_something(place, &at) => {}
                 Source::Given => {
                     let message = format!("'${{{}}}' stands outside of a filter and of assertions", reference.raw);
@@ -161,8 +204,9 @@ impl<'a> Binder<'_, 'a> {
             if self.tree.document.steps.contains_key(step.as_str()) {
                 return;
             }
-            let message = format!("'${{{raw}}}' refers to step '{step}', which does not exist");
-            self.refuse(key, at, "unknown_step", raw, message, findings);
+            if self.refuse(key, at, "unknown_step", raw, no_such_step(raw, step), findings) {
+                findings.hint_at_step(step.as_str(), self.tree.document);
+            }
             return;
         };
         let (code, message, hint) = match best {
@@ -334,9 +378,9 @@ fn mapped(input: &[(String, Template)]) -> Vec<(Vec<String>, &Reference, bool)> 
 }
 
 /// The references of a step, with the places at which they stand, and whether a condition asks.
-fn references<'p>(place: &'p Place<'_>) -> Vec<(Vec<String>, &'p Reference, bool)> {
+fn references(content: &Content) -> Vec<(Vec<String>, &Reference, bool)> {
     let at = |parts: &[&str]| parts.iter().map(|part| (*part).to_owned()).collect::<Vec<_>>();
-    match place.content {
+    match content {
         Content::Agent(AgentContent { input, .. }) | Content::Child { input, .. } => mapped(input),
         Content::Conditional { condition, .. } => {
             let references = condition.iter().flat_map(Condition::references);

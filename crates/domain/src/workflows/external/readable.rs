@@ -61,6 +61,8 @@ fn unreadable_in_mapping(reference: &Reference) -> Option<&'static str> {
         Source::Input | Source::Output(_) => reference.raw.contains('[').then_some("it looks into an array"),
         Source::Given => Some("it knows no filters and assertions"),
         Source::Loop(_) => (!reference.path.is_empty()).then_some("it looks into the loop's item"),
+        // A document with it has no plan.
+        Source::Unread => None,
     }
 }
 

@@ -33,8 +33,8 @@ impl Reader<'_> {
         let count = u32::try_from(branches.as_ref().map_or(0, Vec::len)).unwrap_or(u32::MAX);
         let needed = self.count(&at("n_required"), config("n_required"), u32::MAX);
         let policies = [("all", 0), ("any", 1), ("majority", 2), ("n_of_m", 3)];
-        let policy = self.one_of(&at("join_policy"), config("join_policy"), &policies)?;
-        let policy = match (policy, needed?) {
+        let policy = self.one_of(&at("join_policy"), config("join_policy"), &policies).unwrap_or_default();
+        let policy = match (policy, needed.flatten()) {
             (0, _) => JoinPolicy::All,
             (1, _) => JoinPolicy::Any,
             (2, _) => JoinPolicy::Majority,
@@ -42,15 +42,19 @@ impl Reader<'_> {
             (_, Some(needed)) => {
                 let message = format!("{needed} of {count} branches can never succeed");
                 self.error(&at("n_required"), "n_required", message);
-                return None;
+                self.findings.hint(format!("write a number from 1 to {count}"));
+                JoinPolicy::All
             }
+            // A number that is none has been reported.
+            (_, None) if config("n_required").is_some() => JoinPolicy::All,
             (_, None) => {
                 let message = "the policy 'n_of_m' needs n_required".to_owned();
                 self.error(&at("n_required"), "n_required", message);
-                return None;
+                self.findings.hint("write how many branches must succeed, or use 'all', 'any' or 'majority'");
+                JoinPolicy::All
             }
         };
-        let timeout_seconds = self.timeout()?;
+        let timeout_seconds = self.timeout().flatten();
         Some(Content::ForkJoin { branches: branches?, policy, timeout_seconds })
     }
 
@@ -63,6 +67,6 @@ impl Reader<'_> {
         let place = |name: &'static str| at.iter().copied().chain([name]).collect::<Vec<&str>>();
         let steps = self.ids(&place("steps"), member("steps"), 1, MAX_MEMBERS);
         let timeout = self.seconds(&place("timeout_seconds"), member("timeout_seconds"));
-        Some(BranchContent { name: name.into(), steps: steps?, timeout_seconds: timeout?.or(all) })
+        Some(BranchContent { name: name.into(), steps: steps?, timeout_seconds: timeout.flatten().or(all) })
     }
 }

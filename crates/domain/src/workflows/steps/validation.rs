@@ -20,7 +20,7 @@ impl Reader<'_> {
             None => (if config(other).is_some() { other } else { name }, config(other)),
         };
         let (name, value) = either("data", "data_source");
-        let data = self.template(&at(name), value).flatten();
+        let data = value.map(|value| self.readable(&at(name), value));
         if value.is_none() {
             self.error(&at(name), "data_missing", format!("step '{}' needs the data that it checks", self.key));
             self.findings.hint("write ${step.output} or ${workflow.input}");

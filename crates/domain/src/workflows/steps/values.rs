@@ -17,13 +17,28 @@ impl Reader<'_> {
         if !(least..=most).contains(&items.len()) {
             let message = format!("'{name}' has {} steps; there must be {least} to {most} ({name})", items.len());
             self.error(at, "step_count", message);
-            return None;
+            if items.is_empty() || items.len() > most {
+                return None;
+            }
         }
         let ids: Option<Vec<String>> = items.iter().map(|id| id.as_str().map(str::to_owned)).collect();
         if ids.is_none() {
             self.error(at, "not_a_step_id", format!("'{name}' must hold ids of steps"));
         }
+        self.doubled(at, ids.as_deref().unwrap_or_default());
         ids
+    }
+
+    /// Results have the names of their steps: of two with the same name one is lost.
+    fn doubled(&mut self, at: &[&str], ids: &[String]) {
+        let name = at.last().copied().unwrap_or_default();
+        for (number, id) in ids.iter().enumerate().filter(|(number, id)| ids[..*number].contains(id)) {
+            let number = number.to_string();
+            let place: Vec<&str> = at.iter().copied().chain([number.as_str()]).collect();
+            let message = format!("'{name}' names step '{id}' twice, and one result would replace the other");
+            self.refuse(&place, "step_named_twice", message);
+            self.findings.hint("give the second one a step of its own, or repeat the step in a loop");
+        }
     }
 
     /// A whole number from 1, perhaps as a float or a text, as the old executor takes it.

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{Content, Reader};
+use super::{CONDITION_HINT, Content, Reader};
 use crate::{
     agents::AgentName,
     workflows::{condition::Condition, limits::MAX_EVENT_NAME, reference::Template},
@@ -13,7 +13,7 @@ impl Reader<'_> {
         let (prefix, config) = self.config("event_config")?;
         let at = |member: &'static str| prefix.iter().copied().chain([member]).collect::<Vec<&str>>();
         let event = self.event_name(&at("event"), config("event"));
-        let correlation = self.template(&at("correlation"), config("correlation"));
+        let correlation = config("correlation").map(|value| self.readable(&at("correlation"), value));
         let filter = match config("filter") {
             None => Some(None),
             Some(text) => self.expression(&at("filter"), Some(text)).map(Some),
@@ -26,7 +26,7 @@ impl Reader<'_> {
         }
         Some(Content::Wait {
             event: event?,
-            correlation: correlation?,
+            correlation,
             filter: filter?,
             timeout_seconds: timeout_seconds?,
             goes_on: goes_on?,
@@ -44,19 +44,13 @@ impl Reader<'_> {
         name
     }
 
-    /// A value with references; an absent one is none.
-    #[expect(clippy::option_option, reason = "a wrong one, none at all, and one are three things")]
-    pub(super) fn template(&mut self, at: &[&str], value: Option<&Value>) -> Option<Option<Template>> {
-        let Some(value) = value else { return Some(None) };
-        match Template::parse(value) {
-            Ok(template) => Some(Some(template)),
-            Err(problems) => {
-                for problem in problems {
-                    self.error(at, "invalid_reference", problem.to_string());
-                }
-                None
-            }
+    /// What can be read of a value with references.
+    pub(super) fn readable(&mut self, at: &[&str], value: &Value) -> Template {
+        let (template, problems) = Template::parse_readable(value);
+        for problem in problems {
+            self.error(at, "invalid_reference", problem.to_string());
         }
+        template
     }
 
     /// A condition that must be one: unlike that of a conditional, no old document has it.
@@ -69,6 +63,7 @@ impl Reader<'_> {
         Condition::parse(text)
             .map_err(|problem| {
                 self.error(at, "invalid_condition", format!("the condition cannot be read {problem}"));
+                self.findings.hint(CONDITION_HINT);
             })
             .ok()
     }

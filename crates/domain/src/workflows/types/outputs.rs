@@ -49,8 +49,8 @@ impl<'t, 'a> Known<'t, 'a> {
                 let shapes: Vec<_> = places.iter().map(|index| self.outputs[index.of()].clone()).collect();
                 (!shapes.is_empty()).then(|| Shape::either(shapes))
             }
-            // What happens, and what is validated, is anybody's guess.
-            Source::Given => Some(Shape::Anything),
+            // What happens, what is validated and what cannot be read is anybody's guess.
+            Source::Given | Source::Unread => Some(Shape::Anything),
             Source::Loop(LoopVariable::Item) => self.innermost(place).map(|around| self.item(around)),
             Source::Loop(LoopVariable::Index | LoopVariable::Total) => Some(Shape::Plain(Kinds::WHOLE)),
             Source::Loop(LoopVariable::IsFirst | LoopVariable::IsLast) => Some(Shape::Plain(Kinds::BOOLEAN)),
