@@ -11,7 +11,8 @@ use application::{
     plans::PlanCache,
     runs::{ExecuteWorkflowError, Execution},
     workflows::{
-        DeleteVersionError, DeleteWorkflowError, GetVersionError, NewWorkflow, RollBackWorkflowError,
+        ChangeVersionStatusError, DeleteVersionError, DeleteWorkflowError, GetVersionError, NewWorkflow, Refused,
+        RollBackWorkflowError,
         UpdateWorkflowError, WorkflowChanges,
     },
 };
@@ -179,6 +180,24 @@ async fn the_workflows_own_id_executes_the_newest_active_version_or_else_the_new
 }
 
 #[tokio::test]
+async fn a_draft_is_checked_once_more_before_it_is_activated() {
+    let bench = Bench::with(&[Archived, Draft]).await;
+    bench.uses.delete_agent.execute(bench.agent, "me").await.expect("deleted");
+    let is_refused = |refused: &Refused| refused.only_agents() && !refused.diagnostics.is_empty();
+
+    let refused = bench.uses.change_version_status.execute(bench.head, 2, Active, "you").await;
+    assert!(matches!(refused, Err(ChangeVersionStatusError::Refused(refused)) if is_refused(&refused)));
+    let activate = WorkflowChanges { status: Some(Active), ..WorkflowChanges::default() };
+    let refused = bench.uses.update_workflow.execute(bench.head, &activate, "you").await;
+    assert!(matches!(refused, Err(UpdateWorkflowError::Refused(refused)) if is_refused(&refused)));
+    assert_eq!(bench.version(2).await.status, Draft);
+
+    bench.give(2, Archived).await;
+    bench.give(1, Active).await;
+    assert_eq!(bench.version(1).await.status, Active, "it has been active before");
+}
+
+#[tokio::test]
 async fn a_version_is_chosen_by_its_number_or_by_its_own_id() {
     let bench = Bench::with(&[Deprecated, Archived, Draft, Active]).await;
     assert_eq!(bench.executed(Some(1)).await, Ok(1));
@@ -195,7 +214,8 @@ async fn a_version_is_chosen_by_its_number_or_by_its_own_id() {
     let by_number = bench.execute(first, Some(4)).await.expect("it runs");
     assert_eq!((by_number.version, by_number.run.workflow), (4, bench.head.into()));
     let archived = bench.execute(bench.version(2).await.id, None).await;
-    assert!(matches!(archived, Err(ExecuteWorkflowError::NotActive { status: Archived, .. })));
+    let refused = archived.err().map(|error| error.to_string());
+    assert_eq!(refused.as_deref(), Some("Version 2 of workflow 'w' is not active (status: archived)"));
     bench.uses.delete_workflow.execute(bench.head, "me").await.expect("deleted");
     let gone = bench.execute(first, None).await;
     assert!(matches!(gone, Err(ExecuteWorkflowError::NotActive { status: Deleted, .. })), "all of it is deleted");

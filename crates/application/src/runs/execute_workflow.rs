@@ -270,11 +270,16 @@ impl ExecuteWorkflow {
 fn refusal(definition: &ExecutableVersion, version: Option<u32>) -> Option<ExecuteWorkflowError> {
     let status = definition.obstacle()?;
     let name = definition.name.as_str().to_owned();
-    Some(match version {
-        Some(version) if !definition.head_status.closes_workflow() => {
-            ExecuteWorkflowError::VersionNotActive { name, version, status }
-        }
-        Some(_) | None => ExecuteWorkflowError::NotActive { name, status },
+    // An older version by its own id is asked for like one by its number. The old message stays for what the old system knows: a
+    // workflow that is closed, and the newest version.
+    let is_for_version = match version {
+        Some(_) => !definition.head_status.closes_workflow(),
+        None => definition.id != definition.head && !status.closes_workflow(),
+    };
+    Some(if is_for_version {
+        ExecuteWorkflowError::VersionNotActive { name, version: definition.version, status }
+    } else {
+        ExecuteWorkflowError::NotActive { name, status }
     })
 }
 

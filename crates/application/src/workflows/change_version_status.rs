@@ -8,18 +8,42 @@ use domain::{
     workflows::{WorkflowDefinition, WorkflowStatus},
 };
 
-use super::{GetVersionError, get_version::find, status_change::StatusChange};
+use super::{
+    GetVersionError,
+    draft::{DocumentCheck, Refused},
+    get_version::find,
+    status_change::StatusChange,
+};
 use crate::{Ports, TRIES};
+
+/// Why a version keeps its status.
+#[derive(Debug, thiserror::Error)]
+pub enum ChangeVersionStatusError {
+    /// There is no such version.
+    #[error(transparent)]
+    Version(#[from] GetVersionError),
+    /// It is a draft that could not be saved any more.
+    #[error("{}", .0.first())]
+    Refused(Refused),
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
 
 /// Changes the status of one version.
 pub struct ChangeVersionStatus {
+    documents: DocumentCheck,
     workflows: Arc<dyn Workflows>,
     change: StatusChange,
 }
 
 impl ChangeVersionStatus {
     pub(crate) fn new(ports: &Ports) -> Self {
-        Self { workflows: ports.workflows.clone(), change: StatusChange::new(ports) }
+        Self {
+            documents: DocumentCheck::new(ports),
+            workflows: ports.workflows.clone(),
+            change: StatusChange::new(ports),
+        }
     }
 
     /// Gives the version with this number the status. That of the newest version is also the workflow's, as
@@ -30,10 +54,11 @@ impl ChangeVersionStatus {
         version: u32,
         status: WorkflowStatus,
         by: &str,
-    ) -> Result<WorkflowDefinition, GetVersionError> {
+    ) -> Result<WorkflowDefinition, ChangeVersionStatusError> {
         let mut tries = 0;
         loop {
             let row = find(&*self.workflows, id, version).await?;
+            self.documents.check_activation(&row, status).await?.map_err(ChangeVersionStatusError::Refused)?;
             tries += 1;
             match self.change.make(row, status, by).await {
                 Ok(row) => return Ok(row),

@@ -1,7 +1,7 @@
 //! The workflows that a document runs, and those that they run: whether they are there, and whether a run of the document would
 //! ever come back to itself.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use domain::{
     ports::{StoreError, Workflows},
@@ -12,6 +12,8 @@ use domain::{
 
 use super::{draft::pointer, find_child};
 use crate::plans::PlanCache;
+
+const UNKNOWN_WORKFLOW: &str = "unknown_workflow";
 
 /// The most workflows that are read for one document: whoever runs more of them finds out at run time.
 const MOST: usize = 200;
@@ -24,7 +26,7 @@ pub(super) async fn check_children(
     document: &WorkflowDocument,
 ) -> Result<Vec<Diagnostic>, StoreError> {
     let mut findings = Vec::new();
-    let mut descent = Descent { workflows, plans, name: &document.name, seen: BTreeSet::new() };
+    let mut descent = Descent { workflows, plans, name: &document.name, seen: BTreeSet::new(), missing: BTreeMap::new() };
     for (step, target) in plan.children() {
         // That has been said already.
         if matches!(&target.workflow, ChildWorkflow::Named(name) if name.as_str() == document.name) {
@@ -34,9 +36,10 @@ pub(super) async fn check_children(
         let has_member = document.steps.get(step.as_str()).is_some_and(|step| step.other.contains_key(member));
         let at = pointer(step.as_str(), if has_member { member } else { "workflow_id" });
         let found = descent.go(step.as_str(), target).await?;
-        findings.extend(
-            found.map(|(code, message, severity)| Diagnostic { severity, ..Diagnostic::error(at, code, message) }),
-        );
+        findings.extend(found.map(|(code, message, severity)| {
+            let found = Diagnostic { severity, ..Diagnostic::error(at, code, message) };
+            if code == UNKNOWN_WORKFLOW { found.hint("save and activate it first, or mend the name") } else { found }
+        }));
     }
     Ok(findings)
 }
@@ -51,6 +54,12 @@ struct Descent<'a> {
     name: &'a str,
     /// Those that have been looked into.
     seen: BTreeSet<ChildTarget>,
+    /// Those that are not there, and why: each step that runs one is told.
+    missing: BTreeMap<ChildTarget, String>,
+}
+
+fn absent(step: &str, why: &str) -> (&'static str, String, Severity) {
+    (UNKNOWN_WORKFLOW, format!("step '{step}': {why}"), Severity::Error)
 }
 
 impl Descent<'_> {
@@ -60,18 +69,22 @@ impl Descent<'_> {
         for depth in 1..=MAX_CHILD_DEPTH {
             let mut below = Vec::new();
             for (target, way) in level {
+                if let Some(why) = self.missing.get(&target).filter(|_| depth == 1) {
+                    return Ok(Some(absent(step, why)));
+                }
                 if self.seen.len() > MOST || !self.seen.insert(target.clone()) {
                     continue;
                 }
                 let found = match find_child(self.workflows, &target).await? {
                     Ok(found) => found,
                     Err(why) if depth == 1 => {
-                        return Ok(Some(("unknown_workflow", format!("step '{step}': {why}"), Severity::Error)));
+                        self.missing.insert(target, why.clone());
+                        return Ok(Some(absent(step, &why)));
                     }
                     // Whoever saved that one was told, and it may be mended before it is reached.
                     Err(why) => {
                         let message = format!("step '{step}' runs {way}, which cannot go on: {why}");
-                        return Ok(Some(("unknown_workflow", message, Severity::Warning)));
+                        return Ok(Some((UNKNOWN_WORKFLOW, message, Severity::Warning)));
                     }
                 };
                 let way = if way.is_empty() { found.name.clone() } else { format!("{way} -> {}", found.name) };

@@ -9,7 +9,7 @@ use domain::{
     agents::{Agent, AgentName, AgentStatus},
     ids::PlanHash,
     ports::{Agents, Schemas, StoreError, Workflows},
-    workflows::{Diagnostic, Examined, Plan, PlanStep, Severity, WorkflowDocument, examine_with},
+    workflows::{Diagnostic, Examined, Plan, PlanStep, Severity, WorkflowDocument, WorkflowDefinition, WorkflowStatus, each_once, examine_with},
 };
 
 use super::descent::check_children;
@@ -72,6 +72,19 @@ impl DocumentCheck {
         })
     }
 
+    /// Checks a draft that is to become active: since it was saved, what it names may have gone. Other changes of a status need
+    /// none; a version that has been executed may be, once more.
+    pub(super) async fn check_activation(
+        &self,
+        row: &WorkflowDefinition,
+        status: WorkflowStatus,
+    ) -> Result<Result<(), Refused>, StoreError> {
+        if row.status != WorkflowStatus::Draft || !status.is_executable() {
+            return Ok(Ok(()));
+        }
+        Ok(self.check(&row.document).await?.map(|_| ()))
+    }
+
     /// Everything that is to be said about a document, and the hash of its plan if there is one.
     pub(super) async fn examined(
         &self,
@@ -84,7 +97,7 @@ impl DocumentCheck {
             findings.extend(check_nesting(plan, self.max_nesting));
             findings.extend(check_children(&*self.workflows, &self.plans, plan, document).await?);
         }
-        Ok((plan.map(|plan| plan.hash()), findings))
+        Ok((plan.map(|plan| plan.hash()), each_once(findings)))
     }
 }
 

@@ -19,7 +19,7 @@ mod test_workflow;
 mod update_workflow;
 mod validate_workflow;
 
-pub use change_version_status::ChangeVersionStatus;
+pub use change_version_status::{ChangeVersionStatus, ChangeVersionStatusError};
 pub use compare_versions::{CompareVersions, Comparison};
 pub use create_workflow::{CreateWorkflow, CreateWorkflowError, NewWorkflow};
 pub use delete_version::{DeleteVersion, DeleteVersionError, LiveRuns};

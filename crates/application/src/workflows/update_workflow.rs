@@ -117,6 +117,9 @@ impl UpdateWorkflow {
                     .await
                     .map(|()| head)
             } else {
+                let status = changes.status.unwrap_or(old.status);
+                let check = self.documents.check_activation(&old, status).await?;
+                check.map_err(UpdateWorkflowError::Refused)?;
                 let head = self.in_place(old, changes, by);
                 self.keep(&head).await.map(|()| head)
             };

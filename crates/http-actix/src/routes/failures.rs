@@ -8,7 +8,7 @@ use application::{
         RetryRunError, SkipStepError,
     },
     workflows::{
-        CreateWorkflowError, DeleteVersionError, DeleteWorkflowError, GetVersionError, GetWorkflowError, LiveRuns,
+        ChangeVersionStatusError, CreateWorkflowError, DeleteVersionError, DeleteWorkflowError, GetVersionError, GetWorkflowError, LiveRuns,
         Refused, RollBackWorkflowError, TestWorkflowError, UpdateWorkflowError,
     },
 };
@@ -132,6 +132,16 @@ impl From<CreateWorkflowError> for Problem {
         match error {
             CreateWorkflowError::Refused(refused) => refused.into(),
             CreateWorkflowError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<ChangeVersionStatusError> for Problem {
+    fn from(error: ChangeVersionStatusError) -> Self {
+        match error {
+            ChangeVersionStatusError::Version(error) => error.into(),
+            ChangeVersionStatusError::Refused(refused) => refused.into(),
+            ChangeVersionStatusError::Store(error) => error.into(),
         }
     }
 }

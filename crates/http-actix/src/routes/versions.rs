@@ -48,12 +48,12 @@ pub(super) fn declare(api: Declarations) -> Declarations {
             GROUP,
             "Change the status of a version",
             "Nothing else of a version ever changes. Runs go on with the version they were started with, whatever its status \
-             becomes.",
+             becomes. A draft that is activated is checked once more, as when it was saved.",
         )
         .sends(examples::version_changes())
         .answers(examples::workflow())
         .refuses(&UNKNOWN)
-        .refuses(&[Code::ConcurrentChange]),
+        .refuses(&[Code::WorkflowInvalid, Code::AgentsUnusable, Code::ConcurrentChange]),
     )
     .route(
         Method::DELETE,
