@@ -36,9 +36,8 @@ pub(crate) struct BroadcastEvent {
     #[schemars(length(min = 1, max = 200))]
     event: String,
     /// Which of the waiting steps are meant: those with this `correlation`, or those without one.
-    #[serde(default)]
     #[schemars(length(max = 200))]
-    pub(crate) correlation: String,
+    pub(crate) correlation: Option<String>,
     /// What is known about it; at most 64 KiB.
     #[serde(default)]
     data: Value,
@@ -67,7 +66,7 @@ impl Validate for BroadcastEvent {
 
     fn validate_into(&self, (): &(), parent: &mut dyn FnMut() -> Path, report: &mut Report) {
         no_controls("event", &self.event, parent, report);
-        no_controls("correlation", &self.correlation, parent, report);
+        no_controls("correlation", self.correlation.as_deref().unwrap_or_default(), parent, report);
         no_controls("id", self.id.as_deref().unwrap_or_default(), parent, report);
     }
 }
@@ -99,8 +98,8 @@ impl EventReceipt {
     pub(crate) fn new(runs: &[RunId], at: Timestamp) -> Self {
         let message = match runs.len() {
             0 => "Nobody waits for this event".to_owned(),
-            1 => "1 run was told".to_owned(),
-            several => format!("{several} runs were told"),
+            1 => "1 run was told; its steps decide whether the event counts".to_owned(),
+            several => format!("{several} runs were told; their steps decide whether the event counts"),
         };
         Self { message, delivered_to: runs.iter().map(ToString::to_string).collect(), timestamp: Stamp(at) }
     }

@@ -258,6 +258,7 @@ pub(crate) fn rehearsed() -> Value {
         "duration_ms": 1000,
         "path_taken": [{"path": "fetch", "type": "agent"}],
         "attempts": [attempt(1, Value::Null, "too busy".into()), attempt(2, json!({"text": "a text"}), Value::Null)],
+        "path_truncated": false,
         "truncated": false,
     })
 }
@@ -274,7 +275,7 @@ pub(crate) fn broadcast() -> Value {
 
 /// The answer to an event.
 pub(crate) fn event_receipt() -> Value {
-    json!({"message": "1 run was told", "delivered_to": [RUN_ID], "timestamp": AT})
+    json!({"message": "1 run was told; its steps decide whether the event counts", "delivered_to": [RUN_ID], "timestamp": AT})
 }
 
 /// The answer to a retry.

@@ -290,7 +290,18 @@ impl CreateWorkflow {
 #[derive(Debug, Deserialize, JsonSchema, Validate)]
 #[serde(deny_unknown_fields)]
 #[garde(allow_unvalidated)]
+#[expect(dead_code, reason = "what is created can be checked as it is; not all of it matters to the check")]
 pub(crate) struct ValidateWorkflow {
+    /// The name: a workflow must not run itself.
+    #[schemars(length(min = 1, max = 255))]
+    name: Option<String>,
+    /// Ignored.
+    description: Option<String>,
+    /// Ignored.
+    status: Option<InitialStatus>,
+    /// Ignored.
+    #[schemars(length(max = 1000))]
+    change_summary: Option<String>,
     /// The id of the step that runs first.
     start_step: String,
     /// The steps by id.
@@ -310,7 +321,8 @@ pub(crate) struct ValidateWorkflow {
 
 impl ValidateWorkflow {
     pub(crate) fn document(self) -> WorkflowDocument {
-        WorkflowDocument::new("validated", 1, self.start_step, documents(self.steps))
+        let name = self.name.as_deref().unwrap_or("validated");
+        WorkflowDocument::new(name, 1, self.start_step, documents(self.steps))
             .declaring(self.input_schema.map(Value::Object), Some(self.output))
             .limited(limits(self.timeout_seconds, self.max_retry_budget))
     }

@@ -63,7 +63,7 @@ async fn tell_all(
     State(clock): State<dyn Clock>,
     Body(body): Body<BroadcastEvent>,
 ) -> Result<Reply<202, EventReceipt>, Problem> {
-    let correlation = body.correlation.clone();
+    let correlation = body.correlation.clone().unwrap_or_default();
     let event = body.event().map_err(|refused| Problem::unkeepable("/data", &refused))?;
     let told = app.raise_event.to_all(&correlation, event).await?;
     Ok(Reply(EventReceipt::new(&told, clock.now())))

@@ -57,6 +57,22 @@ async fn all_are_named(cases: &[(Value, &[(&str, &str)])]) {
 }
 
 #[actix_web::test]
+async fn what_is_created_can_be_validated_as_it_is() {
+    let orrery = Orrery::new();
+    orrery.agent("A").await;
+    let mut document = document(json!({"type": "delay", "delay_config": {"seconds": 1}}));
+    for (member, value) in [("name", "w"), ("description", "d"), ("status", "draft"), ("change_summary", "first")] {
+        document[member] = json!(value);
+    }
+    let told = orrery.post(&format!("{WORKFLOWS}/validate"), document.clone()).await.expect(200);
+    assert_eq!(told["valid"], true, "{told:#}");
+    orrery.post(WORKFLOWS, document.clone()).await.expect(201);
+    document["steps"]["one"] = json!({"id": "one", "type": "sub_workflow", "workflow_name": "w"});
+    let told = orrery.post(&format!("{WORKFLOWS}/validate"), document).await.expect(200);
+    assert_eq!(told["diagnostics"][0]["code"], "workflow_in_itself", "{told:#}");
+}
+
+#[actix_web::test]
 async fn steps_that_call_no_agent_are_saved_and_read_as_they_were_sent() {
     let orrery = Orrery::new();
     orrery.agent("A").await;
