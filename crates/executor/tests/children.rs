@@ -73,7 +73,7 @@ impl Parent {
         wanted.expect("its child is to be resumed")
     }
 
-    fn is_told_of(&mut self, resume: ChildResume) -> Option<AdvanceRun> {
+    fn is_told_of(&mut self, resume: &ChildResume) -> Option<AdvanceRun> {
         let input = EngineInput::Resumed { run: self.run.clone(), commit: resume.commit, ended: None };
         written(self.tell(input))
     }
@@ -92,10 +92,10 @@ fn a_run_is_not_given_back_before_its_child_is_resumed_although_it_was_once_befo
     let earlier = parent.be_cancelled_and_resumed();
     let later = parent.be_cancelled_and_resumed();
     assert_eq!(
-        parent.is_told_of(earlier),
+        parent.is_told_of(&earlier),
         None,
         "a crash now would lose the later resume, and nobody would wake the run"
     );
-    let given_back = parent.is_told_of(later).expect("there is nothing to be done until the child ends");
+    let given_back = parent.is_told_of(&later).expect("there is nothing to be done until the child ends");
     assert_eq!(given_back.wake, Wake::Asleep);
 }
