@@ -12,8 +12,7 @@ use application::{
     runs::{ExecuteWorkflowError, Execution},
     workflows::{
         ChangeVersionStatusError, DeleteVersionError, DeleteWorkflowError, GetVersionError, NewWorkflow, Refused,
-        RollBackWorkflowError,
-        UpdateWorkflowError, WorkflowChanges,
+        RollBackWorkflowError, UpdateWorkflowError, WorkflowChanges,
     },
 };
 use async_trait::async_trait;

@@ -10,7 +10,7 @@ use std::{
 
 use domain::ports::AgentGateway;
 use serde_json::{Value, json};
-use tokio::io::AsyncWriteExt;
+use tokio::{io::AsyncWriteExt, task::JoinSet};
 
 use crate::support::{RawAgent, agent, call, completed, failed, gateway};
 
@@ -78,7 +78,8 @@ async fn an_agent_is_told_that_its_open_task_is_not_wanted_any_more_and_nobody_e
     gateway.cancel(&raw.agent(), &call().ids).await;
     assert!(raw.asked().is_empty(), "it has no task yet");
     let (calling, called) = (Arc::clone(&gateway), raw.agent());
-    let under_way = tokio::spawn(async move { calling.call(&called, &call()).await });
+    let mut under_way = JoinSet::new();
+    under_way.spawn(async move { calling.call(&called, &call()).await });
     let begun = async {
         while raw.asked().len() < 2 {
             tokio::task::yield_now().await;
@@ -86,10 +87,10 @@ async fn an_agent_is_told_that_its_open_task_is_not_wanted_any_more_and_nobody_e
     };
     tokio::time::timeout(Duration::from_secs(5), begun).await.expect("the task is asked after");
     gateway.cancel(&raw.agent(), &call().ids).await;
-    under_way.abort();
+    under_way.abort_all();
     let cancel = json!({"jsonrpc": "2.0", "id": "t-1", "method": "tasks/cancel", "params": {"id": "t-1"}});
     assert!(bodies(&raw).contains(&cancel));
-    let _ = under_way.await;
+    while under_way.join_next().await.is_some() {}
     let before = raw.asked().len();
     gateway.cancel(&agent("http://127.0.0.1:9/"), &call().ids).await;
     assert_eq!(raw.asked().len(), before, "with the call, the task is forgotten");

@@ -26,7 +26,8 @@ pub(super) async fn check_children(
     document: &WorkflowDocument,
 ) -> Result<Vec<Diagnostic>, StoreError> {
     let mut findings = Vec::new();
-    let mut descent = Descent { workflows, plans, name: &document.name, seen: BTreeSet::new(), missing: BTreeMap::new() };
+    let mut descent =
+        Descent { workflows, plans, name: &document.name, seen: BTreeSet::new(), missing: BTreeMap::new() };
     for (step, target) in plan.children() {
         // That has been said already.
         if matches!(&target.workflow, ChildWorkflow::Named(name) if name.as_str() == document.name) {

@@ -9,7 +9,10 @@ use domain::{
     agents::{Agent, AgentName, AgentStatus},
     ids::PlanHash,
     ports::{Agents, Schemas, StoreError, Workflows},
-    workflows::{Diagnostic, Examined, Plan, PlanStep, Severity, WorkflowDocument, WorkflowDefinition, WorkflowStatus, each_once, examine_with},
+    workflows::{
+        Diagnostic, Examined, Plan, PlanStep, Severity, WorkflowDefinition, WorkflowDocument, WorkflowStatus,
+        each_once, examine_with,
+    },
 };
 
 use super::descent::check_children;

@@ -226,15 +226,14 @@ impl Stage<'_> {
     fn called(&self, call: AgentCall) -> Input {
         let agent = self.around.agents.get(call.agent.as_str());
         let refused = agent.and_then(|agent| agent.contract.refuses(&call.input));
-        let outcome = match refused {
-            Some(failure) => CallOutcome::Failed(failure),
-            None => {
-                let attempt = self.state.step(&call.key.path).and_then(StepState::last_attempt);
-                let answer = self.answer(&call.key.path, attempt.map_or(1, |attempt| attempt.number));
-                match agent {
-                    Some(agent) => agent.contract.judge(answer),
-                    None => answer,
-                }
+        let outcome = if let Some(failure) = refused {
+            CallOutcome::Failed(failure)
+        } else {
+            let attempt = self.state.step(&call.key.path).and_then(StepState::last_attempt);
+            let answer = self.answer(&call.key.path, attempt.map_or(1, |attempt| attempt.number));
+            match agent {
+                Some(agent) => agent.contract.judge(answer),
+                None => answer,
             }
         };
         let policy = agent.map(|agent| agent.policy.clone()).unwrap_or_default();

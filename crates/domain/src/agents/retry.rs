@@ -374,8 +374,8 @@ mod tests {
         assert_eq!(RetryPolicy::new(1, 100, 1000, f64::NAN), Err(InvalidRetryPolicy::Multiplier));
     }
 
-    fn strategy(members: Value) -> RetryPolicy {
-        RetryPolicy::parse_strategy(&members).expect("a strategy")
+    fn strategy(members: &Value) -> RetryPolicy {
+        RetryPolicy::parse_strategy(members).expect("a strategy")
     }
 
     fn failure(kind: FailureKind) -> CallFailure {
@@ -385,8 +385,9 @@ mod tests {
     #[test]
     fn waits_grow_as_the_type_says() {
         let waits = |kind: &str| {
-            let policy =
-                strategy(json!({"type": kind, "initial_delay_ms": 500, "max_delay_ms": 1700, "backoff_multiplier": 3}));
+            let policy = strategy(
+                &json!({"type": kind, "initial_delay_ms": 500, "max_delay_ms": 1700, "backoff_multiplier": 3}),
+            );
             (1..=4).map(|k| policy.delay_after(k, 0).as_millis()).collect::<Vec<_>>()
         };
         assert_eq!(waits("exponential_backoff"), [500, 1500, 1700, 1700]);
@@ -400,8 +401,8 @@ mod tests {
         let said = json!({"type": "linear_backoff", "max_retries": 5, "initial_delay_ms": 500, "max_delay_ms": 30000,
             "backoff_multiplier": 2.0, "jitter": true, "retry_on_errors": ["TimeoutError"],
             "retry_on_status_codes": [429, 503], "on_unknown_outcome": "park"});
-        assert_eq!(strategy(said.clone()).strategy(), said);
-        assert_eq!(strategy(json!({})), RetryPolicy::default());
+        assert_eq!(strategy(&said).strategy(), said);
+        assert_eq!(strategy(&json!({})), RetryPolicy::default());
     }
 
     #[test]
@@ -431,15 +432,15 @@ mod tests {
 
     #[test]
     fn the_list_of_statuses_is_about_statuses_and_that_of_errors_about_the_rest() {
-        let statuses = strategy(json!({"retry_on_status_codes": [503]}));
+        let statuses = strategy(&json!({"retry_on_status_codes": [503]}));
         assert!(statuses.covers(&failure(FailureKind::Status(503))));
         assert!(!statuses.covers(&failure(FailureKind::Status(500))));
         assert!(statuses.covers(&failure(FailureKind::Timeout)));
-        let errors = strategy(json!({"retry_on_errors": ["TimeoutError"]}));
+        let errors = strategy(&json!({"retry_on_errors": ["TimeoutError"]}));
         assert!(errors.covers(&failure(FailureKind::Timeout)));
         assert!(!errors.covers(&failure(FailureKind::Task)));
         assert!(!errors.covers(&failure(FailureKind::Status(503))));
-        let both = strategy(json!({"retry_on_errors": [], "retry_on_status_codes": [503]}));
+        let both = strategy(&json!({"retry_on_errors": [], "retry_on_status_codes": [503]}));
         assert!(both.covers(&failure(FailureKind::Status(503))));
         assert!(!both.covers(&failure(FailureKind::Timeout)));
         assert!(RetryPolicy::default().covers(&failure(FailureKind::Status(500))));
@@ -448,8 +449,8 @@ mod tests {
     proptest::proptest! {
         #[test]
         fn jitter_moves_a_wait_by_a_tenth_at_most_and_always_alike(failed in 1u32..50, chance: u64) {
-            let plain = strategy(json!({"initial_delay_ms": 1000}));
-            let jittery = strategy(json!({"initial_delay_ms": 1000, "jitter": true}));
+            let plain = strategy(&json!({"initial_delay_ms": 1000}));
+            let jittery = strategy(&json!({"initial_delay_ms": 1000, "jitter": true}));
             let (wait, moved) = (plain.delay_after(failed, chance), jittery.delay_after(failed, chance));
             proptest::prop_assert!(moved >= wait.mul_f64(0.899) && moved <= wait.mul_f64(1.101));
             proptest::prop_assert_eq!(moved, jittery.delay_after(failed, chance));

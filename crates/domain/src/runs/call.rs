@@ -231,10 +231,9 @@ impl CallFailure {
     /// What was found out before the call, or refused for good, was never sent.
     fn verdict(&self) -> Verdict {
         match self.kind {
-            FailureKind::Rpc | FailureKind::Task => Verdict::Answered,
             FailureKind::Agent | FailureKind::Breaker => Verdict::NotAsked,
             FailureKind::Validation if self.permanent => Verdict::NotAsked,
-            FailureKind::Validation => Verdict::Answered,
+            FailureKind::Rpc | FailureKind::Task | FailureKind::Validation => Verdict::Answered,
             FailureKind::Timeout | FailureKind::Connection | FailureKind::Status(_) | FailureKind::Protocol => {
                 Verdict::Failed
             }

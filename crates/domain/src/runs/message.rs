@@ -226,6 +226,7 @@ pub struct RaisedEvent {
 
 /// A request to the external executor.
 #[derive(Debug, Clone, PartialEq)]
+#[expect(clippy::large_enum_variant, reason = "almost all are starts")]
 pub enum ExternalRequest {
     /// Execute a run.
     Start {

@@ -16,8 +16,8 @@ fn found(start: &str, steps: Value) -> Vec<(String, &'static str)> {
     findings.into_iter().map(|found| (found.pointer, found.code)).collect()
 }
 
-fn agent(id: &str, next: Option<&str>, input: Value) -> Value {
-    json!({"id": id, "agent_name": "A", "input_mapping": input, "next_step": next})
+fn agent(id: &str, next: Option<&str>, input: impl Into<Value>) -> Value {
+    json!({"id": id, "agent_name": "A", "input_mapping": input.into(), "next_step": next})
 }
 
 fn hint_of(code: &str, start: &str, steps: Value) -> String {
@@ -79,7 +79,8 @@ fn references_of_steps_without_a_place_are_looked_at_as_far_as_they_can_be() {
 
 #[test]
 fn the_references_of_a_step_that_is_never_reached_are_looked_at() {
-    let found = found("a", json!({"a": agent("a", None, json!({})), "b": agent("b", None, json!({"x": "${ghost.output}"}))}));
+    let found =
+        found("a", json!({"a": agent("a", None, json!({})), "b": agent("b", None, json!({"x": "${ghost.output}"}))}));
     let expected = [("/steps/b", "unreachable_step"), ("/steps/b/input_mapping/x", "unknown_step")];
     assert_eq!(found, expected.map(|(at, code)| (at.to_owned(), code)));
 }
@@ -133,9 +134,7 @@ fn the_other_mistakes_of_structure_have_hints_too() {
     let apart = json!({"a": agent("a", None, json!({})), "b": agent("b", None, json!({}))});
     assert!(hint_of("unreachable_step", "a", apart).contains("next_step"));
     assert_eq!(hint_of("id_mismatch", "a", json!({"a": agent("b", None, json!({}))})), "write \"id\": \"a\"");
-    let asks = |condition: &str| {
-        json!({"c": {"id": "c", "type": "conditional", "condition": condition, "then_step": "a"}, "a": agent("a", None, json!({}))})
-    };
+    let asks = |condition: &str| json!({"c": {"id": "c", "type": "conditional", "condition": condition, "then_step": "a"}, "a": agent("a", None, json!({}))});
     assert!(hint_of("invalid_condition", "c", asks("workflow.input.x ===")).contains("${"));
     let fork = |needed: Value| {
         let branches = json!({"x": {"steps": ["a"]}, "y": {"steps": ["b"]}});

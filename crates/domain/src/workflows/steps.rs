@@ -192,7 +192,7 @@ pub(super) fn read(key: &str, step: &StepDocument, schemas: &dyn Schemas, findin
     match kind {
         "agent" => reader.agent(),
         "parallel" => reader.parallel(),
-        "conditional" => reader.conditional(),
+        "conditional" => Some(reader.conditional()),
         "loop" => reader.repeated(),
         "fork_join" => reader.fork_join(),
         "sub_workflow" => reader.child(),
@@ -307,7 +307,7 @@ impl<'a> Reader<'a> {
         Some(Content::Parallel { members: members?, max_parallelism: max_parallelism.flatten(), timeout_seconds })
     }
 
-    fn conditional(&mut self) -> Option<Content> {
+    fn conditional(&mut self) -> Content {
         let (at, expression): (&[&str], _) = match self.member("condition") {
             Some(Value::Object(condition)) => (&["condition", "expression"], condition.get("expression")),
             other => (&["condition"], other),
@@ -326,12 +326,12 @@ impl<'a> Reader<'a> {
                         self.findings.warn(&at, "reference_in_quotes", message.to_owned());
                         self.findings.hint("write the reference without quotes around it");
                     }
-                    Some(Some(condition))
+                    Some(condition)
                 }
                 Err(problem) => {
                     self.refuse(at, "invalid_condition", format!("the condition cannot be read {problem}"));
                     self.findings.hint(CONDITION_HINT);
-                    Some(None)
+                    None
                 }
             },
         };
@@ -342,7 +342,7 @@ impl<'a> Reader<'a> {
             self.error(&[], "branch_missing", message);
         }
         let timeout_seconds = self.timeout().flatten();
-        Some(Content::Conditional { condition: condition.flatten(), then, otherwise, timeout_seconds })
+        Content::Conditional { condition, then, otherwise, timeout_seconds }
     }
 
     fn side(&mut self, name: &'static str, synonym: &'static str) -> Option<String> {

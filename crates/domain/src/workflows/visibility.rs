@@ -66,13 +66,12 @@ pub(super) fn unplaced(
     findings: &mut Findings,
 ) {
     for (key, step) in document.steps.iter().filter(|(key, _)| !placed.contains(key.as_str())) {
-        match contents.get(key) {
-            Some((_, content)) => exist(document, key, references(content), findings),
-            None => {
-                let read = |(field, value): (&String, &Value)| (field.clone(), Template::parse_readable(value).0);
-                let input: Vec<(String, Template)> = step.input_mapping.iter().flatten().map(read).collect();
-                exist(document, key, mapped(&input), findings);
-            }
+        if let Some((_, content)) = contents.get(key) {
+            exist(document, key, references(content), findings);
+        } else {
+            let read = |(field, value): (&String, &Value)| (field.clone(), Template::parse_readable(value).0);
+            let input: Vec<(String, Template)> = step.input_mapping.iter().flatten().map(read).collect();
+            exist(document, key, mapped(&input), findings);
         }
     }
 }

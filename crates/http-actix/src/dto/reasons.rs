@@ -1,10 +1,7 @@
 //! Why a run does not move, as it is answered.
 
 use application::runs::Reason;
-use domain::{
-    ids::StepPath,
-    runs::{Pause, WaitingOn},
-};
+use domain::runs::{Pause, WaitingOn};
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -57,10 +54,6 @@ pub(crate) struct ReasonView {
     until: Option<Stamp>,
 }
 
-fn step(path: &StepPath) -> Option<String> {
-    Some(path.to_string())
-}
-
 impl From<Reason> for ReasonView {
     fn from(reason: Reason) -> Self {
         match reason {
@@ -99,7 +92,7 @@ impl From<WaitingOn> for ReasonView {
             WaitingOn::Agent { path, agent, attempt, since, until } => Self {
                 reason: "agent_call",
                 message: format!("Agent '{agent}' has been called and has not answered yet"),
-                step: step(&path),
+                step: Some(path.to_string()),
                 agent_name: Some(agent.to_string()),
                 attempt: Some(attempt),
                 since: Some(Stamp(since)),
@@ -109,7 +102,7 @@ impl From<WaitingOn> for ReasonView {
             WaitingOn::Retry { path, agent, attempt, at } => Self {
                 reason: "retry",
                 message: format!("The call of agent '{agent}' has failed and is tried again"),
-                step: step(&path),
+                step: Some(path.to_string()),
                 agent_name: Some(agent.to_string()),
                 attempt: Some(attempt),
                 until: Some(Stamp(at)),
@@ -118,14 +111,14 @@ impl From<WaitingOn> for ReasonView {
             WaitingOn::Timer { path, until } => Self {
                 reason: "timer",
                 message: "The step waits for a time".to_owned(),
-                step: step(&path),
+                step: Some(path.to_string()),
                 until: Some(Stamp(until)),
                 ..Self::default()
             },
             WaitingOn::Event { path, event, correlation, until } => Self {
                 reason: "event",
                 message: format!("The step waits for the event '{event}'"),
-                step: step(&path),
+                step: Some(path.to_string()),
                 event: Some(event),
                 correlation,
                 until: until.map(Stamp),
@@ -134,7 +127,7 @@ impl From<WaitingOn> for ReasonView {
             WaitingOn::Run { path, run, until } => Self {
                 reason: "child_run",
                 message: format!("The step waits for the end of run '{run}'"),
-                step: step(&path),
+                step: Some(path.to_string()),
                 run_id: Some(run.to_string()),
                 until: until.map(Stamp),
                 ..Self::default()

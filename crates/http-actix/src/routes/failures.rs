@@ -8,8 +8,8 @@ use application::{
         RetryRunError, SkipStepError,
     },
     workflows::{
-        ChangeVersionStatusError, CreateWorkflowError, DeleteVersionError, DeleteWorkflowError, GetVersionError, GetWorkflowError, LiveRuns,
-        Refused, RollBackWorkflowError, TestWorkflowError, UpdateWorkflowError,
+        ChangeVersionStatusError, CreateWorkflowError, DeleteVersionError, DeleteWorkflowError, GetVersionError,
+        GetWorkflowError, LiveRuns, Refused, RollBackWorkflowError, TestWorkflowError, UpdateWorkflowError,
     },
 };
 use domain::{

@@ -28,7 +28,10 @@ async fn a_run_that_is_told_of_an_event_is_named_in_the_receipt() {
         json!({"event": "approved", "data": {"by": "somebody"}, "id": "approval-17"}),
     ] {
         let told = orrery.post(&path, body).await.expect(202);
-        assert_eq!((&told["delivered_to"], &told["message"]), (&json!([run]), &json!("1 run was told; its steps decide whether the event counts")));
+        assert_eq!(
+            (&told["delivered_to"], &told["message"]),
+            (&json!([run]), &json!("1 run was told; its steps decide whether the event counts"))
+        );
         assert!(told["timestamp"].is_string());
     }
 }
@@ -49,7 +52,11 @@ async fn a_run_that_is_over_or_unknown_is_told_of_nothing() {
 async fn an_event_that_nobody_waits_for_reaches_nobody() {
     let orrery = Orrery::new();
     run_that_waits(&orrery).await;
-    for body in [json!({"event": "paid", "correlation": "order-1", "data": 1}), json!({"event": "paid"}), json!({"event": "paid", "correlation": null})] {
+    for body in [
+        json!({"event": "paid", "correlation": "order-1", "data": 1}),
+        json!({"event": "paid"}),
+        json!({"event": "paid", "correlation": null}),
+    ] {
         let told = orrery.post(EVENTS, body).await.expect(202);
         assert_eq!((&told["delivered_to"], &told["message"]), (&json!([]), &json!("Nobody waits for this event")));
     }

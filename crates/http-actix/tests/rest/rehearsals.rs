@@ -100,9 +100,12 @@ async fn a_rehearsal_that_would_not_end_is_given_up_with_the_limit() {
         let config = json!({"collection": "${workflow.input.items}", "loop_body": [body]});
         json!({"id": id, "type": "loop", "loop_config": config})
     };
-    let created = orrery.post(WORKFLOWS, json!({"name": "days", "start_step": "x", "steps": {
+    let created = orrery.post(
+        WORKFLOWS,
+        json!({"name": "days", "start_step": "x", "steps": {
         "x": repeats("x", "y"), "y": repeats("y", "z"), "z": repeats("z", "nothing"),
-        "nothing": {"id": "nothing", "type": "delay", "delay_config": {"seconds": 0}}}}));
+        "nothing": {"id": "nothing", "type": "delay", "delay_config": {"seconds": 0}}}}),
+    );
     let path = format!("{WORKFLOWS}/{}/test", created.await.expect(201)["id"].as_str().expect("an id"));
     let told = orrery.post(&path, json!({"input_data": {"items": vec![0; 1000]}})).await.expect(200);
     assert_eq!((&told["status"], &told["path_truncated"]), (&json!("TOO_LONG"), &json!(true)));

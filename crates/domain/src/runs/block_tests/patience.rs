@@ -3,7 +3,7 @@
 use super::{resuming::resume, *};
 use crate::workflows::RunLimits;
 
-fn one(settings: Value) -> Vec<(String, Value)> {
+fn one(settings: &Value) -> Vec<(String, Value)> {
     let mut only = json!({"agent_name": "A", "input_mapping": {}});
     only.as_object_mut().expect("an object").extend(settings.as_object().expect("an object").clone());
     vec![step("only", only)]
@@ -26,7 +26,7 @@ fn unknown() -> CallOutcome {
 #[test]
 fn what_a_step_says_about_retries_counts_in_place_of_what_the_agent_says() {
     let strategy = json!({"type": "fixed_delay", "max_retries": 2, "initial_delay_ms": 7000});
-    let mut run = Driven::start("only", &one(json!({"retry_strategy": strategy})), &json!({}));
+    let mut run = Driven::start("only", &one(&json!({"retry_strategy": strategy})), &json!({}));
     run.end("only", definite());
     assert_eq!(run.state.wake_at(&run.plan), Some(at(7)));
     run.pass(7);
@@ -38,7 +38,7 @@ fn what_a_step_says_about_retries_counts_in_place_of_what_the_agent_says() {
 #[test]
 fn a_failure_that_a_strategy_does_not_cover_is_not_tried_again() {
     let strategy = json!({"retry_on_errors": ["TimeoutError"]});
-    let mut run = Driven::start("only", &one(json!({"retry_strategy": strategy})), &json!({}));
+    let mut run = Driven::start("only", &one(&json!({"retry_strategy": strategy})), &json!({}));
     run.end("only", unknown());
     run.pass(60);
     run.end("only", definite());
@@ -65,7 +65,7 @@ fn a_budget_counts_the_retries_of_all_steps_together_and_anew_after_a_resume() {
 
 #[test]
 fn a_step_that_takes_too_long_is_cut_in_the_midst_of_a_call_which_a_resume_repeats() {
-    let mut run = Driven::start("only", &one(json!({"timeout_seconds": 30})), &json!({}));
+    let mut run = Driven::start("only", &one(&json!({"timeout_seconds": 30})), &json!({}));
     let key = run.calls[0].key.clone();
     run.pass(29);
     assert_eq!(run.state.status(), RunStatus::Running);
@@ -81,7 +81,7 @@ fn a_step_that_takes_too_long_is_cut_in_the_midst_of_a_call_which_a_resume_repea
 
 #[test]
 fn the_time_of_a_step_spans_its_attempts() {
-    let mut run = Driven::start("only", &one(json!({"timeout_seconds": 3})), &json!({}));
+    let mut run = Driven::start("only", &one(&json!({"timeout_seconds": 3})), &json!({}));
     run.pass(1);
     run.end("only", definite());
     run.pass(1);
@@ -131,7 +131,7 @@ fn a_run_that_takes_too_long_fails_whatever_it_is_at_and_has_its_time_anew_when_
 
 #[test]
 fn a_paused_run_does_not_run_out_of_time_before_it_goes_on() {
-    let mut run = limited("only", &one(json!({})), Some(60), None);
+    let mut run = limited("only", &one(&json!({})), Some(60), None);
     run.tell(Input::Told(InboxMessage::Pause { by: "me".into() }));
     run.pass(100);
     assert_eq!((run.state.status(), run.state.wake_at(&run.plan)), (RunStatus::Running, None));
@@ -141,10 +141,10 @@ fn a_paused_run_does_not_run_out_of_time_before_it_goes_on() {
 
 #[test]
 fn a_call_whose_outcome_nobody_knows_ends_its_step_where_that_is_wanted() {
-    let mut run = Driven::start("only", &one(json!({"retry_strategy": {"on_unknown_outcome": "fail"}})), &json!({}));
+    let mut run = Driven::start("only", &one(&json!({"retry_strategy": {"on_unknown_outcome": "fail"}})), &json!({}));
     run.end("only", unknown());
     assert_eq!(run.error(), "Workflow failed at step 'only': silence");
-    let mut run = Driven::start("only", &one(json!({"retry_strategy": {"on_unknown_outcome": "fail"}})), &json!({}));
+    let mut run = Driven::start("only", &one(&json!({"retry_strategy": {"on_unknown_outcome": "fail"}})), &json!({}));
     run.end("only", definite());
     run.pass(60);
     assert_eq!(run.open(), ["only"], "a definite answer is none of these");
@@ -153,7 +153,7 @@ fn a_call_whose_outcome_nobody_knows_ends_its_step_where_that_is_wanted() {
 #[test]
 fn a_call_whose_outcome_nobody_knows_pauses_the_run_for_a_person_where_that_is_wanted() {
     let strategy = json!({"on_unknown_outcome": "park", "max_retries": 1});
-    let mut run = Driven::start("only", &one(json!({"retry_strategy": strategy})), &json!({}));
+    let mut run = Driven::start("only", &one(&json!({"retry_strategy": strategy})), &json!({}));
     let key = run.calls[0].key.clone();
     run.end("only", unknown());
     let pause = run.state.pause().expect("paused").clone();
@@ -167,7 +167,7 @@ fn a_call_whose_outcome_nobody_knows_pauses_the_run_for_a_person_where_that_is_w
 
 #[test]
 fn whoever_makes_a_call_again_knows_that_it_may_have_been_made() {
-    let mut run = Driven::start("only", &one(json!({"retry_strategy": {"on_unknown_outcome": "park"}})), &json!({}));
+    let mut run = Driven::start("only", &one(&json!({"retry_strategy": {"on_unknown_outcome": "park"}})), &json!({}));
     assert!(!run.calls[0].repeated);
     let again = calls_in_flight(&run.plan, &run.state, &mut run.data).expect("they can be repeated");
     assert!(again[0].repeated);
