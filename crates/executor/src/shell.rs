@@ -157,6 +157,10 @@ impl Engine for EngineHandle {
         // The store knows whose run it was, and under which epoch.
         self.shared.ended.notify_one();
     }
+
+    fn waiting_of(&self, run: &RunId) -> Vec<WaitingCall> {
+        self.gate.waiting_of(run)
+    }
 }
 
 impl EngineHandle {
@@ -168,11 +172,6 @@ impl EngineHandle {
         if tokio::time::timeout(self.drain_for + GIVE_BACK_FOR, self.tasks.wait()).await.is_err() {
             tracing::error!("the engine did not come to an end in time");
         }
-    }
-
-    /// The calls of a run that this executor keeps from their agents for the moment, and what they wait for.
-    pub fn waiting_of(&self, run: &RunId) -> Vec<WaitingCall> {
-        self.gate.waiting_of(run)
     }
 
     /// Waits until the engine is over: after a drain, or because one of its tasks has failed.

@@ -27,8 +27,8 @@ use domain::{
     ids::{AgentId, RunId, WorkflowId},
     payload::Payload,
     ports::{
-        AgentGateway, AgentHealth, AgentTraffic, Clock, Duties, IdGenerator, Monitoring, Requests, Runs, StoreError,
-        TrafficRecord, TrafficView,
+        AgentGateway, AgentHealth, AgentTraffic, Clock, Duties, Engine, IdGenerator, Monitoring, Requests, Runs,
+        StoreError, TrafficRecord, TrafficView,
     },
     runs::{AgentRequest, CallFailure, CallIds, CallOutcome, FailureKind, MonitoringUpdate, RunStatus},
     workflows::{RunLimits, StepDocument, WorkflowName, WorkflowStatus},

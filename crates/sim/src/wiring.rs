@@ -15,7 +15,7 @@ use application::{
 use async_trait::async_trait;
 use domain::{
     Timestamp,
-    agents::Agent,
+    agents::{Agent, WaitingCall},
     ids::{ExecutorId, RunId},
     ports::{Adopted, AgentGateway, AgentHealth, Engine, Overloaded, RunWriter, Then},
     runs::{AgentRequest, CallIds, CallOutcome, CommitOutcome, RunCommit},
@@ -108,6 +108,10 @@ impl Engine for Doorstep {
     fn ring(&self) {}
     fn agents_changed(&self) {}
     fn cancelled(&self, _: &RunId) {}
+
+    fn waiting_of(&self, _: &RunId) -> Vec<WaitingCall> {
+        Vec::new()
+    }
 }
 
 /// The way of all commits; the witness hears of each.

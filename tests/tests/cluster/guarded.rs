@@ -44,6 +44,17 @@ async fn an_agent_has_no_more_calls_at_once_than_its_limit_also_while_an_executo
     let seen = api.client().get(&format!("/agents/{id}")).await.expect(200)["calls"].clone();
     assert!(seen["in_flight"].as_u64() <= Some(4) && seen["waiting"].as_u64() > Some(0), "{seen}");
     assert_eq!(seen["limit"], 4);
+    eventually("a run says at the API what its call waits for", async || {
+        for run in runs.iter().rev() {
+            let run = api.client().run(run).await;
+            let waits = run["waiting_on"].as_array()?.first()?;
+            if waits["reason"] == "concurrency_limit" && waits["agent_name"] == "limited" {
+                return Some(());
+            }
+        }
+        None
+    })
+    .await;
     killed.kill9();
     let at = Instant::now();
     let _third = cluster.start("executor", &[]).await;

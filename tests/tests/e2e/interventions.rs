@@ -129,3 +129,32 @@ async fn a_strategy_says_which_statuses_are_tried_again_and_a_budget_how_often_a
     assert_eq!(stub.received().len(), 7);
     assert!(failed["error_message"].as_str().is_some_and(|text| text.contains("retry budget of 1")), "{failed}");
 }
+
+#[tokio::test]
+async fn a_run_whose_call_waits_for_the_limit_or_the_breaker_of_its_agent_says_so() {
+    let house = House::new().await;
+    let (slow, broken) = (Stub::start(Behaviour::Hang).await, Stub::start(Behaviour::Status(503)).await);
+    let agents = [
+        json!({"name": "slow", "url": slow.url(), "timeout_ms": 30_000, "max_concurrent_calls": 1}),
+        json!({"name": "broken", "url": broken.url(), "timeout_ms": 30_000,
+            "retry_config": {"max_retries": 5, "initial_delay_ms": 100, "max_delay_ms": 1000, "backoff_multiplier": 1.0},
+            "circuit_breaker_config": {"failure_threshold": 2, "timeout_seconds": 60, "on_open": "wait"}}),
+    ];
+    for agent in agents {
+        house.client().post("/agents", &agent).await.expect(201);
+    }
+    let id = house.client().create(&workflow("slow", &[("only", "slow")])).await;
+    let called = house.client().execute(&id, "first").await;
+    eventually("the agent is called", async || (!slow.received().is_empty()).then_some(())).await;
+    let waits = house.client().execute(&id, "second").await;
+    let reason = waits_for(&house, &waits, "concurrency_limit").await;
+    assert_eq!((&reason["step"], &reason["agent_name"]), (&json!("only"), &json!("slow")));
+    assert_eq!(reason["message"], "All 1 calls that agent 'slow' takes at once are under way");
+    waits_for(&house, &called, "agent_call").await;
+
+    let id = house.client().create(&workflow("broken", &[("only", "broken")])).await;
+    let kept = house.client().execute(&id, "third").await;
+    let reason = waits_for(&house, &kept, "circuit_breaker").await;
+    assert_eq!(reason["message"], "The circuit breaker of agent 'broken' is open");
+    assert!(reason["until"].is_string(), "{reason}");
+}

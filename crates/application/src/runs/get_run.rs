@@ -4,11 +4,13 @@ use std::sync::Arc;
 
 use domain::{
     Timestamp,
+    agents::WaitingCall,
     ids::RunId,
     ports::{Attendance, Clock, Fleet, RunLeases, Runs, StoreError},
     runs::{Run, RunData, RunEngine, RunState, StepState, StepStatus, WaitingOn, restore_outputs, waiting_on},
 };
 
+use super::kept_calls::KeptCalls;
 use crate::{Ports, plans::PlanCache};
 
 /// Why no run was read.
@@ -27,6 +29,8 @@ pub enum GetRunError {
 pub enum Reason {
     /// What a step of it waits for, or who has paused it.
     Waits(WaitingOn),
+    /// A call of it is kept from its agent.
+    Kept(WaitingCall),
     /// It waits for an executor to take it.
     Executor {
         /// Since when it could have been taken.
@@ -44,6 +48,7 @@ pub struct GetRun {
     leases: Arc<dyn RunLeases>,
     fleet: Option<Arc<dyn Fleet>>,
     plans: Arc<PlanCache>,
+    kept: KeptCalls,
     clock: Arc<dyn Clock>,
 }
 
@@ -54,6 +59,7 @@ impl GetRun {
             leases: ports.leases.clone(),
             fleet: ports.fleet.clone(),
             plans: ports.plans.clone(),
+            kept: KeptCalls::new(ports),
             clock: ports.clock.clone(),
         }
     }
@@ -85,7 +91,12 @@ impl GetRun {
                 None => {}
             }
         }
-        reasons.extend(self.of_steps(&run).await?.into_iter().map(Reason::Waits));
+        let waits = self.of_steps(&run).await?;
+        let kept = match owner {
+            Some(owner) => self.kept.of(&run.id, owner, &waits).await?,
+            None => Vec::new(),
+        };
+        reasons.extend(waits.into_iter().map(|waits| explain(waits, &kept)));
         Ok((run, reasons))
     }
 
@@ -109,4 +120,13 @@ impl GetRun {
         }
         Ok(waiting_on(&plan, &state, &data))
     }
+}
+
+/// A call that has been dispatched may be kept from its agent all the same.
+fn explain(waits: WaitingOn, kept: &[WaitingCall]) -> Reason {
+    let call = match &waits {
+        WaitingOn::Agent { path, .. } => kept.iter().find(|call| call.path == *path),
+        _ => None,
+    };
+    call.cloned().map_or(Reason::Waits(waits), Reason::Kept)
 }

@@ -4,6 +4,7 @@ mod cancel_run;
 mod change_many_runs;
 mod execute_workflow;
 mod get_run;
+mod kept_calls;
 mod list_runs;
 mod list_steps;
 mod pause_run;

@@ -19,5 +19,5 @@ pub use retry::{InvalidRetryPolicy, OnUnknown, RetryPolicy, StrategyMistake};
 pub use schemas::AgentSchemas;
 pub use shares::share_out;
 pub use traffic::{CallCount, Exchanged, Part, Report, Traffic};
-pub use waiting::{WaitingCall, WaitsFor};
+pub use waiting::{WaitingCall, WaitsFor, kept_elsewhere};
 pub use window::Tally;

@@ -1,6 +1,7 @@
 //! The engine next door, if this process has one.
 
 use crate::{
+    agents::WaitingCall,
     ids::{Epoch, ExecutorId, RunId},
     runs::{AgentCall, RunData, RunState},
     workflows::SharedPlan,
@@ -42,4 +43,7 @@ pub trait Engine: Send + Sync {
 
     /// A run was cancelled, perhaps one of this executor's.
     fn cancelled(&self, run: &RunId);
+
+    /// The calls of a run that this executor keeps from their agents for the moment.
+    fn waiting_of(&self, run: &RunId) -> Vec<WaitingCall>;
 }

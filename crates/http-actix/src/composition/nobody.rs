@@ -1,6 +1,7 @@
 //! The engine of a process that has none: executors elsewhere hear the store's doorbell, or find what they need by scans.
 
 use domain::{
+    agents::WaitingCall,
     ids::{ExecutorId, RunId},
     ports::{Adopted, Engine},
 };
@@ -16,4 +17,8 @@ impl Engine for Nobody {
     fn ring(&self) {}
     fn agents_changed(&self) {}
     fn cancelled(&self, _: &RunId) {}
+
+    fn waiting_of(&self, _: &RunId) -> Vec<WaitingCall> {
+        Vec::new()
+    }
 }

@@ -1,7 +1,10 @@
 //! Why a run does not move, as it is answered.
 
 use application::runs::Reason;
-use domain::runs::{Pause, WaitingOn};
+use domain::{
+    agents::{WaitingCall, WaitsFor},
+    runs::{Pause, WaitingOn},
+};
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -58,6 +61,7 @@ impl From<Reason> for ReasonView {
     fn from(reason: Reason) -> Self {
         match reason {
             Reason::Waits(waits) => waits.into(),
+            Reason::Kept(call) => call.into(),
             Reason::Executor { since } => Self {
                 reason: "executor",
                 message: "The run waits for an executor to take it".to_owned(),
@@ -75,6 +79,44 @@ impl From<Reason> for ReasonView {
                     .to_owned(),
                 ..Self::default()
             },
+        }
+    }
+}
+
+impl From<WaitingCall> for ReasonView {
+    fn from(call: WaitingCall) -> Self {
+        let WaitingCall { path, agent, since, on } = call;
+        let (reason, message, until) = match on {
+            WaitsFor::Breaker { until: Some(until) } => {
+                ("circuit_breaker", format!("The circuit breaker of agent '{agent}' is open"), Some(until))
+            }
+            WaitsFor::Breaker { until: None } => {
+                ("circuit_breaker", format!("A few other calls try whether agent '{agent}' has recovered"), None)
+            }
+            WaitsFor::Limit { limit } => {
+                let message = format!("All {} calls that agent '{agent}' takes at once are under way", limit.get());
+                ("concurrency_limit", message, None)
+            }
+            WaitsFor::Turn { limit } => {
+                let message = format!(
+                    "The call is under way, or waits for one of the {} that agent '{agent}' takes at once to end",
+                    limit.get()
+                );
+                ("concurrency_limit", message, None)
+            }
+            WaitsFor::News => {
+                let message = format!("The executor learns what the others know of agent '{agent}'; a moment");
+                ("agent_news", message, None)
+            }
+        };
+        Self {
+            reason,
+            message,
+            step: Some(path.to_string()),
+            agent_name: Some(agent.to_string()),
+            since: Some(Stamp(since)),
+            until: until.map(Stamp),
+            ..Self::default()
         }
     }
 }

@@ -18,7 +18,7 @@ use application::{Ports, UseCases, plans::PlanCache};
 use async_trait::async_trait;
 use domain::{
     Timestamp,
-    agents::{Agent, AgentName, Outcomes, Report, Traffic},
+    agents::{Agent, AgentName, Outcomes, Report, Traffic, WaitingCall},
     ids::{CommitId, DeadLetterId, ExecutorId, RunId, Seq, StepId, StepPath},
     payload::Payload,
     ports::{
@@ -392,6 +392,10 @@ impl Engine for NoEngine {
     fn ring(&self) {}
     fn agents_changed(&self) {}
     fn cancelled(&self, _: &RunId) {}
+
+    fn waiting_of(&self, _: &RunId) -> Vec<WaitingCall> {
+        Vec::new()
+    }
 }
 
 /// Agents whose name says how they are.
