@@ -92,12 +92,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_fault_happens_and_every_transition_is_made_that_can_be() {
+    fn every_fault_happens_and_as_many_transitions_are_covered_as_before() {
         let swept = Sweep { first: 1, seeds: 400, lasts: None, jobs: 2 }.run();
         assert_eq!(swept.violations, []);
         assert_eq!(swept.seeds, 400);
         assert_eq!(swept.report.missing(), [""; 0]);
-        // All but the adoption of steps that the old executor has done: only a shared store has such rows.
+        // 43 in a longer sweep.
         assert!(swept.report.covered() >= 42, "{}", swept.report.table());
     }
 
