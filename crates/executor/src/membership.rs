@@ -15,8 +15,8 @@ use tokio_util::sync::CancellationToken;
 use crate::{lease::Lease, observer::Observer};
 
 /// How long a process may be silent before its work is given to others. They notice within a second after that, and give the
-/// work back in slices: with this a dead executor's runs go on within ten seconds.
-pub const LEASE: Duration = Duration::from_secs(6);
+/// work back in slices: with this a dead executor's runs go on within about five seconds.
+pub const LEASE: Duration = Duration::from_secs(4);
 
 /// How many beats a lease has.
 const BEATS: u32 = 6;

@@ -54,7 +54,7 @@ fn told(agent: &Agent, in_flight: u32, waiting: u32, failed: bool) -> Traffic {
         me: owner(),
         revision: 1,
         limit: agent.max_concurrent_calls,
-        breaker: agent.breaker().cloned(),
+        breaker: agent.breaker().copied(),
         in_flight,
         waiting,
         epoch: 0,
