@@ -44,6 +44,10 @@ impl ExternalRuns for PgStore {
         Ok(requests::told(self.pool(), request, now).await?)
     }
 
+    async fn undelivered(&self, run: &RunId) -> Result<Option<Timestamp>, StoreError> {
+        Ok(requests::undelivered(self.pool(), run).await?)
+    }
+
     async fn refused(&self, request: &ExternalRequest, now: Timestamp, reason: &str) -> Result<(), StoreError> {
         Ok(retried(|| self.refuse_external(request, now, reason)).await?)
     }

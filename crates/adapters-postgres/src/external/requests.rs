@@ -79,6 +79,11 @@ pub(super) async fn told(pool: &PgPool, request: &ExternalRequest, now: Timestam
     Ok(())
 }
 
+pub(super) async fn undelivered(pool: &PgPool, run: &RunId) -> Outcome<Option<Timestamp>> {
+    let waits = "SELECT wanted_at FROM external_requests WHERE run_id = $1 AND told_at IS NULL";
+    Ok(sqlx::query_scalar(waits).bind(run.as_str()).fetch_optional(pool).await?)
+}
+
 /// Whoever calls it has locked the run's row.
 pub(super) async fn refused(
     connection: &mut PgConnection,

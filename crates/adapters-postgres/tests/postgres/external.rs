@@ -248,12 +248,15 @@ async fn a_failed_or_cancelled_run_is_retried_as_the_plan_that_it_is_pinned_to()
     assert_eq!(early, Moved, "the executor has not heard of the cancellation");
     let told = external.next(20).await;
     let Some(request @ ExternalRequest::Cancel { .. }) = &told else { panic!("{told:?}") };
+    let waits = external.store.undelivered(&run_id("cancelled")).await.expect("the store works");
+    assert_eq!(waits, Some(cancel("cancelled").at));
     assert_eq!(
         external.store.retry(&resume("cancelled")).await.expect("the store works"),
         Moved,
         "the bus has not taken it"
     );
     external.store.told(request, at(21)).await.expect("the store works");
+    assert_eq!(external.store.undelivered(&run_id("cancelled")).await.expect("the store works"), None);
     for run in ["failed", "cancelled"] {
         assert_eq!(external.store.retry(&resume(run)).await.expect("the store works"), Committed);
         let row = external.run(run).await;

@@ -6,7 +6,7 @@ use domain::{
     Timestamp,
     agents::WaitingCall,
     ids::RunId,
-    ports::{Attendance, Clock, Fleet, RunLeases, Runs, StoreError},
+    ports::{Attendance, Clock, ExternalRuns, Fleet, RunLeases, Runs, StoreError},
     runs::{Run, RunData, RunEngine, RunState, StepState, StepStatus, WaitingOn, restore_outputs, waiting_on},
 };
 
@@ -38,6 +38,11 @@ pub enum Reason {
     },
     /// There is no executor that could take it.
     NoExecutor,
+    /// The existing executor has not been told of it yet: the bus has not taken the request.
+    Undelivered {
+        /// Since when it is to be told.
+        since: Timestamp,
+    },
     /// The existing executor has it, and tells nothing but the progress of its steps.
     ExternalExecutor,
 }
@@ -49,6 +54,7 @@ pub struct GetRun {
     fleet: Option<Arc<dyn Fleet>>,
     plans: Arc<PlanCache>,
     kept: KeptCalls,
+    external: Option<Arc<dyn ExternalRuns>>,
     clock: Arc<dyn Clock>,
 }
 
@@ -60,6 +66,7 @@ impl GetRun {
             fleet: ports.fleet.clone(),
             plans: ports.plans.clone(),
             kept: KeptCalls::new(ports),
+            external: ports.external.as_ref().map(|external| external.runs.clone()),
             clock: ports.clock.clone(),
         }
     }
@@ -76,7 +83,8 @@ impl GetRun {
             return Ok((run, Vec::new()));
         }
         if run.engine == RunEngine::External {
-            return Ok((run, vec![Reason::ExternalExecutor]));
+            let reason = self.of_external(id).await?;
+            return Ok((run, vec![reason]));
         }
         let Some(Attendance { owner, wake_at }) = self.leases.attendance(id).await? else {
             return Ok((run, Vec::new()));
@@ -98,6 +106,12 @@ impl GetRun {
         };
         reasons.extend(waits.into_iter().map(|waits| explain(waits, &kept)));
         Ok((run, reasons))
+    }
+
+    async fn of_external(&self, run: &RunId) -> Result<Reason, StoreError> {
+        let Some(external) = &self.external else { return Ok(Reason::ExternalExecutor) };
+        let since = external.undelivered(run).await?;
+        Ok(since.map_or(Reason::ExternalExecutor, |since| Reason::Undelivered { since }))
     }
 
     /// Whether there is an executor. The only process on a store is one itself.

@@ -7,6 +7,7 @@ use chrono::TimeDelta;
 use super::StoreError;
 use crate::{
     Timestamp,
+    ids::RunId,
     runs::{CancelRun, CommitOutcome, ExternalRequest, ResumeRun, StartRun},
 };
 
@@ -38,6 +39,9 @@ pub trait ExternalRuns: Send + Sync {
 
     /// The bus has taken a request that was marked as sent.
     async fn told(&self, request: &ExternalRequest, now: Timestamp) -> Result<(), StoreError>;
+
+    /// Since when a request of this run waits for the bus to take it; none where the executor has been told all.
+    async fn undelivered(&self, run: &RunId) -> Result<Option<Timestamp>, StoreError>;
 
     /// A request that was marked as sent cannot be: it is due no more, and a PENDING run that it was to start is FAILED with
     /// the reason. Changes nothing if something else is wanted of the run by now.

@@ -73,6 +73,12 @@ impl From<Reason> for ReasonView {
                 message: "No executor is alive that could go on with the run".to_owned(),
                 ..Self::default()
             },
+            Reason::Undelivered { since } => Self {
+                reason: "undelivered",
+                message: "Kafka has not taken what the existing executor is to be told of the run".to_owned(),
+                since: Some(Stamp(since)),
+                ..Self::default()
+            },
             Reason::ExternalExecutor => Self {
                 reason: "external_executor",
                 message: "The existing executor looks after the run; the list of its steps tells how far it is"
