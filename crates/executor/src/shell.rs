@@ -158,8 +158,8 @@ impl Engine for EngineHandle {
         self.shared.ended.notify_one();
     }
 
-    fn waiting_of(&self, run: &RunId) -> Vec<WaitingCall> {
-        self.gate.waiting_of(run)
+    fn waiting_of(&self, owner: ExecutorId, run: &RunId) -> Option<Vec<WaitingCall>> {
+        self.gate.waiting_of(owner, run)
     }
 }
 

@@ -22,9 +22,9 @@ use domain::{
     Timestamp,
     agents::{
         Agent, AgentAuth, AgentName, AgentSchemas, AgentStatus, AgentUrl, BreakerNews, CallLimit, CircuitBreakerConfig,
-        OnOpen, RetryPolicy, WaitsFor,
+        OnOpen, RetryPolicy, WaitingCall, WaitsFor,
     },
-    ids::{AgentId, RunId, WorkflowId},
+    ids::{AgentId, ExecutorId, RunId, WorkflowId},
     payload::Payload,
     ports::{
         AgentGateway, AgentHealth, AgentTraffic, Clock, Duties, Engine, IdGenerator, Monitoring, Requests, Runs,
@@ -152,6 +152,7 @@ struct House {
 struct Process {
     uses: UseCases,
     engine: EngineHandle,
+    me: ExecutorId,
     /// Stops its heart, as a death does.
     heart: CancellationToken,
     way: Arc<Way>,
@@ -199,6 +200,7 @@ impl House {
         };
         // A drain waits in real time.
         let config = EngineConfig { drain_for: Duration::ZERO, ..EngineConfig::default() };
+        let me = membership.me();
         let engine = executor::spawn(membership, ports, queue.clone(), config);
         let uses = UseCases::new(&Ports {
             agents: store.clone(),
@@ -220,7 +222,7 @@ impl House {
             max_nesting: domain::workflows::MAX_NESTING,
             external: None,
         });
-        Process { uses, engine, heart: stop, way }
+        Process { uses, engine, me, heart: stop, way }
     }
 
     async fn until(&self, run: &RunId, wanted: RunStatus) {
@@ -255,6 +257,11 @@ fn breaker(on_open: OnOpen) -> CircuitBreakerConfig {
 }
 
 impl Process {
+    /// The calls of a run of its own that it keeps from their agents.
+    fn waiting_of(&self, run: &RunId) -> Vec<WaitingCall> {
+        self.engine.waiting_of(self.me, run).expect("it is its own")
+    }
+
     /// The agent, and a workflow of one step by it.
     async fn set_up(&self, limit: Option<u32>, breaker: Option<CircuitBreakerConfig>) -> (AgentId, WorkflowId) {
         let agent = NewAgent {
@@ -391,13 +398,13 @@ fn a_call_that_waits_says_what_for_and_a_cancellation_ends_its_wait() {
         }
         let (second, third) = (process.start(workflow).await, process.start(workflow).await);
         tokio::time::sleep(Duration::from_secs(1)).await;
-        let waiting = process.engine.waiting_of(&second);
+        let waiting = process.waiting_of(&second);
         assert_eq!((waiting.len(), waiting[0].agent.as_str(), waiting[0].path.to_string()), (1, "A", "s".to_owned()));
         assert_eq!(waiting[0].on, WaitsFor::Limit { limit: CallLimit::parse(1).expect("a limit") });
-        assert_eq!((process.engine.waiting_of(&first), process.state(agent).await), (vec![], ("closed", 1, 2)));
+        assert_eq!((process.waiting_of(&first), process.state(agent).await), (vec![], ("closed", 1, 2)));
 
         process.uses.cancel_run.execute(&second, None, "test").await.expect("cancelled");
-        while !process.engine.waiting_of(&second).is_empty() {
+        while !process.waiting_of(&second).is_empty() {
             tick().await;
         }
         house.agent.silent.store(false, Ordering::Relaxed);
@@ -452,7 +459,7 @@ fn calls_that_wait_for_a_breaker_go_on_by_themselves_after_a_few_have_tried() {
         runs.extend(other.start_all(workflow, 10).await);
         tokio::time::sleep(Duration::from_secs(2)).await;
         assert_eq!((house.agent.calls().len(), other.state(agent).await), (5, ("open", 0, 20)));
-        let waiting = one.engine.waiting_of(&runs[0]);
+        let waiting = one.waiting_of(&runs[0]);
         assert!(matches!(waiting[0].on, WaitsFor::Breaker { until: Some(_) }), "{waiting:?}");
 
         // The agent does not answer yet when its time is over: those who tried have failed, and nobody else has tried.
@@ -498,7 +505,7 @@ fn calls_that_wait_for_a_breaker_go_on_once_it_is_switched_off_and_fail_once_the
         }
         let waits = process.start(workflow).await;
         tokio::time::sleep(Duration::from_secs(5)).await;
-        assert_eq!(process.engine.waiting_of(&waits).len(), 1);
+        assert_eq!(process.waiting_of(&waits).len(), 1);
         house.agent.broken.store(false, Ordering::Relaxed);
         let off = AgentChanges { circuit_breaker: Some(None), ..AgentChanges::default() };
         process.uses.update_agent.execute(agent, &off, "test").await.expect("changed");

@@ -109,8 +109,8 @@ impl Engine for Doorstep {
     fn agents_changed(&self) {}
     fn cancelled(&self, _: &RunId) {}
 
-    fn waiting_of(&self, _: &RunId) -> Vec<WaitingCall> {
-        Vec::new()
+    fn waiting_of(&self, _: ExecutorId, _: &RunId) -> Option<Vec<WaitingCall>> {
+        None
     }
 }
 

@@ -38,8 +38,7 @@ impl KeptCalls {
         owner: ExecutorId,
         waits: &[WaitingOn],
     ) -> Result<Vec<WaitingCall>, StoreError> {
-        let here = self.engine.waiting_of(run);
-        if !here.is_empty() {
+        if let Some(here) = self.engine.waiting_of(owner, run) {
             return Ok(here);
         }
         let called: BTreeSet<AgentName> = waits.iter().filter_map(|waits| Some(call(waits)?.1.clone())).collect();

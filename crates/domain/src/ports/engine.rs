@@ -44,6 +44,6 @@ pub trait Engine: Send + Sync {
     /// A run was cancelled, perhaps one of this executor's.
     fn cancelled(&self, run: &RunId);
 
-    /// The calls of a run that this executor keeps from their agents for the moment.
-    fn waiting_of(&self, run: &RunId) -> Vec<WaitingCall>;
+    /// The calls of a run that its owner keeps from their agents for the moment; none where the owner is another executor.
+    fn waiting_of(&self, owner: ExecutorId, run: &RunId) -> Option<Vec<WaitingCall>>;
 }

@@ -8,7 +8,7 @@ use std::{
 use domain::{
     Timestamp,
     agents::{Agent, WaitingCall},
-    ids::{AgentId, RunId, StepPath},
+    ids::{AgentId, ExecutorId, RunId, StepPath},
     ports::{AgentTraffic, Clock, Monitoring},
     runs::{AgentCall, CallFailure, CallOutcome, FailureKind, Verdict},
 };
@@ -76,8 +76,11 @@ impl Gate {
         }
     }
 
-    /// The calls of a run that wait here.
-    pub(crate) fn waiting_of(&self, run: &RunId) -> Vec<WaitingCall> {
+    /// The calls of a run that wait here; none where its owner is another one.
+    pub(crate) fn waiting_of(&self, owner: ExecutorId, run: &RunId) -> Option<Vec<WaitingCall>> {
+        if owner != self.membership.me() {
+            return None;
+        }
         let ways = self.ways();
         let mut waiting = Vec::new();
         for way in ways.values() {
@@ -89,7 +92,7 @@ impl Gate {
                 on,
             }));
         }
-        waiting
+        Some(waiting)
     }
 
     fn queue_up(

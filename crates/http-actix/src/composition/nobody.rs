@@ -18,7 +18,7 @@ impl Engine for Nobody {
     fn agents_changed(&self) {}
     fn cancelled(&self, _: &RunId) {}
 
-    fn waiting_of(&self, _: &RunId) -> Vec<WaitingCall> {
-        Vec::new()
+    fn waiting_of(&self, _: ExecutorId, _: &RunId) -> Option<Vec<WaitingCall>> {
+        None
     }
 }
