@@ -9,7 +9,8 @@ use domain::{
     ids::{CommitId, Epoch, InboxId, RunId, Seq, StepPath},
     runs::{
         AdvanceRun, AgentCall, CallFailure, CallOutcome, ChildDefinition, ChildResume, CommitOutcome, FailureKind,
-        InboxEntry, InboxMessage, Input, MonitoringUpdate, Rejection, RunData, RunState, Transition, Wake, advance,
+        InboxEntry, InboxMessage, Input, MonitoringUpdate, Rejection, RunData, RunEvent, RunState, Transition, Wake,
+        advance,
     },
     workflows::{ChildTarget, SharedPlan},
 };
@@ -53,6 +54,7 @@ struct Pending {
     aborts: Vec<StepPath>,
     resumes: Vec<ChildResume>,
     rings: bool,
+    holds: Option<bool>,
     news: Vec<MonitoringUpdate>,
     wake: Wake,
     unfinished: bool,
@@ -76,6 +78,15 @@ pub struct Manner {
     pub reporting: bool,
 }
 
+/// Whether an event holds calls back, or lets them go.
+fn holds(event: &RunEvent) -> Option<bool> {
+    match event {
+        RunEvent::RunPaused { .. } => Some(true),
+        RunEvent::RunUnpaused { .. } => Some(false),
+        _ => None,
+    }
+}
+
 /// What a settled commit leaves to be done.
 #[derive(Debug, Default, PartialEq)]
 pub struct Following {
@@ -89,6 +100,8 @@ pub struct Following {
     pub resumes: Vec<ChildResume>,
     /// Whether other runs may be claimable now.
     pub rings: bool,
+    /// Whether calls that have not left yet are to wait, where that has changed.
+    pub holds: Option<bool>,
 }
 
 /// What the end of a commit means for its run.
@@ -230,8 +243,9 @@ impl RunActor {
         let Decided { seq, letters, drained, made, wake } = decided;
         let news = if manner.reporting { news_of(&self.run, &self.plan, &made, now) } else { Vec::new() };
         let Transition { events, closed, update, calls, aborts, outward, resumes, unfinished, lookups: _ } = made;
+        let holds = events.iter().rev().find_map(holds);
         let rings = !outward.children.is_empty() || !outward.notes.is_empty();
-        self.pending = Some(Pending { commit, letters, calls, aborts, resumes, rings, news, wake, unfinished });
+        self.pending = Some(Pending { commit, letters, calls, aborts, resumes, rings, holds, news, wake, unfinished });
         AdvanceRun {
             commit,
             run: self.run.clone(),
@@ -278,8 +292,8 @@ impl RunActor {
                     if pending.unfinished {
                         self.tell(Input::Continue);
                     }
-                    let Pending { news, aborts, calls, resumes, rings, .. } = pending;
-                    Settled::GoOn(Following { news, aborts, calls, resumes, rings })
+                    let Pending { news, aborts, calls, resumes, rings, holds, .. } = pending;
+                    Settled::GoOn(Following { news, aborts, calls, resumes, rings, holds })
                 }
                 Wake::At(_) | Wake::Asleep | Wake::Never => {
                     let Pending { news, aborts, rings, .. } = pending;

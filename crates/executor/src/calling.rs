@@ -11,6 +11,7 @@ use domain::{
     runs::{AgentCall, CallFailure, CallOutcome, FailureKind},
     workflows::SharedPlan,
 };
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -27,6 +28,8 @@ pub(crate) struct Caller {
     pub(crate) me: ExecutorId,
     /// The plan of the run; none if it is over already.
     pub(crate) plan: Option<SharedPlan>,
+    /// Whether the run is paused, so that nothing leaves that has not left yet.
+    pub(crate) held: watch::Receiver<bool>,
 }
 
 /// How a call gets to its agent.
@@ -58,9 +61,15 @@ pub(crate) async fn make_call(
     {
         let (policy, since) = (agent.retry_policy().clone(), Instant::now());
         let workflow = caller.plan.as_ref().map_or("", |plan| plan.name());
-        match way.gate.enter(agent, call, workflow).await {
-            Ok(granted) => permit = Some(granted),
-            Err(failure) => return Some((CallOutcome::Failed(failure), policy)),
+        while permit.is_none() {
+            // Nobody says it any more where nobody wants the call any more.
+            let _ = caller.held.clone().wait_for(|held| !held).await;
+            match way.gate.enter(agent, call, workflow).await {
+                // The run was paused while its call waited; others may have its place.
+                Ok(granted) if *caller.held.borrow() => drop(granted),
+                Ok(granted) => permit = Some(granted),
+                Err(failure) => return Some((CallOutcome::Failed(failure), policy)),
+            }
         }
         if since.elapsed() >= FRESH {
             found = find(stop, &way.directory, call).await?;

@@ -115,6 +115,8 @@ pub enum Effect {
     Abort(RunId, StepPath),
     /// The same where nobody wants it to be done any more: the agent may be told so.
     Cancel(RunId, StepPath),
+    /// Calls of the run that have not left yet wait from now on, or do no longer: it was paused, or goes on.
+    Hold(RunId, bool),
     /// Load the events of the run, which is owned under this epoch, then tell `Reloaded`.
     Reload(RunId, Epoch),
     /// Give these runs back: the answer that said that they are this executor's was lost.
@@ -172,7 +174,9 @@ impl EngineCore {
                 let Loaded { plan, state, data, calls, resumes } = loaded;
                 let mut actor = RunActor::new(run.clone(), epoch, plan, state, data);
                 actor.resumes(&resumes);
+                let holds = actor.state().is_paused() && !calls.is_empty();
                 effects.extend(calls.into_iter().map(Effect::Call));
+                effects.extend(holds.then(|| Effect::Hold(run.clone(), true)));
                 effects.extend(resumes.into_iter().map(|resume| Effect::Resume(run.clone(), resume)));
                 actor.deliver(inbox);
                 actor.tell(Input::Continue);
@@ -298,6 +302,7 @@ impl EngineCore {
                 effects.extend(following.news.into_iter().map(Effect::Report));
                 effects.extend(following.aborts.into_iter().map(|path| Effect::Cancel(run.clone(), path)));
                 effects.extend(following.calls.into_iter().map(Effect::Call));
+                effects.extend(following.holds.map(|holds| Effect::Hold(run.clone(), holds)));
                 effects.extend(following.resumes.into_iter().map(|resume| Effect::Resume(run.clone(), resume)));
                 effects.extend(following.rings.then_some(Effect::Ring));
                 self.turn(run, now, effects);

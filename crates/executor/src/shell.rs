@@ -23,7 +23,7 @@ use domain::{
     runs::{AgentCall, MonitoringUpdate},
 };
 use tokio::{
-    sync::{Notify, mpsc},
+    sync::{Notify, mpsc, watch},
     task::AbortHandle,
 };
 use tokio_util::{
@@ -271,6 +271,7 @@ struct UnderWay {
     number: u64,
     handle: AbortHandle,
     call: Arc<AgentCall>,
+    hold: watch::Sender<bool>,
 }
 
 /// How long an agent is told that its work is not wanted any more, before the connection to it is cut.
@@ -366,6 +367,35 @@ impl Shell {
         }
     }
 
+    fn make(&mut self, call: AgentCall) {
+        let place = (call.key.run.clone(), call.key.path.clone());
+        let (inbox, shared) = (self.inbox.clone(), Arc::clone(&self.shared));
+        let way = Way {
+            directory: Arc::clone(&self.directory),
+            gate: Arc::clone(&self.gate),
+            gateway: Arc::clone(&self.ports.gateway),
+        };
+        let plan = self.core.run(&call.key.run).map(|run| Arc::clone(run.plan()));
+        self.made += 1;
+        let number = self.made;
+        self.report(|now| started(&call, now));
+        let call = Arc::new(call);
+        let made = Arc::clone(&call);
+        let (hold, is_held) = watch::channel(false);
+        let caller = Caller { membership: self.membership.clone(), me: self.me, plan, held: is_held };
+        let task = self.tasks.spawn(async move {
+            let Some((outcome, policy)) = make_call(&shared.stop, &caller, &way, &call).await else {
+                return;
+            };
+            let input = EngineInput::CallEnded { key: call.key.clone(), outcome, policy };
+            let _ = inbox.send(Message { call: Some(number), owner: None, input });
+        });
+        let under_way = UnderWay { number, handle: task.abort_handle(), call: made, hold };
+        if let Some(replaced) = self.calls.insert(place, under_way) {
+            replaced.handle.abort();
+        }
+    }
+
     fn perform(&mut self, effect: Effect) {
         match effect {
             Effect::Commit(commit) => {
@@ -375,33 +405,7 @@ impl Shell {
                     let _ = inbox.send(EngineInput::CommitEnded { run, commit: id, outcome }.into());
                 });
             }
-            Effect::Call(call) => {
-                let place = (call.key.run.clone(), call.key.path.clone());
-                let (inbox, shared) = (self.inbox.clone(), Arc::clone(&self.shared));
-                let way = Way {
-                    directory: Arc::clone(&self.directory),
-                    gate: Arc::clone(&self.gate),
-                    gateway: Arc::clone(&self.ports.gateway),
-                };
-                let plan = self.core.run(&call.key.run).map(|run| Arc::clone(run.plan()));
-                self.made += 1;
-                let number = self.made;
-                self.report(|now| started(&call, now));
-                let call = Arc::new(call);
-                let made = Arc::clone(&call);
-                let caller = Caller { membership: self.membership.clone(), me: self.me, plan };
-                let task = self.tasks.spawn(async move {
-                    let Some((outcome, policy)) = make_call(&shared.stop, &caller, &way, &call).await else {
-                        return;
-                    };
-                    let input = EngineInput::CallEnded { key: call.key.clone(), outcome, policy };
-                    let _ = inbox.send(Message { call: Some(number), owner: None, input });
-                });
-                let under_way = UnderWay { number, handle: task.abort_handle(), call: made };
-                if let Some(replaced) = self.calls.insert(place, under_way) {
-                    replaced.handle.abort();
-                }
-            }
+            Effect::Call(call) => self.make(call),
             Effect::GiveBack(runs) => {
                 tracing::warn!(runs = runs.len(), "runs that nobody here knows of are given back");
                 let (leases, me, now) = (Arc::clone(&self.ports.leases), self.me, self.ports.clock.now());
@@ -410,6 +414,11 @@ impl Shell {
                         tracing::warn!(%error, "runs could not be given back; it is tried again");
                     }
                 });
+            }
+            Effect::Hold(run, holds) => {
+                for (_, call) in self.calls.iter().filter(|((of, _), _)| *of == run) {
+                    call.hold.send_replace(holds);
+                }
             }
             Effect::Report(update) => self.report(|_| update),
             Effect::Ring => self.shared.bell.notify_one(),

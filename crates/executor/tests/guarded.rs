@@ -415,6 +415,32 @@ fn a_call_that_waits_says_what_for_and_a_cancellation_ends_its_wait() {
 }
 
 #[test]
+fn a_call_that_waits_when_its_run_is_paused_leaves_once_the_run_goes_on() {
+    test(async {
+        let house = House::new();
+        let process = house.process(1).await;
+        let (_, workflow) = process.set_up(Some(1), None).await;
+        house.agent.silent.store(true, Ordering::Relaxed);
+        let first = process.start(workflow).await;
+        while house.agent.calls().is_empty() {
+            tick().await;
+        }
+        let (second, third) = (process.start(workflow).await, process.start(workflow).await);
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        process.uses.pause_run.pause(&second, "test").await.expect("paused");
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        house.agent.silent.store(false, Ordering::Relaxed);
+        process.uses.cancel_run.execute(&first, None, "test").await.expect("cancelled");
+        house.until(&third, RunStatus::Completed).await;
+        tokio::time::sleep(Duration::from_mins(1)).await;
+        assert_eq!(house.agent.order(), [first.clone(), third.clone()], "nothing leaves a paused run");
+        process.uses.pause_run.unpause(&second, "test").await.expect("it goes on");
+        house.until(&second, RunStatus::Completed).await;
+        assert_eq!(house.agent.order(), [first, third, second]);
+    });
+}
+
+#[test]
 fn an_open_breaker_costs_the_agent_nothing_and_is_seen_by_all_executors_within_a_second() {
     test(async {
         let house = House::new();

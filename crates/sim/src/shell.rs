@@ -118,8 +118,8 @@ impl World {
                 | Effect::Resume(..) => {
                     self.nodes[at].pending.push(Pending::Do(Arc::new(effect)));
                 }
-                // Nobody watches, and whoever has room looks by itself.
-                Effect::Report(_) | Effect::Ring => {}
+                // Nobody watches, whoever has room looks by itself, and calls leave at once.
+                Effect::Report(_) | Effect::Ring | Effect::Hold(..) => {}
             }
         }
     }
@@ -129,7 +129,7 @@ impl World {
         match &**effect {
             Effect::Commit(commit) => self.commit(at, commit, effect),
             Effect::Call(call) => self.call(at, call, effect),
-            Effect::Abort(..) | Effect::Cancel(..) | Effect::Report(_) | Effect::Ring => Ok(()),
+            Effect::Abort(..) | Effect::Cancel(..) | Effect::Hold(..) | Effect::Report(_) | Effect::Ring => Ok(()),
             // The shell insists until it gets an answer.
             Effect::LookUp(..) | Effect::Resume(..) | Effect::Reload(..) if is_cut => {
                 self.later(at, effect);

@@ -94,8 +94,9 @@ async fn a_run_that_fails_before_a_call_names_the_step_that_failed_and_not_the_o
 
     let error = row["error_message"].as_str().unwrap_or_default();
     assert!(error.starts_with("Workflow failed at step 'second': Exception during step execution: "), "{error}");
-    let updates: Vec<_> = behind.house.records("workflow.monitoring.updates", 3).await.iter().map(value).collect();
-    let last = updates.last().expect("an update");
+    let updates: Vec<_> = behind.house.records("workflow.monitoring.updates", 4).await.iter().map(value).collect();
+    let [.., failed, last] = updates.as_slice() else { panic!("{updates:#?}") };
+    assert_eq!((&failed["step_id"], &failed["status"]), (&"second".into(), &"FAILED".into()));
     assert_eq!((&last["step_id"], &last["metadata"]["failed_step"]), (&"workflow".into(), &"second".into()));
-    assert_eq!(behind.house.step_rows(&run).await.len(), 1, "a step whose input cannot be resolved has no row");
+    assert_eq!(behind.house.step_rows(&run).await.len(), 2, "unlike there, its row says why");
 }

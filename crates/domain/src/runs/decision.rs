@@ -26,7 +26,7 @@ use crate::{
 const MAX_MESSAGE: usize = 2000;
 
 /// Who pauses a run for a person to decide.
-const PARKED_BY: &str = "on_unknown_outcome";
+pub(super) const PARKED_BY: &str = "on_unknown_outcome";
 
 /// A transition with more events than this is cut, and goes on in the next: a long loop without calls is no single commit.
 const MAX_EVENTS: usize = 1000;
@@ -170,11 +170,12 @@ impl Decision<'_> {
         let path = &key.path;
         let (execution, definite) = (attempt.execution, failure.definite);
         let on_unknown = if definite { OnUnknown::Retry } else { policy.on_unknown() };
-        let is_over = failure.permanent
-            || on_unknown == OnUnknown::Fail
-            || !policy.covers(failure)
-            || attempt.number >= policy.attempts() && on_unknown != OnUnknown::Park;
-        let spent = self.plan.retry_budget().filter(|budget| !is_over && self.state.retries() >= *budget);
+        // What nobody knows is a person's to decide, whatever is said of failures.
+        let parks = on_unknown == OnUnknown::Park;
+        let gives_up = on_unknown == OnUnknown::Fail || !policy.covers(failure) || attempt.number >= policy.attempts();
+        let is_over = failure.permanent || gives_up && !parks;
+        let budget = self.plan.retry_budget().filter(|_| !is_over && !parks);
+        let spent = budget.filter(|budget| self.state.retries() >= *budget);
         let message = match spent {
             Some(budget) => format!("{} (the run's retry budget of {budget} is used up)", failure.message),
             None => failure.message.clone(),
@@ -191,7 +192,7 @@ impl Decision<'_> {
         let wait = chrono::TimeDelta::from_std(wait).unwrap_or(chrono::TimeDelta::MAX);
         let retry_at = self.now.checked_add_signed(wait).unwrap_or(Timestamp::MAX_UTC);
         self.emit(RunEvent::StepRetryScheduled { path: path.clone(), execution, definite, retry_at });
-        if on_unknown == OnUnknown::Park && !self.state.is_paused() {
+        if parks && !self.state.is_paused() {
             let reason = format!("Nobody knows whether the call of step '{path}' was done: {message}");
             self.emit(RunEvent::RunPaused { by: PARKED_BY.to_owned(), reason: Some(shorten(&reason)) });
         }

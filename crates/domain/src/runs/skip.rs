@@ -32,6 +32,10 @@ pub fn skippable(plan: &Plan, state: &RunState, path: &StepPath) -> Result<(), C
     if matches!(step.work, Work::Block(_)) {
         return Err(CannotSkip::Block(path.clone()));
     }
+    // A stopped run is resumed first, and then what failed in its blocks is at its front again.
+    if !state.status().is_terminal() && !state.frontier().contains(path) {
+        return Err(CannotSkip::NotUnderWay(path.clone()));
+    }
     match state.step(path) {
         None | Some(StepState::Succeeded { .. } | StepState::Passed) => Err(CannotSkip::NotUnderWay(path.clone())),
         Some(
@@ -48,7 +52,7 @@ pub fn skippable(plan: &Plan, state: &RunState, path: &StepPath) -> Result<(), C
 impl Decision<'_> {
     /// What is said too late changes nothing: the step may have ended by itself meanwhile.
     pub(super) fn skip(&mut self, path: &StepPath, output: Payload, by: String) {
-        let is_at_it = self.state.frontier().contains(path) && skippable(self.plan, self.state, path).is_ok();
+        let is_at_it = skippable(self.plan, self.state, path).is_ok();
         let Some(step) = self.plan.at(path).filter(|_| is_at_it) else { return };
         if let Work::Delay(_) = step.work {
             self.emit(RunEvent::StepSkipped { path: path.clone(), by });

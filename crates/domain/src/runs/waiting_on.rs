@@ -2,6 +2,7 @@
 
 use super::{
     decide::RunData,
+    decision::PARKED_BY,
     scope::StepScope,
     state::{Pause, RunState},
     step_state::StepState,
@@ -42,6 +43,15 @@ pub enum WaitingOn {
         /// When it is due.
         at: Timestamp,
     },
+    /// A person, to find out whether a call was done.
+    Unknown {
+        /// The step.
+        path: StepPath,
+        /// The agent.
+        agent: AgentName,
+        /// Which attempt it was.
+        attempt: u32,
+    },
     /// A time.
     Timer {
         /// The step.
@@ -80,8 +90,9 @@ pub fn waiting_on(plan: &Plan, state: &RunState, data: &RunData) -> Vec<WaitingO
     let front = state.frontier();
     let steps = front.iter().filter_map(|path| of_step(plan, state, data, path));
     // Nothing that is not under way begins in a paused run.
-    let counts =
-        |found: &WaitingOn| pause.is_none() || matches!(found, WaitingOn::Agent { .. } | WaitingOn::Run { .. });
+    let counts = |found: &WaitingOn| {
+        pause.is_none() || matches!(found, WaitingOn::Agent { .. } | WaitingOn::Run { .. } | WaitingOn::Unknown { .. })
+    };
     let steps: Vec<WaitingOn> = steps.filter(counts).collect();
     pause.clone().into_iter().chain(steps).collect()
 }
@@ -96,6 +107,9 @@ fn of_step(plan: &Plan, state: &RunState, data: &RunData, path: &StepPath) -> Op
             until: state.deadline(&path),
             path,
         }),
+        (StepState::Waiting { last, definite: false, .. }, Work::Agent(work)) if is_parked(state) => {
+            Some(WaitingOn::Unknown { path, agent: work.agent.clone(), attempt: last.number })
+        }
         (StepState::Waiting { last, retry_at, .. }, Work::Agent(work)) => {
             Some(WaitingOn::Retry { path, agent: work.agent.clone(), attempt: last.number + 1, at: *retry_at })
         }
@@ -111,4 +125,8 @@ fn of_step(plan: &Plan, state: &RunState, data: &RunData, path: &StepPath) -> Op
         }
         _ => None,
     }
+}
+
+fn is_parked(state: &RunState) -> bool {
+    state.pause().is_some_and(|pause| pause.by == PARKED_BY)
 }

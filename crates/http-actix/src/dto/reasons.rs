@@ -156,6 +156,14 @@ impl From<WaitingOn> for ReasonView {
                 until: Some(Stamp(at)),
                 ..Self::default()
             },
+            WaitingOn::Unknown { path, agent, attempt } => Self {
+                reason: "unknown_outcome",
+                message: format!("Nobody knows whether agent '{agent}' has done the call; let go on, it is made again"),
+                step: Some(path.to_string()),
+                agent_name: Some(agent.to_string()),
+                attempt: Some(attempt),
+                ..Self::default()
+            },
             WaitingOn::Timer { path, until } => Self {
                 reason: "timer",
                 message: "The step waits for a time".to_owned(),

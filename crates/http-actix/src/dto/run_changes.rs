@@ -73,7 +73,7 @@ impl SkipStep {
     }
 }
 
-/// Which runs are found.
+/// Which runs are found; at least one member is needed, so that nobody means all of them by mistake.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(rename = "RunSelector")]
@@ -149,6 +149,9 @@ fn check_selection(
             report.append(parent().join("run_ids").join(number), garde::Error::new(message));
         }
     }
+    if filter.is_some_and(RunSelector::is_empty) {
+        report.append(parent().join("filter"), garde::Error::new("needs at least one member"));
+    }
     if filter.and_then(|filter| filter.parent_run_id.as_deref()).is_some_and(|id| RunId::parse(id).is_err()) {
         let path = parent().join("filter").join("parent_run_id");
         report.append(path, garde::Error::new("must not contain control characters"));
@@ -172,6 +175,15 @@ impl Validate for BulkRetry {
 }
 
 impl RunSelector {
+    fn is_empty(&self) -> bool {
+        let Self { status, workflow_id, parent_run_id, created_after, created_before } = self;
+        status.is_none()
+            && workflow_id.is_none()
+            && parent_run_id.is_none()
+            && created_after.is_none()
+            && created_before.is_none()
+    }
+
     fn filter(self) -> RunFilter {
         RunFilter {
             status: self.status.map(Into::into),

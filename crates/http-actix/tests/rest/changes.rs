@@ -98,6 +98,8 @@ async fn which_runs_are_meant_must_be_said_once() {
         let mistakes = orrery.post("/api/v1/runs/bulk-cancel", body).await.mistakes();
         assert_eq!(mistakes[0].1, "needs either run_ids or a filter");
     }
+    let all = orrery.post("/api/v1/runs/bulk-cancel", json!({"filter": {}})).await.mistakes();
+    assert_eq!(all, [("body.filter".to_owned(), "needs at least one member".to_owned())]);
     let body = json!({"filter": {"status": "DONE"}, "limit": 0});
     let mistakes = orrery.post("/api/v1/runs/bulk-retry", body).await.mistakes();
     assert_eq!(

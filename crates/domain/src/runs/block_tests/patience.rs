@@ -166,6 +166,36 @@ fn a_call_whose_outcome_nobody_knows_pauses_the_run_for_a_person_where_that_is_w
 }
 
 #[test]
+fn what_nobody_knows_is_left_to_a_person_though_such_failures_are_not_tried_again_and_the_budget_is_used_up() {
+    let strategy = json!({"on_unknown_outcome": "park", "retry_on_errors": ["TaskError"]});
+    let steps = one(&json!({"retry_strategy": strategy}));
+    let mut run = limited("only", &steps, None, Some(0));
+    run.end("only", unknown());
+    assert!(run.state.is_paused());
+    assert_eq!(run.state.status(), RunStatus::Running);
+}
+
+#[test]
+fn every_call_that_nobody_knows_of_is_named_while_the_run_waits_for_a_person() {
+    let member = |id: &str| {
+        step(id, json!({"agent_name": "A", "input_mapping": {}, "retry_strategy": {"on_unknown_outcome": "park"}}))
+    };
+    let block = step("block", json!({"type": "parallel", "parallel_steps": ["a", "b"]}));
+    let mut run = Driven::start("block", &[block, member("a"), member("b")], &json!({}));
+    run.end("block.0/a", unknown());
+    run.end("block.1/b", unknown());
+    let named = waiting_on(&run.plan, &run.state, &run.data);
+    let unknown: Vec<_> = named
+        .iter()
+        .filter_map(|waits| match waits {
+            WaitingOn::Unknown { path, .. } => Some(path.as_str()),
+            _ => None,
+        })
+        .collect();
+    assert_eq!((named.len(), unknown), (3, vec!["block.0/a", "block.1/b"]), "the pause, and each call");
+}
+
+#[test]
 fn whoever_makes_a_call_again_knows_that_it_may_have_been_made() {
     let mut run = Driven::start("only", &one(&json!({"retry_strategy": {"on_unknown_outcome": "park"}})), &json!({}));
     assert!(!run.calls[0].repeated);
