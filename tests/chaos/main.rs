@@ -59,7 +59,7 @@ struct Options {
     #[arg(long, default_value_t = 6.0)]
     rate: f64,
     /// The lease of the executors and relays; the default is that of `orrery serve`.
-    #[arg(long, default_value_t = 6)]
+    #[arg(long, default_value_t = 4)]
     lease_seconds: u64,
     /// Where the summary is written to, as Markdown.
     #[arg(long)]
