@@ -301,6 +301,18 @@ impl Process {
         self.uses.execute_workflow.execute(workflow, Payload::empty(), "test").await.expect("started").id
     }
 
+    /// Three runs at a silent agent with a limit of one: the first one's call is under way, the others' wait.
+    async fn one_called_two_waiting(&self, house: &House, workflow: WorkflowId) -> [RunId; 3] {
+        house.agent.silent.store(true, Ordering::Relaxed);
+        let first = self.start(workflow).await;
+        while house.agent.calls().is_empty() {
+            tick().await;
+        }
+        let (second, third) = (self.start(workflow).await, self.start(workflow).await);
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        [first, second, third]
+    }
+
     async fn start_all(&self, workflow: WorkflowId, runs: usize) -> Vec<RunId> {
         let mut started = Vec::new();
         for _ in 0..runs {
@@ -391,13 +403,7 @@ fn a_call_that_waits_says_what_for_and_a_cancellation_ends_its_wait() {
         let house = House::new();
         let process = house.process(1).await;
         let (agent, workflow) = process.set_up(Some(1), None).await;
-        house.agent.silent.store(true, Ordering::Relaxed);
-        let first = process.start(workflow).await;
-        while house.agent.calls().is_empty() {
-            tick().await;
-        }
-        let (second, third) = (process.start(workflow).await, process.start(workflow).await);
-        tokio::time::sleep(Duration::from_secs(1)).await;
+        let [first, second, third] = process.one_called_two_waiting(&house, workflow).await;
         let waiting = process.waiting_of(&second);
         assert_eq!((waiting.len(), waiting[0].agent.as_str(), waiting[0].path.to_string()), (1, "A", "s".to_owned()));
         assert_eq!(waiting[0].on, WaitsFor::Limit { limit: CallLimit::parse(1).expect("a limit") });
@@ -420,13 +426,7 @@ fn a_call_that_waits_when_its_run_is_paused_leaves_once_the_run_goes_on() {
         let house = House::new();
         let process = house.process(1).await;
         let (_, workflow) = process.set_up(Some(1), None).await;
-        house.agent.silent.store(true, Ordering::Relaxed);
-        let first = process.start(workflow).await;
-        while house.agent.calls().is_empty() {
-            tick().await;
-        }
-        let (second, third) = (process.start(workflow).await, process.start(workflow).await);
-        tokio::time::sleep(Duration::from_secs(1)).await;
+        let [first, second, third] = process.one_called_two_waiting(&house, workflow).await;
         process.uses.pause_run.pause(&second, "test").await.expect("paused");
         tokio::time::sleep(Duration::from_secs(1)).await;
         house.agent.silent.store(false, Ordering::Relaxed);
