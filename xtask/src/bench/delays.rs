@@ -140,7 +140,9 @@ impl Delays {
              | CPU of the server while they wait, % of a core | {waiting_cpu:.1} |\n\
              | {DUE} more, due at the same time: next step begun after p50, ms | {late_p50_ms:.0} |\n\
              | p99, ms | {late_p99_ms:.0} |\n\
-             | the last, ms | {late_most_ms:.0} |\n"
+             | the last, ms | {late_most_ms:.0} |\n\n\
+             The memory is that of the process with SQLite's page cache, which is limited and fills with whatever is written: three \
+             times as many runs leave it as large.\n"
         )
     }
 }

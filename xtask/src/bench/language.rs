@@ -181,7 +181,7 @@ fn largest() -> Value {
             json!({"id": id, "type": "agent", "agent_name": "echo", "next_step": next, "input_mapping": mapping}),
         )
     };
-    json!({"name": "largest", "start_step": "s0", "steps": (0..1000).map(step).collect::<serde_json::Map<_, _>>()})
+    json!({"start_step": "s0", "steps": (0..1000).map(step).collect::<serde_json::Map<_, _>>()})
 }
 
 /// The run, as soon as it has completed.
