@@ -14,6 +14,7 @@ use application::{
 use async_trait::async_trait;
 use domain::{
     Timestamp,
+    access::Actor,
     agents::{AgentAuth, AgentName, AgentSchemas, AgentUrl, RetryPolicy},
     ids::{RunId, StepPath, WorkflowId},
     payload::Payload,
@@ -245,7 +246,7 @@ async fn external(runs: MockExternalRuns, mapping: Value) -> (UseCases, Workflow
         status: WorkflowStatus::Active,
         change_summary: None,
     };
-    let created = uses.create_workflow.execute(workflow, "me").await.expect("created");
+    let created = uses.create_workflow.execute(workflow, &Actor::named("me")).await.expect("created");
     (uses, created.id)
 }
 
@@ -254,14 +255,15 @@ async fn a_run_of_the_existing_executor_is_stored_for_it_and_not_for_ours() {
     let mut runs = MockExternalRuns::new();
     runs.expect_start().once().returning(|_| Ok(CommitOutcome::Committed));
     let (uses, workflow) = external(runs, json!({})).await;
-    let run = uses.execute_workflow.execute(workflow, Payload::empty(), "me").await.expect("started");
+    let run = uses.execute_workflow.execute(workflow, Payload::empty(), &Actor::named("me")).await.expect("started");
     assert_eq!((run.engine, run.status, run.plan), (RunEngine::External, RunStatus::Pending, None));
 }
 
 #[tokio::test]
 async fn what_the_existing_executor_would_drop_is_refused_with_its_place() {
     let (uses, workflow) = external(MockExternalRuns::new(), json!({"n": 1})).await;
-    let refused = uses.execute_workflow.execute(workflow, Payload::empty(), "me").await.expect_err("it cannot");
+    let refused =
+        uses.execute_workflow.execute(workflow, Payload::empty(), &Actor::named("me")).await.expect_err("it cannot");
     assert!(matches!(refused, ExecuteWorkflowError::NotForExternal(_)));
     assert!(refused.to_string().contains("/steps/a/input_mapping/n"), "{refused}");
 }
@@ -270,7 +272,8 @@ async fn what_the_existing_executor_would_drop_is_refused_with_its_place() {
 async fn a_request_that_the_bus_would_not_take_is_refused_with_its_size() {
     let (uses, workflow) = external(MockExternalRuns::new(), json!({})).await;
     let large = Payload::new(json!({"text": "x".repeat(900_000)})).expect("storable");
-    let refused = uses.execute_workflow.execute(workflow, large, "me").await.expect_err("it is too large");
+    let refused =
+        uses.execute_workflow.execute(workflow, large, &Actor::named("me")).await.expect_err("it is too large");
     assert!(matches!(refused, ExecuteWorkflowError::TooLargeForExternal(bytes) if bytes > 900_000), "{refused}");
 }
 
@@ -279,6 +282,7 @@ async fn a_run_without_events_is_cancelled_where_the_existing_executor_finds_it(
     let mut runs = MockExternalRuns::new();
     runs.expect_cancel().once().returning(|_| Ok(CommitOutcome::Gone));
     let (uses, _) = external(runs, json!({})).await;
-    let refused = uses.cancel_run.execute(&id("run-unknown"), None, "me").await.expect_err("there is none");
+    let refused =
+        uses.cancel_run.execute(&id("run-unknown"), None, &Actor::named("me")).await.expect_err("there is none");
     assert_eq!(refused.to_string(), "Run with id 'run-unknown' not found");
 }

@@ -13,6 +13,7 @@ use application::{
 };
 use domain::{
     Timestamp,
+    access::Actor,
     agents::{Agent, AgentAuth, AgentName, AgentSchemas, AgentStatus, AgentUrl, RetryPolicy},
     ids::StepId,
     page::PageRequest,
@@ -105,7 +106,7 @@ fn steps(agents: &[&str]) -> BTreeMap<String, StepDocument> {
 }
 
 async fn create(uses: &UseCases, agents: &[&str]) -> Result<WorkflowDefinition, CreateWorkflowError> {
-    uses.create_workflow.execute(new_workflow(agents), "me").await
+    uses.create_workflow.execute(new_workflow(agents), &Actor::named("me")).await
 }
 
 fn new_workflow(agents: &[&str]) -> NewWorkflow {
@@ -131,8 +132,8 @@ fn page() -> PageRequest {
 async fn a_name_is_taken_even_by_a_deleted_agent() {
     let uses = uses().await;
     let first = agent(&uses, "B").await.expect("registered");
-    uses.delete_agent.execute(first.id, "me").await.expect("deleted");
-    uses.delete_agent.execute(first.id, "me").await.expect("deleted once more");
+    uses.delete_agent.execute(first.id, &Actor::named("me")).await.expect("deleted");
+    uses.delete_agent.execute(first.id, &Actor::named("me")).await.expect("deleted once more");
     assert!(matches!(agent(&uses, "B").await, Err(CreateAgentError::NameTaken(name)) if name.as_str() == "B"));
 }
 
@@ -141,7 +142,7 @@ async fn new_content_makes_a_new_version_under_the_same_id() {
     let uses = uses().await;
     let first = create(&uses, &["A"]).await.expect("created");
     let changes = WorkflowChanges { steps: Some(steps(&["A", "A"])), ..WorkflowChanges::default() };
-    let second = uses.update_workflow.execute(first.id, &changes, "you").await.expect("updated");
+    let second = uses.update_workflow.execute(first.id, &changes, &Actor::named("you")).await.expect("updated");
     assert_eq!((second.id, second.version, second.document.steps.len()), (first.id, 2, 2));
     let third = create(&uses, &["A", "A", "A"]).await.expect("posted under the same name");
     assert_eq!((third.id, third.version), (first.id, 3));
@@ -149,7 +150,11 @@ async fn new_content_makes_a_new_version_under_the_same_id() {
     let versions = uses.list_versions.execute(first.id, page()).await.expect("versions").items;
     let told: Vec<_> = versions.iter().map(|v| (v.version, v.document.steps.len(), v.head == first.id)).collect();
     assert_eq!(told, [(3, 3, true), (2, 2, true), (1, 1, true)]);
-    let run = uses.execute_workflow.execute(versions[2].id, Payload::empty(), "me").await.expect("an old version runs");
+    let run = uses
+        .execute_workflow
+        .execute(versions[2].id, Payload::empty(), &Actor::named("me"))
+        .await
+        .expect("an old version runs");
     assert_eq!((run.workflow_version, run.plan), (Some(1), Some(first.plan)));
 }
 
@@ -160,7 +165,7 @@ async fn an_old_version_cannot_be_changed() {
     create(&uses, &["A"]).await.expect("version 2");
     let old = uses.list_versions.execute(head.id, page()).await.expect("versions").items.pop().expect("version 1");
     let change = WorkflowChanges { status: Some(WorkflowStatus::Inactive), ..WorkflowChanges::default() };
-    let refused = uses.update_workflow.execute(old.id, &change, "me").await;
+    let refused = uses.update_workflow.execute(old.id, &change, &Actor::named("me")).await;
     assert!(matches!(refused, Err(UpdateWorkflowError::OldVersion { version: 1, head: id }) if id == head.id));
 }
 
@@ -169,9 +174,9 @@ async fn status_and_description_change_in_place() {
     let uses = uses().await;
     let workflow = create(&uses, &["A"]).await.expect("created");
     let change = WorkflowChanges { status: Some(WorkflowStatus::Inactive), ..WorkflowChanges::default() };
-    let changed = uses.update_workflow.execute(workflow.id, &change, "me").await.expect("updated");
+    let changed = uses.update_workflow.execute(workflow.id, &change, &Actor::named("me")).await.expect("updated");
     assert_eq!((changed.version, changed.status), (1, WorkflowStatus::Inactive));
-    let refused = uses.execute_workflow.execute(workflow.id, Payload::empty(), "me").await;
+    let refused = uses.execute_workflow.execute(workflow.id, Payload::empty(), &Actor::named("me")).await;
     assert!(matches!(&refused, Err(ExecuteWorkflowError::NotActive { .. })));
     let message = refused.expect_err("refused").to_string();
     assert_eq!(message, "Workflow 'w' is not active (status: inactive)");
@@ -182,7 +187,7 @@ async fn a_document_with_missing_agents_and_other_mistakes_is_refused_with_all_o
     let uses = uses().await;
     let idle = agent(&uses, "Idle").await.expect("registered");
     let inactive = AgentChanges { status: Some(AgentStatus::Inactive), ..AgentChanges::default() };
-    uses.update_agent.execute(idle.id, &inactive, "me").await.expect("changed");
+    uses.update_agent.execute(idle.id, &inactive, &Actor::named("me")).await.expect("changed");
 
     let Err(CreateWorkflowError::Refused(refused)) = create(&uses, &["Ghost", "Idle"]).await else {
         panic!("accepted")
@@ -198,7 +203,8 @@ async fn a_document_with_missing_agents_and_other_mistakes_is_refused_with_all_o
     let mut steps = steps(&["Ghost"]);
     steps.entry("s0".into()).and_modify(|step| step.next_step = Some("nowhere".into()));
     let new = NewWorkflow { steps, ..new_workflow(&[]) };
-    let Err(CreateWorkflowError::Refused(refused)) = uses.create_workflow.execute(new, "me").await else {
+    let Err(CreateWorkflowError::Refused(refused)) = uses.create_workflow.execute(new, &Actor::named("me")).await
+    else {
         panic!("accepted")
     };
     assert_eq!(refused.diagnostics.iter().map(|d| d.code).collect::<Vec<_>>(), ["unknown_step", "unknown_agent"]);
@@ -214,7 +220,7 @@ async fn a_start_that_cannot_be_queued_is_refused_and_nothing_is_handed_over() {
     let uses = UseCases::new(&ports(engine, Some(writer)));
     agent(&uses, "A").await.expect("registered");
     let workflow = create(&uses, &["A"]).await.expect("created");
-    let refused = uses.execute_workflow.execute(workflow.id, Payload::empty(), "me").await;
+    let refused = uses.execute_workflow.execute(workflow.id, Payload::empty(), &Actor::named("me")).await;
     assert!(matches!(refused, Err(ExecuteWorkflowError::Overloaded(Overloaded))));
 }
 
@@ -222,19 +228,20 @@ async fn a_start_that_cannot_be_queued_is_refused_and_nothing_is_handed_over() {
 async fn only_live_runs_are_cancelled_and_only_stopped_runs_are_retried() {
     let uses = uses().await;
     let workflow = create(&uses, &["A"]).await.expect("created");
-    let run = uses.execute_workflow.execute(workflow.id, Payload::empty(), "me").await.expect("started");
-    let refused = uses.retry_run.execute(&run.id, None, "me").await;
+    let run = uses.execute_workflow.execute(workflow.id, Payload::empty(), &Actor::named("me")).await.expect("started");
+    let refused = uses.retry_run.execute(&run.id, None, &Actor::named("me")).await;
     assert!(matches!(refused, Err(RetryRunError::NotRetryable(RunStatus::Pending))));
 
-    let cancelled = uses.cancel_run.execute(&run.id, Some("no use".into()), "me").await.expect("cancelled");
+    let cancelled =
+        uses.cancel_run.execute(&run.id, Some("no use".into()), &Actor::named("me")).await.expect("cancelled");
     assert_eq!((cancelled.status, cancelled.error.as_deref()), (RunStatus::Cancelled, Some("Cancelled: no use")));
-    let refused = uses.cancel_run.execute(&run.id, None, "me").await;
+    let refused = uses.cancel_run.execute(&run.id, None, &Actor::named("me")).await;
     assert!(matches!(refused, Err(CancelRunError::NotCancellable(RunStatus::Cancelled))));
 
     let elsewhere = StepId::parse("other").expect("an id");
-    let refused = uses.retry_run.execute(&run.id, Some(&elsewhere), "me").await;
+    let refused = uses.retry_run.execute(&run.id, Some(&elsewhere), &Actor::named("me")).await;
     assert!(matches!(refused, Err(RetryRunError::OtherStep { .. })));
-    let resumed = uses.retry_run.execute(&run.id, None, "me").await.expect("retried");
+    let resumed = uses.retry_run.execute(&run.id, None, &Actor::named("me")).await.expect("retried");
     assert_eq!((resumed.status, resumed.error, resumed.cancelled_at), (RunStatus::Pending, None, None));
     assert_eq!(uses.get_run.execute(&run.id).await.expect("a run").status, RunStatus::Pending);
 }
@@ -243,7 +250,7 @@ async fn typed_agent(uses: &UseCases, name: &str, schemas: AgentSchemas) -> Agen
     let registered = agent(uses, name).await.expect("registered");
     let AgentSchemas { input, output } = schemas;
     let changes = AgentChanges { input_schema: Some(input), output_schema: Some(output), ..AgentChanges::default() };
-    uses.update_agent.execute(registered.id, &changes, "me").await.expect("changed").agent
+    uses.update_agent.execute(registered.id, &changes, &Actor::named("me")).await.expect("changed").agent
 }
 
 fn fetching(mapping: &serde_json::Value) -> BTreeMap<String, StepDocument> {
@@ -260,7 +267,8 @@ async fn a_document_is_held_against_the_schemas_of_its_agents() {
     let output = json!({"type": "object", "properties": {"text": {"type": "string"}}, "additionalProperties": false});
     typed_agent(&uses, "Fetch", AgentSchemas { input: None, output: Some(output) }).await;
     let new = NewWorkflow { steps: fetching(&json!({"t": "${s0.output.txt}"})), ..new_workflow(&[]) };
-    let Err(CreateWorkflowError::Refused(refused)) = uses.create_workflow.execute(new, "me").await else {
+    let Err(CreateWorkflowError::Refused(refused)) = uses.create_workflow.execute(new, &Actor::named("me")).await
+    else {
         panic!("accepted")
     };
     let told: Vec<_> = refused.diagnostics.iter().map(|d| (d.pointer.as_str(), d.code)).collect();
@@ -276,28 +284,33 @@ async fn a_change_of_schemas_names_the_active_workflows_that_it_breaks_and_no_ot
         let mapping = json!({"t": format!("${{s0.output.{member}}}")});
         let name = WorkflowName::parse(name).expect("a name");
         let new = NewWorkflow { name, steps: fetching(&mapping), ..new_workflow(&[]) };
-        let made = uses.create_workflow.execute(new, "me").await.expect("created");
+        let made = uses.create_workflow.execute(new, &Actor::named("me")).await.expect("created");
         if made.name.as_str() == "off" {
             let change = WorkflowChanges { status: Some(WorkflowStatus::Inactive), ..WorkflowChanges::default() };
-            uses.update_workflow.execute(made.id, &change, "me").await.expect("switched off");
+            uses.update_workflow.execute(made.id, &change, &Actor::named("me")).await.expect("switched off");
         }
     }
     // More than one page of workflows that do not use the agent.
     for number in 0..25 {
         let name = WorkflowName::parse(&format!("other{number}")).expect("a name");
-        uses.create_workflow.execute(NewWorkflow { name, ..new_workflow(&["A"]) }, "me").await.expect("created");
+        uses.create_workflow
+            .execute(NewWorkflow { name, ..new_workflow(&["A"]) }, &Actor::named("me"))
+            .await
+            .expect("created");
     }
     let name = WorkflowName::parse("last").expect("a name");
     let new = NewWorkflow { name, steps: fetching(&json!({"t": "${s0.output.text.x}"})), ..new_workflow(&[]) };
-    uses.create_workflow.execute(new, "me").await.expect("created");
+    uses.create_workflow.execute(new, &Actor::named("me")).await.expect("created");
 
     let schema = json!({"type": "object", "properties": {"title": {"type": "string"}}, "required": ["title"], "additionalProperties": false});
     let changes = AgentChanges { output_schema: Some(Some(schema)), ..AgentChanges::default() };
-    let affected = uses.update_agent.execute(fetch.id, &changes, "me").await.expect("changed").affected;
+    let affected = uses.update_agent.execute(fetch.id, &changes, &Actor::named("me")).await.expect("changed").affected;
     let affected = affected.expect("the schemas changed");
     let told: Vec<_> = affected.iter().map(|a| (a.name.as_str(), a.version, a.diagnostics[0].code)).collect();
     assert_eq!(told, [("broken", 1, "unknown_member"), ("last", 1, "unknown_member")]);
-    assert!(uses.update_agent.execute(fetch.id, &changes, "me").await.expect("the same").affected.is_none());
+    assert!(
+        uses.update_agent.execute(fetch.id, &changes, &Actor::named("me")).await.expect("the same").affected.is_none()
+    );
 }
 
 #[tokio::test]
@@ -305,9 +318,9 @@ async fn an_input_that_does_not_fit_starts_nothing() {
     let uses = uses().await;
     let schema = Some(json!({"required": ["a"]}));
     let new = NewWorkflow { input_schema: schema, ..new_workflow(&["A"]) };
-    let workflow = uses.create_workflow.execute(new, "me").await.expect("created");
-    let refused = uses.execute_workflow.execute(workflow.id, Payload::empty(), "me").await;
+    let workflow = uses.create_workflow.execute(new, &Actor::named("me")).await.expect("created");
+    let refused = uses.execute_workflow.execute(workflow.id, Payload::empty(), &Actor::named("me")).await;
     assert!(matches!(refused, Err(ExecuteWorkflowError::UnfitInput(violations)) if violations.len() == 1));
     let input = Payload::new(json!({"a": 1})).expect("storable");
-    uses.execute_workflow.execute(workflow.id, input, "me").await.expect("started");
+    uses.execute_workflow.execute(workflow.id, input, &Actor::named("me")).await.expect("started");
 }

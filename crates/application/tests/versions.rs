@@ -18,6 +18,7 @@ use application::{
 use async_trait::async_trait;
 use domain::{
     Timestamp,
+    access::Actor,
     agents::{AgentAuth, AgentName, AgentSchemas, AgentStatus, AgentUrl, RetryPolicy},
     ids::{AgentId, WorkflowId},
     payload::Payload,
@@ -54,7 +55,7 @@ impl Bench {
         let store = Arc::new(MemoryStore::new());
         let uses = UseCases::new(&ports(&store));
         let agent = uses.create_agent.execute(agent()).await.expect("registered").id;
-        let head = uses.create_workflow.execute(new(1, Active), "me").await.expect("created").id;
+        let head = uses.create_workflow.execute(new(1, Active), &Actor::named("me")).await.expect("created").id;
         let bench = Self { uses, store, agent, head };
         for number in 2..=statuses.len() {
             bench.change(WorkflowChanges { steps: Some(steps(number)), ..WorkflowChanges::default() }).await;
@@ -66,11 +67,11 @@ impl Bench {
     }
 
     async fn change(&self, changes: WorkflowChanges) -> WorkflowDefinition {
-        self.uses.update_workflow.execute(self.head, &changes, "you").await.expect("updated")
+        self.uses.update_workflow.execute(self.head, &changes, &Actor::named("you")).await.expect("updated")
     }
 
     async fn give(&self, number: u32, status: WorkflowStatus) -> WorkflowDefinition {
-        self.uses.change_version_status.execute(self.head, number, status, "you").await.expect("changed")
+        self.uses.change_version_status.execute(self.head, number, status, &Actor::named("you")).await.expect("changed")
     }
 
     async fn version(&self, number: u32) -> WorkflowDefinition {
@@ -78,7 +79,7 @@ impl Bench {
     }
 
     async fn execute(&self, id: WorkflowId, version: Option<u32>) -> Result<Execution, ExecuteWorkflowError> {
-        self.uses.execute_workflow.execute_version(id, version, Payload::empty(), "me").await
+        self.uses.execute_workflow.execute_version(id, version, Payload::empty(), &Actor::named("me")).await
     }
 
     /// The version that is executed, or why none is.
@@ -181,13 +182,13 @@ async fn the_workflows_own_id_executes_the_newest_active_version_or_else_the_new
 #[tokio::test]
 async fn a_draft_is_checked_once_more_before_it_is_activated() {
     let bench = Bench::with(&[Archived, Draft]).await;
-    bench.uses.delete_agent.execute(bench.agent, "me").await.expect("deleted");
+    bench.uses.delete_agent.execute(bench.agent, &Actor::named("me")).await.expect("deleted");
     let is_refused = |refused: &Refused| refused.only_agents() && !refused.diagnostics.is_empty();
 
-    let refused = bench.uses.change_version_status.execute(bench.head, 2, Active, "you").await;
+    let refused = bench.uses.change_version_status.execute(bench.head, 2, Active, &Actor::named("you")).await;
     assert!(matches!(refused, Err(ChangeVersionStatusError::Refused(refused)) if is_refused(&refused)));
     let activate = WorkflowChanges { status: Some(Active), ..WorkflowChanges::default() };
-    let refused = bench.uses.update_workflow.execute(bench.head, &activate, "you").await;
+    let refused = bench.uses.update_workflow.execute(bench.head, &activate, &Actor::named("you")).await;
     assert!(matches!(refused, Err(UpdateWorkflowError::Refused(refused)) if is_refused(&refused)));
     assert_eq!(bench.version(2).await.status, Draft);
 
@@ -215,7 +216,7 @@ async fn a_version_is_chosen_by_its_number_or_by_its_own_id() {
     let archived = bench.execute(bench.version(2).await.id, None).await;
     let refused = archived.err().map(|error| error.to_string());
     assert_eq!(refused.as_deref(), Some("Version 2 of workflow 'w' is not active (status: archived)"));
-    bench.uses.delete_workflow.execute(bench.head, "me").await.expect("deleted");
+    bench.uses.delete_workflow.execute(bench.head, &Actor::named("me")).await.expect("deleted");
     let gone = bench.execute(first, None).await;
     assert!(matches!(gone, Err(ExecuteWorkflowError::NotActive { status: Deleted, .. })), "all of it is deleted");
 }
@@ -236,7 +237,7 @@ async fn a_new_version_has_its_own_status_and_summary_and_leaves_the_old_ones_al
     assert_eq!((third.status, third.change_summary, third.created_by.as_deref()), (Active, None, Some("you")));
     let old = bench.version(2).await;
     assert_eq!((old.status, old.change_summary, old.document), (Draft, summary("two steps"), second.document));
-    let posted = bench.uses.create_workflow.execute(new(4, Draft), "me").await.expect("created");
+    let posted = bench.uses.create_workflow.execute(new(4, Draft), &Actor::named("me")).await.expect("created");
     assert_eq!((posted.version, posted.status), (4, Draft));
     assert_eq!(bench.executed(None).await, Ok(3));
 }
@@ -258,18 +259,19 @@ async fn a_version_with_live_runs_cannot_be_deleted() {
     let by_id = bench.execute(first, None).await.expect("it runs").run.id;
     bench.execute(bench.head, None).await.expect("another version runs");
 
-    let refused = bench.uses.delete_version.execute(bench.head, 1, "me").await.expect_err("it is executed");
+    let refused =
+        bench.uses.delete_version.execute(bench.head, 1, &Actor::named("me")).await.expect_err("it is executed");
     assert!(matches!(refused, DeleteVersionError::LiveRuns(_)));
     let message = "Version 1 of workflow 'w' has 2 pending or running runs and cannot be deleted";
     assert_eq!(refused.to_string(), message);
-    let refused = bench.uses.delete_workflow.execute(first, "me").await;
+    let refused = bench.uses.delete_workflow.execute(first, &Actor::named("me")).await;
     assert!(matches!(refused, Err(DeleteWorkflowError::LiveRuns(ref live)) if live.live == 2));
 
     for run in [by_number, by_id] {
-        bench.uses.cancel_run.execute(&run, None, "me").await.expect("cancelled");
+        bench.uses.cancel_run.execute(&run, None, &Actor::named("me")).await.expect("cancelled");
     }
     for _ in 0..2 {
-        let deleted = bench.uses.delete_version.execute(bench.head, 1, "me").await.expect("deleted");
+        let deleted = bench.uses.delete_version.execute(bench.head, 1, &Actor::named("me")).await.expect("deleted");
         assert_eq!((deleted.id, deleted.status), (first, Deleted));
     }
     assert_eq!(bench.executed(None).await, Ok(2));
@@ -280,10 +282,10 @@ async fn a_version_with_live_runs_cannot_be_deleted() {
 #[tokio::test]
 async fn the_newest_of_several_versions_cannot_be_deleted_without_the_workflow() {
     let bench = Bench::with(&[Active, Active]).await;
-    let refused = bench.uses.delete_version.execute(bench.head, 2, "me").await;
+    let refused = bench.uses.delete_version.execute(bench.head, 2, &Actor::named("me")).await;
     assert!(matches!(refused, Err(DeleteVersionError::Newest { version: 2, .. })));
     let alone = Bench::with(&[Active]).await;
-    alone.uses.delete_version.execute(alone.head, 1, "me").await.expect("deleted");
+    alone.uses.delete_version.execute(alone.head, 1, &Actor::named("me")).await.expect("deleted");
     assert_eq!(alone.executed(None).await, Err("Workflow 'w' is not active (status: deleted)".to_owned()));
 }
 
@@ -291,7 +293,7 @@ async fn the_newest_of_several_versions_cannot_be_deleted_without_the_workflow()
 async fn deleting_a_workflow_leaves_its_runs_alone() {
     let bench = Bench::with(&[Active, Active]).await;
     bench.execute(bench.head, None).await.expect("it runs");
-    let deleted = bench.uses.delete_workflow.execute(bench.head, "me").await.expect("deleted");
+    let deleted = bench.uses.delete_workflow.execute(bench.head, &Actor::named("me")).await.expect("deleted");
     assert_eq!((deleted.status, bench.version(1).await.status), (Deleted, Active));
 }
 
@@ -314,15 +316,21 @@ async fn two_versions_are_compared_in_either_direction() {
 async fn a_rollback_is_a_new_version_with_the_old_content() {
     let bench = Bench::with(&[Archived, Active]).await;
     let old = bench.version(1).await;
-    let rolled = bench.uses.roll_back_workflow.execute(bench.head, 1, None, "you").await.expect("rolled back");
+    let rolled =
+        bench.uses.roll_back_workflow.execute(bench.head, 1, None, &Actor::named("you")).await.expect("rolled back");
     assert_eq!((rolled.id, rolled.version, rolled.status), (bench.head, 3, Active));
     assert_eq!(rolled.change_summary, summary("Rolled back to version 1"));
     assert_eq!((&rolled.document.steps, &rolled.description), (&old.document.steps, &old.description));
     assert_eq!(bench.version(1).await, old);
     assert_eq!(bench.executed(None).await, Ok(3));
-    let again = bench.uses.roll_back_workflow.execute(old.id, 2, summary("better"), "you").await.expect("rolled back");
+    let again = bench
+        .uses
+        .roll_back_workflow
+        .execute(old.id, 2, summary("better"), &Actor::named("you"))
+        .await
+        .expect("rolled back");
     assert_eq!((again.id, again.version, again.change_summary), (bench.head, 4, summary("better")));
-    let unknown = bench.uses.roll_back_workflow.execute(bench.head, 9, None, "you").await;
+    let unknown = bench.uses.roll_back_workflow.execute(bench.head, 9, None, &Actor::named("you")).await;
     assert!(matches!(unknown, Err(RollBackWorkflowError::Version(GetVersionError::NoVersion { version: 9, .. }))));
 }
 
@@ -330,8 +338,8 @@ async fn a_rollback_is_a_new_version_with_the_old_content() {
 async fn a_rollback_is_checked_as_any_other_version() {
     let bench = Bench::with(&[Active, Active]).await;
     let idle = AgentChanges { status: Some(AgentStatus::Inactive), ..AgentChanges::default() };
-    bench.uses.update_agent.execute(bench.agent, &idle, "me").await.expect("changed");
-    let refused = bench.uses.roll_back_workflow.execute(bench.head, 1, None, "you").await;
+    bench.uses.update_agent.execute(bench.agent, &idle, &Actor::named("me")).await.expect("changed");
+    let refused = bench.uses.roll_back_workflow.execute(bench.head, 1, None, &Actor::named("you")).await;
     let Err(RollBackWorkflowError::Update(UpdateWorkflowError::Refused(refused))) = refused else { panic!("accepted") };
     assert!(refused.only_agents());
     assert_eq!(bench.store.version(bench.head, 3).await.expect("the store works"), None);

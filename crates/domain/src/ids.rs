@@ -75,6 +75,15 @@ uuid_id!(
 );
 
 uuid_id!(
+    /// An API key; part of the key's text, so no secret.
+    ApiKeyId
+);
+uuid_id!(
+    /// A person who may log in.
+    UserId
+);
+
+uuid_id!(
     /// An entry among the dead letters: a step of a run that has failed for good.
     DeadLetterId
 );

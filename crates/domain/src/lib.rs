@@ -4,6 +4,7 @@
 //! This crate does no IO, reads no clock, draws no random number and knows no runtime. Everything here is decided from
 //! its arguments, so that every rule can be tested, simulated and replayed.
 
+pub mod access;
 pub mod agents;
 pub mod ids;
 pub mod page;

@@ -12,6 +12,7 @@ use application::{Ports, UseCases, agents::NewAgent, plans::PlanCache, workflows
 use async_trait::async_trait;
 use domain::{
     Timestamp,
+    access::Actor,
     agents::{Agent, AgentAuth, AgentName, AgentSchemas, AgentUrl, RetryPolicy},
     ids::{ExecutorId, RunId, WorkflowId},
     page::{PageRequest, SortOrder},
@@ -160,11 +161,16 @@ impl Process {
         for step in new.steps.values_mut() {
             step.input_mapping = json!({"y": "${workflow.input.text}"}).as_object().cloned();
         }
-        self.uses.create_workflow.execute(new, "test").await.expect("created").id
+        self.uses.create_workflow.execute(new, &Actor::named("test")).await.expect("created").id
     }
 
     async fn workflow(&self, name: &str, agents: &[&str]) -> WorkflowId {
-        self.uses.create_workflow.execute(Self::new_workflow(name, agents), "test").await.expect("created").id
+        self.uses
+            .create_workflow
+            .execute(Self::new_workflow(name, agents), &Actor::named("test"))
+            .await
+            .expect("created")
+            .id
     }
 
     /// A chain of steps, each by the agent it names and with the run's `x`.
@@ -193,7 +199,7 @@ impl Process {
 
     async fn execute(&self, workflow: WorkflowId) -> RunId {
         let input = Payload::new(json!({"x": 1, "text": "no number"})).expect("storable");
-        self.uses.execute_workflow.execute(workflow, input, "test").await.expect("started").id
+        self.uses.execute_workflow.execute(workflow, input, &Actor::named("test")).await.expect("started").id
     }
 
     async fn until(&self, run: &RunId, wanted: RunStatus) {
@@ -282,7 +288,7 @@ fn a_failed_run_says_where_and_why_and_a_retry_repeats_only_the_failed_step() {
         process.until(&run, RunStatus::Failed).await;
         let row = process.store.get(&run).await.expect("memory").expect("a run");
         assert_eq!(row.error.as_deref(), Some("Workflow failed at step 's1': no"));
-        process.uses.retry_run.execute(&run, None, "test").await.expect("retried");
+        process.uses.retry_run.execute(&run, None, &Actor::named("test")).await.expect("retried");
         process.until_called("fail", 4).await;
         process.until(&run, RunStatus::Failed).await;
         assert_eq!(process.agents.made("echo").len(), 1);
@@ -299,12 +305,12 @@ fn a_cancelled_run_stops_calling_and_can_be_retried() {
         process.until_called("hang", 1).await;
         let steps = process.uses.list_steps.execute(&run).await.expect("a run");
         assert_eq!(steps[0].status, StepStatus::Running);
-        process.uses.cancel_run.execute(&run, Some("enough".into()), "test").await.expect("cancelled");
+        process.uses.cancel_run.execute(&run, Some("enough".into()), &Actor::named("test")).await.expect("cancelled");
         let steps = process.uses.list_steps.execute(&run).await.expect("a run");
         assert_eq!((steps[0].status, steps[0].error.as_deref()), (StepStatus::Failed, Some("Cancelled")));
-        assert!(process.uses.cancel_run.execute(&run, None, "test").await.is_err(), "only once");
+        assert!(process.uses.cancel_run.execute(&run, None, &Actor::named("test")).await.is_err(), "only once");
         process.until_cancelled("hang").await;
-        process.uses.retry_run.execute(&run, None, "test").await.expect("retried");
+        process.uses.retry_run.execute(&run, None, &Actor::named("test")).await.expect("retried");
         process.until_called("hang", 2).await;
         let calls = process.agents.made("hang");
         assert_eq!(calls[0], calls[1], "the cut call is made again with its key and bytes");
@@ -327,7 +333,7 @@ fn a_drained_process_gives_its_runs_back_and_the_next_one_repeats_the_calls_that
         assert_eq!(first.agents.made("hang"), second.agents.made("hang"));
         assert_eq!(second.agents.made("echo"), [], "a completed step is never called again");
         assert!(first.agents.cancelled.lock().expect("not poisoned").is_empty(), "the work is still wanted");
-        second.uses.cancel_run.execute(&run, None, "test").await.expect("cancelled");
+        second.uses.cancel_run.execute(&run, None, &Actor::named("test")).await.expect("cancelled");
     });
 }
 
@@ -356,7 +362,13 @@ fn a_run_whose_first_input_cannot_be_resolved_fails_without_a_call() {
         let process = Process::start(1, &MemoryStore::new(), EngineConfig::default());
         process.register().await;
         let workflow = process.workflow("w", &["echo"]).await;
-        let run = process.uses.execute_workflow.execute(workflow, Payload::empty(), "test").await.expect("accepted").id;
+        let run = process
+            .uses
+            .execute_workflow
+            .execute(workflow, Payload::empty(), &Actor::named("test"))
+            .await
+            .expect("accepted")
+            .id;
         process.until(&run, RunStatus::Failed).await;
         assert_eq!(process.agents.made("echo"), []);
     });
@@ -368,9 +380,10 @@ fn a_start_whose_client_hangs_up_is_carried_out_all_the_same() {
         let process = Process::start(1, &MemoryStore::new(), EngineConfig::default());
         process.register().await;
         let workflow = process.workflow("w", &["echo"]).await;
+        let (input, by) = (Payload::new(json!({"x": 1})).expect("storable"), Actor::named("test"));
         tokio::select! {
             biased;
-            _ = process.uses.execute_workflow.execute(workflow, Payload::new(json!({"x": 1})).expect("storable"), "test") => {
+            _ = process.uses.execute_workflow.execute(workflow, input, &by) => {
                 panic!("the start was durable before anything could be written")
             }
             () = std::future::ready(()) => {}
@@ -391,16 +404,16 @@ fn a_run_that_waits_is_paused_and_let_go_on_by_whoever_claims_it() {
         let workflow = first.workflow("w", &["later", "echo"]).await;
         let run = first.execute(workflow).await;
         first.until_called("later", 1).await;
-        first.uses.pause_run.pause(&run, "test").await.expect("told");
+        first.uses.pause_run.pause(&run, &Actor::named("test")).await.expect("told");
         first.until_row(&run, |row| row.paused).await;
         first.engine.drain().await;
 
         let second = Process::start(2, &store, EngineConfig::default());
-        second.uses.pause_run.unpause(&run, "test").await.expect("told");
+        second.uses.pause_run.unpause(&run, &Actor::named("test")).await.expect("told");
         second.until_row(&run, |row| !row.paused).await;
         assert_eq!(second.agents.made("echo"), []);
-        second.uses.cancel_run.execute(&run, None, "test").await.expect("cancelled");
-        let refused = second.uses.pause_run.pause(&run, "test").await.expect_err("it is over");
+        second.uses.cancel_run.execute(&run, None, &Actor::named("test")).await.expect("cancelled");
+        let refused = second.uses.pause_run.pause(&run, &Actor::named("test")).await.expect_err("it is over");
         assert_eq!(
             refused.to_string(),
             "Can only pause and unpause pending or running runs. Current status: CANCELLED"
@@ -418,14 +431,14 @@ fn a_call_under_way_in_a_paused_run_is_repeated_by_the_next_owner() {
         let workflow = first.workflow("w", &["hang"]).await;
         let run = first.execute(workflow).await;
         first.until_called("hang", 1).await;
-        first.uses.pause_run.pause(&run, "test").await.expect("told");
+        first.uses.pause_run.pause(&run, &Actor::named("test")).await.expect("told");
         first.until_row(&run, |row| row.paused).await;
         first.engine.drain().await;
 
         let second = Process::start(2, &store, config);
         second.until_called("hang", 1).await;
         assert_eq!(first.agents.made("hang"), second.agents.made("hang"));
-        second.uses.cancel_run.execute(&run, None, "test").await.expect("cancelled");
+        second.uses.cancel_run.execute(&run, None, &Actor::named("test")).await.expect("cancelled");
     });
 }
 

@@ -20,6 +20,7 @@ use application::{
 use async_trait::async_trait;
 use domain::{
     Timestamp,
+    access::Actor,
     agents::{
         Agent, AgentAuth, AgentName, AgentSchemas, AgentStatus, AgentUrl, BreakerNews, CallLimit, CircuitBreakerConfig,
         OnOpen, RetryPolicy, WaitingCall, WaitsFor,
@@ -294,11 +295,11 @@ impl Process {
             status: WorkflowStatus::Active,
             change_summary: None,
         };
-        self.uses.create_workflow.execute(new, "test").await.expect("created").id
+        self.uses.create_workflow.execute(new, &Actor::named("test")).await.expect("created").id
     }
 
     async fn start(&self, workflow: WorkflowId) -> RunId {
-        self.uses.execute_workflow.execute(workflow, Payload::empty(), "test").await.expect("started").id
+        self.uses.execute_workflow.execute(workflow, Payload::empty(), &Actor::named("test")).await.expect("started").id
     }
 
     /// Three runs at a silent agent with a limit of one: the first one's call is under way, the others' wait.
@@ -409,12 +410,12 @@ fn a_call_that_waits_says_what_for_and_a_cancellation_ends_its_wait() {
         assert_eq!(waiting[0].on, WaitsFor::Limit { limit: CallLimit::parse(1).expect("a limit") });
         assert_eq!((process.waiting_of(&first), process.state(agent).await), (vec![], ("closed", 1, 2)));
 
-        process.uses.cancel_run.execute(&second, None, "test").await.expect("cancelled");
+        process.uses.cancel_run.execute(&second, None, &Actor::named("test")).await.expect("cancelled");
         while !process.waiting_of(&second).is_empty() {
             tick().await;
         }
         house.agent.silent.store(false, Ordering::Relaxed);
-        process.uses.cancel_run.execute(&first, None, "test").await.expect("cancelled");
+        process.uses.cancel_run.execute(&first, None, &Actor::named("test")).await.expect("cancelled");
         house.until(&third, RunStatus::Completed).await;
         assert_eq!(house.agent.order(), [first, third], "a call that is cut gives its share back");
     });
@@ -427,14 +428,14 @@ fn a_call_that_waits_when_its_run_is_paused_leaves_once_the_run_goes_on() {
         let process = house.process(1).await;
         let (_, workflow) = process.set_up(Some(1), None).await;
         let [first, second, third] = process.one_called_two_waiting(&house, workflow).await;
-        process.uses.pause_run.pause(&second, "test").await.expect("paused");
+        process.uses.pause_run.pause(&second, &Actor::named("test")).await.expect("paused");
         tokio::time::sleep(Duration::from_secs(1)).await;
         house.agent.silent.store(false, Ordering::Relaxed);
-        process.uses.cancel_run.execute(&first, None, "test").await.expect("cancelled");
+        process.uses.cancel_run.execute(&first, None, &Actor::named("test")).await.expect("cancelled");
         house.until(&third, RunStatus::Completed).await;
         tokio::time::sleep(Duration::from_mins(1)).await;
         assert_eq!(house.agent.order(), [first.clone(), third.clone()], "nothing leaves a paused run");
-        process.uses.pause_run.unpause(&second, "test").await.expect("it goes on");
+        process.uses.pause_run.unpause(&second, &Actor::named("test")).await.expect("it goes on");
         house.until(&second, RunStatus::Completed).await;
         assert_eq!(house.agent.order(), [first, third, second]);
     });
@@ -534,13 +535,13 @@ fn calls_that_wait_for_a_breaker_go_on_once_it_is_switched_off_and_fail_once_the
         assert_eq!(process.waiting_of(&waits).len(), 1);
         house.agent.broken.store(false, Ordering::Relaxed);
         let off = AgentChanges { circuit_breaker: Some(None), ..AgentChanges::default() };
-        process.uses.update_agent.execute(agent, &off, "test").await.expect("changed");
+        process.uses.update_agent.execute(agent, &off, &Actor::named("test")).await.expect("changed");
         let since = Instant::now();
         house.until(&waits, RunStatus::Completed).await;
         assert!(since.elapsed() < Duration::from_secs(3), "it took {:?}", since.elapsed());
 
         let on = AgentChanges { circuit_breaker: Some(Some(breaker(OnOpen::Wait))), ..AgentChanges::default() };
-        process.uses.update_agent.execute(agent, &on, "test").await.expect("changed");
+        process.uses.update_agent.execute(agent, &on, &Actor::named("test")).await.expect("changed");
         house.agent.broken.store(true, Ordering::Relaxed);
         for _ in 0..5 {
             let run = process.start(workflow).await;
@@ -549,7 +550,7 @@ fn calls_that_wait_for_a_breaker_go_on_once_it_is_switched_off_and_fail_once_the
         let waits = process.start(workflow).await;
         tokio::time::sleep(Duration::from_secs(5)).await;
         let inactive = AgentChanges { status: Some(AgentStatus::Inactive), ..AgentChanges::default() };
-        process.uses.update_agent.execute(agent, &inactive, "test").await.expect("changed");
+        process.uses.update_agent.execute(agent, &inactive, &Actor::named("test")).await.expect("changed");
         house.until(&waits, RunStatus::Failed).await;
         assert!(house.error(&waits).await.contains("is not active"), "{}", house.error(&waits).await);
     });

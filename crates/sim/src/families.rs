@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use domain::{
+    access::Actor,
     ids::RunId,
     ports::Clock,
     runs::{ChildResume, CommitOutcome, ResumeRun, Resumption, RunCommit},
@@ -24,7 +25,7 @@ impl World {
         for (name, document) in children() {
             let name = WorkflowName::parse(name).expect("a name");
             let new = new_workflow(name, document);
-            now(self.wiring.uses.create_workflow.execute(new, "me"))
+            now(self.wiring.uses.create_workflow.execute(new, &Actor::named("me")))
                 .map_err(|e| format!("a child was refused: {e}"))?;
         }
         Ok(())

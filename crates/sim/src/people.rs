@@ -2,6 +2,7 @@
 
 use application::runs::NewEvent;
 use domain::{
+    access::Actor,
     ids::StepPath,
     payload::Payload,
     ports::{IdGenerator, Runs},
@@ -67,7 +68,7 @@ impl World {
 
     fn cancel(&mut self) -> Result<(), String> {
         let run = self.some_run();
-        let result = now(self.wiring.uses.cancel_run.execute(&run, None, "me"));
+        let result = now(self.wiring.uses.cancel_run.execute(&run, None, &Actor::named("me")));
         self.report.counts.cancels += u64::from(result.is_ok());
         self.log(|| {
             format!("cancel {run}: {}", result.map_or_else(|e| e.to_string(), |r| r.status.as_str().to_owned()))
@@ -82,7 +83,7 @@ impl World {
         if status != Some(RunStatus::Cancelled) && !(self.faults && status == Some(RunStatus::Failed)) {
             return Ok(());
         }
-        let result = now(self.wiring.uses.retry_run.execute(&run, None, "me"));
+        let result = now(self.wiring.uses.retry_run.execute(&run, None, &Actor::named("me")));
         self.report.counts.resumes += u64::from(result.is_ok());
         self.log(|| {
             format!("resume {run}: {}", result.map_or_else(|e| e.to_string(), |r| r.status.as_str().to_owned()))
@@ -92,7 +93,7 @@ impl World {
 
     fn pause(&mut self) -> Result<(), String> {
         let run = self.some_run();
-        let result = now(self.wiring.uses.pause_run.pause(&run, "me"));
+        let result = now(self.wiring.uses.pause_run.pause(&run, &Actor::named("me")));
         self.report.counts.pauses += u64::from(result.is_ok());
         self.log(|| format!("pause {run}: {}", result.map_or_else(|e| e.to_string(), |_| "told".to_owned())));
         self.check(&run).map(drop)
@@ -100,7 +101,7 @@ impl World {
 
     fn unpause(&mut self) -> Result<(), String> {
         let run = self.some_run();
-        let result = now(self.wiring.uses.pause_run.unpause(&run, "me"));
+        let result = now(self.wiring.uses.pause_run.unpause(&run, &Actor::named("me")));
         self.log(|| format!("let {run} go on: {}", result.map_or_else(|e| e.to_string(), |_| "told".to_owned())));
         self.check(&run).map(drop)
     }
@@ -113,7 +114,7 @@ impl World {
         let steps = state.steps().map(|(path, _)| path);
         let reached: Vec<StepPath> = steps.chain(state.blocks().map(|(path, _)| path)).cloned().collect();
         let Some(from) = self.rng.choice(reached) else { return Ok(()) };
-        let result = now(self.wiring.uses.rerun_run.execute(&run, &from, "me"));
+        let result = now(self.wiring.uses.rerun_run.execute(&run, &from, &Actor::named("me")));
         self.report.counts.reruns += u64::from(result.is_ok());
         self.log(|| {
             format!("rerun {run} from {from}: {}", result.map_or_else(|e| e.to_string(), |_| "told".to_owned()))
@@ -137,7 +138,7 @@ impl World {
             return Ok(());
         }
         let output = Payload::new(output).expect("storable");
-        let result = now(self.wiring.uses.skip_step.execute(&run, &path, output, "me"));
+        let result = now(self.wiring.uses.skip_step.execute(&run, &path, output, &Actor::named("me")));
         self.report.counts.skips += u64::from(result.is_ok());
         self.log(|| format!("skip {path} of {run}: {}", result.map_or_else(|e| e.to_string(), |_| "told".to_owned())));
         self.check(&run).map(drop)

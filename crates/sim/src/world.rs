@@ -5,6 +5,7 @@ use std::{collections::BTreeSet, time::Duration};
 use application::{agents::NewAgent, workflows::NewWorkflow};
 use domain::{
     Timestamp,
+    access::Actor,
     agents::{AgentAuth, AgentName, AgentSchemas, AgentUrl},
     ids::{ExecutorId, RunId, WorkflowId},
     payload::Payload,
@@ -182,7 +183,7 @@ impl World {
         }
         let expected = interpret(&document, &input);
         let name = WorkflowName::parse(&format!("w{}", self.runs.len())).expect("a name");
-        let created = now(self.wiring.uses.create_workflow.execute(new_workflow(name, document), "me"))
+        let created = now(self.wiring.uses.create_workflow.execute(new_workflow(name, document), &Actor::named("me")))
             .map_err(|e| format!("a generated document was refused: {e}"))?;
         self.execute(created.id, input, expected)
     }
@@ -194,7 +195,8 @@ impl World {
         let offered = offered.filter(|node| node.membership.holds_at(instant)).map(|node| node.membership.me());
         *self.wiring.doorstep.offered.lock().expect("not poisoned") = offered;
         let input = Payload::new(input).expect("storable");
-        let run = now(self.wiring.uses.execute_workflow.execute(workflow, input, "me")).map_err(|e| e.to_string())?;
+        let run = now(self.wiring.uses.execute_workflow.execute(workflow, input, &Actor::named("me")))
+            .map_err(|e| e.to_string())?;
         self.hand_over(offered);
         self.report.counts.runs += 1;
         self.log(|| format!("{} starts, taken by {offered:?}, expecting {:?}", run.id, expected.status));

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use domain::{
+    access::Actor,
     agents::{Agent, AgentStatus},
     ids::AgentId,
     ports::{Agents, Clock, Engine, StoreError, Transactions},
@@ -40,7 +41,7 @@ impl DeleteAgent {
     }
 
     /// Deletes the agent; deleting it again changes nothing. Answers the agent as it is then.
-    pub async fn execute(&self, id: AgentId, by: &str) -> Result<Agent, DeleteAgentError> {
+    pub async fn execute(&self, id: AgentId, by: &Actor) -> Result<Agent, DeleteAgentError> {
         let mut tries = 0;
         loop {
             let mut agent = self.agents.get(id).await?.ok_or(DeleteAgentError::NotFound(id))?;
@@ -50,7 +51,7 @@ impl DeleteAgent {
             agent.status = AgentStatus::Deleted;
             agent.revision += 1;
             agent.updated_at = self.clock.now();
-            agent.updated_by = Some(by.to_owned());
+            agent.updated_by = Some(by.name.clone());
             tries += 1;
             match self.keep(&agent).await {
                 Ok(()) => {

@@ -3,6 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use domain::{
+    access::Actor,
     agents::{
         Agent, AgentAuth, AgentSchemas, AgentStatus, AgentUrl, ApiKey, CallLimit, CircuitBreakerConfig, RetryPolicy,
         Secret,
@@ -151,7 +152,7 @@ impl UpdateAgent {
         &self,
         id: AgentId,
         changes: &AgentChanges,
-        by: &str,
+        by: &Actor,
     ) -> Result<UpdatedAgent, UpdateAgentError> {
         let mut tries = 0;
         loop {
@@ -194,7 +195,7 @@ impl AgentChanges {
         self.input_schema.is_some() || self.output_schema.is_some()
     }
 
-    fn apply(&self, old: Agent, now: domain::Timestamp, by: &str) -> Agent {
+    fn apply(&self, old: Agent, now: domain::Timestamp, by: &Actor) -> Agent {
         Agent {
             url: self.url.clone().unwrap_or(old.url),
             description: self.description.clone().unwrap_or(old.description),
@@ -211,7 +212,7 @@ impl AgentChanges {
             status: self.status.unwrap_or(old.status),
             revision: old.revision + 1,
             updated_at: now,
-            updated_by: Some(by.to_owned()),
+            updated_by: Some(by.name.clone()),
             id: old.id,
             name: old.name,
             created_at: old.created_at,
@@ -289,7 +290,7 @@ mod tests {
             engine: Arc::new(engine),
         };
         let changes = AgentChanges { status: Some(AgentStatus::Inactive), ..AgentChanges::default() };
-        let after = update.execute(agent().id, &changes, "me").await.expect("changed").agent;
+        let after = update.execute(agent().id, &changes, &Actor::named("me")).await.expect("changed").agent;
         assert_eq!((after.status, after.revision, after.updated_by.as_deref()), (AgentStatus::Inactive, 8, Some("me")));
     }
 }

@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use domain::{
+    access::Actor,
     ids::{DeadLetterId, RunId, WorkflowId},
     ports::{Clock, DeadLetters, IdGenerator, Runs, StoreError, Workflows},
     runs::{DeadLetterEntry, DeadLetterStatus, Replay, ReplayOf},
@@ -83,7 +84,7 @@ impl ReplayDeadLetter {
         &self,
         id: DeadLetterId,
         manner: ReplayManner,
-        by: &str,
+        by: &Actor,
     ) -> Result<Execution, ReplayDeadLetterError> {
         let entry = self.dead_letters.get(id).await?.ok_or(ReplayDeadLetterError::NotFound(id))?;
         let replay = Replay { run: self.run_for(&entry, manner).await?, at: self.clock.now() };
@@ -106,7 +107,7 @@ impl ReplayDeadLetter {
     pub async fn rehearse(&self, id: DeadLetterId, manner: ReplayManner) -> Result<(), ReplayDeadLetterError> {
         let entry = self.dead_letters.get(id).await?.ok_or(ReplayDeadLetterError::NotFound(id))?;
         let replay = Replay { run: self.run_for(&entry, manner).await?, at: self.clock.now() };
-        self.prepared(&entry, &replay, manner, "").await.map(drop)
+        self.prepared(&entry, &replay, manner, &Actor::system()).await.map(drop)
     }
 
     /// The id of the new run: that of a claim whose run was never started, or one of its own.
@@ -126,7 +127,7 @@ impl ReplayDeadLetter {
         entry: &DeadLetterEntry,
         replay: &Replay,
         manner: ReplayManner,
-        by: &str,
+        by: &Actor,
     ) -> Result<Prepared, ReplayDeadLetterError> {
         let input = match self.runs.get(&entry.run).await? {
             Some(run) => run.input,

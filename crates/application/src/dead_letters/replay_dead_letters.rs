@@ -3,6 +3,7 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use domain::{
+    access::Actor,
     ids::{DeadLetterId, RunId},
     page::{MAX_PAGE_SIZE, PageRequest, SortOrder},
     ports::{DeadLetters, StoreError},
@@ -77,7 +78,7 @@ impl ReplayDeadLetters {
         limit: usize,
         manner: ReplayManner,
         dry_run: bool,
-        by: &str,
+        by: &Actor,
     ) -> Result<Vec<Tried>, StoreError> {
         let ids = self.selected(selection, limit.min(MAX_REPLAYS)).await?;
         let mut tried = Vec::with_capacity(ids.len());

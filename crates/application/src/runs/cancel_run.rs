@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use domain::{
+    access::Actor,
     ids::{CommitId, RunId},
     ports::{Clock, Engine, IdGenerator, Overloaded, RunWriter, Runs, StoreError},
     runs::{CancelRun as Cancellation, CommitOutcome, Run, RunCommit, RunStatus},
@@ -50,12 +51,12 @@ impl CancelRun {
     }
 
     /// Cancels the run, whatever its owner is doing; once this answers, no new agent call of it is committed (G6).
-    pub async fn execute(&self, id: &RunId, reason: Option<String>, by: &str) -> Result<Run, CancelRunError> {
+    pub async fn execute(&self, id: &RunId, reason: Option<String>, by: &Actor) -> Result<Run, CancelRunError> {
         let cancellation = Cancellation {
             commit: CommitId::new(self.ids.unique()),
             run: id.clone(),
             at: self.clock.now(),
-            by: by.to_owned(),
+            by: by.name.clone(),
             reason,
             ahead: false,
         };

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use domain::{
     Timestamp,
+    access::Actor,
     ids::RunId,
     page::{MAX_PAGE_SIZE, PageRequest, SortOrder},
     ports::{Runs, StoreError},
@@ -83,7 +84,7 @@ impl ChangeManyRuns {
         selection: Selection,
         change: &Change,
         dry_run: bool,
-        by: &str,
+        by: &Actor,
     ) -> Result<ManyChanged, StoreError> {
         let (ids, more) = self.select(selection, change).await?;
         let mut runs = Vec::with_capacity(ids.len());
@@ -147,7 +148,7 @@ impl ChangeManyRuns {
         })
     }
 
-    async fn change(&self, id: &RunId, change: &Change, by: &str) -> Changed {
+    async fn change(&self, id: &RunId, change: &Change, by: &Actor) -> Changed {
         match change {
             Change::Cancel { reason } => match self.cancel.execute(id, reason.clone(), by).await {
                 Ok(run) => Changed::Done(run.status),

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use domain::{
+    access::Actor,
     ids::{CommitId, Epoch, ExecutorId, RunId, WorkflowId},
     payload::Payload,
     ports::{Adopted, Clock, Engine, IdGenerator, Overloaded, RunWriter, StoreError, Violation, Workflows},
@@ -90,7 +91,7 @@ impl Execution {
 pub(crate) struct New<'a> {
     pub(crate) run: RunId,
     pub(crate) input: Payload,
-    pub(crate) by: &'a str,
+    pub(crate) by: &'a Actor,
     /// What it is to do after all.
     pub(crate) replays: Option<ReplayOf>,
 }
@@ -128,7 +129,7 @@ impl ExecuteWorkflow {
     }
 
     /// [`ExecuteWorkflow::execute_version`] without asking for a number.
-    pub async fn execute(&self, id: WorkflowId, input: Payload, by: &str) -> Result<Run, ExecuteWorkflowError> {
+    pub async fn execute(&self, id: WorkflowId, input: Payload, by: &Actor) -> Result<Run, ExecuteWorkflowError> {
         self.execute_version(id, None, input, by).await.map(|execution| execution.run)
     }
 
@@ -138,7 +139,7 @@ impl ExecuteWorkflow {
         id: WorkflowId,
         version: Option<u32>,
         input: Payload,
-        by: &str,
+        by: &Actor,
     ) -> Result<Execution, ExecuteWorkflowError> {
         let run = RunId::mint(self.ids.unique());
         self.begin(self.prepare(id, version, New { run, input, by, replays: None }).await?).await
@@ -201,7 +202,7 @@ impl ExecuteWorkflow {
             workflow_version: definition.version,
             plan: definition.plan,
             input: new.input,
-            triggered_by: new.by.to_owned(),
+            triggered_by: new.by.name.clone(),
             at: self.clock.now(),
             events,
             status: RunStatus::Pending,

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use domain::{
+    access::Actor,
     ids::RunId,
     ports::{Appended, Clock, Engine, IdGenerator, InboxNote, RunInbox, Runs, StoreError},
     runs::{InboxMessage, Run, RunStatus},
@@ -48,13 +49,13 @@ impl PauseRun {
     }
 
     /// What is under way is finished, nothing new is begun. Pausing a paused run changes nothing.
-    pub async fn pause(&self, id: &RunId, by: &str) -> Result<Run, PauseRunError> {
-        self.tell(id, InboxMessage::Pause { by: by.to_owned() }).await
+    pub async fn pause(&self, id: &RunId, by: &Actor) -> Result<Run, PauseRunError> {
+        self.tell(id, InboxMessage::Pause { by: by.name.clone() }).await
     }
 
     /// The run goes on where it was paused. A run that is not paused simply goes on.
-    pub async fn unpause(&self, id: &RunId, by: &str) -> Result<Run, PauseRunError> {
-        self.tell(id, InboxMessage::Unpause { by: by.to_owned() }).await
+    pub async fn unpause(&self, id: &RunId, by: &Actor) -> Result<Run, PauseRunError> {
+        self.tell(id, InboxMessage::Unpause { by: by.name.clone() }).await
     }
 
     async fn tell(&self, id: &RunId, message: InboxMessage) -> Result<Run, PauseRunError> {

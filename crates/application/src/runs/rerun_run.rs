@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use domain::{
+    access::Actor,
     ids::{RunId, StepPath},
     ports::{Overloaded, Runs, StoreError},
     runs::{CannotRerun, Rerun, Resumption, Run, RunEngine, RunState, RunStatus},
@@ -47,7 +48,7 @@ impl RerunRun {
     }
 
     /// Reruns the run from a step that it has reached. Its agents are called anew, also those that had answered.
-    pub async fn execute(&self, id: &RunId, from: &StepPath, by: &str) -> Result<Run, RerunRunError> {
+    pub async fn execute(&self, id: &RunId, from: &StepPath, by: &Actor) -> Result<Run, RerunRunError> {
         let run = self.runs.get(id).await?.ok_or_else(|| RerunRunError::NotFound(id.clone()))?;
         if run.engine == RunEngine::External {
             return Err(RerunRunError::External(id.clone()));

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use domain::{
     Timestamp,
+    access::Actor,
     ids::CommitId,
     ports::{Clock, Engine, IdGenerator, Overloaded, RunWriter, Runs, StoreError},
     runs::{CommitOutcome, ResumeRun, Resumption, Run, RunCommit, RunStatus},
@@ -45,10 +46,10 @@ impl Resuming {
     }
 
     /// Resumes the run; whoever claims it does what is to be done.
-    pub(super) async fn resume(&self, run: Run, what: Resumption, by: &str) -> Result<Run, NotResumed> {
+    pub(super) async fn resume(&self, run: Run, what: Resumption, by: &Actor) -> Result<Run, NotResumed> {
         let (id, at) = (run.id.clone(), self.clock.now());
         let commit = CommitId::new(self.ids.unique());
-        let resume = ResumeRun { what, commit, run: id.clone(), at, by: by.to_owned() };
+        let resume = ResumeRun { what, commit, run: id.clone(), at, by: by.name.clone() };
         let engine = Arc::clone(&self.engine);
         match self.writer.write_then(RunCommit::Resume(resume), Box::new(move |_| engine.ring())).await? {
             CommitOutcome::Committed | CommitOutcome::AlreadyApplied => Ok(accepted(run, at)),

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use domain::{
+    access::Actor,
     ids::{CommitId, RunId, StepId, WorkflowRef},
     ports::{Clock, Engine, IdGenerator, Overloaded, RunWriter, Runs, StoreError, Workflows},
     runs::{AdoptRun, Adoption, CommitOutcome, ResumeRun, Resumption, Run, RunCommit, RunEngine, RunState, RunStatus},
@@ -83,7 +84,7 @@ impl RetryRun {
     }
 
     /// Resumes the run. `from`, if given, must be the step at which it stopped.
-    pub async fn execute(&self, id: &RunId, from: Option<&StepId>, by: &str) -> Result<Run, RetryRunError> {
+    pub async fn execute(&self, id: &RunId, from: Option<&StepId>, by: &Actor) -> Result<Run, RetryRunError> {
         let run = self.runs.get(id).await?.ok_or_else(|| RetryRunError::NotFound(id.clone()))?;
         if !matches!(run.status, RunStatus::Failed | RunStatus::Cancelled) {
             return Err(RetryRunError::NotRetryable(run.status));
@@ -110,10 +111,10 @@ impl RetryRun {
         Ok(RetryRunError::NotRetryable(now))
     }
 
-    async fn retry_externally(&self, external: &External, run: Run, by: &str) -> Result<Run, RetryRunError> {
+    async fn retry_externally(&self, external: &External, run: Run, by: &Actor) -> Result<Run, RetryRunError> {
         let at = self.clock.now();
         let commit = CommitId::new(self.ids.unique());
-        let retry = ResumeRun { what: Resumption::Unfinished, commit, run: run.id.clone(), at, by: by.to_owned() };
+        let retry = ResumeRun { what: Resumption::Unfinished, commit, run: run.id.clone(), at, by: by.name.clone() };
         match external.runs.retry(&retry).await? {
             CommitOutcome::Committed => Ok(accepted(run, at)),
             CommitOutcome::Moved => Err(RetryRunError::StillCancelling(run.id)),

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use domain::{
+    access::Actor,
     ids::{RunId, StepPath},
     payload::Payload,
     ports::{Appended, Clock, Engine, IdGenerator, InboxNote, Overloaded, RunInbox, Runs, StoreError},
@@ -61,7 +62,13 @@ impl SkipStep {
 
     /// Skips the step; a run that had failed or was cancelled goes on after it. The owner of a live run decides, so a step that
     /// ends by itself meanwhile keeps its own output.
-    pub async fn execute(&self, id: &RunId, path: &StepPath, output: Payload, by: &str) -> Result<Run, SkipStepError> {
+    pub async fn execute(
+        &self,
+        id: &RunId,
+        path: &StepPath,
+        output: Payload,
+        by: &Actor,
+    ) -> Result<Run, SkipStepError> {
         let run = self.runs.get(id).await?.ok_or_else(|| SkipStepError::NotFound(id.clone()))?;
         if run.engine == RunEngine::External {
             return Err(SkipStepError::External(id.clone()));
@@ -82,8 +89,8 @@ impl SkipStep {
         }
     }
 
-    async fn tell(&self, run: Run, path: &StepPath, output: Payload, by: &str) -> Result<Run, SkipStepError> {
-        let message = InboxMessage::Skip { path: path.clone(), output, by: by.to_owned() };
+    async fn tell(&self, run: Run, path: &StepPath, output: Payload, by: &Actor) -> Result<Run, SkipStepError> {
+        let message = InboxMessage::Skip { path: path.clone(), output, by: by.name.clone() };
         let dedupe = self.ids.unique().to_string();
         let note = InboxNote { run: run.id.clone(), dedupe, message, at: self.clock.now() };
         match self.inbox.append(&note).await? {
@@ -96,7 +103,7 @@ impl SkipStep {
         }
     }
 
-    async fn resume(&self, run: Run, what: Resumption, by: &str) -> Result<Run, SkipStepError> {
+    async fn resume(&self, run: Run, what: Resumption, by: &Actor) -> Result<Run, SkipStepError> {
         let id = run.id.clone();
         self.resuming.resume(run, what, by).await.map_err(|refused| match refused {
             NotResumed::Gone => SkipStepError::NotFound(id),

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use domain::{
+    access::Actor,
     ids::WorkflowId,
     ports::{StoreError, Workflows},
     workflows::{WorkflowDefinition, WorkflowStatus},
@@ -53,7 +54,7 @@ impl ChangeVersionStatus {
         id: WorkflowId,
         version: u32,
         status: WorkflowStatus,
-        by: &str,
+        by: &Actor,
     ) -> Result<WorkflowDefinition, ChangeVersionStatusError> {
         let mut tries = 0;
         loop {

@@ -3,6 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use domain::{
+    access::Actor,
     ids::WorkflowId,
     ports::{Clock, IdGenerator, StoreError, Transactions, Workflows},
     workflows::{
@@ -62,7 +63,7 @@ impl CreateWorkflow {
 
     /// Creates version 1; or, if the name is in use, the next version of that workflow, which is open afterwards even if it
     /// was deleted.
-    pub async fn execute(&self, new: NewWorkflow, by: &str) -> Result<WorkflowDefinition, CreateWorkflowError> {
+    pub async fn execute(&self, new: NewWorkflow, by: &Actor) -> Result<WorkflowDefinition, CreateWorkflowError> {
         let mut tries = 0;
         loop {
             let old = self.workflows.head(&new.name).await?;
@@ -86,8 +87,8 @@ impl CreateWorkflow {
                 revision: old.as_ref().map_or(1, |old| old.revision + 1),
                 created_at: now,
                 updated_at: now,
-                created_by: Some(by.to_owned()),
-                updated_by: Some(by.to_owned()),
+                created_by: Some(by.name.clone()),
+                updated_by: Some(by.name.clone()),
             };
             tries += 1;
             match keep_version(&*self.transactions, &head, old, WorkflowId::new(self.ids.unique())).await {

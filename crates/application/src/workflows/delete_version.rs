@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use domain::{
+    access::Actor,
     ids::WorkflowId,
     ports::{Runs, StoreError, Workflows},
     workflows::{VersionAddress, WorkflowDefinition, WorkflowStatus},
@@ -65,7 +66,7 @@ impl DeleteVersion {
         &self,
         id: WorkflowId,
         version: u32,
-        by: &str,
+        by: &Actor,
     ) -> Result<WorkflowDefinition, DeleteVersionError> {
         let mut tries = 0;
         loop {

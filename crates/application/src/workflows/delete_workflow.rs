@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use domain::{
+    access::Actor,
     ids::WorkflowId,
     ports::{Runs, StoreError, Workflows},
     workflows::{WorkflowDefinition, WorkflowStatus},
@@ -43,7 +44,7 @@ impl DeleteWorkflow {
     /// Deletes the row with this id; deleting it again changes nothing. Answers the row as it is then.
     ///
     /// The head stands for the whole workflow, whose runs go on. An older version is deleted only while no run executes it.
-    pub async fn execute(&self, id: WorkflowId, by: &str) -> Result<WorkflowDefinition, DeleteWorkflowError> {
+    pub async fn execute(&self, id: WorkflowId, by: &Actor) -> Result<WorkflowDefinition, DeleteWorkflowError> {
         let mut tries = 0;
         loop {
             let row = self.workflows.get(id).await?.ok_or(DeleteWorkflowError::NotFound(id))?;

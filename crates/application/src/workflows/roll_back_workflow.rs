@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use domain::{
+    access::Actor,
     ids::WorkflowId,
     ports::Workflows,
     workflows::{ChangeSummary, WorkflowDefinition},
@@ -40,7 +41,7 @@ impl RollBackWorkflow {
         id: WorkflowId,
         version: u32,
         change_summary: Option<ChangeSummary>,
-        by: &str,
+        by: &Actor,
     ) -> Result<WorkflowDefinition, RollBackWorkflowError> {
         let old = find(&*self.workflows, id, version).await?;
         let changes = WorkflowChanges {

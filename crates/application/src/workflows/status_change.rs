@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use domain::{
+    access::Actor,
     ports::{Clock, StoreError, Transactions},
     workflows::{WorkflowDefinition, WorkflowStatus},
 };
@@ -25,7 +26,7 @@ impl StatusChange {
         &self,
         row: WorkflowDefinition,
         status: WorkflowStatus,
-        by: &str,
+        by: &Actor,
     ) -> Result<WorkflowDefinition, StoreError> {
         if row.status == status {
             return Ok(row);
@@ -34,7 +35,7 @@ impl StatusChange {
             status,
             revision: row.revision + 1,
             updated_at: self.clock.now(),
-            updated_by: Some(by.to_owned()),
+            updated_by: Some(by.name.clone()),
             ..row
         };
         let mut work = self.transactions.begin().await?;

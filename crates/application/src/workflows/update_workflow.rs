@@ -3,6 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use domain::{
+    access::Actor,
     ids::WorkflowId,
     ports::{Clock, IdGenerator, StoreError, Transactions, Workflows},
     workflows::{ChangeSummary, RunLimits, StepDocument, WorkflowDefinition, WorkflowDocument, WorkflowStatus},
@@ -102,7 +103,7 @@ impl UpdateWorkflow {
         &self,
         id: WorkflowId,
         changes: &WorkflowChanges,
-        by: &str,
+        by: &Actor,
     ) -> Result<WorkflowDefinition, UpdateWorkflowError> {
         let mut tries = 0;
         loop {
@@ -135,7 +136,7 @@ impl UpdateWorkflow {
         &self,
         old: &WorkflowDefinition,
         changes: &WorkflowChanges,
-        by: &str,
+        by: &Actor,
     ) -> Result<WorkflowDefinition, UpdateWorkflowError> {
         let version = old.version + 1;
         let document = changes.document(&old.document, version);
@@ -149,18 +150,18 @@ impl UpdateWorkflow {
             status: changes.status.unwrap_or(status),
             change_summary: changes.change_summary.clone(),
             created_at: head.updated_at,
-            created_by: Some(by.to_owned()),
+            created_by: Some(by.name.clone()),
             ..head
         })
     }
 
-    fn in_place(&self, old: WorkflowDefinition, changes: &WorkflowChanges, by: &str) -> WorkflowDefinition {
+    fn in_place(&self, old: WorkflowDefinition, changes: &WorkflowChanges, by: &Actor) -> WorkflowDefinition {
         WorkflowDefinition {
             description: changes.description.clone().unwrap_or(old.description),
             status: changes.status.unwrap_or(old.status),
             revision: old.revision + 1,
             updated_at: self.clock.now(),
-            updated_by: Some(by.to_owned()),
+            updated_by: Some(by.name.clone()),
             ..old
         }
     }

@@ -12,6 +12,7 @@ use application::{
 };
 use domain::{
     Timestamp,
+    access::Actor,
     agents::{AgentAuth, AgentName, AgentSchemas, AgentUrl, RetryPolicy},
     ids::WorkflowId,
     payload::Payload,
@@ -82,7 +83,12 @@ impl Theatre {
             status: WorkflowStatus::Active,
             change_summary: None,
         };
-        self.0.create_workflow.execute(new, "me").await.unwrap_or_else(|refused| panic!("{refused:#?}")).id
+        self.0
+            .create_workflow
+            .execute(new, &Actor::named("me"))
+            .await
+            .unwrap_or_else(|refused| panic!("{refused:#?}"))
+            .id
     }
 
     /// Rehearses it with an object of mocks.

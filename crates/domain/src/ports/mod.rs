@@ -1,6 +1,7 @@
 //! What the core needs from the world. Each port is small and says what an adapter must keep; `port-contracts` has a test
 //! for each of those sentences and runs them over every adapter.
 
+mod access;
 mod agents;
 mod bus;
 mod dead_letters;
@@ -18,6 +19,7 @@ mod time;
 mod traffic;
 mod workflows;
 
+pub use access::{Accounts, HeldToken, Jwts, KeyDigests, Passwords, Policy, SealBroken, Tokens, Vault};
 pub use agents::Agents;
 pub use bus::{
     Asked, Delivery, EventHandler, ExternalExecutor, Handled, Monitoring, Publisher, RequestHandler, TaskHandler,
@@ -39,6 +41,7 @@ pub use workflows::Workflows;
 
 #[cfg(any(test, feature = "testing"))]
 pub use {
+    access::{MockAccounts, MockJwts, MockKeyDigests, MockPasswords, MockTokens},
     agents::MockAgents,
     bus::{MockEventHandler, MockExternalExecutor, MockMonitoring, MockPublisher, MockRequestHandler, MockTaskHandler},
     dead_letters::MockDeadLetters,

@@ -5,10 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use actix_web::http::Method;
 use aide::openapi::{
     Example, Info, License, MediaType, OpenApi, Operation, PathItem, Paths, ReferenceOr, Response, SchemaObject,
-    StatusCode, Tag,
+    SecurityRequirement, StatusCode, Tag,
 };
+use domain::access::Access;
 use schemars::{SchemaGenerator, generate::SchemaSettings};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use super::{
     About, Output,
@@ -52,12 +53,20 @@ impl DocumentBuilder {
         self.document.tags.push(Tag { name: name.to_owned(), description, ..Tag::default() });
     }
 
-    pub(super) fn operation<In: Input, Out: Output>(&mut self, method: &Method, path: &str, name: &str, about: About) {
+    pub(super) fn operation<In: Input, Out: Output>(
+        &mut self,
+        method: &Method,
+        path: &str,
+        access: Access,
+        name: &str,
+        about: About,
+    ) {
         let operation = Operation {
             tags: vec![about.tag.to_owned()],
             summary: Some(about.summary.to_owned()),
             description: Some(about.description.to_owned()),
             operation_id: Some(name.to_owned()),
+            security: security(access),
             ..Operation::default()
         };
         let problems = about.problems.into_iter().collect();
@@ -104,11 +113,33 @@ impl DocumentBuilder {
         // Types and texts of our own: the document always has a JSON form.
         let mut document = serde_json::to_value(&self.document).unwrap_or_default();
         prune(&document, &mut schemas);
-        document["components"] = Value::from_iter([("schemas".to_owned(), Value::Object(schemas))]);
+        document["components"] = json!({"schemas": schemas, "securitySchemes": security_schemes()});
         drop_null_defaults(&mut document);
         document.sort_all_objects();
         document
     }
+}
+
+/// The ways to be known.
+fn security_schemes() -> Value {
+    json!({
+        "api_key": {"type": "apiKey", "in": "header", "name": "X-API-Key", "description": "An API key."},
+        "bearer": {
+            "type": "http",
+            "scheme": "bearer",
+            "description": "A token of this server, a token of the organisation's identity provider, or an API key.",
+        },
+    })
+}
+
+/// How one may be known for an operation.
+fn security(access: Access) -> Vec<SecurityRequirement> {
+    let rights = match access {
+        Access::Public => return Vec::new(),
+        Access::Known => Vec::new(),
+        Access::Needs(right) => vec![right.as_str().to_owned()],
+    };
+    ["api_key", "bearer"].map(|scheme| [(scheme.to_owned(), rights.clone())].into_iter().collect()).into()
 }
 
 /// One answer per status, with an example for each of its codes.

@@ -72,6 +72,7 @@ tuple!(A);
 tuple!(A B);
 tuple!(A B C);
 tuple!(A B C D);
+tuple!(A B C D E);
 
 impl Input for () {
     async fn read(_: &mut Incoming) -> Result<Option<Self>, Problem> {

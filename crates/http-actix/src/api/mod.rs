@@ -6,6 +6,7 @@
 mod about;
 mod body;
 mod boundary;
+mod caller;
 mod document;
 mod input;
 mod json;
@@ -18,6 +19,7 @@ mod table;
 pub(crate) use about::About;
 pub(crate) use body::Body;
 pub(crate) use boundary::Boundary;
+pub(crate) use caller::Caller;
 pub(crate) use input::State;
 pub(crate) use moment::Moment;
 pub(crate) use output::{Exposition, Located, Output, Reply, Warned, json_response};

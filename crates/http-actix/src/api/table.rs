@@ -8,6 +8,7 @@ use actix_web::{
     http::{Method, header},
     web::{self, ServiceConfig},
 };
+use domain::access::Access;
 use futures_util::FutureExt;
 use serde_json::Value;
 
@@ -39,15 +40,22 @@ impl Declarations {
         self
     }
 
-    /// Declares a route. Panics if it is declared twice; the tests build the table.
-    pub(crate) fn route<H, In, Out>(mut self, method: Method, path: &'static str, handler: H, about: About) -> Self
+    /// Declares a route and what it asks of whoever calls it. Panics if it is declared twice; the tests build the table.
+    pub(crate) fn route<H, In, Out>(
+        mut self,
+        method: Method,
+        path: &'static str,
+        access: Access,
+        handler: H,
+        about: About,
+    ) -> Self
     where
         H: Handler<In, Output = Result<Out, Problem>> + Send + Sync,
         In: Input,
         Out: Output + 'static,
     {
         let name = std::any::type_name::<H>().rsplit("::").next().unwrap_or_default();
-        self.document.operation::<In, Out>(&method, path, name, about);
+        self.document.operation::<In, Out>(&method, path, access, name, about);
         let route_method = method.clone();
         let make: MakeRoute = Arc::new(move || {
             let handler = handler.clone();

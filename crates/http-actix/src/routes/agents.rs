@@ -2,11 +2,11 @@
 
 use actix_web::http::Method;
 use application::UseCases;
+use domain::access::{Access, Right};
 use domain::{ids::AgentId, ports::Clock};
 
-use super::SYSTEM;
 use crate::{
-    api::{About, Body, Declarations, Located, Path, Query, Reply, State},
+    api::{About, Body, Caller, Declarations, Located, Path, Query, Reply, State},
     dto::{
         MessageView,
         agent_requests::{AgentPath, AgentQuery, CreateAgent, UpdateAgent},
@@ -26,6 +26,7 @@ pub(super) fn declare(api: Declarations) -> Declarations {
     api.route(
         Method::POST,
         COLLECTION,
+        Access::Needs(Right::AgentsWrite),
         create_agent,
         About::new(
             GROUP,
@@ -39,6 +40,7 @@ pub(super) fn declare(api: Declarations) -> Declarations {
     .route(
         Method::GET,
         COLLECTION,
+        Access::Needs(Right::AgentsRead),
         list_agents,
         About::new(GROUP, "List agents", "A page of the agents, by name.")
             .answers(examples::page(&examples::agent()))
@@ -47,6 +49,7 @@ pub(super) fn declare(api: Declarations) -> Declarations {
     .route(
         Method::GET,
         ONE,
+        Access::Needs(Right::AgentsRead),
         get_agent,
         About::new(GROUP, "Read an agent", "The agent with this id, deleted or not.")
             .answers(examples::agent())
@@ -55,6 +58,7 @@ pub(super) fn declare(api: Declarations) -> Declarations {
     .route(
         Method::PUT,
         ONE,
+        Access::Needs(Right::AgentsWrite),
         update_agent,
         About::new(
             GROUP,
@@ -69,6 +73,7 @@ pub(super) fn declare(api: Declarations) -> Declarations {
     .route(
         Method::DELETE,
         ONE,
+        Access::Needs(Right::AgentsWrite),
         delete_agent,
         About::new(
             GROUP,
@@ -81,6 +86,7 @@ pub(super) fn declare(api: Declarations) -> Declarations {
     .route(
         Method::GET,
         "/api/v1/agents/{agent_id}/health",
+        Access::Needs(Right::AgentsCheck),
         check_agent_health,
         About::new(
             GROUP,
@@ -121,20 +127,22 @@ async fn get_agent(
 }
 
 async fn update_agent(
+    Caller(by): Caller,
     State(app): State<UseCases>,
     Path(path): Path<AgentPath>,
     Body(changes): Body<UpdateAgent>,
 ) -> Result<Reply<200, UpdatedAgentView>, Problem> {
     let changes = changes.command().map_err(Problem::internal)?;
-    Ok(Reply(app.update_agent.execute(AgentId::new(path.agent_id), &changes, SYSTEM).await?.into()))
+    Ok(Reply(app.update_agent.execute(AgentId::new(path.agent_id), &changes, &by).await?.into()))
 }
 
 async fn delete_agent(
+    Caller(by): Caller,
     State(app): State<UseCases>,
     State(clock): State<dyn Clock>,
     Path(path): Path<AgentPath>,
 ) -> Result<Reply<200, MessageView>, Problem> {
-    let agent = app.delete_agent.execute(AgentId::new(path.agent_id), SYSTEM).await?;
+    let agent = app.delete_agent.execute(AgentId::new(path.agent_id), &by).await?;
     Ok(Reply(MessageView::new(format!("Agent '{}' deleted successfully", agent.name), clock.now())))
 }
 

@@ -2,11 +2,12 @@
 
 use actix_web::http::Method;
 use application::UseCases;
+use domain::access::{Access, Right};
 use domain::ports::Clock;
 
-use super::{SYSTEM, runs};
+use super::runs;
 use crate::{
-    api::{About, Body, Declarations, Located, Path, Query, Reply, State, Warned},
+    api::{About, Body, Caller, Declarations, Located, Path, Query, Reply, State, Warned},
     dto::{
         MessageView,
         dead_letter_views::{BulkReplayView, DeadLetterDetailView, DeadLetterView, ReplayReceipt},
@@ -25,6 +26,7 @@ pub(super) fn declare(api: Declarations) -> Declarations {
     api.route(
         Method::GET,
         "/api/v1/dlq",
+        Access::Needs(Right::RunsRead),
         list_dead_letters,
         About::new(
             GROUP,
@@ -37,6 +39,7 @@ pub(super) fn declare(api: Declarations) -> Declarations {
     .route(
         Method::POST,
         "/api/v1/dlq/bulk-replay",
+        Access::Needs(Right::RunsControl),
         replay_dead_letters,
         About::new(
             GROUP,
@@ -51,6 +54,7 @@ pub(super) fn declare(api: Declarations) -> Declarations {
     .route(
         Method::GET,
         ONE,
+        Access::Needs(Right::RunsRead),
         get_dead_letter,
         About::new(
             GROUP,
@@ -63,6 +67,7 @@ pub(super) fn declare(api: Declarations) -> Declarations {
     .route(
         Method::DELETE,
         ONE,
+        Access::Needs(Right::DeadLettersDelete),
         delete_dead_letter,
         About::new(GROUP, "Delete a dead letter", "Removes the entry. Its runs stay.")
             .answers(examples::deleted("Dead letter"))
@@ -71,6 +76,7 @@ pub(super) fn declare(api: Declarations) -> Declarations {
     .route(
         Method::POST,
         "/api/v1/dlq/{dlq_id}/replay",
+        Access::Needs(Right::RunsControl),
         replay_dead_letter,
         About::new(
             GROUP,
@@ -122,13 +128,14 @@ async fn delete_dead_letter(
 }
 
 async fn replay_dead_letter(
+    Caller(by): Caller,
     State(app): State<UseCases>,
     State(clock): State<dyn Clock>,
     Path(path): Path<DeadLetterPath>,
     body: Option<Body<ReplayDeadLetter>>,
 ) -> Result<Warned<Located<202, ReplayReceipt>>, Problem> {
     let manner = body.map(|Body(replay)| replay).unwrap_or_default().manner();
-    let execution = app.replay_dead_letter.execute(path.id(), manner, SYSTEM).await?;
+    let execution = app.replay_dead_letter.execute(path.id(), manner, &by).await?;
     let (warning, run) = (execution.warning(), execution.run);
     let id = run.id.clone();
     let receipt = ReplayReceipt::new(run, path.id(), clock.now());
@@ -136,11 +143,12 @@ async fn replay_dead_letter(
 }
 
 async fn replay_dead_letters(
+    Caller(by): Caller,
     State(app): State<UseCases>,
     State(clock): State<dyn Clock>,
     Body(body): Body<BulkReplay>,
 ) -> Result<Reply<200, BulkReplayView>, Problem> {
     let (manner, limit, dry_run) = (body.manner(), body.limit, body.dry_run);
-    let tried = app.replay_dead_letters.execute(body.selection(), limit, manner, dry_run, SYSTEM).await?;
+    let tried = app.replay_dead_letters.execute(body.selection(), limit, manner, dry_run, &by).await?;
     Ok(Reply(BulkReplayView::new(tried, dry_run, clock.now())))
 }

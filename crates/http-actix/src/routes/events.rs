@@ -2,6 +2,7 @@
 
 use actix_web::http::Method;
 use application::UseCases;
+use domain::access::{Access, Right};
 use domain::ports::Clock;
 
 use crate::{
@@ -20,6 +21,7 @@ pub(super) fn declare(api: Declarations) -> Declarations {
     api.route(
         Method::POST,
         "/api/v1/runs/{run_id}/events",
+        Access::Needs(Right::RunsExecute),
         tell_run,
         About::new(
             GROUP,
@@ -34,6 +36,7 @@ pub(super) fn declare(api: Declarations) -> Declarations {
     .route(
         Method::POST,
         "/api/v1/events",
+        Access::Needs(Right::RunsExecute),
         tell_all,
         About::new(
             GROUP,

@@ -30,9 +30,6 @@ use crate::{
     docs,
 };
 
-/// Who acts while nobody is asked to say who they are (contract 1.2).
-const SYSTEM: &str = "system";
-
 /// All routes of the API, with their description.
 pub fn api() -> Api {
     let about = "Manages agents, workflows and runs.\n\n\

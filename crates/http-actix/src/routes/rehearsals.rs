@@ -2,6 +2,7 @@
 
 use actix_web::http::Method;
 use application::UseCases;
+use domain::access::{Access, Right};
 use domain::ids::WorkflowId;
 
 use super::workflows::GROUP;
@@ -20,6 +21,7 @@ pub(super) fn declare(api: Declarations) -> Declarations {
     api.route(
         Method::POST,
         "/api/v1/workflows/{workflow_id}/test",
+        Access::Needs(Right::WorkflowsTest),
         test_workflow,
         About::new(
             GROUP,

@@ -2,12 +2,13 @@
 
 use actix_web::http::Method;
 use application::UseCases;
+use domain::access::{Access, Right};
 use domain::ports::Clock;
 use serde_json::json;
 
-use super::{SYSTEM, runs::GROUP};
+use super::runs::GROUP;
 use crate::{
-    api::{About, Body, Declarations, Path, Reply, State},
+    api::{About, Body, Caller, Declarations, Path, Reply, State},
     dto::{
         examples,
         run_changes::{BulkCancel, BulkRetry, BulkView, RerunRun, SkipStep},
@@ -21,6 +22,7 @@ pub(super) fn declare(api: Declarations) -> Declarations {
     api.route(
         Method::POST,
         "/api/v1/runs/{run_id}/rerun",
+        Access::Needs(Right::RunsControl),
         rerun_run,
         About::new(
             GROUP,
@@ -42,6 +44,7 @@ pub(super) fn declare(api: Declarations) -> Declarations {
     .route(
         Method::POST,
         "/api/v1/runs/{run_id}/skip",
+        Access::Needs(Right::RunsControl),
         skip_step,
         About::new(
             GROUP,
@@ -56,6 +59,7 @@ pub(super) fn declare(api: Declarations) -> Declarations {
     .route(
         Method::POST,
         "/api/v1/runs/bulk-cancel",
+        Access::Needs(Right::RunsControl),
         bulk_cancel,
         About::new(
             GROUP,
@@ -70,6 +74,7 @@ pub(super) fn declare(api: Declarations) -> Declarations {
     .route(
         Method::POST,
         "/api/v1/runs/bulk-retry",
+        Access::Needs(Right::RunsControl),
         bulk_retry,
         About::new(
             GROUP,
@@ -89,17 +94,19 @@ fn bulk_example(outcome: &str) -> serde_json::Value {
 }
 
 async fn rerun_run(
+    Caller(by): Caller,
     State(app): State<UseCases>,
     State(clock): State<dyn Clock>,
     Path(path): Path<RunPath>,
     Body(rerun): Body<RerunRun>,
 ) -> Result<Reply<202, RunReceipt>, Problem> {
     let from = rerun.from().map_err(Problem::internal)?;
-    let run = app.rerun_run.execute(&path.id().map_err(Problem::internal)?, &from, SYSTEM).await?;
+    let run = app.rerun_run.execute(&path.id().map_err(Problem::internal)?, &from, &by).await?;
     Ok(Reply(RunReceipt::new(run, "Run resumed from step", clock.now())))
 }
 
 async fn skip_step(
+    Caller(by): Caller,
     State(app): State<UseCases>,
     State(clock): State<dyn Clock>,
     Path(path): Path<RunPath>,
@@ -107,23 +114,28 @@ async fn skip_step(
 ) -> Result<Reply<202, RunReceipt>, Problem> {
     let (id, step) = (path.id().map_err(Problem::internal)?, skip.path().map_err(Problem::internal)?);
     let output = skip.output().map_err(|refused| Problem::unkeepable("/output", &refused))?;
-    let run = app.skip_step.execute(&id, &step, output, SYSTEM).await?;
+    let run = app.skip_step.execute(&id, &step, output, &by).await?;
     Ok(Reply(RunReceipt::new(run, "Step is going to be skipped", clock.now())))
 }
 
 async fn bulk_cancel(
+    Caller(by): Caller,
     State(app): State<UseCases>,
     Body(body): Body<BulkCancel>,
 ) -> Result<Reply<200, BulkView>, Problem> {
     let dry_run = body.dry_run;
     let (selection, change) = body.command();
-    let many = app.change_many_runs.execute(selection, &change, dry_run, SYSTEM).await?;
+    let many = app.change_many_runs.execute(selection, &change, dry_run, &by).await?;
     Ok(Reply(BulkView::new(many, dry_run)))
 }
 
-async fn bulk_retry(State(app): State<UseCases>, Body(body): Body<BulkRetry>) -> Result<Reply<200, BulkView>, Problem> {
+async fn bulk_retry(
+    Caller(by): Caller,
+    State(app): State<UseCases>,
+    Body(body): Body<BulkRetry>,
+) -> Result<Reply<200, BulkView>, Problem> {
     let dry_run = body.dry_run;
     let (selection, change) = body.command();
-    let many = app.change_many_runs.execute(selection, &change, dry_run, SYSTEM).await?;
+    let many = app.change_many_runs.execute(selection, &change, dry_run, &by).await?;
     Ok(Reply(BulkView::new(many, dry_run)))
 }

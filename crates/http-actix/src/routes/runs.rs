@@ -2,11 +2,11 @@
 
 use actix_web::http::Method;
 use application::UseCases;
+use domain::access::{Access, Right};
 use domain::ports::Clock;
 
-use super::SYSTEM;
 use crate::{
-    api::{About, Body, Declarations, Located, Path, Query, Reply, State},
+    api::{About, Body, Caller, Declarations, Located, Path, Query, Reply, State},
     dto::{
         examples,
         lists::{self, PageView},
@@ -24,6 +24,7 @@ pub(super) fn declare(api: Declarations) -> Declarations {
     api.route(
         Method::GET,
         COLLECTION,
+        Access::Needs(Right::RunsRead),
         list_runs,
         About::new(GROUP, "List runs", "A page of the runs, newest first unless asked otherwise.")
             .answers(examples::page(&examples::run("COMPLETED")))
@@ -32,6 +33,7 @@ pub(super) fn declare(api: Declarations) -> Declarations {
     .route(
         Method::GET,
         "/api/v1/runs/{run_id}",
+        Access::Needs(Right::RunsRead),
         get_run,
         About::new(GROUP, "Read a run", "The run with this id, and what it waits for if it is not over.")
             .answers(examples::explained_run())
@@ -40,6 +42,7 @@ pub(super) fn declare(api: Declarations) -> Declarations {
     .route(
         Method::GET,
         "/api/v1/runs/{run_id}/steps",
+        Access::Needs(Right::RunsRead),
         list_steps,
         About::new(GROUP, "List a run's steps", "Every attempt of every step, in the order of their start.")
             .answers(examples::step_executions())
@@ -48,6 +51,7 @@ pub(super) fn declare(api: Declarations) -> Declarations {
     .route(
         Method::POST,
         "/api/v1/runs/{run_id}/retry",
+        Access::Needs(Right::RunsControl),
         retry_run,
         About::new(
             GROUP,
@@ -68,6 +72,7 @@ pub(super) fn declare(api: Declarations) -> Declarations {
     .route(
         Method::POST,
         "/api/v1/runs/{run_id}/cancel",
+        Access::Needs(Right::RunsControl),
         cancel_run,
         About::new(GROUP, "Cancel a run", "Cancels a pending or running run; once this answers, no new agent call is made.")
             .sends(serde_json::json!({"reason": "no longer needed"}))
@@ -77,6 +82,7 @@ pub(super) fn declare(api: Declarations) -> Declarations {
     .route(
         Method::POST,
         "/api/v1/runs/{run_id}/pause",
+        Access::Needs(Right::RunsControl),
         pause_run,
         About::new(
             GROUP,
@@ -90,6 +96,7 @@ pub(super) fn declare(api: Declarations) -> Declarations {
     .route(
         Method::POST,
         "/api/v1/runs/{run_id}/unpause",
+        Access::Needs(Right::RunsControl),
         unpause_run,
         About::new(GROUP, "Let a paused run go on", "The run goes on where it was paused.")
             .answers(examples::run_receipt("Run is going to go on"))
@@ -98,20 +105,22 @@ pub(super) fn declare(api: Declarations) -> Declarations {
 }
 
 async fn pause_run(
+    Caller(by): Caller,
     State(app): State<UseCases>,
     State(clock): State<dyn Clock>,
     Path(path): Path<RunPath>,
 ) -> Result<Reply<202, RunReceipt>, Problem> {
-    let run = app.pause_run.pause(&path.id().map_err(Problem::internal)?, SYSTEM).await?;
+    let run = app.pause_run.pause(&path.id().map_err(Problem::internal)?, &by).await?;
     Ok(Reply(RunReceipt::new(run, "Run is going to be paused", clock.now())))
 }
 
 async fn unpause_run(
+    Caller(by): Caller,
     State(app): State<UseCases>,
     State(clock): State<dyn Clock>,
     Path(path): Path<RunPath>,
 ) -> Result<Reply<202, RunReceipt>, Problem> {
-    let run = app.pause_run.unpause(&path.id().map_err(Problem::internal)?, SYSTEM).await?;
+    let run = app.pause_run.unpause(&path.id().map_err(Problem::internal)?, &by).await?;
     Ok(Reply(RunReceipt::new(run, "Run is going to go on", clock.now())))
 }
 
@@ -140,6 +149,7 @@ async fn list_steps(
 }
 
 async fn retry_run(
+    Caller(by): Caller,
     State(app): State<UseCases>,
     State(clock): State<dyn Clock>,
     Path(path): Path<RunPath>,
@@ -147,17 +157,18 @@ async fn retry_run(
 ) -> Result<Located<202, RetryReceipt>, Problem> {
     let from = body.map(|Body(retry)| retry).unwrap_or_default().step().map_err(Problem::internal)?;
     let id = path.id().map_err(Problem::internal)?;
-    let run = app.retry_run.execute(&id, from.as_ref(), SYSTEM).await?;
+    let run = app.retry_run.execute(&id, from.as_ref(), &by).await?;
     Ok(Located::new(COLLECTION, id, RetryReceipt::new(run, "Run resumed", clock.now())))
 }
 
 async fn cancel_run(
+    Caller(by): Caller,
     State(app): State<UseCases>,
     State(clock): State<dyn Clock>,
     Path(path): Path<RunPath>,
     body: Option<Body<CancelRun>>,
 ) -> Result<Reply<200, RunReceipt>, Problem> {
     let reason = body.and_then(|Body(cancel)| cancel.reason);
-    let run = app.cancel_run.execute(&path.id().map_err(Problem::internal)?, reason, SYSTEM).await?;
+    let run = app.cancel_run.execute(&path.id().map_err(Problem::internal)?, reason, &by).await?;
     Ok(Reply(RunReceipt::new(run, "Run cancelled", clock.now())))
 }

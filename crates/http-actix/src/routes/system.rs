@@ -2,6 +2,7 @@
 
 use actix_web::{HttpResponse, http::Method};
 use aide::openapi::Response;
+use domain::access::{Access, Right};
 use domain::{Timestamp, ports::Clock};
 use metrics_exporter_prometheus::PrometheusHandle;
 use schemars::SchemaGenerator;
@@ -29,12 +30,14 @@ pub(super) fn declare(api: Declarations) -> Declarations {
     api.route(
         Method::GET,
         "/",
+        Access::Public,
         info_page,
         About::new(GROUP, "What is served", "Name, version and links.").answers(info),
     )
     .route(
         Method::GET,
         "/health",
+        Access::Public,
         health,
         About::new(GROUP, "Whether the process is there", "Checks nothing but the process itself.")
             .answers(examples::health()),
@@ -42,6 +45,7 @@ pub(super) fn declare(api: Declarations) -> Declarations {
     .route(
         Method::GET,
         "/health/ready",
+        Access::Public,
         ready,
         About::new(
             GROUP,
@@ -53,6 +57,7 @@ pub(super) fn declare(api: Declarations) -> Declarations {
     .route(
         Method::GET,
         "/metrics",
+        Access::Needs(Right::SystemRead),
         exposition,
         About::new(GROUP, "Measurements", "In the text format of Prometheus.")
             .answers("orrery_http_requests_total{method=\"GET\",route=\"/health\",status=\"200\"} 1\n".into()),

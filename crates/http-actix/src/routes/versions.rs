@@ -2,14 +2,12 @@
 
 use actix_web::http::Method;
 use application::UseCases;
+use domain::access::{Access, Right};
 use domain::{ids::WorkflowId, ports::Clock};
 
-use super::{
-    SYSTEM,
-    workflows::{COLLECTION, GROUP, REFUSED},
-};
+use super::workflows::{COLLECTION, GROUP, REFUSED};
 use crate::{
-    api::{About, Body, Declarations, Located, Path, Query, Reply, State},
+    api::{About, Body, Caller, Declarations, Located, Path, Query, Reply, State},
     dto::{
         MessageView, examples,
         lists::{self, PageView},
@@ -27,6 +25,7 @@ pub(super) fn declare(api: Declarations) -> Declarations {
     api.route(
         Method::GET,
         "/api/v1/workflows/{workflow_id}/versions",
+        Access::Needs(Right::WorkflowsRead),
         list_versions,
         About::new(GROUP, "List a workflow's versions", "A page of all versions, newest first; each can be executed by its id.")
             .answers(examples::page(&examples::workflow()))
@@ -35,6 +34,7 @@ pub(super) fn declare(api: Declarations) -> Declarations {
     .route(
         Method::GET,
         ONE,
+        Access::Needs(Right::WorkflowsRead),
         get_version,
         About::new(GROUP, "Read a version", "The version of the workflow with this number, deleted or not.")
             .answers(examples::workflow())
@@ -43,6 +43,7 @@ pub(super) fn declare(api: Declarations) -> Declarations {
     .route(
         Method::PUT,
         ONE,
+        Access::Needs(Right::WorkflowsWrite),
         change_version,
         About::new(
             GROUP,
@@ -58,6 +59,7 @@ pub(super) fn declare(api: Declarations) -> Declarations {
     .route(
         Method::DELETE,
         ONE,
+        Access::Needs(Right::WorkflowsWrite),
         delete_version,
         About::new(
             GROUP,
@@ -72,6 +74,7 @@ pub(super) fn declare(api: Declarations) -> Declarations {
     .route(
         Method::GET,
         "/api/v1/workflows/{workflow_id}/versions/{version}/diff/{other}",
+        Access::Needs(Right::WorkflowsRead),
         compare_versions,
         About::new(
             GROUP,
@@ -84,6 +87,7 @@ pub(super) fn declare(api: Declarations) -> Declarations {
     .route(
         Method::POST,
         "/api/v1/workflows/{workflow_id}/rollback",
+        Access::Needs(Right::WorkflowsWrite),
         roll_back_workflow,
         About::new(
             GROUP,
@@ -116,20 +120,22 @@ async fn get_version(
 }
 
 async fn change_version(
+    Caller(by): Caller,
     State(app): State<UseCases>,
     Path(path): Path<VersionPath>,
     Body(change): Body<ChangeVersion>,
 ) -> Result<Reply<200, WorkflowView>, Problem> {
     let id = WorkflowId::new(path.workflow_id);
-    Ok(Reply(app.change_version_status.execute(id, path.version, change.status(), SYSTEM).await?.into()))
+    Ok(Reply(app.change_version_status.execute(id, path.version, change.status(), &by).await?.into()))
 }
 
 async fn delete_version(
+    Caller(by): Caller,
     State(app): State<UseCases>,
     State(clock): State<dyn Clock>,
     Path(path): Path<VersionPath>,
 ) -> Result<Reply<200, MessageView>, Problem> {
-    let deleted = app.delete_version.execute(WorkflowId::new(path.workflow_id), path.version, SYSTEM).await?;
+    let deleted = app.delete_version.execute(WorkflowId::new(path.workflow_id), path.version, &by).await?;
     let (version, name) = (deleted.version, deleted.name.as_str());
     Ok(Reply(MessageView::new(format!("Version {version} of workflow '{name}' deleted successfully"), clock.now())))
 }
@@ -143,11 +149,12 @@ async fn compare_versions(
 }
 
 async fn roll_back_workflow(
+    Caller(by): Caller,
     State(app): State<UseCases>,
     Path(path): Path<WorkflowPath>,
     Body(back): Body<RollBackWorkflow>,
 ) -> Result<Located<201, WorkflowView>, Problem> {
     let (id, summary) = (WorkflowId::new(path.workflow_id), back.change_summary());
-    let workflow = app.roll_back_workflow.execute(id, back.version, summary, SYSTEM).await?;
+    let workflow = app.roll_back_workflow.execute(id, back.version, summary, &by).await?;
     Ok(Located::new(COLLECTION, workflow.id, workflow.into()))
 }

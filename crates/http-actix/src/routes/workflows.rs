@@ -2,11 +2,12 @@
 
 use actix_web::http::Method;
 use application::UseCases;
+use domain::access::{Access, Right};
 use domain::{ids::WorkflowId, ports::Clock};
 
-use super::{SYSTEM, runs};
+use super::runs;
 use crate::{
-    api::{About, Body, Declarations, Located, Path, Query, Reply, State, Warned},
+    api::{About, Body, Caller, Declarations, Located, Path, Query, Reply, State, Warned},
     dto::{
         MessageView, examples,
         lists::{self, PageView},
@@ -31,6 +32,7 @@ pub(super) fn declare(api: Declarations) -> Declarations {
     api.route(
         Method::POST,
         COLLECTION,
+        Access::Needs(Right::WorkflowsWrite),
         create_workflow,
         About::new(
             GROUP,
@@ -45,6 +47,7 @@ pub(super) fn declare(api: Declarations) -> Declarations {
     .route(
         Method::GET,
         COLLECTION,
+        Access::Needs(Right::WorkflowsRead),
         list_workflows,
         About::new(GROUP, "List workflows", "A page of the workflows, each by its newest version.")
             .answers(examples::page(&examples::workflow()))
@@ -53,6 +56,7 @@ pub(super) fn declare(api: Declarations) -> Declarations {
     .route(
         Method::POST,
         "/api/v1/workflows/validate",
+        Access::Needs(Right::WorkflowsTest),
         validate_workflow,
         About::new(
             GROUP,
@@ -66,6 +70,7 @@ pub(super) fn declare(api: Declarations) -> Declarations {
     .route(
         Method::GET,
         ONE,
+        Access::Needs(Right::WorkflowsRead),
         get_workflow,
         About::new(GROUP, "Read a workflow", "The workflow, or the version, with this id, deleted or not.")
             .answers(examples::workflow())
@@ -74,6 +79,7 @@ pub(super) fn declare(api: Declarations) -> Declarations {
     .route(
         Method::PUT,
         ONE,
+        Access::Needs(Right::WorkflowsWrite),
         update_workflow,
         About::new(
             GROUP,
@@ -89,6 +95,7 @@ pub(super) fn declare(api: Declarations) -> Declarations {
     .route(
         Method::DELETE,
         ONE,
+        Access::Needs(Right::WorkflowsWrite),
         delete_workflow,
         About::new(
             GROUP,
@@ -107,6 +114,7 @@ pub(super) fn declare(api: Declarations) -> Declarations {
     .route(
         Method::POST,
         "/api/v1/workflows/{workflow_id}/execute",
+        Access::Needs(Right::RunsExecute),
         execute_workflow,
         About::new(
             GROUP,
@@ -123,11 +131,12 @@ pub(super) fn declare(api: Declarations) -> Declarations {
 }
 
 async fn create_workflow(
+    Caller(by): Caller,
     State(app): State<UseCases>,
     Body(new): Body<CreateWorkflow>,
 ) -> Result<Located<201, WorkflowView>, Problem> {
     let new = new.command().ok_or_else(|| Problem::internal("a checked workflow name was refused"))?;
-    let workflow = app.create_workflow.execute(new, SYSTEM).await?;
+    let workflow = app.create_workflow.execute(new, &by).await?;
     Ok(Located::new(COLLECTION, workflow.id, workflow.into()))
 }
 
@@ -156,31 +165,34 @@ async fn get_workflow(
 }
 
 async fn update_workflow(
+    Caller(by): Caller,
     State(app): State<UseCases>,
     Path(path): Path<WorkflowPath>,
     Body(changes): Body<UpdateWorkflow>,
 ) -> Result<Reply<200, WorkflowView>, Problem> {
     let id = WorkflowId::new(path.workflow_id);
-    Ok(Reply(app.update_workflow.execute(id, &changes.command(), SYSTEM).await?.into()))
+    Ok(Reply(app.update_workflow.execute(id, &changes.command(), &by).await?.into()))
 }
 
 async fn delete_workflow(
+    Caller(by): Caller,
     State(app): State<UseCases>,
     State(clock): State<dyn Clock>,
     Path(path): Path<WorkflowPath>,
 ) -> Result<Reply<200, MessageView>, Problem> {
-    let deleted = app.delete_workflow.execute(WorkflowId::new(path.workflow_id), SYSTEM).await?;
+    let deleted = app.delete_workflow.execute(WorkflowId::new(path.workflow_id), &by).await?;
     Ok(Reply(MessageView::new(format!("Workflow '{}' deleted successfully", deleted.name.as_str()), clock.now())))
 }
 
 async fn execute_workflow(
+    Caller(by): Caller,
     State(app): State<UseCases>,
     State(clock): State<dyn Clock>,
     Path(path): Path<WorkflowPath>,
     Body(body): Body<ExecuteWorkflow>,
 ) -> Result<Warned<Located<202, RunReceipt>>, Problem> {
     let (id, version) = (WorkflowId::new(path.workflow_id), body.version);
-    let execution = app.execute_workflow.execute_version(id, version, body.input()?, SYSTEM).await?;
+    let execution = app.execute_workflow.execute_version(id, version, body.input()?, &by).await?;
     let warning = execution.warning();
     let run = execution.run;
     let id = run.id.clone();

@@ -1,0 +1,33 @@
+//! Who does something, as the audit log and the rows tell it.
+
+use std::net::IpAddr;
+
+/// Who does something, with which credential, by which request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Actor {
+    /// The principal: `user:alice`, `key:ci`, `system`. Also what rows say in `created_by` and the like.
+    pub name: String,
+    /// The id of the key or token, never its secret.
+    pub credential: Option<String>,
+    /// The id of the request.
+    pub request: Option<String>,
+    /// From where it came.
+    pub address: Option<IpAddr>,
+}
+
+impl Actor {
+    /// Somebody of this name, with nothing else known: what comes over the bus, and tests.
+    pub fn named(name: impl Into<String>) -> Self {
+        Self { name: name.into(), credential: None, request: None, address: None }
+    }
+
+    /// The server itself, and whoever calls it while nobody is asked who they are (contract 1.2).
+    pub fn system() -> Self {
+        Self::named("system")
+    }
+
+    /// Its name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+}

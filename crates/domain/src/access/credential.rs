@@ -1,0 +1,110 @@
+//! What is presented as a credential, what is minted, and why it may be refused.
+
+use super::{Right, Role, Scope};
+use crate::{
+    Timestamp,
+    agents::{AgentName, Secret},
+    ids::{RunId, StepPath},
+};
+
+/// What a request presents to be known by.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Presented {
+    /// An API key, in `X-API-Key` or, by its prefix, in `Authorization: Bearer`.
+    ApiKey(Secret),
+    /// A Biscuit or a JWT, in `Authorization: Bearer`.
+    Token(Secret),
+}
+
+/// Why a credential was refused. Clients are told only that it was; the log and a counter get the reason.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Refused {
+    /// There is none.
+    #[error("missing")]
+    Missing,
+    /// It has no form that is known here.
+    #[error("malformed")]
+    Malformed,
+    /// It is longer than anything minted here.
+    #[error("oversized")]
+    Oversized,
+    /// Its id, issuer or key is not known here.
+    #[error("unknown")]
+    Unknown,
+    /// Its secret or signature is wrong.
+    #[error("forged")]
+    Forged,
+    /// It is too old, or not valid yet.
+    #[error("expired")]
+    Expired,
+    /// It was revoked, or whoever it stands for was.
+    #[error("revoked")]
+    Revoked,
+    /// It was minted for somebody else to accept.
+    #[error("audience")]
+    Audience,
+    /// It is used from a network that it is not allowed in.
+    #[error("network")]
+    Network,
+}
+
+impl Refused {
+    /// The reason code of logs and metrics.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::Missing => "missing",
+            Self::Malformed => "malformed",
+            Self::Oversized => "oversized",
+            Self::Unknown => "unknown",
+            Self::Forged => "forged",
+            Self::Expired => "expired",
+            Self::Revoked => "revoked",
+            Self::Audience => "audience",
+            Self::Network => "network",
+        }
+    }
+}
+
+/// Why somebody who is known may not do something.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Forbidden {
+    /// The role lacks the right.
+    #[error("this needs the right {}", .0.as_str())]
+    Lacks(Right),
+    /// The scope of the principal leaves it out.
+    #[error("this is outside of what the credential is restricted to: {0}")]
+    OutOfScope(String),
+    /// A block of the token says no.
+    #[error("the token does not allow this")]
+    Attenuated,
+}
+
+/// What a token is minted for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TokenGrant {
+    /// The principal's name.
+    pub principal: String,
+    /// The key or user behind it: `key:<id>` or `user:<id>`; its revocation ends the token. None for the call of an agent.
+    pub source: Option<String>,
+    /// What it is trusted with.
+    pub role: Role,
+    /// What it is restricted to.
+    pub scope: Scope,
+    /// It sees statuses and no data.
+    pub hides_payloads: bool,
+    /// When it ends.
+    pub expires_at: Timestamp,
+    /// The one call that it is about, for the agent that is called.
+    pub task: Option<TaskGrant>,
+}
+
+/// The call that an agent's token is about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TaskGrant {
+    /// The run.
+    pub run: RunId,
+    /// The step, with iteration and branch.
+    pub step: StepPath,
+    /// The agent.
+    pub agent: AgentName,
+}
