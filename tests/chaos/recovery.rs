@@ -52,7 +52,7 @@ pub(crate) fn recoveries(kills: &[Kill], outages: &[Outage], evidence: &Evidence
             };
             let of_run = calls.get(orphan.run.as_str()).map_or(&[][..], Vec::as_slice);
             let called = of_run.iter().copied().filter(|at| *at > kill.at).min();
-            let Some(next) = [called, next_commit(record, orphan.seq)].into_iter().flatten().min() else { continue };
+            let Some(next) = next_step(called, record, orphan.seq) else { continue };
             let took = next.since(kill.at);
             recoveries.all.push(took);
             if outages.iter().all(|outage| outage.to < kill.at || outage.from > next) {
@@ -98,10 +98,14 @@ fn is_calling(record: &RunRecord, seq: u64) -> bool {
     !under_way.is_empty()
 }
 
-/// When a step was next recorded; none if the run was ended by somebody first.
-fn next_commit(record: &RunRecord, seq: u64) -> Option<Moment> {
-    let next = record.events().find(|told| told.seq > seq)?;
-    (!matches!(next.event, Event::Ended(_) | Event::Resumed)).then_some(next.durable)
+/// When the run was seen to go on: with its next call or its next commit. None if somebody ended it before, whatever became of
+/// it later: a call that a retry has made minutes afterwards is no recovery.
+fn next_step(called: Option<Moment>, record: &RunRecord, seq: u64) -> Option<Moment> {
+    let Some(next) = record.events().find(|told| told.seq > seq) else { return called };
+    if matches!(next.event, Event::Ended(_) | Event::Resumed) {
+        return called.filter(|called| *called <= next.durable);
+    }
+    Some(called.map_or(next.durable, |called| called.min(next.durable)))
 }
 
 #[cfg(test)]
@@ -164,6 +168,8 @@ mod tests {
         let none = Recoveries::default();
         assert_eq!(recoveries(&[kill(10, 1)], &[], &evidence(dispatched(), &[])), none);
         assert_eq!(recoveries(&[kill(10, 2)], &[], &evidence(Event::Ended(End::Cancelled), &[2])), none);
+        // Cancelled in the thirtieth second, and retried by somebody later.
+        assert_eq!(recoveries(&[kill(10, 2)], &[], &evidence(Event::Ended(End::Cancelled), &[2, 172])), none);
     }
 
     #[test]

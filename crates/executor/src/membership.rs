@@ -21,6 +21,9 @@ pub const LEASE: Duration = Duration::from_secs(4);
 /// How many beats a lease has.
 const BEATS: u32 = 6;
 
+/// How many looks at the others a lease has: what passes between two of them comes on top of the lease of whoever is dead.
+const LOOKS: u32 = 12;
+
 /// What everybody in the process knows of its membership. Cheap to clone.
 #[derive(Clone)]
 pub struct Membership {
@@ -157,7 +160,7 @@ impl Heart {
     }
 
     async fn keep_beating(&self, stop: &CancellationToken) {
-        let mut beats = self.beats();
+        let mut beats = self.every(BEATS);
         while stop.run_until_cancelled(beats.tick()).await.is_some() {
             if let Err(error) = self.beat(Instant::now()).await {
                 tracing::warn!(%error, "the heart could not beat; calls wait until it can");
@@ -176,7 +179,7 @@ impl Heart {
     }
 
     async fn keep_watch(&self, mut observer: Observer) {
-        let mut looks = self.beats();
+        let mut looks = self.every(LOOKS);
         loop {
             looks.tick().await;
             if let Err(error) = self.look(&mut observer, Instant::now()).await {
@@ -201,11 +204,11 @@ impl Heart {
         Ok(())
     }
 
-    fn beats(&self) -> Interval {
-        let mut beats = tokio::time::interval(self.length / BEATS);
-        // After a freeze one beat is enough.
-        beats.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        beats
+    fn every(&self, part: u32) -> Interval {
+        let mut interval = tokio::time::interval(self.length / part);
+        // After a freeze once is enough.
+        interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        interval
     }
 
     /// Others have taken this process for dead: its runs are theirs. It goes on as somebody else.
