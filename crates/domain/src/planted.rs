@@ -19,16 +19,19 @@ pub enum Bug {
     ResumeForgetsIterations,
     /// A cancellation takes no number of its own.
     CancelKeepsSequence,
+    /// A run that goes on after a pause forgets the calls that were held back.
+    UnpauseKeepsHolding,
 }
 
 impl Bug {
     /// All of them.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::EpochUnchecked,
         Self::CompletionTwice,
         Self::JoinPerAttempt,
         Self::ResumeForgetsIterations,
         Self::CancelKeepsSequence,
+        Self::UnpauseKeepsHolding,
     ];
 }
 

@@ -7,6 +7,7 @@ use std::collections::{BTreeSet, VecDeque};
 use domain::{
     Timestamp,
     ids::{CommitId, Epoch, InboxId, RunId, Seq, StepPath},
+    planted::{self, Bug},
     runs::{
         AdvanceRun, AgentCall, CallFailure, CallOutcome, ChildDefinition, ChildResume, CommitOutcome, FailureKind,
         InboxEntry, InboxMessage, Input, MonitoringUpdate, Rejection, RunData, RunEvent, RunState, Transition, Wake,
@@ -82,7 +83,7 @@ pub struct Manner {
 fn holds(event: &RunEvent) -> Option<bool> {
     match event {
         RunEvent::RunPaused { .. } => Some(true),
-        RunEvent::RunUnpaused { .. } => Some(false),
+        RunEvent::RunUnpaused { .. } => (!planted::is(Bug::UnpauseKeepsHolding)).then_some(false),
         _ => None,
     }
 }

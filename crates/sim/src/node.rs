@@ -6,7 +6,7 @@ use domain::{
     Timestamp,
     ids::{CommitId, Epoch, ExecutorId, RunId},
     ports::{Adopted, Duties, Fleet, IdGenerator, Mail, Requests},
-    runs::{CallKey, CallOutcome, ChildDefinition, CommitOutcome, InboxEntry, InboxMessage},
+    runs::{AgentCall, CallKey, CallOutcome, ChildDefinition, CommitOutcome, InboxEntry, InboxMessage},
     workflows::ChildTarget,
 };
 use executor::{Effect, EngineCore, FleetPorts, Heart, Loaded, Membership, Observer};
@@ -44,6 +44,20 @@ pub(crate) struct Node {
 pub(crate) enum Pending {
     Do(Arc<Effect>),
     Tell(Told),
+    /// A call that waits for its agent, and does not leave as long as its run is paused.
+    Held(Arc<Effect>),
+}
+
+impl Pending {
+    /// Whether it is such a held call.
+    pub(crate) fn is_held(&self, of: impl Fn(&AgentCall) -> bool) -> bool {
+        matches!(self, Self::Held(effect) if pending_call(effect, of))
+    }
+}
+
+/// Whether an effect is such a call.
+pub(crate) fn pending_call(effect: &Effect, of: impl Fn(&AgentCall) -> bool) -> bool {
+    matches!(effect, Effect::Call(call) if of(call))
 }
 
 #[derive(Clone)]

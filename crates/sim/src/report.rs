@@ -73,6 +73,7 @@ counts! {
     cancels: "cancellations",
     resumes: "resumes",
     pauses: "pauses",
+    held: "calls held back",
     reruns: "reruns",
     skips: "steps skipped",
     events: "events",

@@ -4,6 +4,7 @@ use std::{fmt, sync::Arc};
 
 use application::workflows::find_child;
 use domain::{
+    ids::RunId,
     ports::{Clock, RunLeases},
     runs::{AgentCall, CommitOutcome, RunCommit},
 };
@@ -12,7 +13,7 @@ use executor::{Effect, EngineInput};
 use crate::{
     agents::{carries_poison, policy},
     line::listen,
-    node::{Pending, Told},
+    node::{Pending, Told, pending_call},
     now,
     world::World,
 };
@@ -51,6 +52,10 @@ impl World {
             Pending::Do(effect) => self.perform(at, &effect),
             Pending::Tell(told) => {
                 self.tell(at, told);
+                Ok(())
+            }
+            held @ Pending::Held(_) => {
+                self.nodes[at].pending.push(held);
                 Ok(())
             }
         }
@@ -104,6 +109,7 @@ impl World {
             match effect {
                 // The shell does this at once, unless the answer is among what it has yet to read; anything else takes its time.
                 Effect::Abort(run, path) | Effect::Cancel(run, path) => {
+                    self.nodes[at].pending.retain(|p| !p.is_held(|call| call.key.run == run && call.key.path == path));
                     if !(self.faults && self.rng.u8(0..4) == 0) {
                         self.nodes[at].pending.retain(
                             |p| !matches!(p, Pending::Tell(Told::CallEnded(key, _)) if key.run == run && key.path == path),
@@ -118,8 +124,27 @@ impl World {
                 | Effect::Resume(..) => {
                     self.nodes[at].pending.push(Pending::Do(Arc::new(effect)));
                 }
-                // Nobody watches, whoever has room looks by itself, and calls leave at once.
-                Effect::Report(_) | Effect::Ring | Effect::Hold(..) => {}
+                Effect::Hold(run, holds) => self.hold(at, &run, holds),
+                // Nobody watches, and whoever has room looks by itself.
+                Effect::Report(_) | Effect::Ring => {}
+            }
+        }
+    }
+
+    /// Calls of a paused run that still wait for their agent's limit or breaker do not leave; the others have left.
+    fn hold(&mut self, at: usize, run: &RunId, holds: bool) {
+        for pending in &mut self.nodes[at].pending {
+            match pending {
+                Pending::Do(effect) if holds && matches!(&**effect, Effect::Call(call) if call.key.run == *run) => {
+                    if self.rng.bool() {
+                        *pending = Pending::Held(Arc::clone(effect));
+                        self.report.counts.held += 1;
+                    }
+                }
+                Pending::Held(effect) if !holds && pending_call(effect, |call| call.key.run == *run) => {
+                    *pending = Pending::Do(Arc::clone(effect));
+                }
+                Pending::Do(_) | Pending::Tell(_) | Pending::Held(_) => {}
             }
         }
     }
