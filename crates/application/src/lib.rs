@@ -1,5 +1,6 @@
 //! The use cases of Orrery, one file each. They own units of work and know neither HTTP nor any adapter.
 
+pub mod access;
 pub mod agents;
 pub mod dead_letters;
 pub mod plans;

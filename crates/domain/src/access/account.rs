@@ -1,6 +1,6 @@
 //! What is kept about API keys and people. No secret is here: of a key a keyed digest, of a password an argon2id hash.
 
-use std::fmt;
+use std::{fmt, net::IpAddr};
 
 use ipnet::IpNet;
 
@@ -13,13 +13,43 @@ use crate::{
 /// The longest name of a key or user, in characters.
 pub const MAX_NAME: usize = 100;
 
+/// The name of a key or of a person, which principals are called by.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct AccountName(String);
+
+/// Why a text is no name of a key or person.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("must have 1 to {MAX_NAME} characters, none of them a control character or white space at an end")]
+pub struct InvalidName;
+
+impl AccountName {
+    /// Reads a name.
+    pub fn parse(text: &str) -> Result<Self, InvalidName> {
+        let sound = (1..=MAX_NAME).contains(&text.chars().count())
+            && text.trim() == text
+            && !text.chars().any(char::is_control);
+        if sound { Ok(Self(text.to_owned())) } else { Err(InvalidName) }
+    }
+
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for AccountName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
 /// An API key of a program.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ApiKey {
     /// Its id; part of the key's text.
     pub id: ApiKeyId,
     /// Its name; unique among the keys that are not revoked.
-    pub name: String,
+    pub name: AccountName,
     /// What a presented secret is compared with.
     pub digest: KeyDigest,
     /// What it is trusted with.
@@ -44,6 +74,33 @@ pub struct ApiKey {
     pub revision: u64,
 }
 
+impl ApiKey {
+    /// Whether it is worth anything at this time.
+    pub fn is_live(&self, now: Timestamp) -> bool {
+        self.revoked_at.is_none() && self.expires_at.is_none_or(|end| now < end)
+    }
+
+    /// Whether it may be used from this address. Where addresses are not known, only keys for any network may.
+    pub fn is_usable_from(&self, address: Option<IpAddr>) -> bool {
+        // An IPv4 client of a listener for both families comes under a mapped address.
+        let address = address.map(|address| address.to_canonical());
+        self.networks.is_empty()
+            || address.is_some_and(|address| self.networks.iter().any(|network| network.contains(&address)))
+    }
+
+    /// The name of the principal that it stands for.
+    pub fn principal(&self) -> String {
+        format!("key:{}", self.name)
+    }
+}
+
+impl User {
+    /// The name of the principal.
+    pub fn principal(&self) -> String {
+        format!("user:{}", self.name)
+    }
+}
+
 /// A keyed SHA-256 of a key's secret.
 #[derive(Clone, PartialEq, Eq)]
 pub struct KeyDigest {
@@ -65,7 +122,7 @@ pub struct User {
     /// Its id.
     pub id: UserId,
     /// The name to log in with; unique.
-    pub name: String,
+    pub name: AccountName,
     /// The hash of the password.
     pub password: PasswordHash,
     /// What it is trusted with.
@@ -74,6 +131,9 @@ pub struct User {
     pub hides_payloads: bool,
     /// An inactive user cannot log in, and its tokens are worth nothing.
     pub active: bool,
+    /// Fences the tokens of log-ins: it rises when role, state or password change, and what was minted under an earlier one is
+    /// worth nothing.
+    pub epoch: u64,
     /// How many log-ins have failed since the last good one.
     pub failed_logins: u32,
     /// Until when no log-in is tried.
@@ -93,5 +153,20 @@ pub struct PasswordHash(pub String);
 impl fmt::Debug for PasswordHash {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("PasswordHash(…)")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_short_and_visible() {
+        for name in ["a", "Deploy key (CI) №1", &"x".repeat(MAX_NAME)] {
+            assert_eq!(AccountName::parse(name).expect("a name").as_str(), name);
+        }
+        for name in ["", " ", " a", "a\n", "a\u{7}b", &"x".repeat(MAX_NAME + 1)] {
+            assert_eq!(AccountName::parse(name), Err(InvalidName), "{name}");
+        }
     }
 }

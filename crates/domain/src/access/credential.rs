@@ -84,7 +84,8 @@ pub enum Forbidden {
 pub struct TokenGrant {
     /// The principal's name.
     pub principal: String,
-    /// The key or user behind it: `key:<id>` or `user:<id>`; its revocation ends the token. None for the call of an agent.
+    /// The key or log-in behind it, as [`Source`](super::Source) writes it; its end is the token's end. None for the call of
+    /// an agent.
     pub source: Option<String>,
     /// What it is trusted with.
     pub role: Role,

@@ -6,13 +6,17 @@
 mod account;
 mod actor;
 mod credential;
+mod key_text;
 mod principal;
 mod right;
 mod role;
+mod source;
 
-pub use account::{ApiKey, KeyDigest, MAX_NAME, PasswordHash, User};
+pub use account::{AccountName, ApiKey, InvalidName, KeyDigest, MAX_NAME, PasswordHash, User};
 pub use actor::Actor;
 pub use credential::{Forbidden, Presented, Refused, TaskGrant, TokenGrant};
+pub use key_text::{KEY_PREFIX, KEY_SECRET, KeyText};
 pub use principal::{Principal, Resource, Scope};
 pub use right::{Access, Right};
 pub use role::Role;
+pub use source::Source;
