@@ -6,7 +6,7 @@ use sqlx::{Connection, PgConnection};
 
 const OLD_SYSTEM: &str = include_str!("old_system.sql");
 
-const NAMES: [&str; 10] = [
+const NAMES: [&str; 11] = [
     "m0001_initial",
     "m0002_fleet_and_bus",
     "m0003_inbox",
@@ -17,6 +17,7 @@ const NAMES: [&str; 10] = [
     "m0008_dead_letters",
     "m0009_agent_traffic",
     "m0010_retry_strategies",
+    "m0011_accounts",
 ];
 
 async fn old_system() -> Database {

@@ -4,6 +4,7 @@
 //! answers in the same order. No future of this crate ever pends, so a caller without a runtime may poll it once. It
 //! keeps nothing when the process ends.
 
+mod accounts;
 mod adoptions;
 mod clock;
 mod dead_letters;

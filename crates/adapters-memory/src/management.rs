@@ -4,6 +4,8 @@ use std::{cmp::Ordering, collections::BTreeMap, sync::Arc};
 
 use async_trait::async_trait;
 use domain::{
+    Timestamp,
+    access::{ApiKey, User},
     agents::{Agent, AgentFilter, AgentName},
     ids::{AgentId, PlanHash, WorkflowId},
     page::{Page, PageRequest, SortOrder},
@@ -11,7 +13,11 @@ use domain::{
     workflows::{ExecutableVersion, WorkflowDefinition, WorkflowDocument, WorkflowFilter, WorkflowName, WorkflowSort},
 };
 
-use crate::{MemoryStore, lists::page_of};
+use crate::{
+    MemoryStore,
+    accounts::{AccountChange, AccountTable},
+    lists::page_of,
+};
 
 /// The rows and their unique names. Rows are shared, so that a unit of work can try its changes on a copy.
 #[derive(Clone, Default)]
@@ -21,6 +27,7 @@ pub(crate) struct Management {
     workflows: BTreeMap<WorkflowId, Arc<WorkflowDefinition>>,
     versions: BTreeMap<(WorkflowName, u32), WorkflowId>,
     plans: BTreeMap<PlanHash, Arc<WorkflowDocument>>,
+    pub(crate) accounts: AccountTable,
 }
 
 impl Management {
@@ -185,6 +192,7 @@ enum Change {
     AddWorkflow(WorkflowDefinition),
     ReplaceWorkflow(WorkflowDefinition),
     KeepPlan(PlanHash, WorkflowDocument),
+    Account(AccountChange),
 }
 
 #[async_trait]
@@ -214,6 +222,41 @@ impl UnitOfWork for Buffered {
         Ok(())
     }
 
+    async fn add_api_key(&mut self, key: &ApiKey) -> Result<(), StoreError> {
+        self.changes.push(Change::Account(AccountChange::AddKey(key.clone())));
+        Ok(())
+    }
+
+    async fn replace_api_key(&mut self, key: &ApiKey) -> Result<(), StoreError> {
+        self.changes.push(Change::Account(AccountChange::ReplaceKey(key.clone())));
+        Ok(())
+    }
+
+    async fn add_user(&mut self, user: &User) -> Result<(), StoreError> {
+        self.changes.push(Change::Account(AccountChange::AddUser(user.clone())));
+        Ok(())
+    }
+
+    async fn replace_user(&mut self, user: &User) -> Result<(), StoreError> {
+        self.changes.push(Change::Account(AccountChange::ReplaceUser(user.clone())));
+        Ok(())
+    }
+
+    async fn remove_user(&mut self, user: &User) -> Result<(), StoreError> {
+        self.changes.push(Change::Account(AccountChange::RemoveUser(user.clone())));
+        Ok(())
+    }
+
+    async fn revoke_tokens(&mut self, ids: &[String], until: Timestamp) -> Result<(), StoreError> {
+        self.changes.push(Change::Account(AccountChange::Revoke(ids.to_vec(), until)));
+        Ok(())
+    }
+
+    async fn keep_an_admin(&mut self) -> Result<(), StoreError> {
+        self.changes.push(Change::Account(AccountChange::KeepAnAdmin));
+        Ok(())
+    }
+
     async fn commit(self: Box<Self>) -> Result<(), StoreError> {
         let mut state = self.store.lock();
         let mut changed = state.management.clone();
@@ -226,6 +269,7 @@ impl UnitOfWork for Buffered {
                 Change::KeepPlan(hash, document) => {
                     changed.plans.entry(hash).or_insert_with(|| Arc::new(document));
                 }
+                Change::Account(change) => changed.accounts.make(change)?,
             }
         }
         state.management = changed;

@@ -19,6 +19,7 @@ const SCHEMA: &[&str] = &[
     "m0008_dead_letters",
     "m0009_agent_traffic",
     "m0010_retry_strategies",
+    "m0011_accounts",
 ];
 
 /// How long the first connection may take.

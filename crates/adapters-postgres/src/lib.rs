@@ -4,6 +4,7 @@
 //! leases, of which there are thousands in a second, are plain statements over arrays, in `sql/`, on connections of their
 //! own. The schema is made by the package `migration`; this crate only checks that it is the one that it knows.
 
+mod accounts;
 mod agents;
 mod codec;
 mod connect;

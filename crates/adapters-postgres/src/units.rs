@@ -2,15 +2,17 @@
 
 use async_trait::async_trait;
 use domain::{
+    Timestamp,
+    access::{ApiKey, User},
     agents::Agent,
     ids::PlanHash,
-    ports::{StoreError, Transactions, UnitOfWork},
+    ports::{LAST_ADMIN, StoreError, Transactions, UnitOfWork},
     workflows::{WorkflowDefinition, WorkflowDocument},
 };
 use sea_orm::{ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter, TransactionTrait};
 
 use crate::{
-    PgStore, agents,
+    PgStore, accounts, agents,
     codec::signed,
     entities::{agent, workflow},
     failure::{Failure, Outcome},
@@ -99,6 +101,41 @@ impl UnitOfWork for Open {
         // One that is kept already is no refusal.
         let kept = workflows::keep_plan(&self.transaction, hash, document).await.map(|()| 1);
         self.settle("plan", kept)
+    }
+
+    async fn add_api_key(&mut self, key: &ApiKey) -> Result<(), StoreError> {
+        let added = accounts::insert_key(&self.transaction, key).await;
+        self.settle("API key", added)
+    }
+
+    async fn replace_api_key(&mut self, key: &ApiKey) -> Result<(), StoreError> {
+        let replaced = accounts::update_key(&self.transaction, key).await;
+        self.settle("API key", replaced)
+    }
+
+    async fn add_user(&mut self, user: &User) -> Result<(), StoreError> {
+        let added = accounts::insert_user(&self.transaction, user).await;
+        self.settle("user", added)
+    }
+
+    async fn replace_user(&mut self, user: &User) -> Result<(), StoreError> {
+        let replaced = accounts::update_user(&self.transaction, user).await;
+        self.settle("user", replaced)
+    }
+
+    async fn remove_user(&mut self, user: &User) -> Result<(), StoreError> {
+        let removed = accounts::delete_user(&self.transaction, user).await;
+        self.settle("user", removed)
+    }
+
+    async fn revoke_tokens(&mut self, ids: &[String], until: Timestamp) -> Result<(), StoreError> {
+        let revoked = accounts::revoke(&self.transaction, ids, until).await.map(|()| 1);
+        self.settle("revocation", revoked)
+    }
+
+    async fn keep_an_admin(&mut self) -> Result<(), StoreError> {
+        let kept = accounts::keep_an_admin(&self.transaction).await.map(|()| 1);
+        self.settle(LAST_ADMIN, kept)
     }
 
     async fn commit(self: Box<Self>) -> Result<(), StoreError> {

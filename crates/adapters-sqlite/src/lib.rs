@@ -4,6 +4,7 @@
 //! run commits is one transaction. Reads go through a few connections of their own and never wait for a write. One
 //! process owns a folder at a time.
 
+mod accounts;
 mod agents;
 mod checkpoint;
 mod codec;

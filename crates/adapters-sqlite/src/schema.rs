@@ -17,6 +17,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/0006_dead_letters.sql"),
     include_str!("../migrations/0007_agent_limits.sql"),
     include_str!("../migrations/0008_retry_strategies.sql"),
+    include_str!("../migrations/0009_accounts.sql"),
 ];
 
 /// Opens a connection with everything that all connections need.

@@ -3,6 +3,8 @@
 
 use async_trait::async_trait;
 use domain::{
+    Timestamp,
+    access::{ApiKey, User},
     agents::Agent,
     ids::PlanHash,
     ports::{StoreError, Transactions, UnitOfWork},
@@ -11,7 +13,9 @@ use domain::{
 use rusqlite::{Connection, params};
 
 use crate::{
-    SqliteStore, agents,
+    SqliteStore,
+    accounts::AccountChange,
+    agents,
     failure::{Failure, Outcome},
     workflows,
 };
@@ -34,6 +38,7 @@ enum Change {
     AddWorkflow(WorkflowDefinition),
     ReplaceWorkflow(WorkflowDefinition),
     KeepPlan(PlanHash, WorkflowDocument),
+    Account(AccountChange),
 }
 
 #[async_trait]
@@ -63,6 +68,41 @@ impl UnitOfWork for Buffered {
         Ok(())
     }
 
+    async fn add_api_key(&mut self, key: &ApiKey) -> Result<(), StoreError> {
+        self.changes.push(Change::Account(AccountChange::AddKey(key.clone())));
+        Ok(())
+    }
+
+    async fn replace_api_key(&mut self, key: &ApiKey) -> Result<(), StoreError> {
+        self.changes.push(Change::Account(AccountChange::ReplaceKey(key.clone())));
+        Ok(())
+    }
+
+    async fn add_user(&mut self, user: &User) -> Result<(), StoreError> {
+        self.changes.push(Change::Account(AccountChange::AddUser(user.clone())));
+        Ok(())
+    }
+
+    async fn replace_user(&mut self, user: &User) -> Result<(), StoreError> {
+        self.changes.push(Change::Account(AccountChange::ReplaceUser(user.clone())));
+        Ok(())
+    }
+
+    async fn remove_user(&mut self, user: &User) -> Result<(), StoreError> {
+        self.changes.push(Change::Account(AccountChange::RemoveUser(user.clone())));
+        Ok(())
+    }
+
+    async fn revoke_tokens(&mut self, ids: &[String], until: Timestamp) -> Result<(), StoreError> {
+        self.changes.push(Change::Account(AccountChange::Revoke(ids.to_vec(), until)));
+        Ok(())
+    }
+
+    async fn keep_an_admin(&mut self) -> Result<(), StoreError> {
+        self.changes.push(Change::Account(AccountChange::KeepAnAdmin));
+        Ok(())
+    }
+
     async fn commit(self: Box<Self>) -> Result<(), StoreError> {
         let Self { store, changes } = *self;
         let work = move |connection: &Connection| changes.iter().try_for_each(|change| make(connection, change));
@@ -77,11 +117,12 @@ fn make(connection: &Connection, change: &Change) -> Outcome<()> {
         Change::AddWorkflow(workflow) => refused("workflow", workflows::insert(connection, workflow)),
         Change::ReplaceWorkflow(workflow) => refused("workflow", workflows::update(connection, workflow)),
         Change::KeepPlan(hash, document) => keep_plan(connection, *hash, document),
+        Change::Account(change) => change.make(connection),
     }
 }
 
 /// A row that is not there in its revision, or whose id or name is taken.
-fn refused(what: &'static str, changed: Outcome<usize>) -> Outcome<()> {
+pub(crate) fn refused(what: &'static str, changed: Outcome<usize>) -> Outcome<()> {
     match changed.map_err(|failure| failure.or_conflict(what))? {
         0 => Err(Failure::Conflict(what)),
         _ => Ok(()),

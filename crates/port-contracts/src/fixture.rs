@@ -3,11 +3,13 @@
 use std::{any::Any, sync::Arc};
 
 use domain::{
+    Timestamp,
+    access::{ApiKey, User},
     agents::Agent,
     ids::{PlanHash, RunId},
     ports::{
-        AgentTraffic, Agents, DeadLetters, RunInbox, RunJournal, RunLeases, Runs, StoreError, Transactions, UnitOfWork,
-        Workflows,
+        Accounts, AgentTraffic, Agents, DeadLetters, RunInbox, RunJournal, RunLeases, Runs, StoreError, Transactions,
+        UnitOfWork, Workflows,
     },
     runs::{
         AdoptRun, AdvanceRun, CancelRun, CommitOutcome, EventRecord, ResumeRun, Run, RunCommit, StartRun, StepExecution,
@@ -36,6 +38,8 @@ pub struct Stores {
     pub dead_letters: Arc<dyn DeadLetters>,
     /// See [`AgentTraffic`].
     pub traffic: Arc<dyn AgentTraffic>,
+    /// See [`Accounts`].
+    pub accounts: Arc<dyn Accounts>,
     /// What must outlive the store, such as its folder.
     guard: Option<Arc<dyn Any + Send + Sync>>,
 }
@@ -53,6 +57,7 @@ impl Stores {
             + RunInbox
             + DeadLetters
             + AgentTraffic
+            + Accounts
             + 'static,
     {
         let store = Arc::new(store);
@@ -65,7 +70,8 @@ impl Stores {
             leases: store.clone(),
             inbox: store.clone(),
             dead_letters: store.clone(),
-            traffic: store,
+            traffic: store.clone(),
+            accounts: store,
             guard: None,
         }
     }
@@ -134,6 +140,20 @@ pub enum Change {
     ReplaceWorkflow(WorkflowDefinition),
     /// See [`UnitOfWork::keep_plan`].
     KeepPlan(PlanHash, WorkflowDocument),
+    /// See [`UnitOfWork::add_api_key`].
+    AddKey(ApiKey),
+    /// See [`UnitOfWork::replace_api_key`].
+    ReplaceKey(ApiKey),
+    /// See [`UnitOfWork::add_user`].
+    AddUser(User),
+    /// See [`UnitOfWork::replace_user`].
+    ReplaceUser(User),
+    /// See [`UnitOfWork::remove_user`].
+    RemoveUser(User),
+    /// See [`UnitOfWork::revoke_tokens`].
+    RevokeTokens(Vec<String>, Timestamp),
+    /// See [`UnitOfWork::keep_an_admin`].
+    KeepAnAdmin,
 }
 
 impl Change {
@@ -145,6 +165,13 @@ impl Change {
             Self::AddWorkflow(workflow) => unit.add_workflow(workflow).await,
             Self::ReplaceWorkflow(workflow) => unit.replace_workflow(workflow).await,
             Self::KeepPlan(hash, document) => unit.keep_plan(*hash, document).await,
+            Self::AddKey(key) => unit.add_api_key(key).await,
+            Self::ReplaceKey(key) => unit.replace_api_key(key).await,
+            Self::AddUser(user) => unit.add_user(user).await,
+            Self::ReplaceUser(user) => unit.replace_user(user).await,
+            Self::RemoveUser(user) => unit.remove_user(user).await,
+            Self::RevokeTokens(ids, until) => unit.revoke_tokens(ids, *until).await,
+            Self::KeepAnAdmin => unit.keep_an_admin().await,
         }
     }
 }

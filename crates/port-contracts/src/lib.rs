@@ -5,6 +5,7 @@
 //! restart, it tests by itself.
 #![expect(missing_docs, reason = "the names of the contracts are their sentences")]
 
+pub mod accounts;
 pub mod adoptions;
 pub mod agents;
 pub mod announcements;
@@ -178,6 +179,26 @@ macro_rules! port_contracts {
                 a_live_run_has_an_owner_or_a_time_at_which_it_wants_one,
                 runs_that_wanted_an_owner_long_ago_and_have_none_are_counted,
             ]
+            accounts: [
+                a_key_comes_back_as_it_was_stored,
+                an_unknown_key_is_none,
+                whether_there_ever_was_a_key_is_known,
+                keys_are_listed_newest_first_in_pages_revoked_ones_included,
+                a_key_with_a_taken_id_is_refused,
+                the_name_of_a_key_is_free_once_the_key_is_revoked,
+                a_key_is_replaced_only_from_the_revision_before,
+                the_last_use_of_a_key_only_moves_forward,
+                a_key_that_is_replaced_keeps_its_last_use,
+                a_person_comes_back_as_stored_by_id_and_by_name,
+                people_are_listed_by_name_in_pages,
+                a_person_with_a_taken_id_or_name_is_refused,
+                a_person_is_replaced_only_from_the_revision_before,
+                a_person_is_removed_in_the_revision_that_was_read_and_frees_the_name,
+                revoked_tokens_are_told_from_others,
+                a_revocation_is_forgotten_after_its_last_time,
+                the_last_administrator_stays,
+                of_two_who_take_the_last_two_administrators_away_one_is_refused,
+            ]
             traffic: [
                 a_traffic_comes_back_as_it_was_stored,
                 agents_without_a_traffic_are_left_out,
@@ -272,6 +293,7 @@ mod tests {
     fn every_contract_is_listed() {
         let list = include_str!("lib.rs");
         let sources = [
+            include_str!("accounts.rs"),
             include_str!("agents.rs"),
             include_str!("workflows.rs"),
             include_str!("units.rs"),

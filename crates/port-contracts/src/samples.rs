@@ -8,8 +8,11 @@ use std::{
 
 use domain::{
     Timestamp,
+    access::{AccountName, ApiKey, KeyDigest, PasswordHash, Role, Scope, User},
     agents::{Agent, AgentAuth, AgentName, AgentSchemas, AgentStatus, AgentUrl, RetryPolicy},
-    ids::{AgentId, CommitId, Epoch, ExecutorId, PlanHash, RunId, Seq, StepId, WorkflowId, WorkflowRef},
+    ids::{
+        AgentId, ApiKeyId, CommitId, Epoch, ExecutorId, PlanHash, RunId, Seq, StepId, UserId, WorkflowId, WorkflowRef,
+    },
     page::PageRequest,
     payload::Payload,
     runs::{
@@ -96,6 +99,49 @@ pub fn agent(name: &str) -> Agent {
         created_at: at(0),
         updated_at: at(0),
         updated_by: None,
+    }
+}
+
+/// The name of a key or a person.
+pub fn account_name(text: &str) -> AccountName {
+    AccountName::parse(text).expect("a name")
+}
+
+/// A key for everything in its first revision, with an id derived from its name.
+pub fn api_key(name: &str) -> ApiKey {
+    ApiKey {
+        id: ApiKeyId::new(Uuid::new_v5(&Uuid::NAMESPACE_URL, name.as_bytes())),
+        name: account_name(name),
+        digest: KeyDigest { keyed_by: "k1".to_owned(), bytes: [7; 32] },
+        previous: None,
+        role: Role::Admin,
+        scope: Scope::default(),
+        networks: Vec::new(),
+        hides_payloads: false,
+        expires_at: None,
+        revoked_at: None,
+        last_used_at: None,
+        created_at: at(0),
+        created_by: "system".to_owned(),
+        revision: 1,
+    }
+}
+
+/// An active administrator in the first revision, with an id derived from the name.
+pub fn user(name: &str) -> User {
+    User {
+        id: UserId::new(Uuid::new_v5(&Uuid::NAMESPACE_URL, name.as_bytes())),
+        name: account_name(name),
+        password: PasswordHash("$argon2id$v=19$…".to_owned()),
+        role: Role::Admin,
+        hides_payloads: false,
+        active: true,
+        epoch: 1,
+        failed_logins: 0,
+        locked_until: None,
+        created_at: at(0),
+        updated_at: at(0),
+        revision: 1,
     }
 }
 

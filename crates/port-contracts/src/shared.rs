@@ -5,8 +5,8 @@ use std::{any::Any, ops::Deref, sync::Arc};
 use domain::{
     ids::ExecutorId,
     ports::{
-        AgentTraffic, Agents, DeadLetters, Duties, Fleet, HeldShard, Outbox, QueuedMessage, Requests, RunInbox,
-        RunJournal, RunLeases, Runs, SHARDS, Shard,
+        Accounts, AgentTraffic, Agents, DeadLetters, Duties, Fleet, HeldShard, Outbox, QueuedMessage, Requests,
+        RunInbox, RunJournal, RunLeases, Runs, SHARDS, Shard,
     },
     ports::{Transactions, Workflows},
     runs::{OutboxMessage, RunEnded},
@@ -45,6 +45,7 @@ impl SharedStores {
             + RunInbox
             + DeadLetters
             + AgentTraffic
+            + Accounts
             + Fleet
             + Outbox
             + Clone

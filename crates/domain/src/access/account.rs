@@ -52,6 +52,8 @@ pub struct ApiKey {
     pub name: AccountName,
     /// What a presented secret is compared with.
     pub digest: KeyDigest,
+    /// What a presented secret may have instead for a while, after the key was rotated.
+    pub previous: Option<PreviousDigest>,
     /// What it is trusted with.
     pub role: Role,
     /// What it is restricted to.
@@ -80,6 +82,11 @@ impl ApiKey {
         self.revoked_at.is_none() && self.expires_at.is_none_or(|end| now < end)
     }
 
+    /// Whether it keeps the installation manageable: it may do everything, and does not end by itself.
+    pub fn is_keeper(&self) -> bool {
+        self.role == Role::Admin && self.scope.is_open() && self.revoked_at.is_none() && self.expires_at.is_none()
+    }
+
     /// Whether it may be used from this address. Where addresses are not known, only keys for any network may.
     pub fn is_usable_from(&self, address: Option<IpAddr>) -> bool {
         // An IPv4 client of a listener for both families comes under a mapped address.
@@ -95,6 +102,11 @@ impl ApiKey {
 }
 
 impl User {
+    /// Whether it keeps the installation manageable.
+    pub fn is_keeper(&self) -> bool {
+        self.role == Role::Admin && self.active
+    }
+
     /// The name of the principal.
     pub fn principal(&self) -> String {
         format!("user:{}", self.name)
@@ -108,6 +120,15 @@ pub struct KeyDigest {
     pub keyed_by: String,
     /// The 32 bytes.
     pub bytes: [u8; 32],
+}
+
+/// The secret before the last rotation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PreviousDigest {
+    /// Of the secret.
+    pub digest: KeyDigest,
+    /// From when on it is worth nothing.
+    pub until: Timestamp,
 }
 
 impl fmt::Debug for KeyDigest {

@@ -12,7 +12,7 @@ mod right;
 mod role;
 mod source;
 
-pub use account::{AccountName, ApiKey, InvalidName, KeyDigest, MAX_NAME, PasswordHash, User};
+pub use account::{AccountName, ApiKey, InvalidName, KeyDigest, MAX_NAME, PasswordHash, PreviousDigest, User};
 pub use actor::Actor;
 pub use credential::{Forbidden, Presented, Refused, TaskGrant, TokenGrant};
 pub use key_text::{KEY_PREFIX, KEY_SECRET, KeyText};

@@ -20,7 +20,10 @@ pub trait Accounts: Send + Sync {
     /// A key, revoked or not.
     async fn api_key(&self, id: ApiKeyId) -> Result<Option<ApiKey>, StoreError>;
 
-    /// A page of the keys, the newest first.
+    /// Whether there is or was any key.
+    async fn has_api_keys(&self) -> Result<bool, StoreError>;
+
+    /// A page of the keys, revoked ones included, the newest first and then by id, the greatest first.
     async fn api_keys(&self, page: PageRequest) -> Result<Page<ApiKey>, StoreError>;
 
     /// A person.
@@ -29,13 +32,14 @@ pub trait Accounts: Send + Sync {
     /// The person of this name.
     async fn user_named(&self, name: &str) -> Result<Option<User>, StoreError>;
 
-    /// A page of the people, by name.
+    /// A page of the people, by name in the order of code points.
     async fn users(&self, page: PageRequest) -> Result<Page<User>, StoreError>;
 
     /// Which of these revocation ids of tokens are revoked.
     async fn revoked(&self, ids: &[String]) -> Result<Vec<String>, StoreError>;
 
-    /// Writes down when keys were last used. A later time that is stored already stays.
+    /// Writes down when keys were last used; unknown ones are left out. A later time that is stored already stays, and so
+    /// does the key's revision.
     async fn used(&self, uses: &[(ApiKeyId, Timestamp)]) -> Result<(), StoreError>;
 
     /// Forgets revocations of tokens that have ended before this time; answers how many.

@@ -34,7 +34,7 @@ pub use journal::{Overloaded, RunJournal, RunWriter, Runs, Then};
 pub use leases::{Attendance, Claimed, MAX_UNATTENDED, RunLeases};
 pub use outbox::{HeldShard, Outbox, QueuedMessage, SHARDS, Shard};
 pub use schemas::{InvalidSchema, MAX_SCHEMA_BYTES, MAX_VIOLATIONS, NoSchemas, Schema, Schemas, Violation};
-pub use store::{StoreError, Transactions, UnitOfWork};
+pub use store::{LAST_ADMIN, StoreError, Transactions, UnitOfWork};
 pub use time::{Clock, Doorbell, IdGenerator, StoreTime};
 pub use traffic::{AgentTraffic, TrafficRecord, TrafficTable, TrafficView};
 pub use workflows::Workflows;

@@ -3,6 +3,8 @@
 use async_trait::async_trait;
 
 use crate::{
+    Timestamp,
+    access::{ApiKey, User},
     agents::Agent,
     ids::PlanHash,
     workflows::{WorkflowDefinition, WorkflowDocument},
@@ -21,6 +23,9 @@ pub enum StoreError {
     #[error("the store holds corrupt data: {0}")]
     Corrupt(String),
 }
+
+/// What [`UnitOfWork::keep_an_admin`] is refused for.
+pub const LAST_ADMIN: &str = "the last administrator";
 
 /// Opens units of work.
 #[cfg_attr(any(test, feature = "testing"), mockall::automock)]
@@ -52,6 +57,31 @@ pub trait UnitOfWork: Send {
 
     /// Keeps a plan's document under its hash; keeping the same again changes nothing.
     async fn keep_plan(&mut self, hash: PlanHash, document: &WorkflowDocument) -> Result<(), StoreError>;
+
+    /// Adds an API key. MUST be refused with `Conflict` if its id is taken, or its name by a key that is not revoked.
+    async fn add_api_key(&mut self, key: &ApiKey) -> Result<(), StoreError>;
+
+    /// Replaces an API key, but for the time of its last use, which stays as it is stored. MUST be refused with `Conflict`
+    /// unless the stored revision is `key.revision - 1`.
+    async fn replace_api_key(&mut self, key: &ApiKey) -> Result<(), StoreError>;
+
+    /// Adds a person. MUST be refused with `Conflict` if the id or the name is taken.
+    async fn add_user(&mut self, user: &User) -> Result<(), StoreError>;
+
+    /// Replaces a person. MUST be refused with `Conflict` unless the stored revision is `user.revision - 1`.
+    async fn replace_user(&mut self, user: &User) -> Result<(), StoreError>;
+
+    /// Removes a person; the name is free then. MUST be refused with `Conflict` unless the stored revision is `user.revision`.
+    async fn remove_user(&mut self, user: &User) -> Result<(), StoreError>;
+
+    /// Revokes tokens by their revocation ids, which nobody needs to know after this time. Of two such times the later one
+    /// counts.
+    async fn revoke_tokens(&mut self, ids: &[String], until: Timestamp) -> Result<(), StoreError>;
+
+    /// Asked after the other changes: MUST be refused with `Conflict(`[`LAST_ADMIN`]`)` unless there is then a key or a person
+    /// that [keeps the installation manageable](ApiKey::is_keeper). Of two units of work at a time that would each take one of
+    /// the last two away, one is refused.
+    async fn keep_an_admin(&mut self) -> Result<(), StoreError>;
 
     /// Makes all of it true and durable.
     async fn commit(self: Box<Self>) -> Result<(), StoreError>;
