@@ -1,0 +1,61 @@
+//! Logs a person in.
+
+use std::{sync::Arc, time::Duration};
+
+use domain::{
+    access::{Scope, Source, TokenGrant},
+    agents::Secret,
+    ports::{Accounts, Clock, StoreError, Tokens},
+};
+
+use super::{AccessPorts, MintedToken, password::PasswordCheck};
+
+/// For how long the token of a log-in is good.
+pub const LOG_IN_LIFETIME: Duration = Duration::from_mins(30);
+
+/// Why nobody was logged in.
+#[derive(Debug, thiserror::Error)]
+pub enum LogInError {
+    /// Something is wrong; what it is, nobody is told.
+    #[error("Name or password is wrong, or too many log-ins have failed lately")]
+    Refused,
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Logs a person in.
+pub struct LogIn {
+    accounts: Arc<dyn Accounts>,
+    tokens: Arc<dyn Tokens>,
+    clock: Arc<dyn Clock>,
+    check: PasswordCheck,
+}
+
+impl LogIn {
+    pub(super) fn new(ports: &AccessPorts) -> Self {
+        Self {
+            accounts: ports.accounts.clone(),
+            tokens: ports.tokens.clone(),
+            clock: ports.clock.clone(),
+            check: PasswordCheck::new(ports),
+        }
+    }
+
+    /// Mints a token for whoever knows the password. It is worth nothing any more once role, state or password change.
+    pub async fn execute(&self, name: &str, password: &Secret) -> Result<MintedToken, LogInError> {
+        let named = self.accounts.user_named(name).await?;
+        let user = self.check.execute(named, password).await?.ok_or(LogInError::Refused)?;
+        let now = self.clock.now();
+        let grant = TokenGrant {
+            principal: user.principal(),
+            source: Some(Source::User(user.id, user.epoch).to_string()),
+            role: user.role,
+            scope: Scope::default(),
+            hides_payloads: user.hides_payloads,
+            expires_at: now + LOG_IN_LIFETIME,
+            task: None,
+        };
+        Ok(MintedToken { token: self.tokens.mint(&grant), grant, at: now })
+    }
+}

@@ -1,0 +1,109 @@
+//! Revokes tokens.
+
+use std::{sync::Arc, time::Duration};
+
+use domain::{
+    Timestamp,
+    access::{Actor, Forbidden, Refused, Resource, Right},
+    agents::Secret,
+    ports::{Clock, Policy, StoreError, Tokens, Transactions},
+};
+
+use super::{AccessPorts, Session, known::KnownAccounts};
+
+/// For how long a revocation by id is kept, where the token's end is not known. No token lives as long.
+const LONGEST_LIFE: Duration = Duration::from_hours(24 * 30);
+
+/// Which tokens are to be revoked.
+#[derive(Debug, Clone)]
+pub enum Revoked {
+    /// One that the caller has, with all that was attenuated from it. Having it is enough.
+    Token(Secret),
+    /// Those with these revocation ids, and all that were attenuated from them.
+    Ids(Vec<String>),
+}
+
+/// Why no token was revoked.
+#[derive(Debug, thiserror::Error)]
+pub enum RevokeTokenError {
+    /// It is none of ours.
+    #[error("this is no token of this installation")]
+    NoToken,
+    /// Ids are for those who manage access.
+    #[error(transparent)]
+    Forbidden(#[from] Forbidden),
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Revokes tokens.
+pub struct RevokeToken {
+    transactions: Arc<dyn Transactions>,
+    tokens: Arc<dyn Tokens>,
+    policy: Arc<dyn Policy>,
+    clock: Arc<dyn Clock>,
+    known: Arc<KnownAccounts>,
+}
+
+impl RevokeToken {
+    pub(super) fn new(ports: &AccessPorts, known: Arc<KnownAccounts>) -> Self {
+        Self {
+            transactions: ports.transactions.clone(),
+            tokens: ports.tokens.clone(),
+            policy: ports.policy.clone(),
+            clock: ports.clock.clone(),
+            known,
+        }
+    }
+
+    /// Revokes them; doing it again changes nothing. They are worth nothing within a second, wherever they are used.
+    pub async fn execute(&self, revoked: Revoked, caller: &Session, by: &Actor) -> Result<(), RevokeTokenError> {
+        let now = self.clock.now();
+        let (ids, until) = match revoked {
+            Revoked::Token(token) => match self.of_token(&token, now)? {
+                Some(found) => found,
+                None => return Ok(()),
+            },
+            Revoked::Ids(ids) => {
+                self.may_revoke_any(caller, now)?;
+                (ids, now + LONGEST_LIFE)
+            }
+        };
+        let mut work = self.transactions.begin().await?;
+        work.revoke_tokens(&ids, until).await?;
+        work.commit().await?;
+        self.known.tokens_revoked();
+        tracing::info!(tokens = ids.len(), by = by.name(), "tokens are revoked");
+        Ok(())
+    }
+
+    /// The last id alone: those before it are of the tokens that this one was made from. None if it has ended.
+    fn of_token(&self, token: &Secret, now: Timestamp) -> Result<Option<(Vec<String>, Timestamp)>, RevokeTokenError> {
+        match self.tokens.verify(token, now) {
+            Ok(held) => {
+                let id = held.revocation_ids().last().cloned().ok_or(RevokeTokenError::NoToken)?;
+                Ok(Some((vec![id], held.grant().expires_at)))
+            }
+            Err(Refused::Expired) => Ok(None),
+            Err(_) => Err(RevokeTokenError::NoToken),
+        }
+    }
+
+    /// The route is open to all who are known, because everybody may revoke what they have.
+    fn may_revoke_any(&self, caller: &Session, now: Timestamp) -> Result<(), Forbidden> {
+        let right = Right::AccessManage;
+        if !self.policy.grants(caller.principal.role, right) {
+            return Err(Forbidden::Lacks(right));
+        }
+        if !caller.principal.scope.is_open() {
+            return Err(Forbidden::OutOfScope("tokens of others".to_owned()));
+        }
+        match &caller.held {
+            Some(held) => held
+                .allows(right, &Resource::default(), now)
+                .map_err(|forbidden| forbidden.unwrap_or(Forbidden::Attenuated)),
+            None => Ok(()),
+        }
+    }
+}
