@@ -28,6 +28,9 @@ pub enum Refused {
     /// It is longer than anything minted here.
     #[error("oversized")]
     Oversized,
+    /// It asks for more evaluation than a token is worth.
+    #[error("costly")]
+    Costly,
     /// Its id, issuer or key is not known here.
     #[error("unknown")]
     Unknown,
@@ -43,6 +46,9 @@ pub enum Refused {
     /// It was minted for somebody else to accept.
     #[error("audience")]
     Audience,
+    /// It is good, and gives no role that means anything here.
+    #[error("no_role")]
+    Roleless,
     /// It is used from a network that it is not allowed in.
     #[error("network")]
     Network,
@@ -55,11 +61,13 @@ impl Refused {
             Self::Missing => "missing",
             Self::Malformed => "malformed",
             Self::Oversized => "oversized",
+            Self::Costly => "costly",
             Self::Unknown => "unknown",
             Self::Forged => "forged",
             Self::Expired => "expired",
             Self::Revoked => "revoked",
             Self::Audience => "audience",
+            Self::Roleless => "no_role",
             Self::Network => "network",
         }
     }

@@ -1,0 +1,89 @@
+//! Digests of the secrets of API keys: HMAC-SHA-256 under a key of the server's.
+//!
+//! A secret has 256 random bits, so nothing slower is needed; the server's key makes a stolen table worth nothing.
+
+use std::sync::Arc;
+
+use aws_lc_rs::{hmac, rand};
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use domain::{access::KeyDigest, agents::Secret, ports::KeyDigests};
+
+use crate::{Keyring, ServerKey};
+
+/// Digests under the keys of a keyring.
+pub struct HmacDigests {
+    current: String,
+    keys: Vec<(String, hmac::Key)>,
+}
+
+impl HmacDigests {
+    /// Digests under these keys; the current one makes.
+    pub fn new(keyring: &Keyring) -> Arc<Self> {
+        let key = |key: &ServerKey| (key.id().to_owned(), hmac::Key::new(hmac::HMAC_SHA256, &key.derive("api-keys")));
+        Arc::new(Self { current: keyring.current().id().to_owned(), keys: keyring.keys().iter().map(key).collect() })
+    }
+
+    fn key(&self, id: &str) -> Option<&hmac::Key> {
+        self.keys.iter().find(|(known, _)| known == id).map(|(_, key)| key)
+    }
+}
+
+impl KeyDigests for HmacDigests {
+    fn fresh(&self) -> Secret {
+        let mut bytes = [0; 32];
+        rand::fill(&mut bytes).expect("the system has random numbers");
+        Secret::new(URL_SAFE_NO_PAD.encode(bytes))
+    }
+
+    fn digest(&self, secret: &Secret) -> KeyDigest {
+        let key = self.key(&self.current).expect("the current key is one of the keys");
+        let tag = hmac::sign(key, secret.reveal().as_bytes());
+        let bytes = tag.as_ref().try_into().expect("SHA-256 makes 32 bytes");
+        KeyDigest { keyed_by: self.current.clone(), bytes }
+    }
+
+    fn matches(&self, secret: &Secret, digest: &KeyDigest) -> bool {
+        // Which keys a server has is no secret; how much of a digest is right is one.
+        let Some(key) = self.key(&digest.keyed_by) else { return false };
+        hmac::verify(key, secret.reveal().as_bytes(), &digest.bytes).is_ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn keyring(lines: &[String]) -> Keyring {
+        Keyring::parse(&lines.join("\n")).expect("these are keys")
+    }
+
+    #[test]
+    fn a_secret_matches_its_digest_and_no_other() {
+        let digests = HmacDigests::new(&keyring(&[Keyring::fresh_line("a")]));
+        let (one, other) = (digests.fresh(), digests.fresh());
+        assert_ne!(one, other);
+        assert_eq!(one.reveal().len(), 43, "256 bits in base64url");
+        let digest = digests.digest(&one);
+        assert!(digests.matches(&one, &digest) && !digests.matches(&other, &digest));
+        assert!(!digests.matches(&Secret::new(""), &digest));
+    }
+
+    #[test]
+    fn a_digest_outlives_a_new_key_in_front_and_ends_with_its_own() {
+        let (old, new) = (Keyring::fresh_line("old"), Keyring::fresh_line("new"));
+        let before = HmacDigests::new(&keyring(std::slice::from_ref(&old)));
+        let secret = before.fresh();
+        let digest = before.digest(&secret);
+        let rotated = HmacDigests::new(&keyring(&[new.clone(), old]));
+        assert!(rotated.matches(&secret, &digest));
+        assert_eq!(rotated.digest(&secret).keyed_by, "new");
+        assert!(!HmacDigests::new(&keyring(&[new])).matches(&secret, &digest));
+    }
+
+    #[test]
+    fn another_server_with_a_key_of_the_same_name_makes_other_digests() {
+        let [here, there] = [(); 2].map(|()| HmacDigests::new(&keyring(&[Keyring::fresh_line("a")])));
+        let secret = here.fresh();
+        assert!(!there.matches(&secret, &here.digest(&secret)));
+    }
+}

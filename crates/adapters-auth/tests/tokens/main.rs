@@ -1,0 +1,7 @@
+//! Tokens as their holders and thieves use them.
+
+mod attenuated;
+mod costly;
+mod forged;
+mod minted;
+mod support;
