@@ -12,5 +12,7 @@ pub mod problem;
 mod registry;
 mod routes;
 
+pub use api::{Guard, TrustedProxies};
+pub use metrics::asks_for_credentials;
 pub use registry::Registry;
 pub use routes::{AppState, ComponentCheck, Readiness, api, openapi_document};

@@ -3,9 +3,13 @@
 use std::{sync::OnceLock, time::Duration};
 
 use actix_web::http::{Method, StatusCode};
+use domain::access::{Forbidden, Refused};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 
 const REQUESTS: &str = "orrery_http_requests_total";
+const REFUSALS: &str = "orrery_auth_refusals_total";
+const DENIALS: &str = "orrery_auth_denials_total";
+const DISABLED: &str = "orrery_auth_disabled";
 const DURATION: &str = "orrery_http_request_duration_seconds";
 
 /// The bounds of all latency histograms, in seconds: from a fast commit to a slow agent.
@@ -27,6 +31,17 @@ pub(crate) fn install() -> PrometheusHandle {
         }
         metrics::describe_counter!(REQUESTS, metrics::Unit::Count, "HTTP requests, by method, route and status.");
         metrics::describe_histogram!(DURATION, metrics::Unit::Seconds, "From a request's head to its answer's head.");
+        metrics::describe_counter!(
+            REFUSALS,
+            metrics::Unit::Count,
+            "Requests that were answered 401, by what was wrong."
+        );
+        metrics::describe_counter!(
+            DENIALS,
+            metrics::Unit::Count,
+            "Requests that were answered 403, by what was missing."
+        );
+        metrics::describe_gauge!(DISABLED, metrics::Unit::Count, "1 where nobody is asked for credentials.");
         keep_up(handle.clone());
         handle
     };
@@ -44,6 +59,26 @@ fn keep_up(recorder: PrometheusHandle) {
     if let Err(error) = std::thread::Builder::new().name("metrics-upkeep".to_owned()).spawn(tick) {
         tracing::warn!(%error, "without a thread for it, metrics take memory until somebody scrapes them");
     }
+}
+
+/// Counts a credential that was refused.
+pub(crate) fn refused(refused: Refused) {
+    metrics::counter!(REFUSALS, "reason" => refused.code()).increment(1);
+}
+
+/// Counts somebody who may not do something.
+pub(crate) fn denied(forbidden: &Forbidden) {
+    let missing = match forbidden {
+        Forbidden::Lacks(right) => right.as_str(),
+        Forbidden::OutOfScope(_) => "scope",
+        Forbidden::Attenuated => "token",
+    };
+    metrics::counter!(DENIALS, "missing" => missing).increment(1);
+}
+
+/// Tells whether anybody is asked for credentials.
+pub fn asks_for_credentials(asks: bool) {
+    metrics::gauge!(DISABLED).set(if asks { 0.0 } else { 1.0 });
 }
 
 /// Counts one request. The route is a pattern and unknown methods are one: no label may be chosen by a client.

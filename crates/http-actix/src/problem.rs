@@ -11,6 +11,7 @@ use actix_web::{
     HttpResponse, ResponseError,
     http::{StatusCode, header},
 };
+use domain::access::{Forbidden, Right};
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -19,6 +20,9 @@ pub use codes::{Code, errors_markdown};
 
 /// The content type of problem documents.
 pub const PROBLEM_JSON: &str = "application/problem+json";
+
+/// How to become known (RFC 9110, section 11.6.1).
+const CHALLENGES: [&str; 2] = ["Bearer realm=\"orrery\"", "ApiKey realm=\"orrery\""];
 
 /// The most mistakes that one answer lists.
 const MAX_MISTAKES: usize = 100;
@@ -96,13 +100,14 @@ pub struct Problem {
     detail: String,
     mistakes: Vec<Mistake>,
     allow: Option<String>,
+    right: Option<Right>,
     cause: Option<Box<dyn Error + Send + Sync>>,
 }
 
 impl Problem {
     /// A refusal with a sentence for people.
     pub fn new(code: Code, detail: impl Into<String>) -> Self {
-        Self { code, detail: detail.into(), mistakes: Vec::new(), allow: None, cause: None }
+        Self { code, detail: detail.into(), mistakes: Vec::new(), allow: None, right: None, cause: None }
     }
 
     /// A refusal because of mistakes in the request. The detail begins with the text of the old API and goes on with the
@@ -125,6 +130,27 @@ impl Problem {
         Self { cause: Some(cause.into()), ..Self::new(Code::Internal, detail) }
     }
 
+    /// Whoever asks is not known. The answer is the same whatever is wrong with what was presented.
+    pub(crate) fn unauthenticated() -> Self {
+        let detail =
+            "Valid credentials are needed: an API key in the header X-API-Key, or a token in the header Authorization";
+        Self::new(Code::Unauthenticated, detail)
+    }
+
+    /// Whoever asks is known, and may not.
+    pub(crate) fn forbidden(forbidden: Forbidden) -> Self {
+        let detail = match &forbidden {
+            Forbidden::Lacks(right) => format!("The role lacks the right {}", right.as_str()),
+            Forbidden::OutOfScope(restriction) => format!("The credential is restricted: {restriction}"),
+            Forbidden::Attenuated => "The token was restricted by its holder and does not allow this".to_owned(),
+        };
+        match forbidden {
+            Forbidden::Lacks(right) => Self { right: Some(right), ..Self::new(Code::Forbidden, detail) },
+            Forbidden::OutOfScope(_) => Self::new(Code::OutOfScope, detail),
+            Forbidden::Attenuated => Self::new(Code::TokenRestricted, detail),
+        }
+    }
+
     /// The same with another detail.
     pub(crate) fn detail(mut self, detail: impl Into<String>) -> Self {
         self.detail = detail.into();
@@ -135,6 +161,15 @@ impl Problem {
     pub(crate) fn cause(mut self, cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         self.cause = Some(cause.into());
         self
+    }
+
+    /// The same for those who must not see data. What else is told quotes at most what the caller has sent.
+    pub(crate) fn without_payloads(self) -> Self {
+        match self.code {
+            // A stored input may not fit, and what is wrong with it quotes it.
+            Code::DeadLetterNotReplayable => self.detail(Code::DeadLetterNotReplayable.meaning()),
+            _ => self,
+        }
     }
 
     /// A refused method, with those that are allowed.
@@ -171,10 +206,16 @@ impl Problem {
         if let Some(methods) = &self.allow {
             answer.insert_header((header::ALLOW, methods.as_str()));
         }
+        if self.code.status() == 401 {
+            for challenge in CHALLENGES {
+                answer.append_header((header::WWW_AUTHENTICATE, challenge));
+            }
+        }
         if self.code.status() == 503 {
             answer.insert_header((header::RETRY_AFTER, "1"));
         }
-        let document = ProblemDocument::new(self.code, &self.detail, &self.mistakes, occurrence);
+        let mut document = ProblemDocument::new(self.code, &self.detail, &self.mistakes, occurrence);
+        document.required_right = self.right.map(Right::as_str);
         // Texts and numbers only: it always has a JSON form.
         answer.content_type(PROBLEM_JSON).body(serde_json::to_vec(&document).unwrap_or_default())
     }
@@ -224,6 +265,10 @@ pub(crate) struct ProblemDocument<'a> {
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     #[schemars(with = "Vec<Mistake>")]
     errors: &'a [Mistake],
+    /// The right that the caller lacks.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "String")]
+    required_right: Option<&'a str>,
     /// For old clients: the kind of error by status.
     error: &'a str,
     /// For old clients: the HTTP status again.
@@ -246,6 +291,7 @@ impl<'a> ProblemDocument<'a> {
             detail,
             code: code.as_str(),
             errors,
+            required_right: None,
             error: code.legacy_error(),
             status_code: code.status(),
             timestamp,

@@ -1,15 +1,17 @@
-//! Use cases of access: who is calling, and the keys, people and tokens behind that.
+//! Use cases of access: who is calling, what that caller may do, and the keys, people and tokens behind that.
 //!
-//! Cryptography is behind ports. What a caller may do is decided elsewhere; here it is only seen to that nobody gives more than
-//! they have.
+//! Cryptography is behind ports. Which right an operation needs is said where it is declared; here it is also seen to that nobody
+//! gives more than they have.
 
 mod authenticate;
+mod authorize;
 mod change_own_password;
 mod create_api_key;
 mod create_user;
 mod delete_user;
 mod ensure_admin_key;
 mod exchange_key;
+mod gate;
 mod get_api_key;
 mod get_user;
 mod giving;
@@ -18,10 +20,12 @@ mod known;
 mod list_api_keys;
 mod list_users;
 mod log_in;
+mod named;
 mod password;
 mod revoke_api_key;
 mod revoke_token;
 mod rotate_api_key;
+mod scope;
 mod session;
 mod update_user;
 mod uses;
@@ -31,18 +35,21 @@ use std::sync::Arc;
 use domain::ports::{Accounts, Clock, IdGenerator, Jwts, KeyDigests, Passwords, Policy, Tokens, Transactions};
 
 pub use authenticate::{Authenticate, AuthenticateError};
+pub use authorize::{Authorize, NotAllowed};
 pub use change_own_password::{ChangeOwnPassword, ChangeOwnPasswordError};
 pub use create_api_key::{CreateApiKey, CreateApiKeyError, IssuedApiKey, NewApiKey};
 pub use create_user::{CreateUser, CreateUserError, NewUser};
 pub use delete_user::{DeleteUser, DeleteUserError};
 pub use ensure_admin_key::{EnsureAdminKey, EnsureAdminKeyError, FirstKey};
 pub use exchange_key::{ExchangeKey, ExchangeKeyError, MAX_TOKEN_LIFETIME, MintedToken, TOKEN_LIFETIME, WantedToken};
+pub use gate::{Gate, OpenGate, TrustedGate};
 pub use get_api_key::{GetApiKey, GetApiKeyError};
 pub use get_user::{GetUser, GetUserError};
 pub use keep_accounts::KeepAccounts;
 pub use list_api_keys::ListApiKeys;
 pub use list_users::ListUsers;
 pub use log_in::{LOG_IN_LIFETIME, LogIn, LogInError};
+pub use named::Named;
 pub use revoke_api_key::{RevokeApiKey, RevokeApiKeyError};
 pub use revoke_token::{RevokeToken, RevokeTokenError, Revoked};
 pub use rotate_api_key::{RotateApiKey, RotateApiKeyError};

@@ -11,6 +11,7 @@ use futures_util::StreamExt;
 use serde_json::Value;
 
 use super::{
+    guard,
     input::{Draft, Incoming, Input},
     json,
     schema::{Checked, Contract},
@@ -31,7 +32,9 @@ impl<T: Checked> Input for Body<T> {
             return Ok(from.settle(Err(vec![missing])));
         }
         let read = json::parse(&bytes).and_then(|value| Contract::of::<T>().read(Part::Body, value));
-        Ok(from.settle(read).map(Body))
+        let Some(body) = from.settle::<T>(read) else { return Ok(None) };
+        guard::names_in_body(&from.request, body.names()).await?;
+        Ok(Some(Body(body)))
     }
 
     fn describe(draft: &mut Draft<'_>) {
@@ -50,7 +53,10 @@ impl<T: Checked> Input for Option<Body<T>> {
             Value::Null => Ok(None),
             value => Contract::of::<T>().read(Part::Body, value).map(|body| Some(Body(body))),
         });
-        Ok(from.settle(read))
+        let Some(body) = from.settle::<Option<Body<T>>>(read) else { return Ok(None) };
+        let names = body.as_ref().map_or_else(Vec::new, |Body(body)| body.names());
+        guard::names_in_body(&from.request, names).await?;
+        Ok(Some(body))
     }
 
     fn describe(draft: &mut Draft<'_>) {

@@ -5,7 +5,7 @@
 use std::{sync::Arc, time::Instant};
 
 use actix_web::{
-    Error, HttpRequest, HttpResponse,
+    Error, HttpMessage, HttpRequest, HttpResponse,
     body::{BoxBody, MessageBody},
     dev::{ServiceRequest, ServiceResponse},
     http::header::{HeaderName, HeaderValue},
@@ -32,6 +32,17 @@ pub(crate) struct Boundary {
     pub(crate) ids: Arc<dyn IdGenerator>,
 }
 
+/// What a request is called in logs, problem documents and the audit log. Never chosen by a client.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct RequestId(pub(crate) String);
+
+impl RequestId {
+    /// The id of a request behind the boundary.
+    pub(crate) fn of(request: &HttpRequest) -> Self {
+        request.extensions().get::<Self>().cloned().unwrap_or_default()
+    }
+}
+
 impl Boundary {
     /// Passes a request through.
     pub(crate) async fn pass(
@@ -40,13 +51,16 @@ impl Boundary {
         next: Next<impl MessageBody + 'static>,
     ) -> Result<ServiceResponse<BoxBody>, Error> {
         let started = Instant::now();
-        let correlation = self.correlation_id(request.request());
+        let request_id = self.ids.unique().to_string();
+        let correlation = correlation_id(request.request(), &request_id);
         let span = tracing::info_span!(
             "request",
             http.method = %request.method(),
             http.path = request.path(),
+            request.id = request_id,
             correlation.id = correlation.to_str().unwrap_or_default(),
         );
+        request.extensions_mut().insert(RequestId(request_id));
         let response = next.call(request).instrument(span.clone()).await?.map_into_boxed_body();
         let problem = response.response().error();
         let rendered = problem.map(|error| span.in_scope(|| self.render(response.request(), error)));
@@ -60,17 +74,6 @@ impl Boundary {
         Ok(response)
     }
 
-    /// The client's correlation id if it is a sensible one, or a new one.
-    fn correlation_id(&self, request: &HttpRequest) -> HeaderValue {
-        let sensible = |id: &&HeaderValue| {
-            (1..=MAX_CORRELATION_ID).contains(&id.len()) && id.as_bytes().iter().all(u8::is_ascii_graphic)
-        };
-        let given = request.headers().get(CORRELATION_ID).filter(sensible).cloned();
-        given.unwrap_or_else(|| {
-            HeaderValue::from_str(&self.ids.unique().to_string()).expect("a UUID is made of visible characters")
-        })
-    }
-
     fn render(&self, request: &HttpRequest, error: &Error) -> HttpResponse {
         let foreign;
         let problem = if let Some(own) = error.as_error::<Problem>() {
@@ -82,7 +85,7 @@ impl Boundary {
         let occurrence = Occurrence {
             timestamp: Stamp(self.clock.now()).to_string(),
             path: request.path().to_owned(),
-            request_id: self.ids.unique().to_string(),
+            request_id: RequestId::of(request).0,
         };
         if let Some(cause) = problem.cause_text() {
             let (id, code) = (&occurrence.request_id, problem.code().as_str());
@@ -90,6 +93,15 @@ impl Boundary {
         }
         problem.render(occurrence)
     }
+}
+
+/// The client's correlation id if it is a sensible one, or the id of the request.
+fn correlation_id(request: &HttpRequest, request_id: &str) -> HeaderValue {
+    let sensible = |id: &&HeaderValue| {
+        (1..=MAX_CORRELATION_ID).contains(&id.len()) && id.as_bytes().iter().all(u8::is_ascii_graphic)
+    };
+    let given = request.headers().get(CORRELATION_ID).filter(sensible).cloned();
+    given.unwrap_or_else(|| HeaderValue::from_str(request_id).expect("a UUID is made of visible characters"))
 }
 
 /// What the framework refused before any of our code saw it.

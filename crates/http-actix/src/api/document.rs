@@ -12,7 +12,7 @@ use schemars::{SchemaGenerator, generate::SchemaSettings};
 use serde_json::{Map, Value, json};
 
 use super::{
-    About, Output,
+    About, Output, hidden,
     input::{Draft, Input},
 };
 use crate::problem::{Code, Occurrence, PROBLEM_JSON, ProblemDocument};
@@ -67,9 +67,10 @@ impl DocumentBuilder {
             description: Some(about.description.to_owned()),
             operation_id: Some(name.to_owned()),
             security: security(access),
+            extensions: required_right(access).into_iter().collect(),
             ..Operation::default()
         };
-        let problems = about.problems.into_iter().collect();
+        let problems = about.problems.into_iter().chain(refusals(access).iter().copied()).collect();
         let mut draft = Draft { requests: &mut self.requests, operation, problems };
         In::describe(&mut draft);
         let Draft { mut operation, problems, .. } = draft;
@@ -115,6 +116,7 @@ impl DocumentBuilder {
         prune(&document, &mut schemas);
         document["components"] = json!({"schemas": schemas, "securitySchemes": security_schemes()});
         drop_null_defaults(&mut document);
+        hidden::describe(&mut document);
         document.sort_all_objects();
         document
     }
@@ -140,6 +142,31 @@ fn security(access: Access) -> Vec<SecurityRequirement> {
         Access::Needs(right) => vec![right.as_str().to_owned()],
     };
     ["api_key", "bearer"].map(|scheme| [(scheme.to_owned(), rights.clone())].into_iter().collect()).into()
+}
+
+/// What the guard may answer.
+fn refusals(access: Access) -> &'static [Code] {
+    match access {
+        Access::Public => &[],
+        Access::Known => &[Code::Unauthenticated, Code::CrossOrigin, Code::StoreUnavailable],
+        Access::Needs(_) => &[
+            Code::Unauthenticated,
+            Code::Forbidden,
+            Code::OutOfScope,
+            Code::TokenRestricted,
+            Code::CrossOrigin,
+            Code::StoreUnavailable,
+            Code::AccessUndecided,
+        ],
+    }
+}
+
+/// The right by itself: a list of scopes means something else to some readers of `security`.
+fn required_right(access: Access) -> Option<(String, Value)> {
+    match access {
+        Access::Public | Access::Known => None,
+        Access::Needs(right) => Some(("x-required-right".to_owned(), right.as_str().into())),
+    }
 }
 
 /// One answer per status, with an example for each of its codes.

@@ -4,10 +4,13 @@
 //! do not describe themselves does not compile, so the description cannot fall behind the code.
 
 mod about;
+mod address;
 mod body;
 mod boundary;
 mod caller;
 mod document;
+mod guard;
+mod hidden;
 mod input;
 mod json;
 mod moment;
@@ -17,12 +20,15 @@ mod schema;
 mod table;
 
 pub(crate) use about::About;
+pub use address::TrustedProxies;
+pub(crate) use address::client_address;
 pub(crate) use body::Body;
 pub(crate) use boundary::Boundary;
 pub(crate) use caller::Caller;
+pub use guard::Guard;
 pub(crate) use input::State;
 pub(crate) use moment::Moment;
-pub(crate) use output::{Exposition, Located, Output, Reply, Warned, json_response};
+pub(crate) use output::{Exposition, Located, Output, Reply, Sight, Warned, json_response};
 pub(crate) use parameters::{Path, Query};
 pub(crate) use schema::Checked;
 pub use table::Api;

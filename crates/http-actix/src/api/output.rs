@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use actix_web::{
-    HttpResponse,
+    HttpResponse, HttpResponseBuilder,
     http::{
         StatusCode,
         header::{self, HeaderValue},
@@ -13,21 +13,33 @@ use aide::openapi::{Header, HeaderStyle, MediaType, ParameterSchemaOrContent, Re
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Serialize;
 
+use super::hidden;
+use crate::problem::Problem;
+
 /// An answer that describes itself.
 pub(crate) trait Output {
-    /// The answer.
-    fn respond(self) -> HttpResponse;
+    /// The answer, as far as the caller may see it.
+    fn respond(self, sight: Sight) -> HttpResponse;
 
     /// The statuses and what comes with them.
     fn describe(schemas: &mut SchemaGenerator) -> Vec<(u16, Response)>;
 }
 
+/// What a caller may see.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Sight {
+    /// All that is answered.
+    Everything,
+    /// Statuses, and not what went in and came out.
+    WithoutPayloads,
+}
+
 /// A JSON answer.
 pub(crate) struct Reply<const STATUS: u16, T>(pub(crate) T);
 
-impl<const STATUS: u16, T: Serialize + JsonSchema> Output for Reply<STATUS, T> {
-    fn respond(self) -> HttpResponse {
-        HttpResponse::build(status(STATUS)).json(self.0)
+impl<const STATUS: u16, T: Serialize + JsonSchema + 'static> Output for Reply<STATUS, T> {
+    fn respond(self, sight: Sight) -> HttpResponse {
+        as_json(&mut HttpResponse::build(status(STATUS)), self.0, sight)
     }
 
     fn describe(schemas: &mut SchemaGenerator) -> Vec<(u16, Response)> {
@@ -61,9 +73,10 @@ fn escaped(segment: &str) -> String {
     path
 }
 
-impl<const STATUS: u16, T: Serialize + JsonSchema> Output for Located<STATUS, T> {
-    fn respond(self) -> HttpResponse {
-        HttpResponse::build(status(STATUS)).insert_header((header::LOCATION, self.location)).json(self.body)
+impl<const STATUS: u16, T: Serialize + JsonSchema + 'static> Output for Located<STATUS, T> {
+    fn respond(self, sight: Sight) -> HttpResponse {
+        let mut answer = HttpResponse::build(status(STATUS));
+        as_json(answer.insert_header((header::LOCATION, self.location)), self.body, sight)
     }
 
     fn describe(schemas: &mut SchemaGenerator) -> Vec<(u16, Response)> {
@@ -108,8 +121,8 @@ impl<T> Warned<T> {
 }
 
 impl<T: Output> Output for Warned<T> {
-    fn respond(self) -> HttpResponse {
-        let mut response = self.answer.respond();
+    fn respond(self, sight: Sight) -> HttpResponse {
+        let mut response = self.answer.respond(sight);
         if let Some(warning) = self.warning {
             response.headers_mut().insert(header::WARNING, warning);
         }
@@ -131,7 +144,7 @@ impl<T: Output> Output for Warned<T> {
 pub(crate) struct Exposition(pub(crate) String);
 
 impl Output for Exposition {
-    fn respond(self) -> HttpResponse {
+    fn respond(self, _: Sight) -> HttpResponse {
         HttpResponse::Ok().content_type("text/plain; version=0.0.4; charset=utf-8").body(self.0)
     }
 
@@ -140,6 +153,24 @@ impl Output for Exposition {
         let media = MediaType { schema: Some(schema), ..MediaType::default() };
         let content = [("text/plain".to_owned(), media)].into_iter().collect();
         vec![(200, Response { description: "OK".to_owned(), content, ..Response::default() })]
+    }
+}
+
+/// The one place where JSON is answered, and payloads are hidden.
+fn as_json<T: Serialize + JsonSchema + 'static>(
+    answer: &mut HttpResponseBuilder,
+    body: T,
+    sight: Sight,
+) -> HttpResponse {
+    if sight == Sight::Everything {
+        return answer.json(body);
+    }
+    match serde_json::to_value(body) {
+        Ok(mut body) => {
+            hidden::hide::<T>(&mut body);
+            answer.json(body)
+        }
+        Err(error) => HttpResponse::from_error(Problem::internal(error)),
     }
 }
 
@@ -163,7 +194,7 @@ mod tests {
     #[test]
     fn a_warning_is_a_quoted_text_and_what_cannot_be_quoted_is_left_out() {
         let header = |text: &str| {
-            let answer = Warned::new(Exposition(String::new()), Some(text.to_owned())).respond();
+            let answer = Warned::new(Exposition(String::new()), Some(text.to_owned())).respond(Sight::Everything);
             answer.headers().get(header::WARNING).map(|value| value.to_str().expect("ASCII").to_owned())
         };
         assert_eq!(header("version 1 is old").as_deref(), Some("299 - \"version 1 is old\""));

@@ -7,6 +7,7 @@ use std::{
     sync::{Arc, LazyLock, PoisonError, RwLock},
 };
 
+use application::access::Named;
 use garde::Validate;
 use jsonschema::{ValidationError, Validator, error::TypeKind, error::ValidationErrorKind};
 use schemars::{JsonSchema, generate::SchemaSettings};
@@ -22,6 +23,11 @@ pub(crate) trait Checked: DeserializeOwned + JsonSchema + Validate<Context = ()>
     /// What a use case would find wrong with it. Asked only where the request is refused anyway, so that the answer
     /// names those mistakes too.
     fn findings(&self) -> Vec<Mistake> {
+        Vec::new()
+    }
+
+    /// What it names that the path does not. Whoever is restricted may only name what the restriction takes in.
+    fn names(&self) -> Vec<Named> {
         Vec::new()
     }
 }

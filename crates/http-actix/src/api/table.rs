@@ -15,7 +15,9 @@ use serde_json::Value;
 use super::{
     About, Output,
     document::DocumentBuilder,
+    guard,
     input::{Incoming, Input},
+    output::Sight,
 };
 use crate::problem::{Code, Problem};
 
@@ -59,7 +61,8 @@ impl Declarations {
         let route_method = method.clone();
         let make: MakeRoute = Arc::new(move || {
             let handler = handler.clone();
-            web::method(route_method.clone()).to(move |request, payload| answer(handler.clone(), request, payload))
+            web::method(route_method.clone())
+                .to(move |request, payload| answer(access, handler.clone(), request, payload))
         });
         self.routes.entry(path).or_default().push((method, make));
         self
@@ -72,17 +75,36 @@ impl Declarations {
     }
 }
 
-/// Reads the inputs, calls the handler, makes the answer. A panic becomes an internal error: it is one request's misfortune.
-async fn answer<H, In, Out>(handler: H, request: HttpRequest, payload: web::Payload) -> Result<HttpResponse, Problem>
+/// Asks the guard, reads the inputs, calls the handler, makes the answer. A panic becomes an internal error: it is one request's
+/// misfortune.
+async fn answer<H, In, Out>(
+    access: Access,
+    handler: H,
+    request: HttpRequest,
+    payload: web::Payload,
+) -> Result<HttpResponse, Problem>
 where
     H: Handler<In, Output = Result<Out, Problem>>,
     In: Input,
     Out: Output,
 {
     let work = async move {
+        let pass = guard::admit(&request, access).await?;
         let mut incoming = Incoming::new(request, payload.into_inner());
         let read = In::read(&mut incoming).await?;
-        handler.call(incoming.finish(read)?).await.map(Output::respond)
+        let inputs = incoming.finish(read)?;
+        let sight = match pass {
+            Some(pass) => {
+                pass.settled()?;
+                pass.sight()
+            }
+            None => Sight::Everything,
+        };
+        match handler.call(inputs).await {
+            Ok(output) => Ok(output.respond(sight)),
+            Err(problem) if sight == Sight::WithoutPayloads => Err(problem.without_payloads()),
+            Err(problem) => Err(problem),
+        }
     };
     AssertUnwindSafe(work).catch_unwind().await.unwrap_or_else(|panic| Err(Problem::internal(panic_text(&*panic))))
 }

@@ -8,16 +8,21 @@ use std::{
 };
 
 use actix_web::dev::ServerHandle;
+use adapters_auth::DatalogPolicy;
 use adapters_http::{GatewayConfig, HttpAgentGateway};
 use adapters_schema::JsonSchemas;
 use anyhow::Context;
-use application::{External, Ports, UseCases, plans::PlanCache};
+use application::{
+    External, Ports, UseCases,
+    access::{Authorize, OpenGate},
+    plans::PlanCache,
+};
 use domain::{
     ids::ExecutorId,
     ports::{AgentGateway, Clock, Duties, Engine, IdGenerator, Requests},
 };
 use executor::{CheckedGateway, CommitQueue, EngineConfig, EngineHandle, EnginePorts, FleetPorts, Heart, Membership};
-use http_actix::{AppState, Registry};
+use http_actix::{AppState, Guard, Registry};
 
 use super::{
     bus::Bus,
@@ -162,10 +167,11 @@ impl<'a> Building<'a> {
             bus: self.bus.as_ref().map(Bus::shared),
         };
         let (clock, ids) = (self.store.clock.clone(), self.ids.clone());
+        let guard = Guard::new(Arc::new(OpenGate), Arc::new(Authorize::new(&ports, Arc::new(DatalogPolicy::load()))));
         let state = if self.parts.api {
-            AppState::new(uses, clock, ids, Arc::new(readiness))
+            AppState::new(uses, clock, ids, Arc::new(readiness), guard)
         } else {
-            AppState::probes_only(uses, clock, ids, Arc::new(readiness))
+            AppState::probes_only(uses, clock, ids, Arc::new(readiness), guard)
         };
         let registry = match listeners.registry {
             Some(listener) => {

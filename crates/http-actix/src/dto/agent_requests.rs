@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use application::agents::{AgentChanges, AuthChange, NewAgent};
+use application::{
+    access::Named,
+    agents::{AgentChanges, AuthChange, NewAgent},
+};
 use domain::agents::{AgentFilter, AgentName, AgentSchemas, AgentStatus, AgentUrl, CallLimit};
 use garde::{Path, Report, Validate};
 use schemars::JsonSchema;
@@ -300,7 +303,11 @@ impl UpdateAgent {
     }
 }
 
-impl crate::api::Checked for CreateAgent {}
+impl crate::api::Checked for CreateAgent {
+    fn names(&self) -> Vec<Named> {
+        vec![Named::AgentName(self.name.clone())]
+    }
+}
 impl crate::api::Checked for UpdateAgent {}
 impl crate::api::Checked for AgentPath {}
 impl crate::api::Checked for AgentQuery {}

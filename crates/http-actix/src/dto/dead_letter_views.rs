@@ -36,6 +36,7 @@ pub(crate) struct DeadLetterView {
     path: String,
     agent_name: String,
     /// Why it failed last.
+    #[schemars(extend("x-payload" = true))]
     failure_reason: String,
     /// Which attempt it was that failed last.
     attempts: u32,
@@ -91,6 +92,7 @@ struct OriginalTaskView {
     /// The message's id, as the agent knows it.
     message_id: String,
     /// What was sent.
+    #[schemars(extend("x-payload" = true))]
     input: Option<Json>,
 }
 
@@ -146,7 +148,8 @@ struct ReplayOutcomeView {
     run_id: Option<String>,
     /// Why none was: a code of `/docs/errors`.
     code: Option<&'static str>,
-    /// The same for people.
+    /// The same for people. It may quote what does not fit.
+    #[schemars(extend("x-payload" = true))]
     detail: Option<String>,
 }
 

@@ -1,6 +1,9 @@
 //! What is asked about dead letters.
 
-use application::dead_letters::{MAX_REPLAYS, ReplayManner, Selection};
+use application::{
+    access::Named,
+    dead_letters::{MAX_REPLAYS, ReplayManner, Selection},
+};
 use domain::{
     agents::AgentName,
     ids::{DeadLetterId, RunId, WorkflowId},
@@ -219,4 +222,15 @@ impl BulkReplay {
 impl crate::api::Checked for DeadLetterPath {}
 impl crate::api::Checked for DeadLetterQuery {}
 impl crate::api::Checked for ReplayDeadLetter {}
-impl crate::api::Checked for BulkReplay {}
+impl crate::api::Checked for BulkReplay {
+    /// Each entry, or the workflow or run of the filter: whatever else that says only makes it find less.
+    fn names(&self) -> Vec<Named> {
+        if let Some(ids) = &self.dlq_ids {
+            return ids.iter().map(|id| Named::DeadLetter(DeadLetterId::new(*id))).collect();
+        }
+        let workflow = self.filter.as_ref().and_then(|filter| filter.workflow_id);
+        let run = self.filter.as_ref().and_then(|filter| RunId::parse(filter.run_id.as_deref()?).ok());
+        let workflow = workflow.map(|id| Named::Workflow(WorkflowId::new(id)));
+        vec![workflow.or_else(|| run.map(Named::Run)).unwrap_or(Named::Anything)]
+    }
+}

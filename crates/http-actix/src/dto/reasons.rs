@@ -37,7 +37,7 @@ pub(crate) struct ReasonView {
     event: Option<String>,
     /// What tells the run from others that wait for such an event.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(with = "String")]
+    #[schemars(with = "String", extend("x-payload" = true))]
     correlation: Option<String>,
     /// The run that was started.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -48,7 +48,9 @@ pub(crate) struct RehearsalView {
     /// the engine, 64 MiB of inputs and outputs, or ten seconds of computing; `error_message` says which.
     #[schemars(extend("enum" = ["COMPLETED", "FAILED", "WAITING", "TOO_LONG"]))]
     status: &'static str,
+    #[schemars(extend("x-payload" = true))]
     output_data: Option<Json>,
+    #[schemars(extend("x-payload" = true))]
     error_message: Option<String>,
     /// How long it would have taken, if agents answered at once.
     duration_ms: i64,
@@ -83,8 +85,11 @@ struct RehearsedAttempt {
     attempt: u32,
     #[schemars(extend("enum" = ["COMPLETED", "FAILED"]))]
     status: &'static str,
+    #[schemars(extend("x-payload" = true))]
     input_data: Json,
+    #[schemars(extend("x-payload" = true))]
     output_data: Option<Json>,
+    #[schemars(extend("x-payload" = true))]
     error_message: Option<String>,
     started_at: Stamp,
     completed_at: Stamp,

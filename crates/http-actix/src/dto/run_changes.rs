@@ -1,6 +1,9 @@
 //! What people do to runs beside starting, retrying and cancelling one: rerun from a step, skip a step, change many at once.
 
-use application::runs::{Change, Changed, MAX_CHANGED, ManyChanged, Selection};
+use application::{
+    access::Named,
+    runs::{Change, Changed, MAX_CHANGED, ManyChanged, Selection},
+};
 use domain::{
     ids::{InvalidId, RunId, StepPath, WorkflowId},
     payload::{NotStorable, Payload},
@@ -195,6 +198,15 @@ impl RunSelector {
     }
 }
 
+/// Each run, or the workflow of the filter: whatever else that says only makes it find less.
+fn names(run_ids: Option<&Vec<String>>, filter: Option<&RunSelector>) -> Vec<Named> {
+    match (run_ids, filter.and_then(|filter| filter.workflow_id)) {
+        (Some(ids), _) => ids.iter().filter_map(|id| RunId::parse(id).ok()).map(Named::Run).collect(),
+        (None, Some(id)) => vec![Named::Workflow(WorkflowId::new(id))],
+        (None, None) => vec![Named::Anything],
+    }
+}
+
 fn selection(run_ids: Option<Vec<String>>, filter: Option<RunSelector>, limit: u32) -> Selection {
     match (run_ids, filter) {
         (_, Some(filter)) => Selection::Found { filter: filter.filter(), limit },
@@ -266,5 +278,13 @@ impl BulkItem {
 
 impl crate::api::Checked for RerunRun {}
 impl crate::api::Checked for SkipStep {}
-impl crate::api::Checked for BulkCancel {}
-impl crate::api::Checked for BulkRetry {}
+impl crate::api::Checked for BulkCancel {
+    fn names(&self) -> Vec<Named> {
+        names(self.run_ids.as_ref(), self.filter.as_ref())
+    }
+}
+impl crate::api::Checked for BulkRetry {
+    fn names(&self) -> Vec<Named> {
+        names(self.run_ids.as_ref(), self.filter.as_ref())
+    }
+}

@@ -34,9 +34,11 @@ pub(crate) struct RunView {
     /// Who looks after it: `orrery`, or `external` for the executor of the existing system.
     #[schemars(extend("enum" = ["orrery", "external"]))]
     engine: &'static str,
+    #[schemars(extend("x-payload" = true))]
     input_data: Json,
     /// What the workflow's `output` makes of the outputs of its steps; without it, the last step's output. Null until the run has
     /// completed, and where the last step is a block.
+    #[schemars(extend("x-payload" = true))]
     output_data: Option<Json>,
     /// The run whose step of type `sub_workflow` has started this one.
     parent_run_id: Option<String>,
@@ -48,6 +50,7 @@ pub(crate) struct RunView {
     cancelled_at: Option<Stamp>,
     cancelled_by: Option<String>,
     /// Why it failed or was cancelled.
+    #[schemars(extend("x-payload" = true))]
     error_message: Option<String>,
 }
 
@@ -150,11 +153,14 @@ pub(crate) struct StepExecutionView {
     /// Which attempt of the step, from 1.
     attempt: u32,
     /// What was sent to the agent; the input of a sub-workflow, what is waited for, or what was validated.
+    #[schemars(extend("x-payload" = true))]
     input_data: Json,
     /// What the agent answered.
+    #[schemars(extend("x-payload" = true))]
     output_data: Option<Json>,
     started_at: Stamp,
     completed_at: Option<Stamp>,
+    #[schemars(extend("x-payload" = true))]
     error_message: Option<String>,
 }
 

@@ -3,7 +3,10 @@
 
 use std::collections::BTreeMap;
 
-use application::workflows::{NewWorkflow, WorkflowChanges};
+use application::{
+    access::Named,
+    workflows::{NewWorkflow, WorkflowChanges},
+};
 use domain::{
     ports::NoSchemas,
     workflows::{
@@ -267,6 +270,10 @@ impl Checked for CreateWorkflow {
         let found = examine(&document, &NoSchemas).findings.into_iter();
         found.filter(|found| found.severity == Severity::Error).map(Mistake::from).collect()
     }
+
+    fn names(&self) -> Vec<Named> {
+        vec![Named::WorkflowName(self.name.clone())]
+    }
 }
 
 impl CreateWorkflow {
@@ -328,7 +335,11 @@ impl ValidateWorkflow {
     }
 }
 
-impl Checked for ValidateWorkflow {}
+impl Checked for ValidateWorkflow {
+    fn names(&self) -> Vec<Named> {
+        vec![self.name.clone().map_or(Named::Anything, Named::WorkflowName)]
+    }
+}
 
 /// What is to change about a workflow; members that are left out stay as they are.
 #[derive(Debug, Deserialize, JsonSchema)]

@@ -65,6 +65,22 @@ codes! {
     RunNotListening: 400, "run_not_listening", "Run cannot be told of events",
         "Only pending or running runs that Orrery itself executes can be told of events.",
         "Nothing waits for the event any more, or the existing executor knows no events.";
+    Unauthenticated: 401, "unauthenticated", "Not known",
+        "The request presents no credentials, or some that are worth nothing here; which of it is not told.",
+        "Send an API key in `X-API-Key`, or a token in `Authorization: Bearer`. The server's log says what was wrong.";
+    Forbidden: 403, "forbidden", "Right missing",
+        "The caller's role does not have the right that the operation needs; `required_right` names it.",
+        "Use a credential of a role that has it: docs/reference/rights.md shows which do.";
+    OutOfScope: 403, "out_of_scope", "Outside of the credential's scope",
+        "The credential is restricted to certain workflows or agents, and the request names something else or nothing in \
+         particular. Whether it exists is not told.",
+        "Name what the credential is restricted to: by the path, by `workflow_id` or `name` in the query, or in the body.";
+    TokenRestricted: 403, "token_restricted", "Token restricted",
+        "A block of the token, added by whoever handed it on, does not allow this.",
+        "Use the token for what it was handed on for, or another one.";
+    CrossOrigin: 403, "cross_origin", "Page of another origin",
+        "Nobody is asked for credentials here, and a page of another origin wants to change something.",
+        "Present a credential, or have the origin listed with `--trusted-origins`.";
     NotFound: 404, "not_found", "Not found",
         "Nothing is served under this path.", "Look the path up in /openapi.json.";
     AgentNotFound: 404, "agent_not_found", "Agent not found",
@@ -116,6 +132,9 @@ codes! {
         "The server made a mistake; its log tells more under the `request_id`.", "Report the `request_id`.";
     StoreUnavailable: 503, "store_unavailable", "Store unavailable",
         "The store cannot be reached at the moment.", "Repeat the request after the time in `Retry-After`.";
+    AccessUndecided: 503, "access_undecided", "Access undecided",
+        "The rules of the token ran over the limits of their evaluation before they came to a verdict.",
+        "Repeat the request after the time in `Retry-After`; if that does not help, use a token with fewer or simpler blocks.";
     Overloaded: 503, "overloaded", "Overloaded",
         "More runs are being started or changed than can be stored right now; nothing was stored.",
         "Repeat the request after the time in `Retry-After`.";
@@ -155,6 +174,8 @@ impl Code {
     pub fn legacy_error(self) -> &'static str {
         match self.status() {
             400 => "Bad Request",
+            401 => "Unauthorized",
+            403 => "Forbidden",
             404 => "Not Found",
             405 => "Method Not Allowed",
             409 => "Conflict",

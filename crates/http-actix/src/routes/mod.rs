@@ -12,7 +12,7 @@ mod system;
 mod versions;
 mod workflows;
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use actix_web::{
     HttpRequest,
@@ -26,15 +26,22 @@ use metrics_exporter_prometheus::PrometheusHandle;
 pub use readiness::{ComponentCheck, Readiness};
 
 use crate::{
-    api::{Api, Boundary, Declarations},
+    api::{Api, Boundary, Declarations, Guard, TrustedProxies},
     docs,
 };
 
-/// All routes of the API, with their description.
+/// All routes of the API, with their description, which takes a while to make.
 pub fn api() -> Api {
+    static API: LazyLock<Api> = LazyLock::new(declared);
+    API.clone()
+}
+
+fn declared() -> Api {
     let about = "Manages agents, workflows and runs.\n\n\
         * Every error is a problem document (RFC 9457); decide by its `code`, which `/docs/errors` explains. `errors` lists \
           all mistakes of a request at once.\n\
+        * Everything but health and documentation asks who is calling: an API key in `X-API-Key`, or a token or key in \
+          `Authorization: Bearer`. `x-required-right` says which right an operation needs.\n\
         * Unknown members and parameters are refused.\n\
         * Times are UTC with microseconds and a `Z`.\n\
         * `X-Correlation-ID` is taken from the request, or made, and returned with every answer.\n\
@@ -61,7 +68,7 @@ fn probes() -> Api {
 
 /// The OpenAPI document: the same for the same build, members sorted.
 pub fn openapi_document() -> serde_json::Value {
-    api().document().clone()
+    declared().document().clone()
 }
 
 /// The whole REST API, ready to be mounted by every worker. Clones share everything.
@@ -75,6 +82,8 @@ pub struct AppState {
     readiness: Arc<dyn Readiness>,
     metrics: PrometheusHandle,
     started: system::Started,
+    guard: Guard,
+    proxies: TrustedProxies,
 }
 
 impl AppState {
@@ -85,8 +94,9 @@ impl AppState {
         clock: Arc<dyn Clock>,
         ids: Arc<dyn IdGenerator>,
         readiness: Arc<dyn Readiness>,
+        guard: Guard,
     ) -> Self {
-        Self::serving(api(), use_cases, clock, ids, readiness)
+        Self::serving(api(), use_cases, clock, ids, readiness, guard)
     }
 
     /// The same for a process whose role has no API: `/health`, `/health/ready` and `/metrics`.
@@ -95,8 +105,9 @@ impl AppState {
         clock: Arc<dyn Clock>,
         ids: Arc<dyn IdGenerator>,
         readiness: Arc<dyn Readiness>,
+        guard: Guard,
     ) -> Self {
-        Self::serving(probes(), use_cases, clock, ids, readiness)
+        Self::serving(probes(), use_cases, clock, ids, readiness, guard)
     }
 
     fn serving(
@@ -105,10 +116,24 @@ impl AppState {
         clock: Arc<dyn Clock>,
         ids: Arc<dyn IdGenerator>,
         readiness: Arc<dyn Readiness>,
+        guard: Guard,
     ) -> Self {
         let pages = docs::Pages::new(api.document());
         let started = system::Started(clock.now());
-        Self { api, pages, use_cases, clock, ids, readiness, metrics: crate::metrics::install(), started }
+        let (metrics, proxies) = (crate::metrics::install(), TrustedProxies::default());
+        Self { api, pages, use_cases, clock, ids, readiness, metrics, started, guard, proxies }
+    }
+
+    /// The same behind proxies, whose word about who calls counts.
+    #[must_use]
+    pub fn behind(self, proxies: TrustedProxies) -> Self {
+        Self { proxies, ..self }
+    }
+
+    /// The same for another door.
+    #[must_use]
+    pub fn guarded_by(self, guard: Guard) -> Self {
+        Self { guard, ..self }
     }
 
     /// Mounts everything, for `App::configure`. It answers every path, so other services must be registered before.
@@ -121,6 +146,8 @@ impl AppState {
             .app_data(web::Data::from(Arc::clone(&self.readiness)))
             .app_data(web::Data::new(self.metrics.clone()))
             .app_data(web::Data::new(self.started))
+            .app_data(web::Data::new(self.guard.clone()))
+            .app_data(web::Data::new(self.proxies.clone()))
             .wrap(from_fn(move |request, next| boundary.clone().pass(request, next)))
             .configure(|cfg| self.api.configure(cfg))
             .configure(|cfg| self.pages.configure(cfg))

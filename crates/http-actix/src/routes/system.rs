@@ -9,7 +9,7 @@ use schemars::SchemaGenerator;
 
 use super::Readiness;
 use crate::{
-    api::{About, Declarations, Exposition, Output, Reply, State, json_response},
+    api::{About, Declarations, Exposition, Output, Reply, Sight, State, json_response},
     dto::{
         Stamp,
         agents::millis,
@@ -102,7 +102,7 @@ async fn exposition(State(metrics): State<PrometheusHandle>) -> Result<Expositio
 struct ReadyOrNot(ReadinessView);
 
 impl Output for ReadyOrNot {
-    fn respond(self) -> HttpResponse {
+    fn respond(self, _: Sight) -> HttpResponse {
         let mut answer = if self.0.ready { HttpResponse::Ok() } else { HttpResponse::ServiceUnavailable() };
         answer.json(self.0)
     }

@@ -1,16 +1,21 @@
 //! The REST API over the memory adapter: every endpoint, every refusal, and the description of both.
 
 mod agents;
+mod callers;
 mod changes;
 mod dead_letters;
+mod doors;
 mod errors;
 mod events;
 mod guarded;
+mod hidden;
 mod language;
 mod lists;
 mod openapi;
 mod registry;
 mod rehearsals;
+mod restricted;
+mod rights;
 mod runs;
 mod schemas;
 mod support;

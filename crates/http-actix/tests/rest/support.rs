@@ -1,7 +1,8 @@
 //! A REST API over a memory store, and a client that checks every answer against the API's own description.
 
 use std::{
-    sync::{Arc, LazyLock},
+    collections::HashMap,
+    sync::{Arc, LazyLock, Mutex, PoisonError},
     time::Duration,
 };
 
@@ -12,9 +13,14 @@ use actix_web::{
     http::{Method, StatusCode, header::HeaderMap},
     test::{TestRequest, init_service},
 };
+use adapters_auth::DatalogPolicy;
 use adapters_memory::{MemoryStore, SequentialIds, VirtualClock};
 use adapters_schema::JsonSchemas;
-use application::{Ports, UseCases, plans::PlanCache};
+use application::{
+    Ports, UseCases,
+    access::{Authorize, Gate, OpenGate},
+    plans::PlanCache,
+};
 use async_trait::async_trait;
 use domain::{
     Timestamp,
@@ -31,7 +37,8 @@ use domain::{
     },
     workflows::WorkflowName,
 };
-use http_actix::{AppState, ComponentCheck, Readiness};
+use http_actix::{AppState, ComponentCheck, Guard, Readiness};
+use jsonschema::Validator;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -46,6 +53,7 @@ pub(crate) struct World {
     pub(crate) overloaded: bool,
     pub(crate) sick: bool,
     pub(crate) executor: bool,
+    pub(crate) gate: Option<Arc<dyn Gate>>,
 }
 
 /// A REST API and all that it stands on.
@@ -69,12 +77,17 @@ impl Orrery {
         Self::over(self.store.clone(), World { overloaded: true, ..World::default() })
     }
 
+    /// Another door to the same store, at which somebody is asked.
+    pub(crate) fn behind(&self, gate: impl Gate + 'static) -> Self {
+        Self::over(self.store.clone(), World { gate: Some(Arc::new(gate)), ..World::default() })
+    }
+
     fn over(store: MemoryStore, world: World) -> Self {
         let store = Arc::new(store);
         let clock = VirtualClock::new(Timestamp::from_timestamp(1_769_860_800, 123_456_000).expect("a time"));
         let ids: Arc<dyn IdGenerator> = Arc::new(SequentialIds::new(7));
         let executor = world.executor.then(|| ExecutorId::new(ids.unique()));
-        let uses = UseCases::new(&Ports {
+        let ports = Ports {
             agents: world.agents.unwrap_or_else(|| store.clone()),
             workflows: store.clone(),
             transactions: store.clone(),
@@ -93,9 +106,11 @@ impl Orrery {
             schemas: Arc::new(JsonSchemas),
             max_nesting: domain::workflows::MAX_NESTING,
             external: None,
-        });
-        let state =
-            AppState::new(Arc::new(uses), Arc::new(clock.clone()), ids.clone(), Arc::new(Components(!world.sick)));
+        };
+        let authorize = Authorize::new(&ports, Arc::new(DatalogPolicy::load()));
+        let guard = Guard::new(world.gate.unwrap_or_else(|| Arc::new(OpenGate)), Arc::new(authorize));
+        let (uses, readiness) = (Arc::new(UseCases::new(&ports)), Arc::new(Components(!world.sick)));
+        let state = AppState::new(uses, Arc::new(clock.clone()), ids.clone(), readiness, guard);
         Self { state, store: store.as_ref().clone(), clock }
     }
 
@@ -355,11 +370,21 @@ fn find_operation(method: &Method, path: &str) -> Option<&'static Value> {
     item.get(method.as_str().to_lowercase())
 }
 
+/// Building one takes longer than everything else in a test that calls every operation.
+fn validator(schema: &Value) -> Arc<Validator> {
+    static BUILT: LazyLock<Mutex<HashMap<String, Arc<Validator>>>> = LazyLock::new(Mutex::default);
+    let mut built = BUILT.lock().unwrap_or_else(PoisonError::into_inner);
+    let validator = built.entry(schema.to_string()).or_insert_with(|| {
+        let mut root = schema.clone();
+        root["components"] = DOCUMENT["components"].clone();
+        Arc::new(jsonschema::options().should_validate_formats(true).build(&root).expect("a schema"))
+    });
+    Arc::clone(validator)
+}
+
 /// Checks a value against a schema of the description.
 pub(crate) fn assert_valid(schema: &Value, value: &Value) {
-    let mut root = schema.clone();
-    root["components"] = DOCUMENT["components"].clone();
-    let validator = jsonschema::options().should_validate_formats(true).build(&root).expect("a schema");
+    let validator = validator(schema);
     let errors: Vec<_> = validator.iter_errors(value).map(|e| format!("{}: {e}", e.instance_path())).collect();
     assert!(errors.is_empty(), "{errors:#?} in {value:#}");
 }

@@ -1,0 +1,133 @@
+//! Whether somebody who is known may do something to what a request names.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use domain::{
+    access::{Access, Forbidden, Resource, Right},
+    ids::RunId,
+    ports::{Agents, Clock, DeadLetters, Policy, Runs, StoreError, Workflows},
+};
+
+use super::{Named, Session, scope};
+use crate::Ports;
+
+/// How many runs are remembered with their workflows.
+const REMEMBERED: usize = 10_000;
+
+/// Why something may not be done.
+#[derive(Debug, thiserror::Error)]
+pub enum NotAllowed {
+    /// It is not allowed.
+    #[error(transparent)]
+    Forbidden(#[from] Forbidden),
+    /// The rules of the token ran over their limits before they came to a verdict.
+    #[error("the rules of the token ran over their limits")]
+    Undecided,
+    /// What the request names cannot be looked up.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Decides what callers may do.
+pub struct Authorize {
+    policy: Arc<dyn Policy>,
+    agents: Arc<dyn Agents>,
+    workflows: Arc<dyn Workflows>,
+    runs: Arc<dyn Runs>,
+    dead_letters: Arc<dyn DeadLetters>,
+    clock: Arc<dyn Clock>,
+    /// The names of the workflows of runs, which never change.
+    workflow_of: Mutex<HashMap<RunId, String>>,
+}
+
+impl Authorize {
+    /// Over the ports and the policy.
+    pub fn new(ports: &Ports, policy: Arc<dyn Policy>) -> Self {
+        Self {
+            policy,
+            agents: ports.agents.clone(),
+            workflows: ports.workflows.clone(),
+            runs: ports.runs.clone(),
+            dead_letters: ports.dead_letters.clone(),
+            clock: ports.clock.clone(),
+            workflow_of: Mutex::default(),
+        }
+    }
+
+    /// Whether the caller's role has what an operation asks for; the right that is then used, if it asks for one.
+    pub fn role(&self, session: &Session, access: Access) -> Result<Option<Right>, Forbidden> {
+        match access {
+            Access::Public | Access::Known => Ok(None),
+            Access::Needs(right) if self.policy.grants(session.principal.role, right) => Ok(Some(right)),
+            Access::Needs(right) => Err(Forbidden::Lacks(right)),
+        }
+    }
+
+    /// Whether it matters what a request names. Looking that up costs a read, which most callers need not pay.
+    pub fn is_restricted(session: &Session, right: Right) -> bool {
+        scope::restricts(&session.principal.scope, right)
+            || session.held.as_ref().is_some_and(|held| held.revocation_ids().len() > 1 || held.grant().task.is_some())
+    }
+
+    /// Whether the caller may use the right on something.
+    pub async fn allows(&self, session: &Session, right: Right, named: &Named) -> Result<(), NotAllowed> {
+        let resource =
+            if Self::is_restricted(session, right) { self.resource(named).await? } else { Resource::default() };
+        self.allows_resource(session, right, &resource)
+    }
+
+    /// The same for what is known to be touched.
+    pub fn allows_resource(&self, session: &Session, right: Right, resource: &Resource) -> Result<(), NotAllowed> {
+        scope::takes_in(&session.principal.scope, right, resource)?;
+        match &session.held {
+            Some(held) => held
+                .allows(right, resource, self.clock.now())
+                .map_err(|forbidden| forbidden.map_or(NotAllowed::Undecided, NotAllowed::Forbidden)),
+            None => Ok(()),
+        }
+    }
+
+    /// What it is that a request names; nothing where there is no such thing.
+    async fn resource(&self, named: &Named) -> Result<Resource, StoreError> {
+        let workflow = |name| Resource { workflow: name, ..Resource::default() };
+        let agent = |name| Resource { agent: name, ..Resource::default() };
+        Ok(match named {
+            Named::Workflow(id) => workflow(self.workflows.get(*id).await?.map(|found| found.name.as_str().to_owned())),
+            Named::WorkflowName(name) => workflow(Some(name.clone())),
+            Named::Run(id) => self.run(id).await?,
+            Named::DeadLetter(id) => match self.dead_letters.get(*id).await? {
+                Some(entry) => Resource {
+                    run: Some(entry.run.to_string()),
+                    step: Some(entry.last.path.to_string()),
+                    ..workflow(Some(entry.workflow_name))
+                },
+                None => Resource::default(),
+            },
+            Named::Agent(id) => agent(self.agents.get(*id).await?.map(|found| found.name.to_string())),
+            Named::AgentName(name) => agent(Some(name.clone())),
+            Named::Anything => Resource::default(),
+        })
+    }
+
+    async fn run(&self, id: &RunId) -> Result<Resource, StoreError> {
+        let known = self.workflow_of.lock().unwrap_or_else(PoisonError::into_inner).get(id).cloned();
+        let workflow = match known {
+            Some(name) => Some(name),
+            None => self.runs.get(id).await?.map(|run| self.remember(id, run.workflow_name)),
+        };
+        Ok(Resource { run: Some(id.to_string()), workflow, ..Resource::default() })
+    }
+
+    fn remember(&self, id: &RunId, workflow: String) -> String {
+        let mut known = self.workflow_of.lock().unwrap_or_else(PoisonError::into_inner);
+        // Whoever is restricted looks at few runs at a time: to forget all of them now and then costs little.
+        if known.len() >= REMEMBERED {
+            known.clear();
+        }
+        known.insert(id.clone(), workflow.clone());
+        workflow
+    }
+}

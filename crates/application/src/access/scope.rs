@@ -1,0 +1,104 @@
+//! What a restricted principal may touch.
+//!
+//! A scope of workflows concerns definitions, runs and dead letters; a scope of agents concerns the registered agents. What a
+//! workflow does in its steps is its own affair: whoever may execute it may have its agents called.
+
+use std::collections::BTreeSet;
+
+use domain::access::{Forbidden, Resource, Right, Scope};
+
+/// Which part of a scope has a say about a right.
+enum Concerns {
+    Workflows,
+    Agents,
+    /// It reaches everything, so it is for those without restrictions.
+    Everything,
+    /// Nothing that a scope tells apart.
+    Nothing,
+}
+
+fn concerns(right: Right) -> Concerns {
+    match right {
+        Right::WorkflowsRead
+        | Right::WorkflowsWrite
+        | Right::WorkflowsTest
+        | Right::RunsRead
+        | Right::RunsExecute
+        | Right::RunsControl
+        | Right::DeadLettersDelete => Concerns::Workflows,
+        Right::AgentsRead | Right::AgentsWrite | Right::AgentsCheck => Concerns::Agents,
+        // A key without restrictions could be made otherwise, and the audit log tells of everything.
+        Right::AccessManage | Right::AuditRead => Concerns::Everything,
+        Right::TasksReport | Right::SystemRead => Concerns::Nothing,
+    }
+}
+
+/// Whether the scope has a say about the right at all.
+pub(super) fn restricts(scope: &Scope, right: Right) -> bool {
+    match concerns(right) {
+        Concerns::Workflows => scope.workflows.is_some(),
+        Concerns::Agents => scope.agents.is_some(),
+        Concerns::Everything => !scope.is_open(),
+        Concerns::Nothing => false,
+    }
+}
+
+/// Whether the scope takes in the resource. The refusal is the same for what lies outside and for what does not exist.
+pub(super) fn takes_in(scope: &Scope, right: Right, resource: &Resource) -> Result<(), Forbidden> {
+    match concerns(right) {
+        Concerns::Workflows => within("workflows", scope.workflows.as_ref(), resource.workflow.as_ref()),
+        Concerns::Agents => within("agents", scope.agents.as_ref(), resource.agent.as_ref()),
+        Concerns::Everything if scope.is_open() => Ok(()),
+        Concerns::Everything => {
+            Err(Forbidden::OutOfScope("this reaches everything and needs a credential without restrictions".to_owned()))
+        }
+        Concerns::Nothing => Ok(()),
+    }
+}
+
+fn within(what: &str, allowed: Option<&BTreeSet<String>>, named: Option<&String>) -> Result<(), Forbidden> {
+    match allowed {
+        Some(allowed) if !named.is_some_and(|name| allowed.contains(name)) => {
+            let names: Vec<_> = allowed.iter().map(|name| format!("'{name}'")).collect();
+            Err(Forbidden::OutOfScope(format!(
+                "only the {what} {}, and the request must name nothing else, be it by its path, its filter or its body",
+                names.join(", ")
+            )))
+        }
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn scope(workflows: Option<&str>, agents: Option<&str>) -> Scope {
+        let set = |name: &str| BTreeSet::from([name.to_owned()]);
+        Scope { workflows: workflows.map(set), agents: agents.map(set) }
+    }
+
+    #[test]
+    fn what_is_not_named_is_outside_like_what_is_another() {
+        let scope = scope(Some("a"), None);
+        let of = |name: Option<&str>| Resource { workflow: name.map(str::to_owned), ..Resource::default() };
+        assert_eq!(takes_in(&scope, Right::RunsRead, &of(Some("a"))), Ok(()));
+        let other = takes_in(&scope, Right::RunsRead, &of(Some("b"))).expect_err("it is another");
+        assert_eq!(takes_in(&scope, Right::RunsRead, &of(None)), Err(other));
+    }
+
+    #[test]
+    fn a_restriction_to_workflows_leaves_agents_alone_and_the_other_way_round() {
+        let nothing = Resource::default();
+        for right in Right::ALL {
+            let (workflows, agents) = (scope(Some("a"), None), scope(None, Some("b")));
+            let [by_workflows, by_agents] = [workflows, agents].map(|s| takes_in(&s, right, &nothing).is_err());
+            assert_eq!(by_workflows, restricts(&scope(Some("a"), None), right), "{right:?}");
+            assert_eq!(by_agents, restricts(&scope(None, Some("b")), right), "{right:?}");
+            assert!(!restricts(&Scope::default(), right) && takes_in(&Scope::default(), right, &nothing).is_ok());
+        }
+        assert!(takes_in(&scope(Some("a"), None), Right::AgentsRead, &nothing).is_ok());
+        assert!(takes_in(&scope(None, Some("b")), Right::RunsControl, &nothing).is_ok());
+        assert!(takes_in(&scope(None, Some("b")), Right::AccessManage, &nothing).is_err());
+    }
+}

@@ -1,0 +1,122 @@
+//! Keys that are restricted to certain workflows and agents.
+
+use domain::access::Right;
+use serde_json::{Value, json};
+
+use crate::{
+    callers::{SCOPED, SCOPED_ELSEWHERE},
+    rights::{Furnished, Operation, operations},
+    support::Answer,
+};
+
+fn operation(name: &str) -> Operation {
+    operations().into_iter().find(|operation| operation.name == name).expect("it is declared")
+}
+
+fn is_refused(answer: &Answer) -> bool {
+    answer.status == 403 && answer.json()["code"] == "out_of_scope"
+}
+
+/// Whether a restriction to workflows and agents has a say.
+fn is_told_apart(operation: &Operation) -> bool {
+    !matches!(operation.right, None | Some(Right::SystemRead | Right::TasksReport))
+}
+
+#[actix_web::test]
+async fn a_key_reaches_nothing_that_lies_outside_of_its_scope() {
+    for operation in operations().iter().filter(|operation| is_told_apart(operation)) {
+        let furnished = Furnished::new().await;
+        let answer = furnished.call(operation, Some(SCOPED_ELSEWHERE)).await;
+        answer.problem(403, "out_of_scope");
+    }
+}
+
+#[actix_web::test]
+async fn a_key_reaches_what_its_scope_names() {
+    for operation in operations().iter().filter(|operation| operation.name.contains("_id}")) {
+        let furnished = Furnished::new().await;
+        let answer = furnished.call(operation, Some(SCOPED)).await;
+        let elsewhere = matches!(operation.right, Some(Right::AccessManage | Right::AuditRead));
+        assert_eq!(is_refused(&answer), elsewhere, "{}: {}", operation.name, answer.text());
+        assert_ne!(answer.status, 401);
+    }
+}
+
+#[actix_web::test]
+async fn whether_something_exists_is_not_told_to_who_may_not_see_it() {
+    let furnished = Furnished::new().await;
+    let told = |answer: Answer| answer.problem(403, "out_of_scope")["detail"].clone();
+    for name in ["workflow_id", "run_id", "dlq_id", "agent_id"] {
+        for operation in operations().iter().filter(|operation| operation.name.contains(name)) {
+            if !is_told_apart(operation) {
+                continue;
+            }
+            let there = furnished.call(operation, Some(SCOPED_ELSEWHERE)).await;
+            let path = furnished.path(operation).replace(furnished.id(name), "0190c0de-0000-7000-8000-0000000000ff");
+            let nowhere = furnished.call_at(operation, &path, Some(SCOPED_ELSEWHERE)).await;
+            assert_eq!(told(there), told(nowhere), "{}", operation.name);
+        }
+    }
+}
+
+#[actix_web::test]
+async fn lists_must_be_filtered_by_what_the_key_is_restricted_to() {
+    let furnished = Furnished::new().await;
+    let (workflow, run) = (furnished.id("workflow_id"), furnished.id("run_id"));
+    for (list, filter) in [
+        ("/api/v1/workflows", "name=w".to_owned()),
+        ("/api/v1/runs", format!("workflow_id={workflow}")),
+        ("/api/v1/runs", format!("workflow_definition_id={workflow}&status=FAILED")),
+        ("/api/v1/dlq", format!("workflow_id={workflow}")),
+        ("/api/v1/dlq", format!("run_id={run}")),
+        ("/api/v1/agents", "name=A".to_owned()),
+    ] {
+        assert!(is_refused(&furnished.get(list, SCOPED).await), "{list}");
+        let filtered = format!("{list}?{filter}");
+        let found = furnished.get(&filtered, SCOPED).await.expect(200);
+        assert_eq!(found["total"], 1, "{filtered}");
+        assert!(is_refused(&furnished.get(&filtered, SCOPED_ELSEWHERE).await), "{filtered}");
+    }
+    let empty = furnished.get(&format!("/api/v1/runs?workflow_id={}", ""), SCOPED).await;
+    assert!(is_refused(&empty), "a parameter without a value counts as absent");
+    let parent = furnished.get(&format!("/api/v1/runs?parent_run_id={run}"), SCOPED).await;
+    assert!(is_refused(&parent), "children may be runs of any workflow");
+}
+
+#[actix_web::test]
+async fn what_a_body_names_must_lie_in_the_scope_as_well() {
+    let furnished = Furnished::new().await;
+    let (workflow, run, letter) = (furnished.id("workflow_id"), furnished.id("run_id"), furnished.id("dlq_id"));
+    let unknown = "0190c0de-0000-7000-8000-0000000000ff";
+    let cases: Vec<(&str, &str, Value, bool)> = vec![
+        ("POST /api/v1/runs/bulk-cancel", "/api/v1/runs/bulk-cancel", json!({"run_ids": [run]}), true),
+        ("POST /api/v1/runs/bulk-cancel", "/api/v1/runs/bulk-cancel", json!({"run_ids": [run, unknown]}), false),
+        (
+            "POST /api/v1/runs/bulk-retry",
+            "/api/v1/runs/bulk-retry",
+            json!({"filter": {"workflow_id": workflow}, "dry_run": true}),
+            true,
+        ),
+        ("POST /api/v1/runs/bulk-retry", "/api/v1/runs/bulk-retry", json!({"filter": {"status": "FAILED"}}), false),
+        (
+            "POST /api/v1/dlq/bulk-replay",
+            "/api/v1/dlq/bulk-replay",
+            json!({"dlq_ids": [letter], "dry_run": true}),
+            true,
+        ),
+        ("POST /api/v1/dlq/bulk-replay", "/api/v1/dlq/bulk-replay", json!({"dlq_ids": [letter, unknown]}), false),
+        ("POST /api/v1/dlq/bulk-replay", "/api/v1/dlq/bulk-replay", json!({"filter": {}}), false),
+        (
+            "POST /api/v1/dlq/bulk-replay",
+            "/api/v1/dlq/bulk-replay",
+            json!({"filter": {"run_id": run}, "dry_run": true}),
+            true,
+        ),
+        ("POST /api/v1/events", "/api/v1/events", json!({"event": "paid"}), false),
+        ("POST /api/v1/agents", "/api/v1/agents", json!({"name": "B", "url": "http://b"}), false),
+    ];
+    for (name, path, body, inside) in cases {
+        let answer = furnished.send(&operation(name), path, body.clone(), Some(SCOPED)).await;
+        assert_eq!(!is_refused(&answer), inside, "{name} {body}: {}", answer.text());
+    }
+}
