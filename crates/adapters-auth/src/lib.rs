@@ -3,12 +3,14 @@
 //! All of it hangs on one [`Keyring`] that the processes of an installation share.
 
 mod biscuits;
+mod chain;
 mod digests;
 mod keyring;
 mod passwords;
 mod policy;
 
 pub use biscuits::{Biscuits, MAX_BLOCKS, MAX_TOKEN};
+pub use chain::ChainSeal;
 pub use digests::HmacDigests;
 pub use keyring::{InvalidKeyring, Keyring, ServerKey};
 pub use passwords::Argon2Passwords;

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use async_trait::async_trait;
 use domain::{
     Timestamp,
+    audit::AuditEntry,
     ids::{DeadLetterId, RunId, StepPath},
     page::{EXACT_TOTAL, Page, PageRequest, SortOrder},
     ports::{DeadLetterCounts, DeadLetters, StoreError},
@@ -87,7 +88,13 @@ impl DeadLetters for MemoryStore {
         Ok(rows.into_iter().flatten().filter(|row| row.path == *path).cloned().collect())
     }
 
-    async fn claim(&self, id: DeadLetterId, seen: Option<Replay>, replay: &Replay) -> Result<bool, StoreError> {
+    async fn claim(
+        &self,
+        id: DeadLetterId,
+        seen: Option<Replay>,
+        replay: &Replay,
+        audit: &AuditEntry,
+    ) -> Result<bool, StoreError> {
         let mut state = self.lock();
         let entry = state.runs.dead_letters.0.get_mut(&id);
         let Some(entry) = entry.filter(|entry| entry.replay.as_ref().map(|r| &r.run) == seen.as_ref().map(|r| &r.run))
@@ -96,21 +103,32 @@ impl DeadLetters for MemoryStore {
         };
         entry.status = DeadLetterStatus::Replayed;
         entry.replay = Some(replay.clone());
+        state.audit.add([audit]);
         Ok(true)
     }
 
-    async fn give_back(&self, id: DeadLetterId, replay: &Replay, before: Option<Replay>) -> Result<(), StoreError> {
+    async fn give_back(
+        &self,
+        id: DeadLetterId,
+        replay: &Replay,
+        before: Option<Replay>,
+        audit: &AuditEntry,
+    ) -> Result<(), StoreError> {
         let mut state = self.lock();
         let entry = state.runs.dead_letters.0.get_mut(&id);
         if let Some(entry) = entry.filter(|entry| entry.replay.as_ref().is_some_and(|r| r.run == replay.run)) {
             entry.status = DeadLetterStatus::PendingReplay;
             entry.replay = before;
+            state.audit.add([audit]);
         }
         Ok(())
     }
 
-    async fn delete(&self, id: DeadLetterId) -> Result<bool, StoreError> {
-        Ok(self.lock().runs.dead_letters.0.remove(&id).is_some())
+    async fn delete(&self, id: DeadLetterId, audit: &AuditEntry) -> Result<bool, StoreError> {
+        let mut state = self.lock();
+        let was_there = state.runs.dead_letters.0.remove(&id).is_some();
+        state.audit.add(was_there.then_some(audit));
+        Ok(was_there)
     }
 
     async fn delete_older(&self, than: Timestamp, limit: usize) -> Result<u64, StoreError> {

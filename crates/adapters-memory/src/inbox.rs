@@ -1,10 +1,11 @@
 //! The inboxes of runs.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use async_trait::async_trait;
 use domain::{
     Timestamp,
+    audit::AuditEntry,
     ids::{ExecutorId, InboxId, RunId, StepPath},
     ports::{Appended, InboxNote, Mail, RunInbox, StoreError},
     runs::{InboxEntry, InboxMessage},
@@ -12,6 +13,7 @@ use domain::{
 
 use crate::{
     MemoryStore,
+    store::State,
     table::{Head, RunTable},
 };
 
@@ -25,6 +27,10 @@ pub(crate) struct Inbox {
 impl Inbox {
     pub(crate) fn is_empty(&self) -> bool {
         self.waiting.is_empty()
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.waiting.len()
     }
 
     pub(crate) fn entries(&self) -> Vec<InboxEntry> {
@@ -49,8 +55,15 @@ impl Inbox {
 
 #[async_trait]
 impl RunInbox for MemoryStore {
-    async fn append(&self, note: &InboxNote) -> Result<Appended, StoreError> {
-        Ok(self.append_now(note))
+    async fn append(&self, note: &InboxNote, audit: Option<Arc<AuditEntry>>) -> Result<Appended, StoreError> {
+        let mut state = self.lock();
+        let waiting = |state: &State| state.runs.get(&note.run).map_or(0, |entry| entry.inbox.len());
+        let before = waiting(&state);
+        let appended = state.runs.tell(note);
+        if waiting(&state) > before {
+            state.audit.add(audit.as_deref());
+        }
+        Ok(appended)
     }
 
     async fn mail_for(&self, executor: ExecutorId, limit: usize) -> Result<Vec<Mail>, StoreError> {

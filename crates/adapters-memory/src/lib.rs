@@ -6,6 +6,7 @@
 
 mod accounts;
 mod adoptions;
+mod audit;
 mod clock;
 mod dead_letters;
 mod fleet;

@@ -7,6 +7,7 @@ use domain::{
     Timestamp,
     access::{ApiKey, User},
     agents::{Agent, AgentFilter, AgentName},
+    audit::AuditEntry,
     ids::{AgentId, PlanHash, WorkflowId},
     page::{Page, PageRequest, SortOrder},
     ports::{Agents, StoreError, Transactions, UnitOfWork, Workflows},
@@ -193,6 +194,7 @@ enum Change {
     ReplaceWorkflow(WorkflowDefinition),
     KeepPlan(PlanHash, WorkflowDocument),
     Account(AccountChange),
+    Record(AuditEntry),
 }
 
 #[async_trait]
@@ -257,8 +259,14 @@ impl UnitOfWork for Buffered {
         Ok(())
     }
 
+    async fn record(&mut self, entry: &AuditEntry) -> Result<(), StoreError> {
+        self.changes.push(Change::Record(entry.clone()));
+        Ok(())
+    }
+
     async fn commit(self: Box<Self>) -> Result<(), StoreError> {
         let mut state = self.store.lock();
+        let mut recorded = Vec::new();
         let mut changed = state.management.clone();
         for change in self.changes {
             match change {
@@ -270,9 +278,11 @@ impl UnitOfWork for Buffered {
                     changed.plans.entry(hash).or_insert_with(|| Arc::new(document));
                 }
                 Change::Account(change) => changed.accounts.make(change)?,
+                Change::Record(entry) => recorded.push(entry),
             }
         }
         state.management = changed;
+        state.audit.add(&recorded);
         Ok(())
     }
 }

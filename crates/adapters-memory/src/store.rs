@@ -13,7 +13,7 @@ use domain::{
     runs::{CancelRun, CommitOutcome, EventRecord, Run, RunCommit, RunEnded, StepExecution},
 };
 
-use crate::{management::Management, outbox::Messages, table::RunTable};
+use crate::{audit::AuditTable, management::Management, outbox::Messages, table::RunTable};
 
 /// Agents, workflows and runs in memory, behind every storage port. Clones share one state.
 #[derive(Clone, Default)]
@@ -28,6 +28,7 @@ pub(crate) struct State {
     pub(crate) fleet: BTreeMap<ExecutorId, LifeSign>,
     pub(crate) messages: Messages,
     pub(crate) traffic: TrafficTable,
+    pub(crate) audit: AuditTable,
     announces: bool,
 }
 
@@ -35,6 +36,9 @@ impl State {
     fn commit(&mut self, commit: &RunCommit) -> CommitOutcome {
         let is_new = self.runs.get(commit.run()).is_none();
         let outcome = self.runs.commit(commit);
+        if outcome == CommitOutcome::Committed {
+            self.audit.add(commit.audit());
+        }
         if self.announces
             && is_new
             && let (RunCommit::Adopt(adopt), Some(entry)) = (commit, self.runs.get(commit.run()))
@@ -47,6 +51,7 @@ impl State {
                 by,
                 reason: run.error.as_ref().and_then(|error| error.strip_prefix("Cancelled: ")).map(str::to_owned),
                 ahead: true,
+                audit: None,
             });
             self.messages.extend(RunEnded::of_adoption(adopt, cancel.as_ref(), entry.head.seq));
         }

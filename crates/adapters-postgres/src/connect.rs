@@ -20,6 +20,7 @@ const SCHEMA: &[&str] = &[
     "m0009_agent_traffic",
     "m0010_retry_strategies",
     "m0011_accounts",
+    "m0012_audit",
 ];
 
 /// How long the first connection may take.

@@ -6,6 +6,7 @@ use async_trait::async_trait;
 use domain::{
     Timestamp,
     agents::AgentName,
+    audit::AuditEntry,
     ids::{DeadLetterId, RunId, Seq, StepId, StepPath, WorkflowRef},
     page::{EXACT_TOTAL, Page, PageRequest, SortOrder},
     ports::{DeadLetterCounts, DeadLetters, StoreError},
@@ -15,7 +16,7 @@ use sea_orm::{ColumnTrait, EntityTrait, Order, QueryFilter, QueryOrder, Select};
 use sqlx::{Postgres, postgres::PgArguments, query::Query};
 
 use crate::{
-    PgStore,
+    PgStore, audit,
     codec::{count, parsed, signed, small, sound},
     entities::{dead_letter, step},
     failure::{Failure, Outcome},
@@ -58,28 +59,40 @@ impl DeadLetters for PgStore {
         Ok(steps.filter_map(Result::transpose).collect::<Outcome<_>>()?)
     }
 
-    async fn claim(&self, id: DeadLetterId, seen: Option<Replay>, replay: &Replay) -> Result<bool, StoreError> {
+    async fn claim(
+        &self,
+        id: DeadLetterId,
+        seen: Option<Replay>,
+        replay: &Replay,
+        audit: &AuditEntry,
+    ) -> Result<bool, StoreError> {
         let claim = sqlx::query(include_str!("sql/claim_dead_letter.sql"))
             .bind(id.uuid())
             .bind(replay.run.as_str())
             .bind(replay.at)
             .bind(seen.map(|seen| seen.run.to_string()));
-        Ok(self.changed(claim).await? > 0)
+        Ok(self.audited(claim, audit).await? > 0)
     }
 
-    async fn give_back(&self, id: DeadLetterId, replay: &Replay, before: Option<Replay>) -> Result<(), StoreError> {
+    async fn give_back(
+        &self,
+        id: DeadLetterId,
+        replay: &Replay,
+        before: Option<Replay>,
+        audit: &AuditEntry,
+    ) -> Result<(), StoreError> {
         let give_back = sqlx::query(include_str!("sql/give_back_dead_letter.sql"))
             .bind(id.uuid())
             .bind(replay.run.as_str())
             .bind(before.as_ref().map(|before| before.run.to_string()))
             .bind(before.map(|before| before.at));
-        self.changed(give_back).await?;
+        self.audited(give_back, audit).await?;
         Ok(())
     }
 
-    async fn delete(&self, id: DeadLetterId) -> Result<bool, StoreError> {
+    async fn delete(&self, id: DeadLetterId, audit: &AuditEntry) -> Result<bool, StoreError> {
         let delete = sqlx::query(include_str!("sql/delete_dead_letter.sql")).bind(id.uuid());
-        Ok(self.changed(delete).await? > 0)
+        Ok(self.audited(delete, audit).await? > 0)
     }
 
     async fn delete_older(&self, than: Timestamp, limit: usize) -> Result<u64, StoreError> {
@@ -96,6 +109,17 @@ impl DeadLetters for PgStore {
 }
 
 impl PgStore {
+    /// The same with an entry of the audit log, in one transaction; nothing is written where nothing has changed.
+    async fn audited(&self, statement: Query<'_, Postgres, PgArguments>, entry: &AuditEntry) -> Outcome<u64> {
+        let mut transaction = self.pool().begin().await?;
+        let changed = statement.execute(&mut *transaction).await?.rows_affected();
+        if changed > 0 {
+            audit::write(&mut transaction, &[entry]).await?;
+        }
+        transaction.commit().await?;
+        Ok(changed)
+    }
+
     /// How many rows a statement has changed.
     async fn changed(&self, statement: Query<'_, Postgres, PgArguments>) -> Outcome<u64> {
         Ok(statement.execute(self.pool()).await?.rows_affected())

@@ -15,7 +15,7 @@ use domain::{
 use sqlx::PgConnection;
 
 use crate::{
-    PgStore,
+    PgStore, audit,
     codec::{signed_small, sound},
     exact::beyond_jsonb,
     failure::Outcome,
@@ -77,6 +77,7 @@ impl PgStore {
         }
         let executes = Executes { plan: Some(start.plan.bytes().to_vec()), document: None };
         Wish::start(&start.run, start.at, executes).make(&mut transaction).await?;
+        audit::write(&mut transaction, start.audit.as_deref().as_slice()).await?;
         transaction.commit().await?;
         Ok(CommitOutcome::Committed)
     }
@@ -91,6 +92,7 @@ impl PgStore {
         let cancelled = cancelled.bind([cancel.by.as_str()]).bind([cancel.message()]);
         cancelled.execute(&mut *transaction).await?;
         Wish::cancel(cancel).make(&mut transaction).await?;
+        audit::write(&mut transaction, cancel.audit.as_deref().as_slice()).await?;
         transaction.commit().await?;
         Ok(CommitOutcome::Committed)
     }
@@ -108,6 +110,7 @@ impl PgStore {
         let resumed = sqlx::query(include_str!("sql/resume_runs.sql")).bind([retry.run.as_str()]).bind([retry.at]);
         resumed.execute(&mut *transaction).await?;
         Wish::start(&retry.run, retry.at, executes).make(&mut transaction).await?;
+        audit::write(&mut transaction, retry.audit.as_deref().as_slice()).await?;
         transaction.commit().await?;
         Ok(CommitOutcome::Committed)
     }

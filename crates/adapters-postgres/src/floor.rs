@@ -156,6 +156,7 @@ impl Lane {
             status: RunStatus::Running,
             owner: Some(ExecutorId::new(Uuid::nil())),
             parent: None,
+            audit: None,
         })
     }
 

@@ -1,10 +1,11 @@
 //! The inboxes of runs.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::Arc};
 
 use async_trait::async_trait;
 use domain::{
     Timestamp,
+    audit::AuditEntry,
     ids::{Epoch, ExecutorId, InboxId, RunId, StepPath},
     ports::{Appended, InboxNote, Mail, RunInbox, StoreError},
     runs::{InboxEntry, RunStatus},
@@ -13,7 +14,7 @@ use serde_json::Value;
 use sqlx::PgConnection;
 
 use crate::{
-    PgStore,
+    PgStore, audit,
     codec::{count, parsed, sound},
     doorbell,
     failure::{Failure, Outcome},
@@ -22,8 +23,8 @@ use crate::{
 
 #[async_trait]
 impl RunInbox for PgStore {
-    async fn append(&self, note: &InboxNote) -> Result<Appended, StoreError> {
-        Ok(retried(|| self.append_once(note)).await?)
+    async fn append(&self, note: &InboxNote, audit: Option<Arc<AuditEntry>>) -> Result<Appended, StoreError> {
+        Ok(retried(|| self.append_once(note, audit.as_deref())).await?)
     }
 
     async fn mail_for(&self, executor: ExecutorId, limit: usize) -> Result<Vec<Mail>, StoreError> {
@@ -56,7 +57,7 @@ impl RunInbox for PgStore {
 
 impl PgStore {
     /// The head is locked first: whoever gives the run back meanwhile sees the entry, or is seen here.
-    async fn append_once(&self, note: &InboxNote) -> Outcome<Appended> {
+    async fn append_once(&self, note: &InboxNote, entry: Option<&AuditEntry>) -> Outcome<Appended> {
         let run = note.run.as_str();
         let mut transaction = self.pool().begin().await?;
         let phase: Option<i16> = sqlx::query_scalar("SELECT phase FROM run_heads WHERE run_id = $1 FOR NO KEY UPDATE")
@@ -77,7 +78,9 @@ impl PgStore {
         let body = serde_json::to_value(&note.message).map_err(|error| Failure::Unstorable(error.to_string()))?;
         let put = "INSERT INTO run_inbox (run_id, dedupe, body, at) VALUES ($1, $2, $3, $4)
                    ON CONFLICT (run_id, dedupe) DO NOTHING";
-        sqlx::query(put).bind(run).bind(&note.dedupe).bind(body).bind(note.at).execute(&mut *transaction).await?;
+        let put = sqlx::query(put).bind(run).bind(&note.dedupe).bind(body).bind(note.at);
+        let is_new = put.execute(&mut *transaction).await?.rows_affected() > 0;
+        audit::write(&mut transaction, entry.filter(|_| is_new).as_slice()).await?;
         let wake =
             "UPDATE run_heads SET wake_at = least(coalesce(wake_at, $2), $2) WHERE run_id = $1 AND owner IS NULL";
         sqlx::query(wake).bind(run).bind(note.at).execute(&mut *transaction).await?;

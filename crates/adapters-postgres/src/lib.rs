@@ -6,6 +6,7 @@
 
 mod accounts;
 mod agents;
+mod audit;
 mod codec;
 mod connect;
 mod dead_letters;

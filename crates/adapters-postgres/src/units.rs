@@ -5,6 +5,7 @@ use domain::{
     Timestamp,
     access::{ApiKey, User},
     agents::Agent,
+    audit::AuditEntry,
     ids::PlanHash,
     ports::{LAST_ADMIN, StoreError, Transactions, UnitOfWork},
     workflows::{WorkflowDefinition, WorkflowDocument},
@@ -12,7 +13,7 @@ use domain::{
 use sea_orm::{ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter, TransactionTrait};
 
 use crate::{
-    PgStore, accounts, agents,
+    PgStore, accounts, agents, audit,
     codec::signed,
     entities::{agent, workflow},
     failure::{Failure, Outcome},
@@ -136,6 +137,11 @@ impl UnitOfWork for Open {
     async fn keep_an_admin(&mut self) -> Result<(), StoreError> {
         let kept = accounts::keep_an_admin(&self.transaction).await.map(|()| 1);
         self.settle(LAST_ADMIN, kept)
+    }
+
+    async fn record(&mut self, entry: &AuditEntry) -> Result<(), StoreError> {
+        let recorded = audit::record(&self.transaction, entry).await;
+        self.settle("audit entry", recorded)
     }
 
     async fn commit(self: Box<Self>) -> Result<(), StoreError> {

@@ -69,6 +69,7 @@ impl Load {
             status: RunStatus::Running,
             owner: Some(ExecutorId::new(Uuid::from_u128(1))),
             parent: None,
+            audit: None,
         })
     }
 

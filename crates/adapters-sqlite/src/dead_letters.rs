@@ -4,6 +4,7 @@ use async_trait::async_trait;
 use domain::{
     Timestamp,
     agents::AgentName,
+    audit::AuditEntry,
     ids::{DeadLetterId, RunId, Seq, StepId, StepPath, WorkflowId},
     page::{EXACT_TOTAL, Page, PageRequest, SortOrder, Total},
     ports::{DeadLetterCounts, DeadLetters, StoreError},
@@ -12,7 +13,7 @@ use domain::{
 use rusqlite::{Connection, Row, params, params_from_iter};
 
 use crate::{
-    SqliteStore,
+    SqliteStore, audit,
     codec::{all, count, first, maybe_time, micros, parsed, signed, small, sound, text, time, uuid},
     failure::Outcome,
     lists::{Conditions, direction},
@@ -96,9 +97,15 @@ impl DeadLetters for SqliteStore {
         self.readers().read(read).await
     }
 
-    async fn claim(&self, id: DeadLetterId, seen: Option<Replay>, replay: &Replay) -> Result<bool, StoreError> {
+    async fn claim(
+        &self,
+        id: DeadLetterId,
+        seen: Option<Replay>,
+        replay: &Replay,
+        audit: &AuditEntry,
+    ) -> Result<bool, StoreError> {
         let replay = replay.clone();
-        let claimed = self.change_rows(move |connection| {
+        let claimed = self.change_audited(audit, move |connection| {
             let mut claim = connection.prepare_cached(
                 "UPDATE dlq_entries SET status = ?4, replayed_run_id = ?2, replayed_at = ?3
                  WHERE dlq_id = ?1 AND replayed_run_id IS ?5",
@@ -114,9 +121,15 @@ impl DeadLetters for SqliteStore {
         Ok(claimed.await? > 0)
     }
 
-    async fn give_back(&self, id: DeadLetterId, replay: &Replay, before: Option<Replay>) -> Result<(), StoreError> {
+    async fn give_back(
+        &self,
+        id: DeadLetterId,
+        replay: &Replay,
+        before: Option<Replay>,
+        audit: &AuditEntry,
+    ) -> Result<(), StoreError> {
         let replay = replay.clone();
-        let given_back = self.change_rows(move |connection| {
+        let given_back = self.change_audited(audit, move |connection| {
             let mut give_back = connection.prepare_cached(
                 "UPDATE dlq_entries SET status = ?5, replayed_run_id = ?3, replayed_at = ?4
                  WHERE dlq_id = ?1 AND replayed_run_id = ?2",
@@ -132,8 +145,8 @@ impl DeadLetters for SqliteStore {
         given_back.await.map(drop)
     }
 
-    async fn delete(&self, id: DeadLetterId) -> Result<bool, StoreError> {
-        let deleted = self.change_rows(move |connection| {
+    async fn delete(&self, id: DeadLetterId, audit: &AuditEntry) -> Result<bool, StoreError> {
+        let deleted = self.change_audited(audit, move |connection| {
             let mut delete = connection.prepare_cached("DELETE FROM dlq_entries WHERE dlq_id = ?1")?;
             Ok(delete.execute([id.uuid().as_bytes()])?)
         });
@@ -170,6 +183,23 @@ impl DeadLetters for SqliteStore {
 }
 
 impl SqliteStore {
+    /// Changes entries, and writes down who did if there were any.
+    async fn change_audited(
+        &self,
+        entry: &AuditEntry,
+        change: impl FnOnce(&Connection) -> Outcome<usize> + Send + 'static,
+    ) -> Result<usize, StoreError> {
+        let entry = entry.clone();
+        let audited = move |connection: &Connection| {
+            let changed = change(connection)?;
+            if changed > 0 {
+                audit::write(connection, &entry)?;
+            }
+            Ok(changed)
+        };
+        self.change_rows(audited).await
+    }
+
     /// Changes entries in a transaction of its own; answers how many.
     async fn change_rows(
         &self,

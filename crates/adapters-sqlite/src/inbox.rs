@@ -1,8 +1,11 @@
 //! The inboxes of runs.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use domain::{
     Timestamp,
+    audit::AuditEntry,
     ids::{Epoch, ExecutorId, InboxId, RunId, StepPath},
     ports::{Appended, InboxNote, Mail, RunInbox, StoreError},
     runs::{AdvanceRun, InboxEntry, RunStatus, Wake},
@@ -19,9 +22,15 @@ use crate::{
 
 #[async_trait]
 impl RunInbox for SqliteStore {
-    async fn append(&self, note: &InboxNote) -> Result<Appended, StoreError> {
+    async fn append(&self, note: &InboxNote, audit: Option<Arc<AuditEntry>>) -> Result<Appended, StoreError> {
         let note = note.clone();
-        let work = move |connection: &Connection| append(connection, &note);
+        let work = move |connection: &Connection| {
+            let (appended, is_new) = put(connection, &note)?;
+            if let Some(entry) = audit.filter(|_| is_new) {
+                crate::audit::write(connection, &entry)?;
+            }
+            Ok(appended)
+        };
         self.writer().work(move |session| session.transaction(work)).await
     }
 
@@ -46,19 +55,24 @@ impl RunInbox for SqliteStore {
 }
 
 pub(crate) fn append(connection: &Connection, note: &InboxNote) -> Outcome<Appended> {
-    let Some(run) = number_of(connection, &note.run)? else { return Ok(Appended::Gone) };
+    put(connection, note).map(|(appended, _)| appended)
+}
+
+/// Also answers whether the message was not there before.
+fn put(connection: &Connection, note: &InboxNote) -> Outcome<(Appended, bool)> {
+    let Some(run) = number_of(connection, &note.run)? else { return Ok((Appended::Gone, false)) };
     let mut select = connection
         .prepare_cached("SELECT phase, status FROM run_heads JOIN workflow_runs USING (run) WHERE run = ?1")?;
     let head = first(&mut select, [run], |row| {
         Ok((row.get::<_, i64>(0)?, sound("status", RunStatus::parse(text(row, 1)?))?))
     })?;
     match head {
-        None => return Ok(Appended::Gone),
+        None => return Ok((Appended::Gone, false)),
         Some((LIVE, _)) => {}
-        Some((_, status)) => return Ok(Appended::Over(status)),
+        Some((_, status)) => return Ok((Appended::Over(status), false)),
     }
     let body = serde_json::to_string(&note.message).map_err(|error| Failure::Corrupt(error.to_string()))?;
-    connection
+    let put = connection
         .prepare_cached("INSERT INTO run_inbox (run, dedupe, body) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING")?
         .execute(params![run, note.dedupe, body])?;
     connection
@@ -66,7 +80,7 @@ pub(crate) fn append(connection: &Connection, note: &InboxNote) -> Outcome<Appen
             "UPDATE run_heads SET wake_at = min(coalesce(wake_at, ?2), ?2) WHERE run = ?1 AND owner IS NULL",
         )?
         .execute(params![run, micros(note.at)])?;
-    Ok(Appended::Waiting)
+    Ok((Appended::Waiting, put > 0))
 }
 
 fn mail_for(connection: &Connection, executor: ExecutorId, limit: usize) -> Outcome<Vec<Mail>> {

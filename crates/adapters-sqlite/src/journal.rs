@@ -14,7 +14,7 @@ use domain::{
 use rusqlite::{Connection, params};
 
 use crate::{
-    SqliteStore,
+    SqliteStore, audit,
     codec::{micros, signed},
     dead_letters,
     failure::Outcome,
@@ -60,7 +60,16 @@ fn one_by_one(session: &Session, batch: &[RunCommit]) -> Outcome<Vec<CommitOutco
     })
 }
 
+/// Applies a commit, and writes down who is behind it if it changes anything.
 fn apply(connection: &Connection, commit: &RunCommit) -> Outcome<CommitOutcome> {
+    let outcome = apply_unaudited(connection, commit)?;
+    if let (CommitOutcome::Committed, Some(entry)) = (outcome, commit.audit()) {
+        audit::write(connection, entry)?;
+    }
+    Ok(outcome)
+}
+
+fn apply_unaudited(connection: &Connection, commit: &RunCommit) -> Outcome<CommitOutcome> {
     match commit {
         RunCommit::Start(start) => apply_start(connection, start),
         RunCommit::Advance(advance) => apply_advance(connection, advance),

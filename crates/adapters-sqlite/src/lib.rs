@@ -6,6 +6,7 @@
 
 mod accounts;
 mod agents;
+mod audit;
 mod checkpoint;
 mod codec;
 mod dead_letters;

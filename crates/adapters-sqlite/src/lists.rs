@@ -28,6 +28,17 @@ impl Conditions {
         self.sql.push_str(condition);
     }
 
+    /// Adds a condition on two numbers.
+    pub(crate) fn add_pair(&mut self, condition: &str, first: i64, second: i64) {
+        self.add_bare(condition);
+        self.values.extend([Value::from(first), Value::from(second)]);
+    }
+
+    /// The values, followed by a limit.
+    pub(crate) fn limited(&self, limit: i64) -> Vec<Value> {
+        self.values.iter().cloned().chain([limit.into()]).collect()
+    }
+
     /// `WHERE …`, or nothing.
     pub(crate) fn sql(&self) -> &str {
         &self.sql

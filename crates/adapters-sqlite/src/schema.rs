@@ -18,6 +18,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/0007_agent_limits.sql"),
     include_str!("../migrations/0008_retry_strategies.sql"),
     include_str!("../migrations/0009_accounts.sql"),
+    include_str!("../migrations/0010_audit.sql"),
 ];
 
 /// Opens a connection with everything that all connections need.

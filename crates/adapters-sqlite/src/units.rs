@@ -6,6 +6,7 @@ use domain::{
     Timestamp,
     access::{ApiKey, User},
     agents::Agent,
+    audit::AuditEntry,
     ids::PlanHash,
     ports::{StoreError, Transactions, UnitOfWork},
     workflows::{WorkflowDefinition, WorkflowDocument},
@@ -15,7 +16,7 @@ use rusqlite::{Connection, params};
 use crate::{
     SqliteStore,
     accounts::AccountChange,
-    agents,
+    agents, audit,
     failure::{Failure, Outcome},
     workflows,
 };
@@ -39,6 +40,7 @@ enum Change {
     ReplaceWorkflow(WorkflowDefinition),
     KeepPlan(PlanHash, WorkflowDocument),
     Account(AccountChange),
+    Record(AuditEntry),
 }
 
 #[async_trait]
@@ -103,6 +105,11 @@ impl UnitOfWork for Buffered {
         Ok(())
     }
 
+    async fn record(&mut self, entry: &AuditEntry) -> Result<(), StoreError> {
+        self.changes.push(Change::Record(entry.clone()));
+        Ok(())
+    }
+
     async fn commit(self: Box<Self>) -> Result<(), StoreError> {
         let Self { store, changes } = *self;
         let work = move |connection: &Connection| changes.iter().try_for_each(|change| make(connection, change));
@@ -118,6 +125,7 @@ fn make(connection: &Connection, change: &Change) -> Outcome<()> {
         Change::ReplaceWorkflow(workflow) => refused("workflow", workflows::update(connection, workflow)),
         Change::KeepPlan(hash, document) => keep_plan(connection, *hash, document),
         Change::Account(change) => change.make(connection),
+        Change::Record(entry) => audit::write(connection, entry),
     }
 }
 

@@ -196,7 +196,11 @@ async fn an_event_without_a_run_is_told_to_the_steps_that_wait_with_its_correlat
             Ok(vec![(id("run-1"), path("a")), (id("run-1"), path("b")), (id("run-2"), path("a"))])
         },
     );
-    inbox.expect_append().withf(|note| note.dedupe.starts_with("event-")).times(3).returning(|_| Ok(Appended::Waiting));
+    inbox
+        .expect_append()
+        .withf(|note, _| note.dedupe.starts_with("event-"))
+        .times(3)
+        .returning(|_, _| Ok(Appended::Waiting));
     inbox.expect_waiting_for().returning(|_, _, _| Ok(Vec::new()));
     let events = ServeEvents::new(&Ports { inbox: Arc::new(inbox), ..ports(&store, None) });
     assert_eq!(events.event(event(waiting("c"), json!({}))).await, Handled::Done);

@@ -88,6 +88,15 @@ uuid_id!(
     DeadLetterId
 );
 
+uuid_id!(
+    /// An entry of the audit log.
+    AuditId
+);
+uuid_id!(
+    /// A request that changes many things at once.
+    BulkId
+);
+
 /// The namespace of ids of dead letters; a random constant.
 const DEAD_LETTER_NAMESPACE: Uuid = Uuid::from_u128(0x6d0f_b1c4_92e7_4a38_8c55_1e9a_d743_0b6f);
 

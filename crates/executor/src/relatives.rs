@@ -49,6 +49,7 @@ pub(crate) async fn resume(
         run: resume.run.clone(),
         at: now,
         by: run.to_string(),
+        audit: None,
     };
     let (told, outcome) = oneshot::channel();
     writer.submit(RunCommit::Resume(commit), move |outcome| {

@@ -46,6 +46,7 @@ fn failures(store: &MemoryStore, day: i64, steps: u64) {
         status: RunStatus::Running,
         owner: Some(ExecutorId::new(Uuid::nil())),
         parent: None,
+        audit: None,
     };
     let letter = |n: u64| {
         let path = StepPath::parse(&format!("each[{n}]/a")).expect("a path");

@@ -71,6 +71,7 @@ impl House {
             status: RunStatus::Pending,
             owner: Some(owner),
             parent: None,
+            audit: None,
         };
         self.store.commit_now(&[RunCommit::Start(start)]);
     }

@@ -107,10 +107,11 @@ fn two_ends(store: &MemoryStore, ids: &SequentialIds, run: &str) {
         status: RunStatus::Pending,
         owner: None,
         parent: None,
+        audit: None,
     };
     let cancel = || {
         let (commit, run, by) = (commit(), run.clone(), "test".to_owned());
-        RunCommit::Cancel(CancelRun { commit, run, at: at(1), by, reason: None, ahead: false })
+        RunCommit::Cancel(CancelRun { commit, run, at: at(1), by, reason: None, ahead: false, audit: None })
     };
     let resume = RunCommit::Resume(ResumeRun {
         what: Resumption::Unfinished,
@@ -118,6 +119,7 @@ fn two_ends(store: &MemoryStore, ids: &SequentialIds, run: &str) {
         run: run.clone(),
         at: at(2),
         by: "test".into(),
+        audit: None,
     });
     let outcomes = store.commit_now(&[RunCommit::Start(start), cancel(), resume, cancel()]);
     assert_eq!(outcomes, [CommitOutcome::Committed; 4]);

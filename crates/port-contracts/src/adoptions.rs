@@ -1,7 +1,7 @@
 //! The contracts of `Adopt`, and of a `Cancel` that comes ahead of it, in a store that only this system writes to.
 
 use domain::{
-    ids::{Epoch, Seq},
+    ids::{AuditId, Epoch, Seq},
     runs::{
         AdoptRun, Adoption, CancelRun, CommitOutcome,
         CommitOutcome::{Absorbed, AlreadyApplied, Committed, Duplicate, Gone},
@@ -11,7 +11,8 @@ use domain::{
 
 use crate::{
     IntoCommit, SharedStores,
-    samples::{adopt, advance, at, cancel, executor, finish, owned_start, resume, run_id, start},
+    audit::{audited, told},
+    samples::{adopt, advance, at, cancel, executor, finish, owned_start, resume, run_id, start, uuid},
 };
 
 fn ahead(run: &str) -> CancelRun {
@@ -142,4 +143,14 @@ pub async fn a_batch_may_hold_adoptions_with_all_that_belongs_to_them(stores: &S
     let mut waiting = claimed(stores, 40).await;
     waiting.sort_unstable();
     assert_eq!(waiting, ["a", "c", "d"]);
+}
+
+pub async fn an_adoption_writes_its_entry_if_it_is_committed(stores: &SharedStores) {
+    let first = AdoptRun { audit: audited(1), ..adopt("r") };
+    stores.committed(first.clone()).await;
+    assert_eq!(stores.commit(first).await, AlreadyApplied);
+    assert_eq!(stores.commit(AdoptRun { audit: audited(2), ..adopt("r") }).await, Duplicate);
+    stores.commit(CancelRun { audit: audited(3), ..ahead("other") }).await;
+    assert_eq!(stores.commit(AdoptRun { audit: audited(4), ..adopt("other") }).await, Absorbed);
+    assert_eq!(told(stores).await, [AuditId::new(uuid(1))]);
 }

@@ -6,10 +6,11 @@ use domain::{
     Timestamp,
     access::{ApiKey, User},
     agents::Agent,
+    audit::AuditEntry,
     ids::{PlanHash, RunId},
     ports::{
-        Accounts, AgentTraffic, Agents, DeadLetters, RunInbox, RunJournal, RunLeases, Runs, StoreError, Transactions,
-        UnitOfWork, Workflows,
+        Accounts, AgentTraffic, Agents, AuditLog, DeadLetters, RunInbox, RunJournal, RunLeases, Runs, StoreError,
+        Transactions, UnitOfWork, Workflows,
     },
     runs::{
         AdoptRun, AdvanceRun, CancelRun, CommitOutcome, EventRecord, ResumeRun, Run, RunCommit, StartRun, StepExecution,
@@ -40,6 +41,8 @@ pub struct Stores {
     pub traffic: Arc<dyn AgentTraffic>,
     /// See [`Accounts`].
     pub accounts: Arc<dyn Accounts>,
+    /// See [`AuditLog`].
+    pub audit: Arc<dyn AuditLog>,
     /// What must outlive the store, such as its folder.
     guard: Option<Arc<dyn Any + Send + Sync>>,
 }
@@ -58,6 +61,7 @@ impl Stores {
             + DeadLetters
             + AgentTraffic
             + Accounts
+            + AuditLog
             + 'static,
     {
         let store = Arc::new(store);
@@ -71,7 +75,8 @@ impl Stores {
             inbox: store.clone(),
             dead_letters: store.clone(),
             traffic: store.clone(),
-            accounts: store,
+            accounts: store.clone(),
+            audit: store,
             guard: None,
         }
     }
@@ -154,6 +159,8 @@ pub enum Change {
     RevokeTokens(Vec<String>, Timestamp),
     /// See [`UnitOfWork::keep_an_admin`].
     KeepAnAdmin,
+    /// See [`UnitOfWork::record`].
+    Record(AuditEntry),
 }
 
 impl Change {
@@ -172,6 +179,7 @@ impl Change {
             Self::RemoveUser(user) => unit.remove_user(user).await,
             Self::RevokeTokens(ids, until) => unit.revoke_tokens(ids, *until).await,
             Self::KeepAnAdmin => unit.keep_an_admin().await,
+            Self::Record(entry) => unit.record(entry).await,
         }
     }
 }

@@ -17,7 +17,7 @@ fn pause(by: &str) -> InboxMessage {
 
 async fn append(stores: &Stores, run: &str, dedupe: &str, second: i64) -> Appended {
     let note = InboxNote { run: run_id(run), dedupe: dedupe.to_owned(), message: pause(dedupe), at: at(second) };
-    stores.inbox.append(&note).await.expect("the store works")
+    stores.inbox.append(&note, None).await.expect("the store works")
 }
 
 async fn mail(stores: &Stores, of: u64) -> Vec<Mail> {

@@ -9,6 +9,7 @@ pub mod accounts;
 pub mod adoptions;
 pub mod agents;
 pub mod announcements;
+pub mod audit;
 pub mod dead_letters;
 pub mod families;
 mod fixture;
@@ -160,6 +161,18 @@ macro_rules! port_contracts {
                 old_entries_are_removed_oldest_first_and_no_more_than_asked_for,
                 dead_letters_are_counted_by_what_became_of_them,
             ]
+            audit: [
+                an_entry_comes_back_as_it_was_written,
+                what_a_unit_of_work_records_is_there_with_its_changes_or_not_at_all,
+                a_commit_writes_its_entry_if_it_is_committed,
+                a_commit_that_changes_nothing_writes_no_entry,
+                a_batch_writes_the_entries_of_what_was_committed,
+                what_a_run_says_to_itself_and_to_others_is_not_audited,
+                a_message_writes_its_entry_once_and_only_if_it_is_put_into_an_inbox,
+                what_is_done_to_a_dead_letter_writes_its_entry_if_anything_changes,
+                the_log_is_newest_first_in_pages_that_miss_and_repeat_nothing,
+                the_log_can_be_filtered,
+            ]
             leases: [
                 a_claim_brings_all_that_is_needed_and_raises_the_epoch,
                 a_claim_takes_only_runs_that_are_due,
@@ -261,6 +274,7 @@ macro_rules! shared_port_contracts {
                 a_cancellation_ahead_of_nothing_is_an_ordinary_one,
                 a_cancellation_that_is_not_ahead_is_forgotten,
                 a_batch_may_hold_adoptions_with_all_that_belongs_to_them,
+                an_adoption_writes_its_entry_if_it_is_committed,
             ]
         }
     };
@@ -310,6 +324,7 @@ mod tests {
             include_str!("announcements.rs"),
             include_str!("adoptions.rs"),
             include_str!("traffic.rs"),
+            include_str!("audit.rs"),
         ];
         let contracts = sources.iter().flat_map(|source| source.split("pub async fn ").skip(1));
         let names = contracts.filter_map(|rest| rest.split('(').next());

@@ -196,6 +196,7 @@ pub fn start(run: &str) -> StartRun {
         status: RunStatus::Pending,
         owner: None,
         parent: None,
+        audit: None,
     }
 }
 
@@ -273,6 +274,7 @@ pub fn cancel(run: &str) -> CancelRun {
         at: at(20),
         by: "operator".to_owned(),
         reason: Some("not needed".to_owned()),
+        audit: None,
     }
 }
 
@@ -284,6 +286,7 @@ pub fn resume(run: &str) -> ResumeRun {
         run: run_id(run),
         at: at(30),
         by: "operator".to_owned(),
+        audit: None,
     }
 }
 
@@ -300,5 +303,6 @@ pub fn adopt(run: &str) -> AdoptRun {
         at: at(40),
         cause: Adoption::Request,
         failure: None,
+        audit: None,
     }
 }

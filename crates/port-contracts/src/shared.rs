@@ -5,8 +5,8 @@ use std::{any::Any, ops::Deref, sync::Arc};
 use domain::{
     ids::ExecutorId,
     ports::{
-        Accounts, AgentTraffic, Agents, DeadLetters, Duties, Fleet, HeldShard, Outbox, QueuedMessage, Requests,
-        RunInbox, RunJournal, RunLeases, Runs, SHARDS, Shard,
+        Accounts, AgentTraffic, Agents, AuditLog, DeadLetters, Duties, Fleet, HeldShard, Outbox, QueuedMessage,
+        Requests, RunInbox, RunJournal, RunLeases, Runs, SHARDS, Shard,
     },
     ports::{Transactions, Workflows},
     runs::{OutboxMessage, RunEnded},
@@ -46,6 +46,7 @@ impl SharedStores {
             + DeadLetters
             + AgentTraffic
             + Accounts
+            + AuditLog
             + Fleet
             + Outbox
             + Clone

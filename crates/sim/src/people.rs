@@ -158,9 +158,12 @@ impl World {
             return;
         }
         let event = NewEvent { name: "go".to_owned(), data, id };
-        let raise = &self.wiring.uses.raise_event;
-        let result =
-            if to_one { now(raise.to_run(&run, event)).map(|run| vec![run.id]) } else { now(raise.to_all("", event)) };
+        let (raise, me) = (&self.wiring.uses.raise_event, Actor::named("me"));
+        let result = if to_one {
+            now(raise.to_run(&run, event, &me)).map(|run| vec![run.id])
+        } else {
+            now(raise.to_all("", event, &me))
+        };
         self.report.counts.events += u64::from(result.is_ok());
         self.log(|| format!("an event happens: {:?}", result.map_err(|e| e.to_string())));
     }

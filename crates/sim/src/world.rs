@@ -166,7 +166,7 @@ impl World {
                 circuit_breaker: None,
                 schemas: AgentSchemas::default(),
             };
-            now(self.wiring.uses.create_agent.execute(agent)).expect("registered");
+            now(self.wiring.uses.create_agent.execute(agent, &Actor::system())).expect("registered");
         }
     }
 

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use domain::{
     Timestamp,
+    audit::AuditEntry,
     ids::{CommitId, RunId, Seq},
     runs::{AdoptRun, AdvanceRun, CommitOutcome, RunCommit, RunEnded, RunEvent, RunStatus, StartRun},
 };
@@ -16,6 +17,7 @@ use super::{
     starts,
 };
 use crate::{
+    audit,
     codec::{signed, sound},
     failure::{Failure, Outcome},
 };
@@ -90,6 +92,9 @@ pub(super) async fn apply_all(
             announcements::write(connection, &wave.all, &verdicts, &events).await?;
         }
         events.write(connection).await?;
+        let accepted = wave.all.iter().filter(|at| verdicts.of(at.ord) == Some(CommitOutcome::Committed));
+        let audited: Vec<&AuditEntry> = accepted.filter_map(|at| at.commit.audit()).collect();
+        audit::write(connection, &audited).await?;
     }
     let outcomes = verdicts.0.into_iter().map(|verdict| sound("outcome", verdict)).collect::<Outcome<_>>()?;
     Ok(Applied { outcomes, told })

@@ -3,10 +3,12 @@
 use std::{sync::Arc, time::Duration};
 
 use domain::{
+    access::Actor,
     agents::{
         Agent, AgentAuth, AgentName, AgentSchemas, AgentStatus, AgentUrl, CallLimit, CircuitBreakerConfig, RetryPolicy,
     },
-    ids::AgentId,
+    audit::AuditEntry,
+    ids::{AgentId, AuditId},
     ports::{Clock, IdGenerator, Schemas, StoreError, Transactions},
 };
 
@@ -62,7 +64,7 @@ impl CreateAgent {
     }
 
     /// Registers the agent; it is active at once.
-    pub async fn execute(&self, new: NewAgent) -> Result<Agent, CreateAgentError> {
+    pub async fn execute(&self, new: NewAgent, by: &Actor) -> Result<Agent, CreateAgentError> {
         schemas::check(&*self.schemas, &new.schemas).map_err(CreateAgentError::Schemas)?;
         let now = self.clock.now();
         let agent = Agent {
@@ -83,7 +85,8 @@ impl CreateAgent {
             updated_at: now,
             updated_by: None,
         };
-        match self.keep(&agent).await {
+        let entry = AuditEntry::of_agent(AuditId::new(self.ids.unique()), by, None, &agent);
+        match self.keep(&agent, &entry).await {
             Ok(()) => Ok(agent),
             // The id is new, so only the name can be taken.
             Err(StoreError::Conflict(_)) => Err(CreateAgentError::NameTaken(agent.name)),
@@ -91,9 +94,10 @@ impl CreateAgent {
         }
     }
 
-    async fn keep(&self, agent: &Agent) -> Result<(), StoreError> {
+    async fn keep(&self, agent: &Agent, entry: &AuditEntry) -> Result<(), StoreError> {
         let mut work = self.transactions.begin().await?;
         work.add_agent(agent).await?;
+        work.record(entry).await?;
         work.commit().await
     }
 }

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use domain::{
     access::Actor,
     agents::{Agent, AgentStatus},
-    ids::AgentId,
-    ports::{Agents, Clock, Engine, StoreError, Transactions},
+    audit::AuditEntry,
+    ids::{AgentId, AuditId},
+    ports::{Agents, Clock, Engine, IdGenerator, StoreError, Transactions},
 };
 
 use crate::{Ports, TRIES};
@@ -27,6 +28,7 @@ pub struct DeleteAgent {
     agents: Arc<dyn Agents>,
     transactions: Arc<dyn Transactions>,
     clock: Arc<dyn Clock>,
+    ids: Arc<dyn IdGenerator>,
     engine: Arc<dyn Engine>,
 }
 
@@ -36,6 +38,7 @@ impl DeleteAgent {
             agents: ports.agents.clone(),
             transactions: ports.transactions.clone(),
             clock: ports.clock.clone(),
+            ids: ports.ids.clone(),
             engine: ports.engine.clone(),
         }
     }
@@ -44,16 +47,18 @@ impl DeleteAgent {
     pub async fn execute(&self, id: AgentId, by: &Actor) -> Result<Agent, DeleteAgentError> {
         let mut tries = 0;
         loop {
-            let mut agent = self.agents.get(id).await?.ok_or(DeleteAgentError::NotFound(id))?;
-            if agent.status == AgentStatus::Deleted {
-                return Ok(agent);
+            let old = self.agents.get(id).await?.ok_or(DeleteAgentError::NotFound(id))?;
+            if old.status == AgentStatus::Deleted {
+                return Ok(old);
             }
+            let mut agent = old.clone();
             agent.status = AgentStatus::Deleted;
             agent.revision += 1;
             agent.updated_at = self.clock.now();
             agent.updated_by = Some(by.name.clone());
             tries += 1;
-            match self.keep(&agent).await {
+            let entry = AuditEntry::of_agent(AuditId::new(self.ids.unique()), by, Some(&old), &agent);
+            match self.keep(&agent, &entry).await {
                 Ok(()) => {
                     self.engine.agents_changed();
                     return Ok(agent);
@@ -64,9 +69,10 @@ impl DeleteAgent {
         }
     }
 
-    async fn keep(&self, agent: &Agent) -> Result<(), StoreError> {
+    async fn keep(&self, agent: &Agent, entry: &AuditEntry) -> Result<(), StoreError> {
         let mut work = self.transactions.begin().await?;
         work.replace_agent(agent).await?;
+        work.record(entry).await?;
         work.commit().await
     }
 }

@@ -8,8 +8,9 @@ use domain::{
         Agent, AgentAuth, AgentSchemas, AgentStatus, AgentUrl, ApiKey, CallLimit, CircuitBreakerConfig, RetryPolicy,
         Secret,
     },
-    ids::AgentId,
-    ports::{Agents, Clock, Engine, Schemas, StoreError, Transactions, Workflows},
+    audit::AuditEntry,
+    ids::{AgentId, AuditId},
+    ports::{Agents, Clock, Engine, IdGenerator, Schemas, StoreError, Transactions, Workflows},
 };
 use serde_json::Value;
 
@@ -131,6 +132,7 @@ pub struct UpdateAgent {
     schemas: Arc<dyn Schemas>,
     transactions: Arc<dyn Transactions>,
     clock: Arc<dyn Clock>,
+    ids: Arc<dyn IdGenerator>,
     engine: Arc<dyn Engine>,
 }
 
@@ -142,6 +144,7 @@ impl UpdateAgent {
             schemas: ports.schemas.clone(),
             transactions: ports.transactions.clone(),
             clock: ports.clock.clone(),
+            ids: ports.ids.clone(),
             engine: ports.engine.clone(),
         }
     }
@@ -158,7 +161,8 @@ impl UpdateAgent {
         loop {
             let old = self.agents.get(id).await?.ok_or(UpdateAgentError::NotFound(id))?;
             let before = old.schemas.clone();
-            let agent = changes.apply(old, self.clock.now(), by);
+            let agent = changes.apply(old.clone(), self.clock.now(), by);
+            let entry = AuditEntry::of_agent(AuditId::new(self.ids.unique()), by, Some(&old), &agent);
             if changes.schemas() {
                 schemas::check(&*self.schemas, &agent.schemas).map_err(UpdateAgentError::Schemas)?;
             }
@@ -171,7 +175,7 @@ impl UpdateAgent {
                 Some(affected.by_change(&before, &agent).await?)
             };
             tries += 1;
-            match self.keep(&agent).await {
+            match self.keep(&agent, &entry).await {
                 Ok(()) => {
                     self.engine.agents_changed();
                     return Ok(UpdatedAgent { agent, affected });
@@ -182,9 +186,10 @@ impl UpdateAgent {
         }
     }
 
-    async fn keep(&self, agent: &Agent) -> Result<(), StoreError> {
+    async fn keep(&self, agent: &Agent, entry: &AuditEntry) -> Result<(), StoreError> {
         let mut work = self.transactions.begin().await?;
         work.replace_agent(agent).await?;
+        work.record(entry).await?;
         work.commit().await
     }
 }
@@ -225,7 +230,10 @@ mod tests {
     use super::*;
     use domain::{
         agents::AgentName,
-        ports::{MockAgents, MockClock, MockEngine, MockTransactions, MockUnitOfWork, MockWorkflows, NoSchemas},
+        ports::{
+            MockAgents, MockClock, MockEngine, MockIdGenerator, MockTransactions, MockUnitOfWork, MockWorkflows,
+            NoSchemas,
+        },
     };
 
     fn agent() -> Agent {
@@ -274,11 +282,14 @@ mod tests {
             let answer = std::mem::take(&mut refused);
             let mut work = MockUnitOfWork::new();
             work.expect_replace_agent().withf(|a| a.revision == 8).returning(|_| Ok(()));
+            work.expect_record().withf(|entry| entry.by.name == "me").returning(|_| Ok(()));
             work.expect_commit().returning(move || if answer { Err(StoreError::Conflict("agent")) } else { Ok(()) });
             Ok(Box::new(work))
         });
         let mut clock = MockClock::new();
         clock.expect_now().return_const(domain::Timestamp::UNIX_EPOCH);
+        let mut ids = MockIdGenerator::new();
+        ids.expect_unique().return_const(uuid::Uuid::nil());
         let mut engine = MockEngine::new();
         engine.expect_agents_changed().times(1).return_const(());
         let update = UpdateAgent {
@@ -287,6 +298,7 @@ mod tests {
             schemas: Arc::new(NoSchemas),
             transactions: Arc::new(transactions),
             clock: Arc::new(clock),
+            ids: Arc::new(ids),
             engine: Arc::new(engine),
         };
         let changes = AgentChanges { status: Some(AgentStatus::Inactive), ..AgentChanges::default() };

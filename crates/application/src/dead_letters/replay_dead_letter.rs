@@ -7,7 +7,8 @@ use std::sync::Arc;
 
 use domain::{
     access::Actor,
-    ids::{DeadLetterId, RunId, WorkflowId},
+    audit::AuditEntry,
+    ids::{AuditId, BulkId, DeadLetterId, RunId, WorkflowId},
     ports::{Clock, DeadLetters, IdGenerator, Runs, StoreError, Workflows},
     runs::{DeadLetterEntry, DeadLetterStatus, Replay, ReplayOf},
 };
@@ -57,6 +58,13 @@ pub struct ReplayManner {
     pub force: bool,
 }
 
+/// Who has it replayed, and whether with many others.
+#[derive(Clone, Copy)]
+struct Doer<'a> {
+    by: &'a Actor,
+    bulk: Option<BulkId>,
+}
+
 /// Replays a dead letter.
 pub struct ReplayDeadLetter {
     dead_letters: Arc<dyn DeadLetters>,
@@ -86,10 +94,22 @@ impl ReplayDeadLetter {
         manner: ReplayManner,
         by: &Actor,
     ) -> Result<Execution, ReplayDeadLetterError> {
+        self.execute_among(id, manner, by, None).await
+    }
+
+    /// The same as one of many.
+    pub(super) async fn execute_among(
+        &self,
+        id: DeadLetterId,
+        manner: ReplayManner,
+        by: &Actor,
+        bulk: Option<BulkId>,
+    ) -> Result<Execution, ReplayDeadLetterError> {
         let entry = self.dead_letters.get(id).await?.ok_or(ReplayDeadLetterError::NotFound(id))?;
         let replay = Replay { run: self.run_for(&entry, manner).await?, at: self.clock.now() };
-        let prepared = self.prepared(&entry, &replay, manner, by).await?;
-        if !self.dead_letters.claim(id, entry.replay.clone(), &replay).await? {
+        let prepared = self.prepared(&entry, &replay, manner, Doer { by, bulk }).await?;
+        let claimed = AuditEntry::of_replay(AuditId::new(self.ids.unique()), by, &entry, &replay).among(bulk);
+        if !self.dead_letters.claim(id, entry.replay.clone(), &replay, &claimed).await? {
             return Err(self.who_was_quicker(id).await?);
         }
         match self.execute_workflow.begin(prepared).await {
@@ -97,7 +117,9 @@ impl ReplayDeadLetter {
             // Nothing is known of what the store has done: the claim stays, and the run is started under its id if it is not there.
             Err(ExecuteWorkflowError::Store(error)) => Err(error.into()),
             Err(refused) => {
-                self.dead_letters.give_back(id, &replay, entry.replay).await?;
+                let (audit, at) = (AuditId::new(self.ids.unique()), self.clock.now());
+                let given_back = AuditEntry::of_give_back(audit, by, &entry, &replay, at).among(bulk);
+                self.dead_letters.give_back(id, &replay, entry.replay, &given_back).await?;
                 Err(refused.into())
             }
         }
@@ -107,7 +129,7 @@ impl ReplayDeadLetter {
     pub async fn rehearse(&self, id: DeadLetterId, manner: ReplayManner) -> Result<(), ReplayDeadLetterError> {
         let entry = self.dead_letters.get(id).await?.ok_or(ReplayDeadLetterError::NotFound(id))?;
         let replay = Replay { run: self.run_for(&entry, manner).await?, at: self.clock.now() };
-        self.prepared(&entry, &replay, manner, &Actor::system()).await.map(drop)
+        self.prepared(&entry, &replay, manner, Doer { by: &Actor::system(), bulk: None }).await.map(drop)
     }
 
     /// The id of the new run: that of a claim whose run was never started, or one of its own.
@@ -127,7 +149,7 @@ impl ReplayDeadLetter {
         entry: &DeadLetterEntry,
         replay: &Replay,
         manner: ReplayManner,
-        by: &Actor,
+        doer: Doer<'_>,
     ) -> Result<Prepared, ReplayDeadLetterError> {
         let input = match self.runs.get(&entry.run).await? {
             Some(run) => run.input,
@@ -135,7 +157,7 @@ impl ReplayDeadLetter {
         };
         let (workflow, version) = self.addressed(entry, manner).await?;
         let replays = Some(ReplayOf { entry: entry.last.id, path: entry.last.path.clone() });
-        let new = New { run: replay.run.clone(), input, by, replays };
+        let new = New { run: replay.run.clone(), input, by: doer.by, replays, bulk: doer.bulk };
         Ok(self.execute_workflow.prepare(workflow, version, new).await?)
     }
 

@@ -4,9 +4,9 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use domain::{
     access::Actor,
-    ids::{DeadLetterId, RunId},
+    ids::{BulkId, DeadLetterId, RunId},
     page::{MAX_PAGE_SIZE, PageRequest, SortOrder},
-    ports::{DeadLetters, StoreError},
+    ports::{DeadLetters, IdGenerator, StoreError},
     runs::{DeadLetterFilter, DeadLetterStatus},
 };
 
@@ -62,12 +62,14 @@ impl Outcome {
 /// Replays many dead letters.
 pub struct ReplayDeadLetters {
     dead_letters: Arc<dyn DeadLetters>,
+    ids: Arc<dyn IdGenerator>,
     replay_dead_letter: ReplayDeadLetter,
 }
 
 impl ReplayDeadLetters {
     pub(crate) fn new(ports: &Ports) -> Self {
-        Self { dead_letters: ports.dead_letters.clone(), replay_dead_letter: ReplayDeadLetter::new(ports) }
+        let (dead_letters, ids) = (ports.dead_letters.clone(), ports.ids.clone());
+        Self { dead_letters, ids, replay_dead_letter: ReplayDeadLetter::new(ports) }
     }
 
     /// Replays so many of those that are selected, one after the other, and answers what became of each; or only finds out
@@ -82,11 +84,12 @@ impl ReplayDeadLetters {
     ) -> Result<Vec<Tried>, StoreError> {
         let ids = self.selected(selection, limit.min(MAX_REPLAYS)).await?;
         let mut tried = Vec::with_capacity(ids.len());
+        let bulk = Some(BulkId::new(self.ids.unique()));
         for id in ids {
             let outcome = if dry_run {
                 self.replay_dead_letter.rehearse(id, manner).await.map(|()| Outcome::WouldReplay)
             } else {
-                let started = self.replay_dead_letter.execute(id, manner, by).await;
+                let started = self.replay_dead_letter.execute_among(id, manner, by, bulk).await;
                 started.map(|execution| Outcome::Replayed(execution.run.id))
             };
             let outcome = outcome.unwrap_or_else(Outcome::Refused);

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use domain::{
     access::Actor,
-    ids::{CommitId, RunId},
+    audit::AuditEntry,
+    ids::{AuditId, BulkId, CommitId, RunId},
     ports::{Clock, Engine, IdGenerator, Overloaded, RunWriter, Runs, StoreError},
     runs::{CancelRun as Cancellation, CommitOutcome, Run, RunCommit, RunStatus},
 };
@@ -52,14 +53,28 @@ impl CancelRun {
 
     /// Cancels the run, whatever its owner is doing; once this answers, no new agent call of it is committed (G6).
     pub async fn execute(&self, id: &RunId, reason: Option<String>, by: &Actor) -> Result<Run, CancelRunError> {
-        let cancellation = Cancellation {
+        self.execute_among(id, reason, by, None).await
+    }
+
+    /// The same as one of many.
+    pub(super) async fn execute_among(
+        &self,
+        id: &RunId,
+        reason: Option<String>,
+        by: &Actor,
+        bulk: Option<BulkId>,
+    ) -> Result<Run, CancelRunError> {
+        let mut cancellation = Cancellation {
             commit: CommitId::new(self.ids.unique()),
             run: id.clone(),
             at: self.clock.now(),
             by: by.name.clone(),
             reason,
             ahead: false,
+            audit: None,
         };
+        let entry = AuditEntry::of_cancel(AuditId::new(self.ids.unique()), by, &cancellation).among(bulk);
+        cancellation.audit = Some(Arc::new(entry));
         let engine = Arc::clone(&self.engine);
         let cancelled = id.clone();
         let ring = move |_| engine.cancelled(&cancelled);

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use domain::{
     Timestamp,
     access::Actor,
-    ids::RunId,
+    ids::{BulkId, RunId},
     page::{MAX_PAGE_SIZE, PageRequest, SortOrder},
-    ports::{Runs, StoreError},
+    ports::{IdGenerator, Runs, StoreError},
     runs::{RunFilter, RunSort, RunStatus},
 };
 
@@ -68,13 +68,15 @@ pub struct ManyChanged {
 /// Changes many runs.
 pub struct ChangeManyRuns {
     runs: Arc<dyn Runs>,
+    ids: Arc<dyn IdGenerator>,
     cancel: CancelRun,
     retry: RetryRun,
 }
 
 impl ChangeManyRuns {
     pub(crate) fn new(ports: &Ports) -> Self {
-        Self { runs: ports.runs.clone(), cancel: CancelRun::new(ports), retry: RetryRun::new(ports) }
+        let (cancel, retry) = (CancelRun::new(ports), RetryRun::new(ports));
+        Self { runs: ports.runs.clone(), ids: ports.ids.clone(), cancel, retry }
     }
 
     /// Changes the runs one after the other, or says which ones would be changed. An error of one stops nothing but where the
@@ -88,8 +90,10 @@ impl ChangeManyRuns {
     ) -> Result<ManyChanged, StoreError> {
         let (ids, more) = self.select(selection, change).await?;
         let mut runs = Vec::with_capacity(ids.len());
+        let bulk = BulkId::new(self.ids.unique());
         for id in ids {
-            let changed = if dry_run { self.would(&id, change).await? } else { self.change(&id, change, by).await };
+            let changed =
+                if dry_run { self.would(&id, change).await? } else { self.change(&id, change, by, bulk).await };
             runs.push((id, changed));
         }
         Ok(ManyChanged { runs, more })
@@ -148,13 +152,13 @@ impl ChangeManyRuns {
         })
     }
 
-    async fn change(&self, id: &RunId, change: &Change, by: &Actor) -> Changed {
+    async fn change(&self, id: &RunId, change: &Change, by: &Actor, bulk: BulkId) -> Changed {
         match change {
-            Change::Cancel { reason } => match self.cancel.execute(id, reason.clone(), by).await {
+            Change::Cancel { reason } => match self.cancel.execute_among(id, reason.clone(), by, Some(bulk)).await {
                 Ok(run) => Changed::Done(run.status),
                 Err(error) => Changed::NotCancelled(error),
             },
-            Change::Retry => match self.retry.execute(id, None, by).await {
+            Change::Retry => match self.retry.execute_among(id, None, by, Some(bulk)).await {
                 Ok(run) => Changed::Done(run.status),
                 Err(error) => Changed::NotRetried(error),
             },

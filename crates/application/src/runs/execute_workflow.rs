@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use domain::{
     access::Actor,
-    ids::{CommitId, Epoch, ExecutorId, RunId, WorkflowId},
+    audit::AuditEntry,
+    ids::{AuditId, BulkId, CommitId, Epoch, ExecutorId, RunId, WorkflowId},
     payload::Payload,
     ports::{Adopted, Clock, Engine, IdGenerator, Overloaded, RunWriter, StoreError, Violation, Workflows},
     runs::{CommitOutcome, ReplayOf, Run, RunCommit, RunEngine, RunEvent, RunStatus, StartRun, start_replay},
@@ -94,6 +95,8 @@ pub(crate) struct New<'a> {
     pub(crate) by: &'a Actor,
     /// What it is to do after all.
     pub(crate) replays: Option<ReplayOf>,
+    /// The request by which it is one of many.
+    pub(crate) bulk: Option<BulkId>,
 }
 
 /// A run that can be started.
@@ -142,7 +145,7 @@ impl ExecuteWorkflow {
         by: &Actor,
     ) -> Result<Execution, ExecuteWorkflowError> {
         let run = RunId::mint(self.ids.unique());
-        self.begin(self.prepare(id, version, New { run, input, by, replays: None }).await?).await
+        self.begin(self.prepare(id, version, New { run, input, by, replays: None, bulk: None }).await?).await
     }
 
     /// Finds out whether the run could be started; nothing is changed.
@@ -194,7 +197,8 @@ impl ExecuteWorkflow {
     fn first_commit(&self, addressed: WorkflowId, definition: &ExecutableVersion, new: New<'_>) -> StartRun {
         let mut events = vec![RunEvent::Started { plan: definition.plan, parent: None }];
         events.extend(new.replays.as_ref().map(ReplayOf::event));
-        StartRun {
+        let (by, bulk) = (new.by, new.bulk);
+        let mut start = StartRun {
             commit: CommitId::new(self.ids.unique()),
             run: new.run,
             workflow: addressed,
@@ -208,7 +212,11 @@ impl ExecuteWorkflow {
             status: RunStatus::Pending,
             owner: None,
             parent: None,
-        }
+            audit: None,
+        };
+        let entry = AuditEntry::of_start(AuditId::new(self.ids.unique()), by, &start).among(bulk);
+        start.audit = Some(Arc::new(entry));
+        start
     }
 
     /// The executor of this process takes the run: its start and the dispatch of its first step are one commit.

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use domain::{
     access::Actor,
-    ids::RunId,
+    audit::AuditEntry,
+    ids::{AuditId, RunId},
     ports::{Appended, Clock, Engine, IdGenerator, InboxNote, RunInbox, Runs, StoreError},
     runs::{InboxMessage, Run, RunStatus},
 };
@@ -50,20 +51,23 @@ impl PauseRun {
 
     /// What is under way is finished, nothing new is begun. Pausing a paused run changes nothing.
     pub async fn pause(&self, id: &RunId, by: &Actor) -> Result<Run, PauseRunError> {
-        self.tell(id, InboxMessage::Pause { by: by.name.clone() }).await
+        self.tell(id, InboxMessage::Pause { by: by.name.clone() }, by).await
     }
 
     /// The run goes on where it was paused. A run that is not paused simply goes on.
     pub async fn unpause(&self, id: &RunId, by: &Actor) -> Result<Run, PauseRunError> {
-        self.tell(id, InboxMessage::Unpause { by: by.name.clone() }).await
+        self.tell(id, InboxMessage::Unpause { by: by.name.clone() }, by).await
     }
 
-    async fn tell(&self, id: &RunId, message: InboxMessage) -> Result<Run, PauseRunError> {
+    async fn tell(&self, id: &RunId, message: InboxMessage, by: &Actor) -> Result<Run, PauseRunError> {
         let run = self.runs.get(id).await?.ok_or_else(|| PauseRunError::NotFound(id.clone()))?;
         // Each request is a message of its own: the last one counts.
         let dedupe = self.ids.unique().to_string();
-        let note = InboxNote { run: id.clone(), dedupe, message, at: self.clock.now() };
-        match self.inbox.append(&note).await? {
+        let at = self.clock.now();
+        let name = Some(run.workflow_name.as_str());
+        let entry = AuditEntry::of_message(AuditId::new(self.ids.unique()), by, id, name, &message, at);
+        let note = InboxNote { run: id.clone(), dedupe, message, at };
+        match self.inbox.append(&note, entry.map(Arc::new)).await? {
             Appended::Waiting => {
                 self.engine.ring();
                 Ok(run)

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use domain::{
-    ids::{RunId, StepPath},
+    access::Actor,
+    audit::AuditEntry,
+    ids::{AuditId, BulkId, RunId, StepPath},
     payload::Payload,
     ports::{Appended, Clock, Engine, IdGenerator, InboxNote, RunInbox, Runs, StoreError},
     runs::{Run, RunStatus},
@@ -48,6 +50,13 @@ pub enum RaiseEventError {
     Store(#[from] StoreError),
 }
 
+/// Who raises an event, and whether it goes to many.
+#[derive(Clone, Copy)]
+struct Doer<'a> {
+    by: &'a Actor,
+    bulk: Option<BulkId>,
+}
+
 /// Tells runs of events.
 pub struct RaiseEvent {
     runs: Arc<dyn Runs>,
@@ -70,10 +79,10 @@ impl RaiseEvent {
     }
 
     /// Tells one run. A step that waits for it goes on; if none does yet, the run keeps it for the one that will.
-    pub async fn to_run(&self, run: &RunId, event: NewEvent) -> Result<Run, RaiseEventError> {
+    pub async fn to_run(&self, run: &RunId, event: NewEvent, by: &Actor) -> Result<Run, RaiseEventError> {
         let event = self.checked(event)?;
         let row = self.runs.get(run).await?.ok_or_else(|| RaiseEventError::NotFound(run.clone()))?;
-        match self.tell(run.clone(), None, &event).await? {
+        match self.tell(run.clone(), None, &event, Doer { by, bulk: None }).await? {
             Appended::Waiting => {
                 self.engine.ring();
                 Ok(row)
@@ -85,12 +94,14 @@ impl RaiseEvent {
 
     /// Tells every step that waits for such an event with this correlation, at most [`MAX_RECEIVERS`]; answers the runs. Who
     /// does not wait yet is not told.
-    pub async fn to_all(&self, correlation: &str, event: NewEvent) -> Result<Vec<RunId>, RaiseEventError> {
+    pub async fn to_all(&self, correlation: &str, event: NewEvent, by: &Actor) -> Result<Vec<RunId>, RaiseEventError> {
         let event = self.checked(event)?;
         let waiting = self.inbox.waiting_for(&event.name, correlation, MAX_RECEIVERS).await?;
         let mut told = Vec::with_capacity(waiting.len());
+        let bulk = Some(BulkId::new(self.ids.unique()));
         for (run, path) in waiting {
-            if self.tell(run.clone(), Some(path), &event).await? == Appended::Waiting && told.last() != Some(&run) {
+            let appended = self.tell(run.clone(), Some(path), &event, Doer { by, bulk }).await?;
+            if appended == Appended::Waiting && told.last() != Some(&run) {
                 told.push(run);
             }
         }
@@ -109,9 +120,17 @@ impl RaiseEvent {
         Ok(event)
     }
 
-    async fn tell(&self, run: RunId, path: Option<StepPath>, event: &NewEvent) -> Result<Appended, StoreError> {
+    async fn tell(
+        &self,
+        run: RunId,
+        path: Option<StepPath>,
+        event: &NewEvent,
+        doer: Doer<'_>,
+    ) -> Result<Appended, StoreError> {
         let id = event.id.as_deref().unwrap_or_default();
         let note = InboxNote::event(run, path, &event.name, event.data.clone(), id, self.clock.now());
-        self.inbox.append(&note).await
+        let audit = AuditId::new(self.ids.unique());
+        let entry = AuditEntry::of_message(audit, doer.by, &note.run, None, &note.message, note.at);
+        self.inbox.append(&note, entry.map(|entry| Arc::new(entry.among(doer.bulk)))).await
     }
 }

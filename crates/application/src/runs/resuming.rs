@@ -5,7 +5,8 @@ use std::sync::Arc;
 use domain::{
     Timestamp,
     access::Actor,
-    ids::CommitId,
+    audit::AuditEntry,
+    ids::{AuditId, BulkId, CommitId},
     ports::{Clock, Engine, IdGenerator, Overloaded, RunWriter, Runs, StoreError},
     runs::{CommitOutcome, ResumeRun, Resumption, Run, RunCommit, RunStatus},
 };
@@ -47,9 +48,21 @@ impl Resuming {
 
     /// Resumes the run; whoever claims it does what is to be done.
     pub(super) async fn resume(&self, run: Run, what: Resumption, by: &Actor) -> Result<Run, NotResumed> {
+        self.resume_among(run, what, by, None).await
+    }
+
+    /// The same as one of many.
+    pub(super) async fn resume_among(
+        &self,
+        run: Run,
+        what: Resumption,
+        by: &Actor,
+        bulk: Option<BulkId>,
+    ) -> Result<Run, NotResumed> {
         let (id, at) = (run.id.clone(), self.clock.now());
         let commit = CommitId::new(self.ids.unique());
-        let resume = ResumeRun { what, commit, run: id.clone(), at, by: by.name.clone() };
+        let entry = AuditEntry::of_resume(AuditId::new(self.ids.unique()), by, &run, &what, at).among(bulk);
+        let resume = ResumeRun { what, commit, run: id.clone(), at, by: by.name.clone(), audit: Some(Arc::new(entry)) };
         let engine = Arc::clone(&self.engine);
         match self.writer.write_then(RunCommit::Resume(resume), Box::new(move |_| engine.ring())).await? {
             CommitOutcome::Committed | CommitOutcome::AlreadyApplied => Ok(accepted(run, at)),

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use domain::{
     access::Actor,
-    ids::{CommitId, RunId, StepId, WorkflowRef},
+    audit::{Action, AuditEntry},
+    ids::{AuditId, BulkId, CommitId, RunId, StepId, WorkflowRef},
     ports::{Clock, Engine, IdGenerator, Overloaded, RunWriter, Runs, StoreError, Workflows},
     runs::{AdoptRun, Adoption, CommitOutcome, ResumeRun, Resumption, Run, RunCommit, RunEngine, RunState, RunStatus},
     workflows::ExecutableVersion,
@@ -85,6 +86,17 @@ impl RetryRun {
 
     /// Resumes the run. `from`, if given, must be the step at which it stopped.
     pub async fn execute(&self, id: &RunId, from: Option<&StepId>, by: &Actor) -> Result<Run, RetryRunError> {
+        self.execute_among(id, from, by, None).await
+    }
+
+    /// The same as one of many.
+    pub(super) async fn execute_among(
+        &self,
+        id: &RunId,
+        from: Option<&StepId>,
+        by: &Actor,
+        bulk: Option<BulkId>,
+    ) -> Result<Run, RetryRunError> {
         let run = self.runs.get(id).await?.ok_or_else(|| RetryRunError::NotFound(id.clone()))?;
         if !matches!(run.status, RunStatus::Failed | RunStatus::Cancelled) {
             return Err(RetryRunError::NotRetryable(run.status));
@@ -92,14 +104,14 @@ impl RetryRun {
         match (run.engine, &self.external) {
             // The old system accepts a step to resume from and ignores it (contract 1.8).
             (RunEngine::External, Some(external)) if external.takes_new_runs => {
-                self.retry_externally(external, run, by).await
+                self.retry_externally(external, run, by, bulk).await
             }
-            (RunEngine::External, _) => self.take_from_external(run).await,
+            (RunEngine::External, _) => self.take_from_external(run, by, bulk).await,
             (RunEngine::Orrery, _) => {
                 if let Some(asked) = from {
                     self.check_step(id, asked).await?;
                 }
-                let resumed = self.resuming.resume(run, Resumption::Unfinished, by).await;
+                let resumed = self.resuming.resume_among(run, Resumption::Unfinished, by, bulk).await;
                 resumed.map_err(|refused| RetryRunError::of(refused, id))
             }
         }
@@ -111,10 +123,18 @@ impl RetryRun {
         Ok(RetryRunError::NotRetryable(now))
     }
 
-    async fn retry_externally(&self, external: &External, run: Run, by: &Actor) -> Result<Run, RetryRunError> {
-        let at = self.clock.now();
+    async fn retry_externally(
+        &self,
+        external: &External,
+        run: Run,
+        by: &Actor,
+        bulk: Option<BulkId>,
+    ) -> Result<Run, RetryRunError> {
+        let (at, what) = (self.clock.now(), Resumption::Unfinished);
         let commit = CommitId::new(self.ids.unique());
-        let retry = ResumeRun { what: Resumption::Unfinished, commit, run: run.id.clone(), at, by: by.name.clone() };
+        let entry = AuditEntry::of_resume(AuditId::new(self.ids.unique()), by, &run, &what, at).among(bulk);
+        let (audit, by) = (Some(Arc::new(entry)), by.name.clone());
+        let retry = ResumeRun { what, commit, run: run.id.clone(), at, by, audit };
         match external.runs.retry(&retry).await? {
             CommitOutcome::Committed => Ok(accepted(run, at)),
             CommitOutcome::Moved => Err(RetryRunError::StillCancelling(run.id)),
@@ -123,12 +143,12 @@ impl RetryRun {
     }
 
     /// A run that the existing executor began is done here from now on; what it has completed is not done again.
-    async fn take_from_external(&self, run: Run) -> Result<Run, RetryRunError> {
+    async fn take_from_external(&self, run: Run, by: &Actor, bulk: Option<BulkId>) -> Result<Run, RetryRunError> {
         let definition =
             self.begun_with(&run).await?.ok_or_else(|| RetryRunError::NoDefinition(run.workflow.clone()))?;
         let plan = self.plans.get(definition.plan).await?;
         let at = self.clock.now();
-        let adopt = AdoptRun {
+        let mut adopt = AdoptRun {
             commit: CommitId::new(self.ids.unique()),
             run: run.id.clone(),
             workflow: run.workflow.clone(),
@@ -139,7 +159,11 @@ impl RetryRun {
             at,
             cause: Adoption::Retry,
             failure: None,
+            audit: None,
         };
+        let id = AuditId::new(self.ids.unique());
+        let entry = AuditEntry::of_adoption(id, by, Action::Retry, Some(run.status), &adopt).among(bulk);
+        adopt.audit = Some(Arc::new(entry));
         let engine = Arc::clone(&self.engine);
         match self.writer.write_then(RunCommit::Adopt(adopt), Box::new(move |_| engine.ring())).await? {
             CommitOutcome::Committed | CommitOutcome::AlreadyApplied => {

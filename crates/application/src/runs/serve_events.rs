@@ -1,6 +1,7 @@
 //! Tells runs of the events that foreign producers tell of over the bus.
 
 use domain::{
+    access::Actor,
     ports::{EventHandler, Handled, StoreError},
     runs::{RaisedEvent, Receivers},
 };
@@ -24,9 +25,9 @@ impl EventHandler for ServeEvents {
         let RaisedEvent { name, to, data, id } = event;
         let event = NewEvent { name, data, id: Some(id) };
         let raised = match to {
-            Receivers::Run(run) => self.0.to_run(&run, event).await.map(drop),
+            Receivers::Run(run) => self.0.to_run(&run, event, &Actor::bus()).await.map(drop),
             // That nobody waits is no mistake of whoever tells it.
-            Receivers::Waiting { correlation } => self.0.to_all(&correlation, event).await.map(drop),
+            Receivers::Waiting { correlation } => self.0.to_all(&correlation, event, &Actor::bus()).await.map(drop),
         };
         match raised {
             Ok(()) => Handled::Done,

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use domain::{
-    ids::{CommitId, PlanHash, StepId, WorkflowRef},
+    access::Actor,
+    audit::{Action, AuditEntry},
+    ids::{AuditId, CommitId, PlanHash, StepId, WorkflowRef},
     ports::{Clock, Engine, Handled, IdGenerator, RequestHandler, RunWriter, Schemas, StoreError, Transactions},
     runs::{AdoptRun, Adoption, CancelRun, CancellationRequest, CommitOutcome, ExecutionRequest, RunCommit},
     workflows::{Diagnostic, Plan, WorkflowDocument, compile, hash_document},
@@ -45,7 +47,7 @@ impl ServeRequests {
             Some(known) => (steps_of(&known), None),
             None => self.keep(plan, &document).await?,
         };
-        let adopt = AdoptRun {
+        let mut adopt = AdoptRun {
             commit: CommitId::new(self.ids.unique()),
             run: request.run,
             workflow: WorkflowRef::from_text(&document.workflow_id),
@@ -56,7 +58,10 @@ impl ServeRequests {
             at: self.clock.now(),
             cause: Adoption::Request,
             failure,
+            audit: None,
         };
+        let id = AuditId::new(self.ids.unique());
+        adopt.audit = Some(Arc::new(AuditEntry::of_adoption(id, &Actor::bus(), Action::Execute, None, &adopt)));
         Ok(self.write(RunCommit::Adopt(adopt)).await)
     }
 
@@ -113,14 +118,17 @@ impl RequestHandler for ServeRequests {
     }
 
     async fn cancellation(&self, request: CancellationRequest) -> Handled {
-        let cancel = CancelRun {
+        let mut cancel = CancelRun {
             commit: CommitId::new(self.ids.unique()),
             run: request.run,
             at: self.clock.now(),
             by: request.by.unwrap_or_else(|| SOMEBODY.to_owned()),
             reason: request.reason,
             ahead: true,
+            audit: None,
         };
+        let id = AuditId::new(self.ids.unique());
+        cancel.audit = Some(Arc::new(AuditEntry::of_cancel(id, &Actor::bus(), &cancel)));
         self.write(RunCommit::Cancel(cancel)).await
     }
 }

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use domain::{
     access::Actor,
-    ids::{RunId, StepPath},
+    audit::AuditEntry,
+    ids::{AuditId, RunId, StepPath},
     payload::Payload,
     ports::{Appended, Clock, Engine, IdGenerator, InboxNote, Overloaded, RunInbox, Runs, StoreError},
     runs::{CannotSkip, InboxMessage, Resumption, Run, RunEngine, RunState, RunStatus, skippable},
@@ -92,8 +93,11 @@ impl SkipStep {
     async fn tell(&self, run: Run, path: &StepPath, output: Payload, by: &Actor) -> Result<Run, SkipStepError> {
         let message = InboxMessage::Skip { path: path.clone(), output, by: by.name.clone() };
         let dedupe = self.ids.unique().to_string();
-        let note = InboxNote { run: run.id.clone(), dedupe, message, at: self.clock.now() };
-        match self.inbox.append(&note).await? {
+        let at = self.clock.now();
+        let (id, name) = (AuditId::new(self.ids.unique()), Some(run.workflow_name.as_str()));
+        let entry = AuditEntry::of_message(id, by, &run.id, name, &message, at);
+        let note = InboxNote { run: run.id.clone(), dedupe, message, at };
+        match self.inbox.append(&note, entry.map(Arc::new)).await? {
             Appended::Waiting => {
                 self.engine.ring();
                 Ok(run)

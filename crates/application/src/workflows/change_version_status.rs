@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use domain::{
     access::Actor,
+    audit::Action,
     ids::WorkflowId,
     ports::{StoreError, Workflows},
     workflows::{WorkflowDefinition, WorkflowStatus},
@@ -61,7 +62,7 @@ impl ChangeVersionStatus {
             let row = find(&*self.workflows, id, version).await?;
             self.documents.check_activation(&row, status).await?.map_err(ChangeVersionStatusError::Refused)?;
             tries += 1;
-            match self.change.make(row, status, by).await {
+            match self.change.make(row, status, Action::ChangeStatus, by).await {
                 Ok(row) => return Ok(row),
                 Err(StoreError::Conflict(_)) if tries < TRIES => {}
                 Err(other) => return Err(other.into()),

@@ -4,7 +4,8 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use domain::{
     access::Actor,
-    ids::WorkflowId,
+    audit::{Action, AuditEntry},
+    ids::{AuditId, WorkflowId},
     ports::{Clock, IdGenerator, StoreError, Transactions, Workflows},
     workflows::{
         ChangeSummary, RunLimits, StepDocument, WorkflowDefinition, WorkflowDocument, WorkflowName, WorkflowStatus,
@@ -91,7 +92,10 @@ impl CreateWorkflow {
                 updated_by: Some(by.name.clone()),
             };
             tries += 1;
-            match keep_version(&*self.transactions, &head, old, WorkflowId::new(self.ids.unique())).await {
+            let action = if old.is_some() { Action::Update } else { Action::Create };
+            let entry = AuditEntry::of_workflow(AuditId::new(self.ids.unique()), by, action, old.as_ref(), &head);
+            let old_id = WorkflowId::new(self.ids.unique());
+            match keep_version(&*self.transactions, &head, old, old_id, &entry).await {
                 Ok(()) => return Ok(head),
                 Err(StoreError::Conflict(_)) if tries < TRIES => {}
                 Err(other) => return Err(other.into()),
@@ -106,6 +110,7 @@ pub(super) async fn keep_version(
     head: &WorkflowDefinition,
     old: Option<WorkflowDefinition>,
     old_id: WorkflowId,
+    entry: &AuditEntry,
 ) -> Result<(), StoreError> {
     let mut work = transactions.begin().await?;
     work.keep_plan(head.plan, &head.document).await?;
@@ -116,5 +121,6 @@ pub(super) async fn keep_version(
             work.add_workflow(&WorkflowDefinition { id: old_id, revision: 1, ..old }).await?;
         }
     }
+    work.record(entry).await?;
     work.commit().await
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use domain::{
     access::Actor,
+    audit::Action,
     ids::WorkflowId,
     ports::{Runs, StoreError, Workflows},
     workflows::{VersionAddress, WorkflowDefinition, WorkflowStatus},
@@ -78,7 +79,7 @@ impl DeleteVersion {
                 check_idle(&*self.runs, &row).await??;
             }
             tries += 1;
-            match self.change.make(row, WorkflowStatus::Deleted, by).await {
+            match self.change.make(row, WorkflowStatus::Deleted, Action::DeleteVersion, by).await {
                 Ok(row) => return Ok(row),
                 Err(StoreError::Conflict(_)) if tries < TRIES => {}
                 Err(other) => return Err(other.into()),

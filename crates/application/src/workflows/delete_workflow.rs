@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use domain::{
     access::Actor,
+    audit::Action,
     ids::WorkflowId,
     ports::{Runs, StoreError, Workflows},
     workflows::{WorkflowDefinition, WorkflowStatus},
@@ -52,7 +53,8 @@ impl DeleteWorkflow {
                 check_idle(&*self.runs, &row).await??;
             }
             tries += 1;
-            match self.change.make(row, WorkflowStatus::Deleted, by).await {
+            let action = if row.is_head() { Action::Delete } else { Action::DeleteVersion };
+            match self.change.make(row, WorkflowStatus::Deleted, action, by).await {
                 Ok(row) => return Ok(row),
                 Err(StoreError::Conflict(_)) if tries < TRIES => {}
                 Err(other) => return Err(other.into()),

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use domain::{
     access::Actor,
+    audit::Action,
     ids::WorkflowId,
     ports::Workflows,
     workflows::{ChangeSummary, WorkflowDefinition},
@@ -54,6 +55,6 @@ impl RollBackWorkflow {
             change_summary: Some(change_summary.unwrap_or_else(|| ChangeSummary::of_rollback(version))),
             ..WorkflowChanges::default()
         };
-        Ok(self.update.execute(old.head, &changes, by).await?)
+        Ok(self.update.execute_as(Action::RollBack, old.head, &changes, by).await?)
     }
 }

@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use domain::{
     access::Actor,
-    ports::{Clock, StoreError, Transactions},
+    audit::{Action, AuditEntry},
+    ids::AuditId,
+    ports::{Clock, IdGenerator, StoreError, Transactions},
     workflows::{WorkflowDefinition, WorkflowStatus},
 };
 
@@ -14,11 +16,12 @@ use crate::Ports;
 pub(super) struct StatusChange {
     transactions: Arc<dyn Transactions>,
     clock: Arc<dyn Clock>,
+    ids: Arc<dyn IdGenerator>,
 }
 
 impl StatusChange {
     pub(super) fn new(ports: &Ports) -> Self {
-        Self { transactions: ports.transactions.clone(), clock: ports.clock.clone() }
+        Self { transactions: ports.transactions.clone(), clock: ports.clock.clone(), ids: ports.ids.clone() }
     }
 
     /// Answers the row as it is then; a status that it has already changes nothing. `Conflict` if somebody else was quicker.
@@ -26,11 +29,13 @@ impl StatusChange {
         &self,
         row: WorkflowDefinition,
         status: WorkflowStatus,
+        action: Action,
         by: &Actor,
     ) -> Result<WorkflowDefinition, StoreError> {
         if row.status == status {
             return Ok(row);
         }
+        let old = row.clone();
         let row = WorkflowDefinition {
             status,
             revision: row.revision + 1,
@@ -38,8 +43,10 @@ impl StatusChange {
             updated_by: Some(by.name.clone()),
             ..row
         };
+        let entry = AuditEntry::of_workflow(AuditId::new(self.ids.unique()), by, action, Some(&old), &row);
         let mut work = self.transactions.begin().await?;
         work.replace_workflow(&row).await?;
+        work.record(&entry).await?;
         work.commit().await?;
         Ok(row)
     }

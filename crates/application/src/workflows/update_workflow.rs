@@ -4,7 +4,8 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use domain::{
     access::Actor,
-    ids::WorkflowId,
+    audit::{Action, AuditEntry},
+    ids::{AuditId, WorkflowId},
     ports::{Clock, IdGenerator, StoreError, Transactions, Workflows},
     workflows::{ChangeSummary, RunLimits, StepDocument, WorkflowDefinition, WorkflowDocument, WorkflowStatus},
 };
@@ -105,6 +106,17 @@ impl UpdateWorkflow {
         changes: &WorkflowChanges,
         by: &Actor,
     ) -> Result<WorkflowDefinition, UpdateWorkflowError> {
+        self.execute_as(Action::Update, id, changes, by).await
+    }
+
+    /// The same under another name in the audit log.
+    pub(super) async fn execute_as(
+        &self,
+        action: Action,
+        id: WorkflowId,
+        changes: &WorkflowChanges,
+        by: &Actor,
+    ) -> Result<WorkflowDefinition, UpdateWorkflowError> {
         let mut tries = 0;
         loop {
             let old = self.workflows.get(id).await?.ok_or(UpdateWorkflowError::NotFound(id))?;
@@ -114,15 +126,14 @@ impl UpdateWorkflow {
             tries += 1;
             let kept = if changes.content() {
                 let head = self.next_version(&old, changes, by).await?;
-                keep_version(&*self.transactions, &head, Some(old), WorkflowId::new(self.ids.unique()))
-                    .await
-                    .map(|()| head)
+                let (entry, old_id) = (self.entry(action, &old, &head, by), WorkflowId::new(self.ids.unique()));
+                keep_version(&*self.transactions, &head, Some(old), old_id, &entry).await.map(|()| head)
             } else {
                 let status = changes.status.unwrap_or(old.status);
                 let check = self.documents.check_activation(&old, status).await?;
                 check.map_err(UpdateWorkflowError::Refused)?;
-                let head = self.in_place(old, changes, by);
-                self.keep(&head).await.map(|()| head)
+                let head = self.in_place(old.clone(), changes, by);
+                self.keep(&head, &self.entry(action, &old, &head, by)).await.map(|()| head)
             };
             match kept {
                 Ok(head) => return Ok(head),
@@ -166,9 +177,14 @@ impl UpdateWorkflow {
         }
     }
 
-    async fn keep(&self, head: &WorkflowDefinition) -> Result<(), StoreError> {
+    fn entry(&self, action: Action, old: &WorkflowDefinition, head: &WorkflowDefinition, by: &Actor) -> AuditEntry {
+        AuditEntry::of_workflow(AuditId::new(self.ids.unique()), by, action, Some(old), head)
+    }
+
+    async fn keep(&self, head: &WorkflowDefinition, entry: &AuditEntry) -> Result<(), StoreError> {
         let mut work = self.transactions.begin().await?;
         work.replace_workflow(head).await?;
+        work.record(entry).await?;
         work.commit().await
     }
 }

@@ -26,6 +26,12 @@ impl Actor {
         Self::named("system")
     }
 
+    /// Whoever sends requests, cancellations and events over the bus: it does not say who that is, and what a message says of it
+    /// is not proven.
+    pub fn bus() -> Self {
+        Self::named("kafka")
+    }
+
     /// Its name.
     pub fn name(&self) -> &str {
         &self.name

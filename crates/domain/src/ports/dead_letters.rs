@@ -5,6 +5,7 @@ use async_trait::async_trait;
 use super::StoreError;
 use crate::{
     Timestamp,
+    audit::AuditEntry,
     ids::{DeadLetterId, RunId, StepPath},
     page::{Page, PageRequest, SortOrder},
     runs::{DeadLetterEntry, DeadLetterFilter, Replay, StepExecution},
@@ -44,15 +45,28 @@ pub trait DeadLetters: Send + Sync {
 
     /// Writes down that a run is going to do an entry's work; the entry is `replayed` then. MUST change nothing, and answer
     /// `false`, if there is no such entry, or if it does not have the replay any more that the caller has seen: of two who
-    /// replay an entry at once, one does.
-    async fn claim(&self, id: DeadLetterId, seen: Option<Replay>, replay: &Replay) -> Result<bool, StoreError>;
+    /// replay an entry at once, one does. What the audit log tells of it is written in the same transaction, if anything is
+    /// changed; so it is by the next two.
+    async fn claim(
+        &self,
+        id: DeadLetterId,
+        seen: Option<Replay>,
+        replay: &Replay,
+        audit: &AuditEntry,
+    ) -> Result<bool, StoreError>;
 
     /// Takes a claim back whose run was not started: an entry with this replay is `pending_replay` again and has the one that
     /// it had before.
-    async fn give_back(&self, id: DeadLetterId, replay: &Replay, before: Option<Replay>) -> Result<(), StoreError>;
+    async fn give_back(
+        &self,
+        id: DeadLetterId,
+        replay: &Replay,
+        before: Option<Replay>,
+        audit: &AuditEntry,
+    ) -> Result<(), StoreError>;
 
     /// Removes an entry; answers whether it was there.
-    async fn delete(&self, id: DeadLetterId) -> Result<bool, StoreError>;
+    async fn delete(&self, id: DeadLetterId, audit: &AuditEntry) -> Result<bool, StoreError>;
 
     /// Removes entries that failed last before a time, the oldest first and at most so many; answers how many.
     async fn delete_older(&self, than: Timestamp, limit: usize) -> Result<u64, StoreError>;

@@ -11,7 +11,8 @@ use crate::{
     runs::{CancelRun, CommitOutcome, ExternalRequest, ResumeRun, StartRun},
 };
 
-/// The runs of the external executor.
+/// The runs of the external executor. What is `Committed` of the first three writes its entry into the audit log, in the same
+/// transaction.
 #[cfg_attr(any(test, feature = "testing"), mockall::automock)]
 #[async_trait]
 pub trait ExternalRuns: Send + Sync {

@@ -1,11 +1,14 @@
 //! The mailbox of a run: whoever does not own it, and has something to say, says it here.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use uuid::Uuid;
 
 use super::StoreError;
 use crate::{
     Timestamp,
+    audit::AuditEntry,
     ids::{Epoch, EventId, ExecutorId, RunId, StepPath},
     payload::Payload,
     runs::{InboxEntry, InboxMessage, RunStatus},
@@ -66,8 +69,9 @@ pub struct Mail {
 #[async_trait]
 pub trait RunInbox: Send + Sync {
     /// Puts a message into the inbox of a live run; a run without an owner is due at the note's time, if not earlier. A note
-    /// with a `dedupe` text that is in the run's inbox already changes nothing, and MUST be answered like the first.
-    async fn append(&self, note: &InboxNote) -> Result<Appended, StoreError>;
+    /// with a `dedupe` text that is in the run's inbox already changes nothing, and MUST be answered like the first. What the
+    /// audit log tells of it is written in the same transaction, if anything is changed.
+    async fn append(&self, note: &InboxNote, audit: Option<Arc<AuditEntry>>) -> Result<Appended, StoreError>;
 
     /// The inboxes of the live runs that an executor owns, at most `limit` entries, oldest first.
     async fn mail_for(&self, executor: ExecutorId, limit: usize) -> Result<Vec<Mail>, StoreError>;

@@ -46,6 +46,8 @@ pub trait RunJournal: Send + Sync {
     ///   [`DeadLetters`](super::DeadLetters), and those that it has resolved are not.
     /// * A `Cancel` tells the run that started the run ([`CancelRun::tells_parent`](crate::runs::CancelRun::tells_parent)) and the
     ///   live runs that it has started ([`CancelRun::tells_child`](crate::runs::CancelRun::tells_child)), and ends its waits.
+    /// * A commit that is `Committed` writes its [`audit`](crate::runs::RunCommit::audit) into the audit log, in the same
+    ///   transaction; any other outcome writes none.
     /// * `Unstorable`, for any of them: the commit's data is to blame, and it alone.
     /// * Anything but `Committed` changes nothing.
     ///

@@ -3,6 +3,7 @@
 
 mod access;
 mod agents;
+mod audit;
 mod bus;
 mod dead_letters;
 mod engine;
@@ -21,6 +22,7 @@ mod workflows;
 
 pub use access::{Accounts, HeldToken, Jwts, KeyDigests, Passwords, Policy, SealBroken, Tokens, Vault};
 pub use agents::Agents;
+pub use audit::{AuditChain, AuditLog, AuditSeal, AuditSealing, ChainState, Sealed};
 pub use bus::{
     Asked, Delivery, EventHandler, ExternalExecutor, Handled, Monitoring, Publisher, RequestHandler, TaskHandler,
 };
@@ -43,6 +45,7 @@ pub use workflows::Workflows;
 pub use {
     access::{MockAccounts, MockJwts, MockKeyDigests, MockPasswords, MockTokens},
     agents::MockAgents,
+    audit::MockAuditLog,
     bus::{MockEventHandler, MockExternalExecutor, MockMonitoring, MockPublisher, MockRequestHandler, MockTaskHandler},
     dead_letters::MockDeadLetters,
     engine::MockEngine,

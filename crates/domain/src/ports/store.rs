@@ -6,6 +6,7 @@ use crate::{
     Timestamp,
     access::{ApiKey, User},
     agents::Agent,
+    audit::AuditEntry,
     ids::PlanHash,
     workflows::{WorkflowDefinition, WorkflowDocument},
 };
@@ -82,6 +83,8 @@ pub trait UnitOfWork: Send {
     /// that [keeps the installation manageable](ApiKey::is_keeper). Of two units of work at a time that would each take one of
     /// the last two away, one is refused.
     async fn keep_an_admin(&mut self) -> Result<(), StoreError>;
+    /// Writes down in the audit log who does this. The row is there if and only if the changes are.
+    async fn record(&mut self, entry: &AuditEntry) -> Result<(), StoreError>;
 
     /// Makes all of it true and durable.
     async fn commit(self: Box<Self>) -> Result<(), StoreError>;

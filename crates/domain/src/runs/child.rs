@@ -66,6 +66,8 @@ impl ChildDefinition {
             status: RunStatus::Pending,
             owner: None,
             parent: Some(parent),
+            // The run that starts it was started by somebody, and tells who.
+            audit: None,
         }
     }
 }

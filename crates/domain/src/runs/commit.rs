@@ -1,6 +1,8 @@
 //! What a store writes for a run, as values: many commits of many runs can share one transaction, and each gets an
 //! outcome of its own.
 
+use std::sync::Arc;
+
 use super::{
     child::{ChildOutcome, Parent},
     dead_letter::DeadLetter,
@@ -12,6 +14,7 @@ use super::{
 use crate::{
     Timestamp,
     agents::AgentName,
+    audit::AuditEntry,
     ids::{
         CommitId, DeadLetterId, Epoch, ExecutorId, InboxId, PlanHash, RunId, Seq, StepId, StepPath, WorkflowId,
         WorkflowRef,
@@ -69,6 +72,17 @@ impl RunCommit {
         }
     }
 
+    /// What the audit log tells of it if it is `Committed`.
+    pub fn audit(&self) -> Option<&AuditEntry> {
+        match self {
+            Self::Start(start) => start.audit.as_deref(),
+            Self::Cancel(cancel) => cancel.audit.as_deref(),
+            Self::Resume(resume) => resume.audit.as_deref(),
+            Self::Adopt(adopt) => adopt.audit.as_deref(),
+            Self::Advance(_) => None,
+        }
+    }
+
     /// About how many bytes of payload the commit carries.
     pub fn weight(&self) -> usize {
         match self {
@@ -117,6 +131,9 @@ pub struct StartRun {
     pub owner: Option<ExecutorId>,
     /// The step of another run that starts it.
     pub parent: Option<Parent>,
+    /// What the audit log tells of it, in the same transaction and only if it is `Committed`; none where no principal is behind
+    /// it.
+    pub audit: Option<Arc<AuditEntry>>,
 }
 
 /// When a run wants its next turn.
@@ -285,6 +302,9 @@ pub struct CancelRun {
     pub reason: Option<String>,
     /// Whether a run that is not there yet is cancelled too, as soon as it is adopted.
     pub ahead: bool,
+    /// What the audit log tells of it, in the same transaction and only if it is `Committed`; none where no principal is behind
+    /// it.
+    pub audit: Option<Arc<AuditEntry>>,
 }
 
 impl CancelRun {
@@ -330,6 +350,9 @@ pub struct ResumeRun {
     pub at: Timestamp,
     /// Who.
     pub by: String,
+    /// What the audit log tells of it, in the same transaction and only if it is `Committed`; none where no principal is behind
+    /// it.
+    pub audit: Option<Arc<AuditEntry>>,
 }
 
 /// What a terminal run is to do after all.
@@ -399,6 +422,9 @@ pub struct AdoptRun {
     pub cause: Adoption,
     /// Why the run cannot be done: then it is adopted and fails at once.
     pub failure: Option<String>,
+    /// What the audit log tells of it, in the same transaction and only if it is `Committed`; none where no principal is behind
+    /// it.
+    pub audit: Option<Arc<AuditEntry>>,
 }
 
 /// Why a run is adopted.

@@ -99,10 +99,11 @@ pub(super) fn declare(api: Declarations) -> Declarations {
 }
 
 async fn create_agent(
+    Caller(by): Caller,
     State(app): State<UseCases>,
     Body(new): Body<CreateAgent>,
 ) -> Result<Located<201, AgentView>, Problem> {
-    let agent = app.create_agent.execute(new.command().map_err(Problem::internal)?).await?;
+    let agent = app.create_agent.execute(new.command().map_err(Problem::internal)?, &by).await?;
     Ok(Located::new(COLLECTION, agent.id, agent.into()))
 }
 

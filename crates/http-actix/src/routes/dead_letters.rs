@@ -119,11 +119,12 @@ async fn get_dead_letter(
 }
 
 async fn delete_dead_letter(
+    Caller(by): Caller,
     State(app): State<UseCases>,
     State(clock): State<dyn Clock>,
     Path(path): Path<DeadLetterPath>,
 ) -> Result<Reply<200, MessageView>, Problem> {
-    app.delete_dead_letter.execute(path.id()).await?;
+    app.delete_dead_letter.execute(path.id(), &by).await?;
     Ok(Reply(MessageView::new("Dead letter deleted successfully".to_owned(), clock.now())))
 }
 

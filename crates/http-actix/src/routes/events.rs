@@ -6,7 +6,7 @@ use domain::access::{Access, Right};
 use domain::ports::Clock;
 
 use crate::{
-    api::{About, Body, Declarations, Path, Reply, State},
+    api::{About, Body, Caller, Declarations, Path, Reply, State},
     dto::{
         events::{BroadcastEvent, EventReceipt, RaiseEvent},
         examples,
@@ -51,23 +51,25 @@ pub(super) fn declare(api: Declarations) -> Declarations {
 }
 
 async fn tell_run(
+    Caller(by): Caller,
     State(app): State<UseCases>,
     State(clock): State<dyn Clock>,
     Path(path): Path<RunPath>,
     Body(body): Body<RaiseEvent>,
 ) -> Result<Reply<202, EventReceipt>, Problem> {
     let event = body.event().map_err(|refused| Problem::unkeepable("/data", &refused))?;
-    let run = app.raise_event.to_run(&path.id().map_err(Problem::internal)?, event).await?;
+    let run = app.raise_event.to_run(&path.id().map_err(Problem::internal)?, event, &by).await?;
     Ok(Reply(EventReceipt::new(&[run.id], clock.now())))
 }
 
 async fn tell_all(
+    Caller(by): Caller,
     State(app): State<UseCases>,
     State(clock): State<dyn Clock>,
     Body(body): Body<BroadcastEvent>,
 ) -> Result<Reply<202, EventReceipt>, Problem> {
     let correlation = body.correlation.clone().unwrap_or_default();
     let event = body.event().map_err(|refused| Problem::unkeepable("/data", &refused))?;
-    let told = app.raise_event.to_all(&correlation, event).await?;
+    let told = app.raise_event.to_all(&correlation, event, &by).await?;
     Ok(Reply(EventReceipt::new(&told, clock.now())))
 }

@@ -24,8 +24,10 @@ use application::{
 use async_trait::async_trait;
 use domain::{
     Timestamp,
+    access::Actor,
     agents::{Agent, AgentName, Outcomes, Report, Traffic, WaitingCall},
-    ids::{CommitId, DeadLetterId, ExecutorId, RunId, Seq, StepId, StepPath},
+    audit::{Action, AuditEntry, Changes, Entity},
+    ids::{AuditId, CommitId, DeadLetterId, ExecutorId, RunId, Seq, StepId, StepPath},
     payload::Payload,
     ports::{
         Adopted, AgentCard, AgentGateway, AgentHealth, AgentTraffic, Agents, Clock, DeadLetters, Engine, IdGenerator,
@@ -202,7 +204,16 @@ impl Orrery {
     pub(crate) async fn claims(&self, letter: &str, run: &str) {
         let replay = Replay { run: RunId::parse(run).expect("a run id"), at: self.clock.now() };
         let id: DeadLetterId = letter.parse().expect("an id");
-        assert!(self.store.claim(id, None, &replay).await.expect("a store"));
+        let entity = Entity::dead_letter(id);
+        let entry = AuditEntry::new(
+            AuditId::new(uuid::Uuid::nil()),
+            replay.at,
+            &Actor::system(),
+            Action::Replay,
+            entity,
+            Changes::none(),
+        );
+        assert!(self.store.claim(id, None, &replay, &entry).await.expect("a store"));
     }
 
     /// An executor tells of its calls to an agent, as all executors do.

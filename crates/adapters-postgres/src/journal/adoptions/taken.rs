@@ -86,7 +86,7 @@ async fn early_cancellations(
             .await?;
     let cancel = |(run, commit, by, reason, at): (String, Uuid, String, Option<String>, Timestamp)| {
         let run = RunId::clone(of.get(run.as_str())?);
-        Some((run.clone(), CancelRun { commit: CommitId::new(commit), run, at, by, reason, ahead: true }))
+        Some((run.clone(), CancelRun { commit: CommitId::new(commit), run, at, by, reason, ahead: true, audit: None }))
     };
     Ok(found.into_iter().filter_map(cancel).collect())
 }
