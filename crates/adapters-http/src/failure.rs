@@ -2,7 +2,10 @@
 
 use std::{error::Error, io::ErrorKind, time::Duration};
 
-use domain::runs::{CallFailure, FailureKind};
+use domain::{
+    agents::RefusedHost,
+    runs::{CallFailure, FailureKind},
+};
 use reqwest::StatusCode;
 
 use crate::target::{Target, Uncallable};
@@ -49,6 +52,10 @@ pub(crate) fn status(status: StatusCode, body: &str, retry_after: Option<Duratio
 
 /// No answer, or half of one. Whatever happens before a connection stands is definite: nothing was sent.
 pub(crate) fn transport(error: &reqwest::Error, target: &Target, connect_timeout: Duration) -> CallFailure {
+    if let Some(refused) = refused(error) {
+        // The name may stand for another address later; a retry now would only knock at the same door.
+        return CallFailure::permanent(FailureKind::Agent, refused.to_string());
+    }
     if error.is_connect() {
         let message = no_connection(error, target, connect_timeout);
         return passing(CallFailure::definite(FailureKind::Connection, message));
@@ -71,6 +78,11 @@ pub(crate) fn transport(error: &reqwest::Error, target: &Target, connect_timeout
             passing(CallFailure::unknown(FailureKind::Connection, message))
         }
     }
+}
+
+/// What the guard of outbound calls refused.
+fn refused(error: &reqwest::Error) -> Option<&RefusedHost> {
+    chain(error).find_map(|e| e.downcast_ref())
 }
 
 /// Why no connection came about, for people.

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use domain::{
-    agents::Agent,
+    agents::{Agent, Networks},
     payload::Payload,
     ports::{AgentCard, AgentGateway, AgentHealth, Clock},
     runs::{AgentRequest, CallFailure, CallIds, CallOutcome, FailureKind},
@@ -12,7 +12,6 @@ use domain::{
 use reqwest::{
     Client, ClientBuilder, Method, Request, Response, StatusCode,
     header::{HeaderName, HeaderValue, RETRY_AFTER},
-    redirect,
 };
 use serde_json::Value;
 use tokio::time::{Instant, timeout_at};
@@ -21,6 +20,7 @@ use crate::{
     answer::{self, Answer, OpenTask},
     body::{self, Unread},
     failure,
+    guard::GuardedResolver,
     open_tasks::OpenTasks,
     request, retry_after,
     target::{Target, Targets},
@@ -50,16 +50,19 @@ pub struct GatewayConfig {
     /// How long an idle connection is kept. Shorter than the five seconds after which common servers (uvicorn, node,
     /// actix) hang up, so that no call meets a connection that is just being closed.
     pub pool_idle_timeout: Duration,
+    /// The networks whose agents may be called.
+    pub networks: Networks,
 }
 
 impl Default for GatewayConfig {
-    /// 4 MiB, 5 s, 1024 connections, 4 s.
+    /// 4 MiB, 5 s, 1024 connections, 4 s, public and private networks.
     fn default() -> Self {
         Self {
             max_response_bytes: 4 * 1024 * 1024,
             connect_timeout: Duration::from_secs(5),
             pool_idle_per_host: 1024,
             pool_idle_timeout: Duration::from_secs(4),
+            networks: Networks::default(),
         }
     }
 }
@@ -72,6 +75,7 @@ pub struct InvalidGateway(#[source] reqwest::Error);
 /// Calls agents over HTTP.
 pub struct HttpAgentGateway {
     client: Client,
+    guard: GuardedResolver,
     targets: Targets,
     open: OpenTasks,
     config: GatewayConfig,
@@ -81,13 +85,24 @@ pub struct HttpAgentGateway {
 impl HttpAgentGateway {
     /// A gateway with its own connection pool. The clock serves to read dates in `Retry-After`.
     pub fn new(config: GatewayConfig, clock: Arc<dyn Clock>) -> Result<Self, InvalidGateway> {
-        let client = client(&config).build().or_else(|e| {
+        let guard = GuardedResolver::new(config.networks.clone());
+        Self::guarded_by(guard, config, clock)
+    }
+
+    /// The same with a guard of the caller's, which counts in place of the configured networks.
+    pub fn guarded_by(
+        guard: GuardedResolver,
+        config: GatewayConfig,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, InvalidGateway> {
+        let client = client(&config, &guard).build().or_else(|e| {
             // A machine or image without CA certificates can still call agents over plain HTTP.
             tracing::warn!(error = ?e, "no TLS trust store: calls to https agents will fail");
-            client(&config).tls_certs_only([]).build()
+            client(&config, &guard).tls_certs_only([]).build()
         });
         Ok(Self {
             client: client.map_err(InvalidGateway)?,
+            guard,
             targets: Targets::default(),
             open: OpenTasks::default(),
             config,
@@ -197,7 +212,7 @@ impl HttpAgentGateway {
 impl AgentGateway for HttpAgentGateway {
     async fn call(&self, agent: &Agent, request: &AgentRequest) -> CallOutcome {
         let deadline = Deadline::after(agent.timeout);
-        let outcome = match self.targets.of(agent) {
+        let outcome = match self.targets.of(agent, &self.guard) {
             Ok(target) => self.exchange(&target, request, deadline).await,
             Err(reason) => Err(failure::uncallable(&reason)),
         };
@@ -205,7 +220,9 @@ impl AgentGateway for HttpAgentGateway {
     }
 
     async fn cancel(&self, agent: &Agent, ids: &CallIds) {
-        let (Some(task), Ok(target)) = (self.open.of(&ids.message), self.targets.of(agent)) else { return };
+        let (Some(task), Ok(target)) = (self.open.of(&ids.message), self.targets.of(agent, &self.guard)) else {
+            return;
+        };
         let request = task_request(&target, &ids.correlation, "tasks/cancel", &task);
         if timeout_at(Instant::now() + CANCEL_PATIENCE, self.client.execute(request)).await.is_err() {
             tracing::debug!(agent.name = %agent.name, task, "the agent did not answer to a cancellation");
@@ -215,7 +232,7 @@ impl AgentGateway for HttpAgentGateway {
     async fn health(&self, agent: &Agent) -> AgentHealth {
         let deadline = Deadline::after(agent.timeout);
         let started = Instant::now();
-        let card = match self.targets.of(agent) {
+        let card = match self.targets.of(agent, &self.guard) {
             Ok(target) => timeout_at(deadline.at, self.card(&target))
                 .await
                 .unwrap_or_else(|_| Err(format!("Request timeout after {}ms", agent.timeout.as_millis()))),
@@ -261,10 +278,9 @@ fn task_request(target: &Target, correlation: &str, method: &'static str, task: 
     request
 }
 
-fn client(config: &GatewayConfig) -> ClientBuilder {
-    Client::builder()
-        .redirect(redirect::Policy::none())
-        .no_proxy()
+fn client(config: &GatewayConfig, guard: &GuardedResolver) -> ClientBuilder {
+    guard
+        .guard(Client::builder())
         .retry(reqwest::retry::never())
         .tcp_nodelay(true)
         .connect_timeout(config.connect_timeout)

@@ -8,6 +8,7 @@ mod answer;
 mod body;
 mod failure;
 mod gateway;
+mod guard;
 mod open_tasks;
 mod python_json;
 mod request;
@@ -15,3 +16,4 @@ mod retry_after;
 mod target;
 
 pub use gateway::{GatewayConfig, HttpAgentGateway, InvalidGateway};
+pub use guard::{GuardedResolver, HostNames};

@@ -9,7 +9,7 @@ use std::{
 };
 
 use domain::{
-    agents::{Agent, AgentAuth, AgentUrl},
+    agents::{Agent, AgentAuth, AgentUrl, RefusedHost},
     ids::AgentId,
 };
 use reqwest::{
@@ -17,7 +17,7 @@ use reqwest::{
     header::{self, HeaderMap, HeaderName, HeaderValue},
 };
 
-use crate::body::excerpt;
+use crate::{body::excerpt, guard::GuardedResolver};
 
 /// How many agents are kept; beyond, the cache starts anew.
 const MOST_TARGETS: usize = 10_000;
@@ -27,6 +27,8 @@ const MOST_TARGETS: usize = 10_000;
 pub(crate) enum Uncallable {
     #[error("the agent's URL cannot be called: {0}")]
     Url(String),
+    #[error(transparent)]
+    Host(#[from] RefusedHost),
     #[error("the agent's API key cannot be sent in the header {0:?}")]
     HeaderName(String),
     #[error("the agent's credential holds characters that no header can carry")]
@@ -46,8 +48,9 @@ pub(crate) struct Target {
 }
 
 impl Target {
-    fn prepare(agent: &Agent) -> Result<Self, Uncallable> {
+    fn prepare(agent: &Agent, guard: &GuardedResolver) -> Result<Self, Uncallable> {
         let url = Url::parse(agent.url.as_str()).map_err(|e| Uncallable::Url(e.to_string()))?;
+        guard.check(&url)?;
         let mut card = url.clone();
         card.set_path(&format!("{}/.well-known/agent-card.json", url.path().trim_end_matches('/')));
         let mut headers = HeaderMap::with_capacity(8);
@@ -104,13 +107,13 @@ fn header_name(name: &str) -> Result<HeaderName, Uncallable> {
 pub(crate) struct Targets(RwLock<HashMap<AgentId, Arc<Target>>>);
 
 impl Targets {
-    /// The prepared form of an agent as it is now.
-    pub(crate) fn of(&self, agent: &Agent) -> Result<Arc<Target>, Uncallable> {
+    /// The prepared form of an agent as it is now. The guard MUST be the same each time: what it let through is kept.
+    pub(crate) fn of(&self, agent: &Agent, guard: &GuardedResolver) -> Result<Arc<Target>, Uncallable> {
         let known = self.0.read().unwrap_or_else(PoisonError::into_inner).get(&agent.id).cloned();
         if let Some(target) = known.filter(|t| t.source.0 == agent.url && t.source.1 == agent.auth) {
             return Ok(target);
         }
-        let target = Arc::new(Target::prepare(agent)?);
+        let target = Arc::new(Target::prepare(agent, guard)?);
         let mut targets = self.0.write().unwrap_or_else(PoisonError::into_inner);
         if targets.len() >= MOST_TARGETS {
             targets.clear();

@@ -136,7 +136,7 @@ pub(crate) fn header(head: &str, name: &str) -> Option<String> {
 }
 
 /// Sun, 06 Nov 1994 08:49:37 GMT, for ever.
-struct StoppedClock;
+pub(crate) struct StoppedClock;
 
 impl Clock for StoppedClock {
     fn now(&self) -> Timestamp {

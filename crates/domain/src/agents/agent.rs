@@ -93,6 +93,16 @@ impl AgentUrl {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// The host: a name, or an address, of IPv6 in brackets.
+    pub fn host(&self) -> &str {
+        let rest = self.0.split_once("://").map_or("", |(_, rest)| rest);
+        let authority = rest.split(['/', '?']).next().unwrap_or_default();
+        match authority.rsplit_once(':') {
+            Some((host, port)) if !port.ends_with(']') => host,
+            _ => authority,
+        }
+    }
 }
 
 /// Whether an agent may be used.
@@ -251,6 +261,19 @@ mod tests {
         assert_eq!(AgentUrl::parse("http://h/a/B?c=D").map(|u| u.0), Ok("http://h/a/B?c=D".to_owned()));
         assert_eq!(AgentUrl::parse("http://[::1]:80/x").map(|u| u.0), Ok("http://[::1]:80/x".to_owned()));
         assert_eq!(AgentUrl::parse("http://h?x").map(|u| u.0), Ok("http://h/?x".to_owned()));
+    }
+
+    #[test]
+    fn the_host_of_a_url_is_told_apart_from_its_port_and_path() {
+        for (url, host) in [
+            ("http://h", "h"),
+            ("http://h:80/a:b", "h"),
+            ("http://[::1]:80/", "[::1]"),
+            ("http://[::1]/", "[::1]"),
+            ("http://h?x:1", "h"),
+        ] {
+            assert_eq!(AgentUrl::parse(url).map(|url| url.host().to_owned()), Ok(host.to_owned()), "{url}");
+        }
     }
 
     #[test]

@@ -4,6 +4,7 @@ mod agent;
 mod auth;
 mod breaker;
 mod limit;
+mod networks;
 mod retry;
 mod schemas;
 mod shares;
@@ -15,6 +16,7 @@ pub use agent::{Agent, AgentFilter, AgentName, AgentStatus, AgentUrl, CircuitBre
 pub use auth::{AgentAuth, ApiKey, Secret};
 pub use breaker::{Breaker, BreakerChange, BreakerNews, BreakerPhase, Outcomes};
 pub use limit::{CallLimit, InvalidCallLimit};
+pub use networks::{InvalidNetworks, Networks, RefusedHost};
 pub use retry::{InvalidRetryPolicy, OnUnknown, RetryPolicy, StrategyMistake};
 pub use schemas::AgentSchemas;
 pub use shares::share_out;
