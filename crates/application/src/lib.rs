@@ -9,9 +9,12 @@ pub mod workflows;
 
 use std::sync::Arc;
 
-use domain::ports::{
-    AgentGateway, AgentTraffic, Agents, Clock, DeadLetters, Engine, ExternalRuns, Fleet, IdGenerator, RunInbox,
-    RunLeases, RunWriter, Runs, Schemas, Transactions, Workflows,
+use domain::{
+    agents::Networks,
+    ports::{
+        AgentGateway, AgentTraffic, Agents, Clock, DeadLetters, Engine, ExternalRuns, Fleet, IdGenerator, RunInbox,
+        RunLeases, RunWriter, Runs, Schemas, Transactions, Workflows,
+    },
 };
 
 use plans::PlanCache;
@@ -48,6 +51,8 @@ pub struct Ports {
     pub schemas: Arc<dyn Schemas>,
     /// How deep blocks may lie in each other in documents that are saved; at most [`MAX_NESTING`](domain::workflows::MAX_NESTING).
     pub max_nesting: usize,
+    /// The networks whose agents may be registered.
+    pub agent_networks: Networks,
     /// None on a store that no other system shares.
     pub external: Option<External>,
 }

@@ -65,6 +65,7 @@ fn ports(store: &Arc<MemoryStore>, external: Option<External>) -> Ports {
         plans: Arc::new(PlanCache::new(store.clone(), Arc::new(JsonSchemas))),
         schemas: Arc::new(JsonSchemas),
         max_nesting: domain::workflows::MAX_NESTING,
+        agent_networks: domain::agents::Networks::default(),
         external,
     }
 }

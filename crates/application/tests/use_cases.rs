@@ -60,6 +60,7 @@ fn ports(engine: MockEngine, writer: Option<MockRunWriter>) -> Ports {
         plans: Arc::new(PlanCache::new(store, Arc::new(JsonSchemas))),
         schemas: Arc::new(JsonSchemas),
         max_nesting: domain::workflows::MAX_NESTING,
+        agent_networks: domain::agents::Networks::default(),
         external: None,
     }
 }

@@ -116,6 +116,7 @@ fn ports(store: &Arc<MemoryStore>) -> Ports {
         plans: Arc::new(PlanCache::new(store.clone(), Arc::new(JsonSchemas))),
         schemas: Arc::new(JsonSchemas),
         max_nesting: domain::workflows::MAX_NESTING,
+        agent_networks: domain::agents::Networks::default(),
         external: None,
     }
 }

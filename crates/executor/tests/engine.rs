@@ -120,6 +120,7 @@ impl Process {
             plans,
             schemas: Arc::new(JsonSchemas),
             max_nesting: domain::workflows::MAX_NESTING,
+            agent_networks: domain::agents::Networks::default(),
             external: None,
         });
         Self { uses, engine, agents, store }

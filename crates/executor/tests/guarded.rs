@@ -221,6 +221,7 @@ impl House {
             plans,
             schemas: Arc::new(JsonSchemas),
             max_nesting: domain::workflows::MAX_NESTING,
+            agent_networks: domain::agents::Networks::default(),
             external: None,
         });
         Process { uses, engine, me, heart: stop, way }

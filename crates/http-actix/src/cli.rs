@@ -1,6 +1,7 @@
 //! The command line.
 
 pub(crate) mod kafka;
+mod limits;
 mod serve;
 
 use std::{net::SocketAddr, path::PathBuf, time::Duration};

@@ -59,7 +59,11 @@ async fn wrong_method() -> Result<HttpResponse, Problem> {
 }
 
 fn text(content_type: &'static str, body: Bytes) -> HttpResponse {
-    HttpResponse::Ok().content_type(content_type).insert_header((header::CONTENT_SECURITY_POLICY, POLICY)).body(body)
+    HttpResponse::Ok()
+        .content_type(content_type)
+        .insert_header((header::CONTENT_SECURITY_POLICY, POLICY))
+        .insert_header((header::CACHE_CONTROL, "no-cache"))
+        .body(body)
 }
 
 async fn named_asset(request: HttpRequest, name: web::Path<String>) -> Result<HttpResponse, Problem> {

@@ -7,10 +7,12 @@ pub mod api;
 mod aside;
 mod docs;
 mod dto;
+pub mod limits;
 mod metrics;
 pub mod problem;
 mod registry;
 mod routes;
+pub mod serving;
 
 pub use api::{Guard, TrustedProxies};
 pub use metrics::asks_for_credentials;

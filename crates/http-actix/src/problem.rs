@@ -5,7 +5,7 @@
 
 mod codes;
 
-use std::{error::Error, fmt};
+use std::{error::Error, fmt, time::Duration};
 
 use actix_web::{
     HttpResponse, ResponseError,
@@ -101,13 +101,22 @@ pub struct Problem {
     mistakes: Vec<Mistake>,
     allow: Option<String>,
     right: Option<Right>,
+    retry_after: Option<Duration>,
     cause: Option<Box<dyn Error + Send + Sync>>,
 }
 
 impl Problem {
     /// A refusal with a sentence for people.
     pub fn new(code: Code, detail: impl Into<String>) -> Self {
-        Self { code, detail: detail.into(), mistakes: Vec::new(), allow: None, right: None, cause: None }
+        Self {
+            code,
+            detail: detail.into(),
+            mistakes: Vec::new(),
+            allow: None,
+            right: None,
+            retry_after: None,
+            cause: None,
+        }
     }
 
     /// A refusal because of mistakes in the request. The detail begins with the text of the old API and goes on with the
@@ -177,6 +186,11 @@ impl Problem {
         Self { allow: Some(allowed.to_owned()), ..Self::new(Code::MethodNotAllowed, "Method Not Allowed") }
     }
 
+    /// The same with the time after which the request can be repeated.
+    pub(crate) fn retry_after(self, wait: Duration) -> Self {
+        Self { retry_after: Some(wait), ..self }
+    }
+
     /// What went wrong, for people.
     pub(crate) fn text(&self) -> &str {
         &self.detail
@@ -211,8 +225,13 @@ impl Problem {
                 answer.append_header((header::WWW_AUTHENTICATE, challenge));
             }
         }
-        if self.code.status() == 503 {
-            answer.insert_header((header::RETRY_AFTER, "1"));
+        let unless_told = (self.code.status() == 503).then_some(Duration::from_secs(1));
+        if let Some(wait) = self.retry_after.or(unless_told) {
+            answer.insert_header((header::RETRY_AFTER, wait.as_secs()));
+        }
+        if matches!(self.code, Code::RequestTimeout | Code::BodyTooLarge) {
+            // What is left of the body is not read, so nothing can follow it.
+            answer.force_close();
         }
         let mut document = ProblemDocument::new(self.code, &self.detail, &self.mistakes, occurrence);
         document.required_right = self.right.map(Right::as_str);

@@ -73,6 +73,7 @@ impl Wiring {
             plans: plans.clone(),
             schemas: Arc::new(KnownSchemas),
             max_nesting: domain::workflows::MAX_NESTING,
+            agent_networks: domain::agents::Networks::default(),
             external: None,
         };
         Self {

@@ -5,7 +5,8 @@ use std::{sync::Arc, time::Duration};
 use domain::{
     access::Actor,
     agents::{
-        Agent, AgentAuth, AgentName, AgentSchemas, AgentStatus, AgentUrl, CallLimit, CircuitBreakerConfig, RetryPolicy,
+        Agent, AgentAuth, AgentName, AgentSchemas, AgentStatus, AgentUrl, CallLimit, CircuitBreakerConfig, Networks,
+        RefusedHost, RetryPolicy,
     },
     audit::AuditEntry,
     ids::{AgentId, AuditId},
@@ -37,6 +38,9 @@ pub enum CreateAgentError {
     /// Another agent, perhaps a deleted one, has the name.
     #[error("Agent with name '{0}' already exists")]
     NameTaken(AgentName),
+    /// Its URL leads where no agent is called.
+    #[error(transparent)]
+    Host(#[from] RefusedHost),
     /// What it declares is no schema.
     #[error("{}", .0.sentence())]
     Schemas(InvalidSchemas),
@@ -47,6 +51,7 @@ pub enum CreateAgentError {
 
 /// Registers an agent.
 pub struct CreateAgent {
+    networks: Networks,
     schemas: Arc<dyn Schemas>,
     transactions: Arc<dyn Transactions>,
     clock: Arc<dyn Clock>,
@@ -56,6 +61,7 @@ pub struct CreateAgent {
 impl CreateAgent {
     pub(crate) fn new(ports: &Ports) -> Self {
         Self {
+            networks: ports.agent_networks.clone(),
             schemas: ports.schemas.clone(),
             transactions: ports.transactions.clone(),
             clock: ports.clock.clone(),
@@ -65,6 +71,7 @@ impl CreateAgent {
 
     /// Registers the agent; it is active at once.
     pub async fn execute(&self, new: NewAgent, by: &Actor) -> Result<Agent, CreateAgentError> {
+        self.networks.check_host(new.url.host())?;
         schemas::check(&*self.schemas, &new.schemas).map_err(CreateAgentError::Schemas)?;
         let now = self.clock.now();
         let agent = Agent {

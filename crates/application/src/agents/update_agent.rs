@@ -5,8 +5,8 @@ use std::{sync::Arc, time::Duration};
 use domain::{
     access::Actor,
     agents::{
-        Agent, AgentAuth, AgentSchemas, AgentStatus, AgentUrl, ApiKey, CallLimit, CircuitBreakerConfig, RetryPolicy,
-        Secret,
+        Agent, AgentAuth, AgentSchemas, AgentStatus, AgentUrl, ApiKey, CallLimit, CircuitBreakerConfig, Networks,
+        RefusedHost, RetryPolicy, Secret,
     },
     audit::AuditEntry,
     ids::{AgentId, AuditId},
@@ -108,6 +108,9 @@ pub enum UpdateAgentError {
     /// There is none with this id.
     #[error("Agent with id '{0}' not found")]
     NotFound(AgentId),
+    /// The new URL leads where no agent is called.
+    #[error(transparent)]
+    Host(#[from] RefusedHost),
     /// What it would declare is no schema.
     #[error("{}", .0.sentence())]
     Schemas(InvalidSchemas),
@@ -127,6 +130,7 @@ pub struct UpdatedAgent {
 
 /// Changes an agent.
 pub struct UpdateAgent {
+    networks: Networks,
     agents: Arc<dyn Agents>,
     workflows: Arc<dyn Workflows>,
     schemas: Arc<dyn Schemas>,
@@ -139,6 +143,7 @@ pub struct UpdateAgent {
 impl UpdateAgent {
     pub(crate) fn new(ports: &Ports) -> Self {
         Self {
+            networks: ports.agent_networks.clone(),
             agents: ports.agents.clone(),
             workflows: ports.workflows.clone(),
             schemas: ports.schemas.clone(),
@@ -157,6 +162,10 @@ impl UpdateAgent {
         changes: &AgentChanges,
         by: &Actor,
     ) -> Result<UpdatedAgent, UpdateAgentError> {
+        // A URL that stays is not looked at again: whoever mends something else need not mend it too.
+        if let Some(url) = &changes.url {
+            self.networks.check_host(url.host())?;
+        }
         let mut tries = 0;
         loop {
             let old = self.agents.get(id).await?.ok_or(UpdateAgentError::NotFound(id))?;
@@ -293,6 +302,7 @@ mod tests {
         let mut engine = MockEngine::new();
         engine.expect_agents_changed().times(1).return_const(());
         let update = UpdateAgent {
+            networks: Networks::default(),
             agents: Arc::new(agents),
             workflows: Arc::new(MockWorkflows::new()),
             schemas: Arc::new(NoSchemas),

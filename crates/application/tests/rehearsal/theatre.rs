@@ -52,6 +52,7 @@ impl Theatre {
             plans: Arc::new(PlanCache::new(store.clone(), Arc::new(JsonSchemas))),
             schemas: Arc::new(JsonSchemas),
             max_nesting: domain::workflows::MAX_NESTING,
+            agent_networks: domain::agents::Networks::default(),
             external: None,
         });
         let agent = NewAgent {

@@ -1,5 +1,7 @@
 //! JSON bodies.
 
+use std::{pin::pin, time::Duration};
+
 use actix_web::{
     HttpMessage,
     dev::{Decompress, Payload},
@@ -18,9 +20,6 @@ use super::{
 };
 use crate::problem::{Code, Mistake, Part, Problem};
 
-/// The largest body, in bytes.
-pub(crate) const MAX_BODY: usize = 1 << 20;
-
 /// A JSON body: read, checked against its schema, checked against its rules.
 pub(crate) struct Body<T>(pub(crate) T);
 
@@ -31,7 +30,8 @@ impl<T: Checked> Input for Body<T> {
             let missing = Mistake::new(Part::Body, "", "missing", "is required: a JSON object");
             return Ok(from.settle(Err(vec![missing])));
         }
-        let read = json::parse(&bytes).and_then(|value| Contract::of::<T>().read(Part::Body, value));
+        let read =
+            json::parse(&bytes, from.limits.json_depth).and_then(|value| Contract::of::<T>().read(Part::Body, value));
         let Some(body) = from.settle::<T>(read) else { return Ok(None) };
         guard::names_in_body(&from.request, body.names()).await?;
         Ok(Some(Body(body)))
@@ -49,7 +49,7 @@ impl<T: Checked> Input for Option<Body<T>> {
         if bytes.is_empty() {
             return Ok(Some(None));
         }
-        let read = json::parse(&bytes).and_then(|value| match value {
+        let read = json::parse(&bytes, from.limits.json_depth).and_then(|value| match value {
             Value::Null => Ok(None),
             value => Contract::of::<T>().read(Part::Body, value).map(|body| Some(Body(body))),
         });
@@ -69,22 +69,37 @@ fn describe<T: Checked>(draft: &mut Draft<'_>, required: bool) {
     let media = MediaType { schema: Some(schema), ..MediaType::default() };
     let content = [("application/json".to_owned(), media)].into_iter().collect();
     draft.operation.request_body = Some(ReferenceOr::Item(RequestBody { content, required, ..RequestBody::default() }));
-    draft.problems.extend([Code::ValidationFailed, Code::BodyTooLarge, Code::UnsupportedMediaType, Code::BadRequest]);
+    draft.problems.extend([
+        Code::ValidationFailed,
+        Code::BodyTooLarge,
+        Code::UnsupportedMediaType,
+        Code::BadRequest,
+        Code::RequestTimeout,
+    ]);
 }
 
-/// The body's bytes, decompressed. No more than [`MAX_BODY`] of them are ever held.
+/// The body's bytes, decompressed. No more of them are ever held than a body may have, and no longer than it may take.
 async fn bytes(from: &mut Incoming) -> Result<Bytes, Problem> {
+    let (most, time) = (from.limits.body_bytes, from.limits.body_time);
     let request = &from.request;
     let declared = request.headers().get(header::CONTENT_LENGTH).and_then(|n| n.to_str().ok()?.parse::<usize>().ok());
-    if declared.is_some_and(|declared| declared > MAX_BODY) {
-        return Err(too_large());
+    if declared.is_some_and(|declared| declared > most) {
+        return Err(too_large(most));
     }
     let mut body = BytesMut::with_capacity(declared.unwrap_or(0));
     let mut chunks = Decompress::from_headers(std::mem::replace(&mut from.payload, Payload::None), request.headers());
-    while let Some(chunk) = chunks.next().await {
+    // One deadline for the whole of it: bytes that trickle do not stretch it.
+    let mut deadline = pin!(tokio::time::sleep(time));
+    loop {
+        let chunk = tokio::select! {
+            biased;
+            chunk = chunks.next() => chunk,
+            () = &mut deadline => return Err(too_slow(time)),
+        };
+        let Some(chunk) = chunk else { break };
         let chunk = chunk.map_err(|e| Problem::new(Code::BadRequest, format!("The body cannot be read: {e}")))?;
-        if body.len() + chunk.len() > MAX_BODY {
-            return Err(too_large());
+        if body.len() + chunk.len() > most {
+            return Err(too_large(most));
         }
         body.extend_from_slice(&chunk);
     }
@@ -98,8 +113,13 @@ fn is_json(content_type: &str) -> bool {
     name.is_empty() || name == "application/json" || (name.starts_with("application/") && name.ends_with("+json"))
 }
 
-fn too_large() -> Problem {
-    Problem::new(Code::BodyTooLarge, format!("The body is larger than the limit of {MAX_BODY} bytes (1 MiB)"))
+fn too_large(most: usize) -> Problem {
+    let mebibytes = if most.is_multiple_of(1 << 20) { format!(" ({} MiB)", most >> 20) } else { String::new() };
+    Problem::new(Code::BodyTooLarge, format!("The body is larger than the limit of {most} bytes{mebibytes}"))
+}
+
+fn too_slow(time: Duration) -> Problem {
+    Problem::new(Code::RequestTimeout, format!("The body did not arrive within {} ms", time.as_millis()))
 }
 
 fn not_json() -> Problem {

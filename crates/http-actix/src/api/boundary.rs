@@ -8,7 +8,7 @@ use actix_web::{
     Error, HttpMessage, HttpRequest, HttpResponse,
     body::{BoxBody, MessageBody},
     dev::{ServiceRequest, ServiceResponse},
-    http::header::{HeaderName, HeaderValue},
+    http::header::{self, HeaderMap, HeaderName, HeaderValue},
     middleware::Next,
 };
 use domain::ports::{Clock, IdGenerator};
@@ -16,6 +16,7 @@ use tracing::Instrument;
 
 use crate::{
     dto::Stamp,
+    limits::{Limits, Standings},
     metrics,
     problem::{Code, Occurrence, Problem},
 };
@@ -30,6 +31,7 @@ const MAX_CORRELATION_ID: usize = 128;
 pub(crate) struct Boundary {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) ids: Arc<dyn IdGenerator>,
+    pub(crate) limits: Arc<Limits>,
 }
 
 /// What a request is called in logs, problem documents and the audit log. Never chosen by a client.
@@ -65,15 +67,37 @@ impl Boundary {
         let problem = response.response().error();
         let rendered = problem.map(|error| span.in_scope(|| self.render(response.request(), error)));
         let mut response = match rendered {
-            Some(rendered) => response.into_response(rendered),
+            Some(rendered) => rendered_in_place(response, rendered),
             None => response,
         };
         response.headers_mut().insert(CORRELATION_ID, correlation);
-        let request = response.request();
+        self.harden(response.headers_mut());
+        let request = response.request().clone();
+        Standings::tell(&request, response.headers_mut());
         metrics::observe(request.method(), request.match_pattern(), response.status(), started.elapsed());
         Ok(response)
     }
 
+    /// What browsers are told about every answer that does not say otherwise itself.
+    fn harden(&self, headers: &mut HeaderMap) {
+        headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+        headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+        for (name, value) in [
+            // An answer of the API is no page: nothing in it is run, and nobody frames it.
+            (header::CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'"),
+            // Nor is it kept where somebody else may find it.
+            (header::CACHE_CONTROL, "no-store"),
+        ] {
+            if !headers.contains_key(&name) {
+                headers.insert(name, HeaderValue::from_static(value));
+            }
+        }
+        if let Some(time) = self.limits.hsts
+            && let Ok(value) = HeaderValue::try_from(format!("max-age={}", time.as_secs()))
+        {
+            headers.insert(header::STRICT_TRANSPORT_SECURITY, value);
+        }
+    }
     fn render(&self, request: &HttpRequest, error: &Error) -> HttpResponse {
         let foreign;
         let problem = if let Some(own) = error.as_error::<Problem>() {
@@ -102,6 +126,16 @@ fn correlation_id(request: &HttpRequest, request_id: &str) -> HeaderValue {
     };
     let given = request.headers().get(CORRELATION_ID).filter(sensible).cloned();
     given.unwrap_or_else(|| HeaderValue::from_str(request_id).expect("a UUID is made of visible characters"))
+}
+
+/// Puts the document in the place of a bare refusal, and keeps what others have added to that: the headers of CORS.
+fn rendered_in_place<B>(response: ServiceResponse<B>, mut rendered: HttpResponse) -> ServiceResponse<BoxBody> {
+    for (name, value) in response.headers() {
+        if name == header::VARY || name.as_str().starts_with("access-control-") {
+            rendered.headers_mut().append(name.clone(), value.clone());
+        }
+    }
+    response.into_response(rendered)
 }
 
 /// What the framework refused before any of our code saw it.

@@ -15,7 +15,10 @@ use super::{
     About, Output, hidden,
     input::{Draft, Input},
 };
-use crate::problem::{Code, Occurrence, PROBLEM_JSON, ProblemDocument};
+use crate::{
+    limits::is_exempt,
+    problem::{Code, Occurrence, PROBLEM_JSON, ProblemDocument},
+};
 
 /// The document while it is built. Requests and answers have generators of their own, because the same type may look
 /// different from the two sides: a member with a default need not be sent, but is always answered.
@@ -70,7 +73,12 @@ impl DocumentBuilder {
             extensions: required_right(access).into_iter().collect(),
             ..Operation::default()
         };
-        let problems = about.problems.into_iter().chain(refusals(access).iter().copied()).collect();
+        let mut problems: BTreeSet<Code> = about.problems.into_iter().chain(refusals(access).iter().copied()).collect();
+        // The gate stands before every operation.
+        problems.extend([Code::UriTooLong, Code::HeadersTooLarge]);
+        if !is_exempt(path) {
+            problems.insert(Code::RateLimited);
+        }
         let mut draft = Draft { requests: &mut self.requests, operation, problems };
         In::describe(&mut draft);
         let Draft { mut operation, problems, .. } = draft;

@@ -9,18 +9,23 @@ use actix_web::{HttpRequest, dev::Payload, web};
 use aide::openapi::Operation;
 use schemars::SchemaGenerator;
 
-use crate::problem::{Code, Mistake, Problem};
+use crate::{
+    limits::Limits,
+    problem::{Code, Mistake, Problem},
+};
 
 /// A request while its parts are read.
 pub(crate) struct Incoming {
     pub(super) request: HttpRequest,
     pub(super) payload: Payload,
+    pub(super) limits: Arc<Limits>,
     mistakes: Vec<Mistake>,
 }
 
 impl Incoming {
     pub(super) fn new(request: HttpRequest, payload: Payload) -> Self {
-        Self { request, payload, mistakes: Vec::new() }
+        let limits = request.app_data::<web::Data<Limits>>().map(|limits| Arc::clone(limits));
+        Self { request, payload, limits: limits.unwrap_or_default(), mistakes: Vec::new() }
     }
 
     /// Keeps the mistakes of a part for the answer.

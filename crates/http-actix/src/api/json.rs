@@ -3,23 +3,26 @@
 //! `serde_json` keeps the last of several equal members without a word; whoever sent two meant one of them, and nobody
 //! can tell which. U+0000 is valid JSON that no JSON column of PostgreSQL can hold.
 
-use std::{cell::RefCell, fmt};
+use std::{
+    cell::{Cell, RefCell},
+    fmt,
+};
 
-use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde::de::{self, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
 
 use crate::problem::{Mistake, Part};
 
-/// Reads the text of a body.
-pub(super) fn parse(bytes: &[u8]) -> Result<Value, Vec<Mistake>> {
+/// Reads the text of a body, in which arrays and objects lie in each other at most this deep.
+pub(super) fn parse(bytes: &[u8], most: usize) -> Result<Value, Vec<Mistake>> {
     let text = std::str::from_utf8(bytes).map_err(|e| vec![invalid(e.valid_up_to(), "the body is not UTF-8")])?;
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    let found = RefCell::default();
+    let (found, too_deep) = (RefCell::default(), Cell::new(None));
     let mut source = serde_json::Deserializer::from_str(text);
-    let value = Seed { place: &Place::Root, found: &found }
+    let value = Seed { place: &Place::Root, found: &found, too_deep: &too_deep, left: most }
         .deserialize(&mut source)
         .and_then(|value| source.end().map(|()| value))
-        .map_err(|e| vec![malformed(text, &e)])?;
+        .map_err(|e| vec![too_deep.take().unwrap_or_else(|| malformed(text, &e))])?;
     match found.into_inner() {
         found if found.is_empty() => Ok(value),
         found => Err(found),
@@ -60,9 +63,28 @@ impl Place<'_> {
 struct Seed<'a> {
     place: &'a Place<'a>,
     found: &'a RefCell<Vec<Mistake>>,
+    /// The mistake that ends the reading.
+    too_deep: &'a Cell<Option<Mistake>>,
+    /// How many arrays and objects may still lie in each other.
+    left: usize,
 }
 
 impl Seed<'_> {
+    /// The seed of a value in this one.
+    fn inner<'b>(&'b self, place: &'b Place<'b>) -> Seed<'b> {
+        Seed { place, found: self.found, too_deep: self.too_deep, left: self.left - 1 }
+    }
+
+    /// Whoever walks the value later needs as much stack as it is deep, so the reading ends where that is too much.
+    fn open<E: de::Error>(&self) -> Result<(), E> {
+        if self.left > 0 {
+            return Ok(());
+        }
+        let message = "lies too deep: arrays and objects cannot be nested any further here";
+        self.too_deep.set(Some(Mistake::new(Part::Body, self.place.pointer(), "json_too_deep", message)));
+        Err(E::custom("too deep"))
+    }
+
     fn report(&self, place: &Place<'_>, kind: &'static str, message: &str) {
         self.found.borrow_mut().push(Mistake::new(Part::Body, place.pointer(), kind, message));
     }
@@ -115,16 +137,16 @@ impl<'de> Visitor<'de> for Seed<'_> {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value, A::Error> {
+        self.open()?;
         let mut list = Vec::new();
-        while let Some(item) =
-            items.next_element_seed(Seed { place: &Place::Item(self.place, list.len()), found: self.found })?
-        {
+        while let Some(item) = items.next_element_seed(self.inner(&Place::Item(self.place, list.len())))? {
             list.push(item);
         }
         Ok(Value::Array(list))
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Value, A::Error> {
+        self.open()?;
         let mut object = Map::new();
         while let Some(name) = members.next_key::<String>()? {
             let place = Place::Member(self.place, &name);
@@ -132,7 +154,7 @@ impl<'de> Visitor<'de> for Seed<'_> {
             if object.contains_key(&name) {
                 self.report(&place, "value_error", "is given more than once");
             }
-            let value = members.next_value_seed(Seed { place: &place, found: self.found })?;
+            let value = members.next_value_seed(self.inner(&place))?;
             object.insert(name, value);
         }
         Ok(Value::Object(object))
@@ -145,7 +167,7 @@ mod tests {
     use serde_json::json;
 
     fn places(text: &str) -> Vec<(String, String)> {
-        let found = parse(text.as_bytes()).expect_err("mistakes");
+        let found = parse(text.as_bytes(), 100).expect_err("mistakes");
         found.into_iter().map(|m| (m.field, m.message)).collect()
     }
 
@@ -153,7 +175,7 @@ mod tests {
     fn a_value_comes_back_as_it_was_sent() {
         let text = "\u{feff}{\"a\": [1, -2, 3.5, 1e2, true, null, \"x\\u00e9\"], \"b\": {\"c\": {}}}";
         let expected = json!({"a": [1, -2, 3.5, 100.0, true, null, "x\u{e9}"], "b": {"c": {}}});
-        assert_eq!(parse(text.as_bytes()).expect("sound"), expected);
+        assert_eq!(parse(text.as_bytes(), 100).expect("sound"), expected);
     }
 
     #[test]
@@ -162,7 +184,7 @@ mod tests {
         assert_eq!(found, [("body.14".into(), "JSON decode error: key must be a string (line 3, column 3)".into())]);
         assert_eq!(places("{} x")[0].0, "body.3");
         assert_eq!(places("{")[0].1, "JSON decode error: EOF while parsing an object (line 1, column 1)");
-        assert_eq!(parse(b"{\"a\": \"\xff\"}").expect_err("not UTF-8")[0].field, "body.7");
+        assert_eq!(parse(b"{\"a\": \"\xff\"}", 100).expect_err("not UTF-8")[0].field, "body.7");
     }
 
     #[test]
@@ -173,8 +195,17 @@ mod tests {
     }
 
     #[test]
-    fn nesting_is_bounded() {
-        let deep = "[".repeat(100_000);
-        assert!(places(&deep)[0].1.contains("recursion limit exceeded"));
+    fn what_lies_too_deep_is_named_where_it_begins_to() {
+        let at =
+            |text: &str, most| parse(text.as_bytes(), most).map_err(|found| (found.len(), found[0].pointer.clone()));
+        let text = r#"{"a": [1, {"b/c": []}], "x": 1, "x": 2}"#;
+        assert_eq!(at(text, 3), Err((1, "/a/1/b~1c".to_owned())));
+        assert_eq!(at(text, 1), Err((1, "/a".to_owned())));
+        assert_eq!(at(text, 4), Err((1, "/x".to_owned())), "the other mistake");
+        assert!(at(r#"{"a": [1]}"#, 2).is_ok() && at("1", 0).is_ok() && at("[]", 0).is_err());
+        // However deep it goes on, and whatever follows.
+        let deep = "[".repeat(500_000);
+        assert_eq!(parse(deep.as_bytes(), 100).expect_err("deep")[0].pointer, "/0".repeat(100));
+        assert_eq!(parse("[".repeat(121).as_bytes(), 120).expect_err("deep")[0].kind, "json_too_deep");
     }
 }

@@ -42,8 +42,14 @@ impl<T: Checked> Input for Query<T> {
     async fn read(from: &mut Incoming) -> Result<Option<Self>, Problem> {
         let pairs = web::Query::<Vec<(String, String)>>::from_query(from.request.query_string());
         let unreadable = |_| vec![Mistake::new(Part::Query, "", "value_error", "cannot be read as name=value pairs")];
-        let given =
-            pairs.map_err(unreadable).map(|pairs| pairs.into_inner().into_iter().filter(|(_, v)| !v.is_empty()));
+        let most = from.limits.query_parameters;
+        let given = pairs.map_err(unreadable).and_then(|pairs| match pairs.into_inner() {
+            pairs if pairs.len() > most => {
+                let message = format!("has {} parameters, and at most {most} are taken", pairs.len());
+                Err(vec![Mistake::new(Part::Query, "", "too_long", message)])
+            }
+            pairs => Ok(pairs.into_iter().filter(|(_, value)| !value.is_empty())),
+        });
         Ok(from.settle(given.and_then(|given| read(Part::Query, given))).map(Query))
     }
 

@@ -5,7 +5,7 @@ use std::{net::SocketAddr, path::PathBuf, time::Duration};
 use clap::{Args, ValueEnum};
 use domain::workflows::MAX_NESTING;
 
-use super::kafka::Kafka;
+use super::{kafka::Kafka, limits::LimitSettings};
 use crate::composition::LogFormat;
 
 /// How many days dead letters are kept unless somebody says otherwise.
@@ -31,6 +31,8 @@ pub(crate) struct Serve {
     pub(crate) no_migrate: bool,
     #[command(flatten)]
     pub(crate) kafka: Kafka,
+    #[command(flatten)]
+    pub(crate) limits: LimitSettings,
     /// Who executes new runs: Orrery, or the executor of the existing system, asked over Kafka.
     #[arg(long, env = "ORRERY_ENGINE", value_enum, default_value_t = EngineKind::Orrery)]
     pub(crate) engine: EngineKind,
@@ -78,6 +80,7 @@ impl Serve {
             database_url: None,
             no_migrate: false,
             kafka: Kafka::default(),
+            limits: LimitSettings::default(),
             engine: EngineKind::Orrery,
             agent_calls: AgentCalls::Http,
             accept_requests: None,

@@ -4,7 +4,10 @@ use std::net::{SocketAddr, TcpListener};
 
 use actix_web::{App, HttpServer, dev::ServerHandle};
 use anyhow::Context;
-use http_actix::{AppState, Registry};
+use http_actix::{
+    AppState, Registry,
+    serving::{self, Connections},
+};
 
 /// How long a shutdown waits for requests under way.
 const HTTP_GRACE_SECONDS: u64 = 5;
@@ -20,16 +23,12 @@ pub(super) fn bind(at: SocketAddr) -> anyhow::Result<TcpListener> {
 /// Serves the API, or the probes of a process without one.
 pub(super) fn listen(
     listener: TcpListener,
-    state: AppState,
-) -> anyhow::Result<(SocketAddr, ServerHandle, impl Future<Output = std::io::Result<()>> + Send)> {
-    let server = HttpServer::new(move || App::new().configure(|cfg| state.configure(cfg)))
-        .workers(std::thread::available_parallelism().map_or(2, usize::from).min(8))
-        .shutdown_timeout(HTTP_GRACE_SECONDS)
-        .disable_signals()
-        .listen(listener)
-        .context("cannot listen")?;
-    let address = server.addrs().first().copied().context("the server has no address")?;
-    let server = server.run();
+    state: &AppState,
+    connections: &Connections,
+) -> anyhow::Result<(SocketAddr, ServerHandle, impl Future<Output = std::io::Result<()>> + Send + use<>)> {
+    let address = listener.local_addr().context("the server has no address")?;
+    let connections = Connections { grace_seconds: HTTP_GRACE_SECONDS, ..connections.clone() };
+    let server = serving::serve(listener, state, &connections).context("cannot listen")?;
     Ok((address, server.handle(), server))
 }
 

@@ -181,7 +181,8 @@ impl<'a> Building<'a> {
             }
             None => None,
         };
-        let (address, server, serving) = listen(listeners.http, state)?;
+        let state = state.limited(self.options.limits.limits()?);
+        let (address, server, serving) = listen(listeners.http, &state, &self.options.limits.connections())?;
         self.crew.watch("HTTP server", serving);
         let docs = if self.parts.api { format!(" (docs at http://{address}/docs)") } else { String::new() };
         tracing::info!(address = %address, "listening on http://{address}{docs}");
@@ -264,7 +265,8 @@ impl<'a> Building<'a> {
     /// Connections belong to the runtime that opened them: requests must not share the engine's.
     fn gateway(&self) -> anyhow::Result<Arc<dyn AgentGateway>> {
         let clock: Arc<dyn Clock> = self.store.clock.clone();
-        let gateway = HttpAgentGateway::new(GatewayConfig::default(), clock).context("cannot make an HTTP client")?;
+        let config = GatewayConfig { networks: self.options.limits.agent_networks.clone(), ..GatewayConfig::default() };
+        let gateway = HttpAgentGateway::new(config, clock).context("cannot make an HTTP client")?;
         Ok(Arc::new(gateway))
     }
 
@@ -303,6 +305,7 @@ impl<'a> Building<'a> {
             plans: self.plans.clone(),
             schemas: Arc::new(JsonSchemas),
             max_nesting: self.options.max_nesting,
+            agent_networks: self.options.limits.agent_networks.clone(),
             external: self.store.shared.as_ref().map(|shared| External {
                 runs: shared.external.clone(),
                 takes_new_runs: self.options.engine == EngineKind::External,

@@ -6,7 +6,7 @@ use application::{
     access::Named,
     agents::{AgentChanges, AuthChange, NewAgent},
 };
-use domain::agents::{AgentFilter, AgentName, AgentSchemas, AgentStatus, AgentUrl, CallLimit};
+use domain::agents::{AgentFilter, AgentName, AgentSchemas, AgentStatus, AgentUrl, CallLimit, Networks};
 use garde::{Path, Report, Validate};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -247,11 +247,17 @@ fn check_strategy(strategy: Option<&StrategySettings>, parent: &mut dyn FnMut() 
 }
 
 fn check_url(url: &str, say: Say<'_>) {
-    if AgentUrl::parse(url).is_err() {
-        say(
+    match AgentUrl::parse(url) {
+        // What no configuration lets through; the rest is for the use case, which knows it.
+        Ok(url) => {
+            if let Err(refused) = Networks::default().check_host(url.host()) {
+                say(&["url"], &refused.to_string());
+            }
+        }
+        Err(_) => say(
             &["url"],
             "must be an absolute http or https URL with a host, of at most 512 characters, without credentials or a fragment",
-        );
+        ),
     }
 }
 

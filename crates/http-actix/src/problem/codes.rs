@@ -97,6 +97,9 @@ codes! {
         "Look the id up with GET /api/v1/dlq.";
     MethodNotAllowed: 405, "method_not_allowed", "Method not allowed",
         "The path exists, but not for this method.", "Use one of the methods in the header `Allow`.";
+    RequestTimeout: 408, "request_timeout", "Request too slow",
+        "The request did not arrive in time: its head or its body stopped, or trickled.",
+        "Send it again, without pauses; the times are settings of the server.";
     ConcurrentChange: 409, "concurrent_change", "Changed by somebody else",
         "The same thing was changed at the same time, repeatedly.", "Read it again and repeat the request.";
     VersionImmutable: 409, "version_immutable", "Old version",
@@ -114,7 +117,10 @@ codes! {
         "No new run can be made of what is known of the one that failed; the detail says why.",
         "Do as the detail suggests: retry the run itself, or execute the workflow with an input that fits.";
     BodyTooLarge: 413, "body_too_large", "Body too large",
-        "The body is larger than 1 MiB (1048576 bytes).", "Send less; pass large data by reference.";
+        "The body is larger than is taken: 1 MiB (1048576 bytes), unless the server is set otherwise.", "Send less; pass large data by reference.";
+    UriTooLong: 414, "uri_too_long", "URI too long",
+        "The path and its query are longer than is taken; the detail says how long they may be.",
+        "Send what is long in the body, or ask for less at once.";
     UnsupportedMediaType: 415, "unsupported_media_type", "Unsupported media type",
         "The body is declared as something other than JSON.", "Send `Content-Type: application/json`, or none.";
     ValidationFailed: 422, "validation_failed", "Validation failed",
@@ -128,6 +134,11 @@ codes! {
     NotForExternalEngine: 422, "not_for_external_engine", "Not for the existing executor",
         "New runs are given to the existing executor, and the workflow uses something that it cannot run.",
         "Change the workflow as the detail says, or let Orrery execute it.";
+    RateLimited: 429, "rate_limited", "Too many requests",
+        "The address, or whoever is known by the credential, asks more often than it may; `RateLimit-Policy` says how often that is.",
+        "Repeat the request after the time in `Retry-After`.";
+    HeadersTooLarge: 431, "headers_too_large", "Header fields too large",
+        "There are more header fields than are taken, or they are larger.", "Send fewer or smaller ones; the detail says how many.";
     Internal: 500, "internal_error", "Internal error",
         "The server made a mistake; its log tells more under the `request_id`.", "Report the `request_id`.";
     StoreUnavailable: 503, "store_unavailable", "Store unavailable",
@@ -178,10 +189,14 @@ impl Code {
             403 => "Forbidden",
             404 => "Not Found",
             405 => "Method Not Allowed",
+            408 => "Request Timeout",
             409 => "Conflict",
             413 => "Payload Too Large",
+            414 => "URI Too Long",
             415 => "Unsupported Media Type",
             422 => "Validation Error",
+            429 => "Too Many Requests",
+            431 => "Request Header Fields Too Large",
             503 => "Service Unavailable",
             _ => "Internal Server Error",
         }

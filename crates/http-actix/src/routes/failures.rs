@@ -13,6 +13,7 @@ use application::{
     },
 };
 use domain::{
+    agents::RefusedHost,
     payload::NotStorable,
     ports::{Overloaded, StoreError, Violation},
     workflows::{Diagnostic, Severity},
@@ -61,9 +62,9 @@ macro_rules! plain {
 }
 
 plain!(GetAgentError { GetAgentError::NotFound(_) => AgentNotFound } Store);
-plain!(UpdateAgentError { UpdateAgentError::NotFound(_) => AgentNotFound } Schemas Store);
+plain!(UpdateAgentError { UpdateAgentError::NotFound(_) => AgentNotFound } Host Schemas Store);
 plain!(DeleteAgentError { DeleteAgentError::NotFound(_) => AgentNotFound } Store);
-plain!(CreateAgentError { CreateAgentError::NameTaken(_) => AgentNameTaken } Schemas Store);
+plain!(CreateAgentError { CreateAgentError::NameTaken(_) => AgentNameTaken } Host Schemas Store);
 plain!(GetWorkflowError { GetWorkflowError::NotFound(_) => WorkflowNotFound } Store);
 plain!(DeleteWorkflowError { DeleteWorkflowError::NotFound(_) => WorkflowNotFound } LiveRuns Store);
 plain!(GetVersionError {
@@ -175,6 +176,13 @@ impl Problem {
     /// A part of the body that no store can keep.
     pub(super) fn unkeepable(pointer: &str, refused: &NotStorable) -> Self {
         let mistake = Mistake::new(Part::Body, pointer, "value_error", refused.to_string());
+        Self::mistakes(Code::ValidationFailed, vec![mistake])
+    }
+}
+
+impl From<RefusedHost> for Problem {
+    fn from(refused: RefusedHost) -> Self {
+        let mistake = Mistake::new(Part::Body, "/url", "value_error", refused.to_string());
         Self::mistakes(Code::ValidationFailed, vec![mistake])
     }
 }

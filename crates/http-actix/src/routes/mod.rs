@@ -28,6 +28,9 @@ pub use readiness::{ComponentCheck, Readiness};
 use crate::{
     api::{Api, Boundary, Declarations, Guard, TrustedProxies},
     docs,
+    dto::Stamp,
+    limits::{Counted, Limits},
+    problem::{Code, Occurrence, ProblemDocument},
 };
 
 /// All routes of the API, with their description, which takes a while to make.
@@ -45,7 +48,8 @@ fn declared() -> Api {
         * Unknown members and parameters are refused.\n\
         * Times are UTC with microseconds and a `Z`.\n\
         * `X-Correlation-ID` is taken from the request, or made, and returned with every answer.\n\
-        * A body may have 1 MiB (1048576 bytes).";
+        * A body may have 1 MiB (1048576 bytes), unless the server is set otherwise.\n\
+        * Who asks too often is answered 429 with `Retry-After`; `RateLimit` and `RateLimit-Policy` tell before that how it stands.";
     let api = Declarations::new("Orrery", env!("CARGO_PKG_VERSION"), about)
         .group(agents::GROUP, "HTTP services that do the work of steps.")
         .group(workflows::GROUP, "Definitions of what runs do, in versions.")
@@ -83,6 +87,7 @@ pub struct AppState {
     metrics: PrometheusHandle,
     started: system::Started,
     guard: Guard,
+    counted: Counted,
     proxies: TrustedProxies,
 }
 
@@ -120,8 +125,15 @@ impl AppState {
     ) -> Self {
         let pages = docs::Pages::new(api.document());
         let started = system::Started(clock.now());
-        let (metrics, proxies) = (crate::metrics::install(), TrustedProxies::default());
-        Self { api, pages, use_cases, clock, ids, readiness, metrics, started, guard, proxies }
+        let (metrics, counted) = (crate::metrics::install(), Counted::new(Limits::default()));
+        let proxies = TrustedProxies::default();
+        Self { api, pages, use_cases, clock, ids, readiness, metrics, started, guard, counted, proxies }
+    }
+
+    /// The same with other limits.
+    #[must_use]
+    pub fn limited(self, limits: Limits) -> Self {
+        Self { counted: Counted::new(limits), ..self }
     }
 
     /// The same behind proxies, whose word about who calls counts.
@@ -136,9 +148,29 @@ impl AppState {
         Self { guard, ..self }
     }
 
+    /// What is said to a client of whom no request has come: its head was too slow, too large or no HTTP.
+    pub(crate) fn bare(&self, status: u16) -> Option<String> {
+        let (code, detail) = match status {
+            400 => (Code::BadRequest, "What was sent is not a request of HTTP/1.1"),
+            408 => (Code::RequestTimeout, "The head of the request did not arrive in time"),
+            431 => (Code::HeadersTooLarge, "The head of the request has too many fields, or too many bytes"),
+            _ => return None,
+        };
+        let occurrence = Occurrence {
+            timestamp: Stamp(self.clock.now()).to_string(),
+            path: String::new(),
+            request_id: self.ids.unique().to_string(),
+        };
+        serde_json::to_string(&ProblemDocument::new(code, detail, &[], occurrence)).ok()
+    }
+
     /// Mounts everything, for `App::configure`. It answers every path, so other services must be registered before.
     pub fn configure(&self, cfg: &mut ServiceConfig) {
-        let boundary = Boundary { clock: Arc::clone(&self.clock), ids: Arc::clone(&self.ids) };
+        let limits = Arc::clone(&self.counted.limits);
+        let cors = limits.cors.layer();
+        let gate = self.counted.gate.clone();
+        let boundary =
+            Boundary { clock: Arc::clone(&self.clock), ids: Arc::clone(&self.ids), limits: Arc::clone(&limits) };
         let elsewhere = self.api.clone();
         let scope = web::scope("")
             .app_data(web::Data::from(Arc::clone(&self.use_cases)))
@@ -147,7 +179,13 @@ impl AppState {
             .app_data(web::Data::new(self.metrics.clone()))
             .app_data(web::Data::new(self.started))
             .app_data(web::Data::new(self.guard.clone()))
+            .app_data(web::Data::from(limits))
+            .app_data(web::Data::from(Arc::clone(&self.counted.principals)))
             .app_data(web::Data::new(self.proxies.clone()))
+            // The last is the outermost: a preflight is answered before anybody is asked who it is, and a refusal of the gate
+            // has the headers of CORS, or no page could read it.
+            .wrap(from_fn(move |request, next| gate.clone().pass(request, next)))
+            .wrap(cors)
             .wrap(from_fn(move |request, next| boundary.clone().pass(request, next)))
             .configure(|cfg| self.api.configure(cfg))
             .configure(|cfg| self.pages.configure(cfg))

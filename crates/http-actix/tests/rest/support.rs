@@ -25,7 +25,7 @@ use async_trait::async_trait;
 use domain::{
     Timestamp,
     access::Actor,
-    agents::{Agent, AgentName, Outcomes, Report, Traffic, WaitingCall},
+    agents::{Agent, AgentName, Networks, Outcomes, Report, Traffic, WaitingCall},
     audit::{Action, AuditEntry, Changes, Entity},
     ids::{AuditId, CommitId, DeadLetterId, ExecutorId, RunId, Seq, StepId, StepPath},
     payload::Payload,
@@ -39,7 +39,7 @@ use domain::{
     },
     workflows::WorkflowName,
 };
-use http_actix::{AppState, ComponentCheck, Guard, Readiness};
+use http_actix::{AppState, ComponentCheck, Guard, Readiness, limits::Limits};
 use jsonschema::Validator;
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -56,6 +56,8 @@ pub(crate) struct World {
     pub(crate) sick: bool,
     pub(crate) executor: bool,
     pub(crate) gate: Option<Arc<dyn Gate>>,
+    pub(crate) networks: Networks,
+    pub(crate) limits: Limits,
 }
 
 /// A REST API and all that it stands on.
@@ -107,13 +109,14 @@ impl Orrery {
             plans: Arc::new(PlanCache::new(store.clone(), Arc::new(JsonSchemas))),
             schemas: Arc::new(JsonSchemas),
             max_nesting: domain::workflows::MAX_NESTING,
+            agent_networks: world.networks,
             external: None,
         };
         let authorize = Authorize::new(&ports, Arc::new(DatalogPolicy::load()));
         let guard = Guard::new(world.gate.unwrap_or_else(|| Arc::new(OpenGate)), Arc::new(authorize));
         let (uses, readiness) = (Arc::new(UseCases::new(&ports)), Arc::new(Components(!world.sick)));
         let state = AppState::new(uses, Arc::new(clock.clone()), ids.clone(), readiness, guard);
-        Self { state, store: store.as_ref().clone(), clock }
+        Self { state: state.limited(world.limits), store: store.as_ref().clone(), clock }
     }
 
     /// Starts a run of workflow `w` as a step of another run does, and answers its id.
@@ -236,6 +239,11 @@ impl Orrery {
         let traffic = Traffic::default().exchange(&report, &[], self.clock.now()).traffic;
         let record = TrafficRecord { agent, version: 1, traffic };
         assert_eq!(self.store.write(&[record]).await.expect("memory"), [agent]);
+    }
+
+    /// What is mounted.
+    pub(crate) fn state(&self) -> &AppState {
+        &self.state
     }
 
     pub(crate) async fn get(&self, path: &str) -> Answer {
