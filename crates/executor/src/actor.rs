@@ -10,8 +10,8 @@ use domain::{
     planted::{self, Bug},
     runs::{
         AdvanceRun, AgentCall, CallFailure, CallOutcome, ChildDefinition, ChildResume, CommitOutcome, FailureKind,
-        InboxEntry, InboxMessage, Input, MonitoringUpdate, Rejection, RunData, RunEvent, RunState, Transition, Wake,
-        advance,
+        InboxEntry, InboxMessage, Input, MonitoringUpdate, Rejection, Reported, RunData, RunEvent, RunState,
+        Transition, Wake, advance,
     },
     workflows::{ChildTarget, SharedPlan},
 };
@@ -53,6 +53,7 @@ struct Pending {
     letters: Vec<Letter>,
     calls: Vec<AgentCall>,
     aborts: Vec<StepPath>,
+    answered: Vec<StepPath>,
     resumes: Vec<ChildResume>,
     rings: bool,
     holds: Option<bool>,
@@ -95,6 +96,8 @@ pub struct Following {
     pub news: Vec<MonitoringUpdate>,
     /// The calls whose answers are no longer wanted.
     pub aborts: Vec<StepPath>,
+    /// The calls that their agents have reported about.
+    pub answered: Vec<StepPath>,
     /// The calls to be made, after that.
     pub calls: Vec<AgentCall>,
     /// The runs to be resumed.
@@ -223,10 +226,14 @@ impl RunActor {
         for letter in letters {
             match advance(&self.plan, &mut self.state, &mut self.data, letter.input(), now, begin) {
                 Ok(mut made) => {
+                    // Dispatched by one of these letters and ended by another: nobody waits for its answer, so it is not made.
+                    let is_over = |path: &StepPath| made.aborts.contains(path) || made.answered.contains(path);
+                    all.calls.retain(|call| !is_over(&call.key.path));
                     all.events.append(&mut made.events);
                     all.closed.append(&mut made.closed);
                     all.calls.append(&mut made.calls);
                     all.aborts.append(&mut made.aborts);
+                    all.answered.append(&mut made.answered);
                     all.outward.append(made.outward);
                     all.resumes.append(&mut made.resumes);
                     all.lookups.append(&mut made.lookups);
@@ -243,10 +250,12 @@ impl RunActor {
     fn commit(&mut self, commit: CommitId, decided: Decided, now: Timestamp, manner: Manner) -> AdvanceRun {
         let Decided { seq, letters, drained, made, wake } = decided;
         let news = if manner.reporting { news_of(&self.run, &self.plan, &made, now) } else { Vec::new() };
-        let Transition { events, closed, update, calls, aborts, outward, resumes, unfinished, lookups: _ } = made;
+        let Transition { events, closed, update, calls, aborts, answered, outward, resumes, unfinished, lookups: _ } =
+            made;
         let holds = events.iter().rev().find_map(holds);
         let rings = !outward.children.is_empty() || !outward.notes.is_empty();
-        self.pending = Some(Pending { commit, letters, calls, aborts, resumes, rings, holds, news, wake, unfinished });
+        self.pending =
+            Some(Pending { commit, letters, calls, aborts, answered, resumes, rings, holds, news, wake, unfinished });
         AdvanceRun {
             commit,
             run: self.run.clone(),
@@ -293,12 +302,12 @@ impl RunActor {
                     if pending.unfinished {
                         self.tell(Input::Continue);
                     }
-                    let Pending { news, aborts, calls, resumes, rings, holds, .. } = pending;
-                    Settled::GoOn(Following { news, aborts, calls, resumes, rings, holds })
+                    let Pending { news, aborts, answered, calls, resumes, rings, holds, .. } = pending;
+                    Settled::GoOn(Following { news, aborts, answered, calls, resumes, rings, holds })
                 }
                 Wake::At(_) | Wake::Asleep | Wake::Never => {
-                    let Pending { news, aborts, rings, .. } = pending;
-                    Settled::Done(Following { news, aborts, rings, ..Following::default() })
+                    let Pending { news, aborts, answered, rings, .. } = pending;
+                    Settled::Done(Following { news, aborts, answered, rings, ..Following::default() })
                 }
             },
             CommitOutcome::Moved => {
@@ -399,6 +408,14 @@ impl Letter {
             Self::Input(Input::CallEnded { key, policy, .. }) => {
                 let failure = CallFailure::permanent(FailureKind::Validation, "the agent's answer could not be stored");
                 Self::Input(Input::CallEnded { key, outcome: CallOutcome::Failed(failure), policy })
+            }
+            Self::Entry(InboxEntry {
+                id,
+                message: InboxMessage::CallReported { path, generation, round, retry, .. },
+            }) => {
+                let outcome = Reported::Failed { error: "what the agent reported could not be stored".to_owned() };
+                let message = InboxMessage::CallReported { path, generation, round, outcome, retry };
+                Self::Entry(InboxEntry { id, message })
             }
             Self::Input(Input::Continue | Input::Told(_) | Input::LookedUp { .. }) | Self::Entry(_) => self,
         }

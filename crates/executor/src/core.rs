@@ -111,7 +111,7 @@ pub enum Effect {
     Commit(RunCommit),
     /// Make this call, then tell `CallEnded`.
     Call(AgentCall),
-    /// Stop the call at this step of the run: somebody else makes it, or will.
+    /// Stop the call at this step of the run: somebody else makes it, or will, or the agent has reported about it.
     Abort(RunId, StepPath),
     /// The same where nobody wants it to be done any more: the agent may be told so.
     Cancel(RunId, StepPath),
@@ -301,6 +301,7 @@ impl EngineCore {
             Settled::GoOn(following) => {
                 effects.extend(following.news.into_iter().map(Effect::Report));
                 effects.extend(following.aborts.into_iter().map(|path| Effect::Cancel(run.clone(), path)));
+                effects.extend(following.answered.into_iter().map(|path| Effect::Abort(run.clone(), path)));
                 effects.extend(following.calls.into_iter().map(Effect::Call));
                 effects.extend(following.holds.map(|holds| Effect::Hold(run.clone(), holds)));
                 effects.extend(following.resumes.into_iter().map(|resume| Effect::Resume(run.clone(), resume)));
@@ -310,6 +311,7 @@ impl EngineCore {
             Settled::Done(following) => {
                 effects.extend(following.news.into_iter().map(Effect::Report));
                 effects.extend(following.aborts.into_iter().map(|path| Effect::Cancel(run.clone(), path)));
+                effects.extend(following.answered.into_iter().map(|path| Effect::Abort(run.clone(), path)));
                 effects.extend(following.rings.then_some(Effect::Ring));
                 // What is under way in a run that is given back is none of these.
                 self.drop_run(run, Effect::Cancel, effects);

@@ -1,17 +1,17 @@
 //! From the stored events of a run to a state that can be gone on with.
 
-use std::{collections::HashMap, sync::Arc};
+use std::sync::Arc;
 
 use application::plans::PlanCache;
 use domain::{
-    ids::{RunId, Seq, StepPath},
+    ids::{RunId, Seq},
     payload::Payload,
     ports::{Runs, StoreError},
     runs::{
-        AgentCall, ChildResume, EventRecord, RunData, RunState, StepState, calls_in_flight, restore_outputs,
+        AgentCall, ChildResume, EventRecord, RunData, RunState, calls_in_flight, outputs_needed, restore_outputs,
         resumed_children,
     },
-    workflows::{Plan, SharedPlan},
+    workflows::SharedPlan,
 };
 
 /// Loads runs.
@@ -47,7 +47,7 @@ impl RunLoader {
         let state = RunState::fold(history).map_err(|e| StoreError::Corrupt(e.to_string()))?;
         let plan = self.plans.get(state.plan()).await?;
         let mut data = RunData::new(run.clone(), input);
-        let needed = needed_outputs(&plan, &state);
+        let needed = outputs_needed(&plan, &state);
         if !needed.is_empty() {
             let executions: Vec<Seq> = needed.keys().copied().collect();
             for (execution, output) in self.runs.outputs(run, &executions).await? {
@@ -68,20 +68,4 @@ impl RunLoader {
         let row = self.runs.get(run).await?.ok_or_else(|| StoreError::Corrupt(format!("run {run} is missing")))?;
         self.prepare(run, &history, row.input).await
     }
-}
-
-/// The attempts whose outputs something looks into that is still to be done.
-fn needed_outputs<'a>(plan: &Plan, state: &'a RunState) -> HashMap<Seq, &'a StepPath> {
-    let Some(current) = state.current() else { return HashMap::new() };
-    let succeeded = state.steps().filter_map(|(path, step)| match step {
-        StepState::Succeeded { execution } => Some((*execution, path)),
-        StepState::InFlight(_)
-        | StepState::Waiting { .. }
-        | StepState::Delayed { .. }
-        | StepState::Child { .. }
-        | StepState::Listening { .. }
-        | StepState::Passed
-        | StepState::Failed { .. } => None,
-    });
-    succeeded.filter(|(_, path)| plan.needs(path, current)).collect()
 }

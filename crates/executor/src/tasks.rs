@@ -54,7 +54,8 @@ impl TaskHandler for TaskPerformer {
             Ok(Found::Ready(agent)) => {
                 let (id, correlation) = (task.task.clone(), task.correlation.clone());
                 let ids = CallIds { message: format!("msg-{id}"), task: id, correlation };
-                self.call(&agent, &AgentRequest { run: task.run.clone(), ids, input: task.input.clone() }).await
+                self.call(&agent, &AgentRequest { run: task.run.clone(), ids, input: task.input.clone(), pass: None })
+                    .await
             }
             Ok(Found::Unknown) => unknown(),
             Ok(Found::Unusable(reason)) => TaskOutcome::Failure(reason),

@@ -1,10 +1,14 @@
 //! The contracts of [`RunInbox`](domain::ports::RunInbox), and of what commits and claims make of inboxes.
 
 use domain::{
-    ids::{Epoch, InboxId},
+    agents::RetryPolicy,
+    ids::{Epoch, InboxId, StepId},
+    payload::Payload,
     ports::{Appended, InboxNote, Mail},
-    runs::{AdvanceRun, InboxMessage, RunStatus, RunUpdate, StartRun, Wake},
+    runs::{AdvanceRun, CallKey, InboxMessage, Reported, RunStatus, RunUpdate, StartRun, Wake},
 };
+
+use serde_json::json;
 
 use crate::{
     Stores,
@@ -52,6 +56,27 @@ pub async fn a_message_that_is_sent_again_is_there_once(stores: &Stores) {
         assert_eq!(append(stores, "r", "a", 1).await, Appended::Waiting);
     }
     assert_eq!(said(stores, 1).await, [pause("a")]);
+}
+
+pub async fn what_an_agent_reports_is_read_as_it_was_said(stores: &Stores) {
+    stores.committed(owned_start("r")).await;
+    let path = StepId::parse("s").expect("an id").top_level();
+    let key = |round| CallKey { run: run_id("r"), path: path.clone(), generation: 1, round };
+    let output = Payload::new(json!({"z": [1, 2.5], "a": "\u{1F600}"})).expect("storable");
+    // Bounds that only the old contract allows.
+    let retry = RetryPolicy::new(10, 100, 400_000_000_000, 1e300).expect("valid");
+    let notes = [
+        InboxNote::progress(key(0), "half".to_owned(), at(1)),
+        InboxNote::report(key(0), Reported::Failed { error: "no".to_owned() }, RetryPolicy::default(), at(1)),
+        InboxNote::report(key(0), Reported::Completed { output: output.clone() }, RetryPolicy::default(), at(1)),
+        InboxNote::report(key(1), Reported::Completed { output }, retry, at(1)),
+    ];
+    for note in &notes {
+        assert_eq!(stores.inbox.append(note).await.expect("the store works"), Appended::Waiting);
+    }
+    // The first word about a call counts.
+    let kept = [&notes[0], &notes[1], &notes[3]].map(|note| note.message.clone());
+    assert_eq!(said(stores, 1).await, kept);
 }
 
 pub async fn nothing_is_put_into_the_inbox_of_a_run_that_is_over_or_unknown(stores: &Stores) {

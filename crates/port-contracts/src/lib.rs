@@ -121,6 +121,7 @@ macro_rules! port_contracts {
             inbox: [
                 a_message_waits_for_the_owner_of_its_run,
                 a_message_that_is_sent_again_is_there_once,
+                what_an_agent_reports_is_read_as_it_was_said,
                 nothing_is_put_into_the_inbox_of_a_run_that_is_over_or_unknown,
                 what_a_commit_has_drained_is_gone_and_the_rest_stays,
                 a_refused_commit_drains_nothing,

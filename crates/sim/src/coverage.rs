@@ -23,7 +23,7 @@ const KINDS: [&str; 10] = [
 ];
 
 /// The rows.
-const EVENTS: [&str; 25] = [
+const EVENTS: [&str; 27] = [
     "started",
     "dispatched",
     "succeeded",
@@ -48,6 +48,8 @@ const EVENTS: [&str; 25] = [
     "resumed",
     "rerun",
     "skipped",
+    "reported late",
+    "progress told",
     "call made",
 ];
 
@@ -103,6 +105,8 @@ fn row(event: &RunEvent) -> (usize, Option<&StepPath>) {
         RunEvent::RunResumed { .. } => (21, None),
         RunEvent::RunRerun { .. } => (22, None),
         RunEvent::StepSkipped { path, .. } => (23, Some(path)),
+        RunEvent::StepReported { path } => (24, Some(path)),
+        RunEvent::StepProgressed { path, .. } => (25, Some(path)),
     }
 }
 

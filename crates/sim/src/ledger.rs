@@ -152,6 +152,18 @@ impl Ledger {
             | RunEvent::EventKept { .. }
             | RunEvent::EventTaken { .. }
             | RunEvent::StepSkipped { .. } => {}
+            // About the call that was made last, while nobody knows what came of it.
+            RunEvent::StepReported { path } => {
+                let is_open = self.last.get(path).is_some_and(|(_, definite)| !definite);
+                if !is_open || self.succeeded.contains(path) || !self.in_flight.insert(path.clone()) {
+                    return Err(format!("{path} is told of a call that has ended (G3)"));
+                }
+            }
+            RunEvent::StepProgressed { path, .. } => {
+                if !self.in_flight.contains(path) {
+                    return Err(format!("{path} is getting on with a call that is not under way"));
+                }
+            }
             RunEvent::RunPaused { .. } => self.paused = true,
             RunEvent::RunUnpaused { .. } => self.paused = false,
             RunEvent::StepDispatched { path, generation, round, .. } => {

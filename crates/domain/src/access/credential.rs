@@ -5,6 +5,7 @@ use crate::{
     Timestamp,
     agents::{AgentName, Secret},
     ids::{RunId, StepPath},
+    runs::CallKey,
 };
 
 /// What a request presents to be known by.
@@ -114,6 +115,19 @@ pub struct TaskGrant {
     pub run: RunId,
     /// The step, with iteration and branch.
     pub step: StepPath,
+    /// See [`RunEvent::StepDispatched`](crate::runs::RunEvent::StepDispatched): a token is worth nothing after a rerun.
+    pub generation: u32,
+    /// See [`RunEvent::StepDispatched`](crate::runs::RunEvent::StepDispatched): nor is it after a definite answer, for the
+    /// next call.
+    pub round: u32,
     /// The agent.
     pub agent: AgentName,
+}
+
+impl TaskGrant {
+    /// What identifies the call.
+    pub fn key(&self) -> CallKey {
+        let (run, path) = (self.run.clone(), self.step.clone());
+        CallKey { run, path, generation: self.generation, round: self.round }
+    }
 }

@@ -3,6 +3,8 @@
 //! An agent has a `retry_config`, whose meaning is the old system's; it, or a step, may have a `retry_strategy` instead, which
 //! says more. Both are a [`RetryPolicy`].
 
+mod stored;
+
 use std::{sync::Arc, time::Duration};
 
 use serde_json::{Map, Value, json};
@@ -84,6 +86,9 @@ pub enum InvalidRetryPolicy {
     #[error("backoff_multiplier must be a number of at least 1.0")]
     Multiplier,
 }
+
+/// Its one float is a number.
+impl Eq for RetryPolicy {}
 
 impl RetryPolicy {
     /// A policy within the bounds of contract 1.6.

@@ -8,10 +8,11 @@ use uuid::Uuid;
 use super::StoreError;
 use crate::{
     Timestamp,
+    agents::RetryPolicy,
     audit::AuditEntry,
     ids::{Epoch, EventId, ExecutorId, RunId, StepPath},
     payload::Payload,
-    runs::{InboxEntry, InboxMessage, RunStatus},
+    runs::{CallKey, InboxEntry, InboxMessage, Reported, RunStatus},
 };
 
 /// A message on its way into an inbox.
@@ -38,6 +39,20 @@ impl InboxNote {
         let id = Some(EventId::new(unique));
         let message = InboxMessage::Event { name: name.to_owned(), path, data, id };
         Self { run, dedupe: format!("event-{unique}"), message, at }
+    }
+
+    /// An agent says what came of a call. The first word about a call counts.
+    pub fn report(key: CallKey, outcome: Reported, retry: RetryPolicy, at: Timestamp) -> Self {
+        let dedupe = format!("report-{}", key.digest());
+        let CallKey { run, path, generation, round } = key;
+        Self { run, dedupe, message: InboxMessage::CallReported { path, generation, round, outcome, retry }, at }
+    }
+
+    /// An agent says how a call is getting on. What it says while an earlier word waits for the run's owner is not kept.
+    pub fn progress(key: CallKey, message: String, at: Timestamp) -> Self {
+        let dedupe = format!("progress-{}", key.digest());
+        let CallKey { run, path, generation, round } = key;
+        Self { run, dedupe, message: InboxMessage::CallProgressed { path, generation, round, message }, at }
     }
 }
 

@@ -1,11 +1,11 @@
 //! Agent calls: what identifies one, what is sent, and what came of it.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use uuid::Uuid;
 
 use crate::{
-    agents::{AgentName, OnUnknown},
+    agents::{AgentName, OnUnknown, Secret},
     ids::{RunId, Seq, StepExecutionId, StepId, StepPath},
     payload::Payload,
 };
@@ -29,7 +29,7 @@ const CALL_NAMESPACE: Uuid = Uuid::from_u128(0x8f0d_3a51_6c0e_4c59_9d1f_27b4_5e8
 
 impl CallKey {
     /// 32 hexadecimal digits derived from the key (UUIDv5): the unique part of task, message and correlation ids.
-    fn digest(&self) -> String {
+    pub(crate) fn digest(&self) -> String {
         let name = format!("{}\n{}\n{}\n{}", self.run, self.path, self.generation, self.round);
         Uuid::new_v5(&CALL_NAMESPACE, name.as_bytes()).simple().to_string()
     }
@@ -87,12 +87,24 @@ pub struct AgentRequest {
     pub ids: CallIds,
     /// What the agent is to work on.
     pub input: Payload,
+    /// With what the agent may say itself what comes of it; none where nothing is to be carried. It stands beside what is sent:
+    /// the bytes are the same, whatever it is.
+    pub pass: Option<CallPass>,
+}
+
+/// With what an agent may report about the call that carries it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CallPass {
+    /// The token, of the one call.
+    pub token: Secret,
+    /// Under which URL this installation is reached; none if nobody has said.
+    pub callback: Option<Arc<str>>,
 }
 
 impl AgentCall {
     /// What is sent: equal for equal calls.
     pub fn request(&self) -> AgentRequest {
-        AgentRequest { run: self.key.run.clone(), ids: self.ids(), input: self.input.clone() }
+        AgentRequest { run: self.key.run.clone(), ids: self.ids(), input: self.input.clone(), pass: None }
     }
 
     /// The id of the attempt's row.

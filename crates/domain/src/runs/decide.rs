@@ -4,7 +4,7 @@
 //! so that a closed step and the dispatch of its successor are one transition, hence one commit. A refused commit
 //! leaves the state ahead of the store; whoever holds it then folds the stored events anew.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use super::{
     block_state::BlockPhase,
@@ -100,6 +100,8 @@ pub struct Transition {
     pub calls: Vec<AgentCall>,
     /// Calls whose answers are no longer wanted.
     pub aborts: Vec<StepPath>,
+    /// Calls that their agents have reported about, so that nobody waits for their answers.
+    pub answered: Vec<StepPath>,
     /// What changes beyond the run, in the same commit.
     pub outward: Outward,
     /// Runs to be resumed once the events are durable. Their twin is the state: whoever claims the run does it again.
@@ -197,6 +199,28 @@ pub fn resumed_children(state: &RunState, run: &RunId) -> Vec<ChildResume> {
         _ => None,
     });
     resumed.collect()
+}
+
+/// The attempts whose outputs something looks into that is still to be done, or under way.
+pub fn outputs_needed<'a>(plan: &Plan, state: &'a RunState) -> HashMap<Seq, &'a StepPath> {
+    let Some(current) = state.current() else { return HashMap::new() };
+    let succeeded = state.steps().filter_map(|(path, step)| match step {
+        StepState::Succeeded { execution } => Some((*execution, path)),
+        StepState::InFlight(_)
+        | StepState::Waiting { .. }
+        | StepState::Delayed { .. }
+        | StepState::Child { .. }
+        | StepState::Listening { .. }
+        | StepState::Passed
+        | StepState::Failed { .. } => None,
+    });
+    succeeded.filter(|(_, path)| plan.needs(path, current)).collect()
+}
+
+/// What the agent of a step is sent, made of the outputs that the run's owner would hold ([`outputs_needed`]): the same as when
+/// it was called. None where they are not there, or it is no such step.
+pub fn input_of_call(plan: &Plan, data: &RunData, path: &StepPath) -> Option<Payload> {
+    plan.at(path)?.agent().and_then(|_| input_of(plan, data, path))
 }
 
 /// The outputs of the blocks that are done, made of the outputs of the steps in them. What nothing looks into any more is

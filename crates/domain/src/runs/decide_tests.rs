@@ -1,5 +1,8 @@
 //! The run state machine against random inputs.
 
+#[path = "decide_tests/reports.rs"]
+mod reports;
+
 use std::collections::BTreeMap;
 
 use proptest::prelude::*;
@@ -97,6 +100,11 @@ impl Driven {
     fn end_last_call(&mut self, outcome: CallOutcome) -> Result<(), Rejection> {
         let key = self.calls.last().expect("a call").key.clone();
         self.tell(Input::CallEnded { key, outcome, policy: policy() })
+    }
+
+    fn report(&mut self, call: usize, outcome: Reported) -> Result<(), Rejection> {
+        let CallKey { path, generation, round, .. } = self.calls[call].key.clone();
+        self.tell(told(InboxMessage::CallReported { path, generation, round, outcome, retry: policy() }))
     }
 
     fn blind(&mut self, event: RunEvent, status: RunStatus) {
@@ -240,6 +248,9 @@ enum Act {
     Wait,
     Cancel,
     Resume,
+    /// About the call that is so many calls back, completed or failed.
+    Report(usize, bool),
+    Progress(usize),
 }
 
 fn acts() -> impl Strategy<Value = Vec<Act>> {
@@ -250,6 +261,8 @@ fn acts() -> impl Strategy<Value = Vec<Act>> {
         3 => Just(Act::Wait),
         1 => Just(Act::Cancel),
         1 => Just(Act::Resume),
+        3 => (0..3_usize, any::<bool>()).prop_map(|(back, done)| Act::Report(back, done)),
+        1 => (0..3_usize).prop_map(Act::Progress),
     ];
     proptest::collection::vec(act, 0..60)
 }
@@ -272,6 +285,18 @@ proptest! {
                 Act::Cancel if !before.status().is_terminal() => { run.cancel(); Ok(()) }
                 Act::Resume if matches!(before.status(), RunStatus::Failed | RunStatus::Cancelled) => { run.resume(); Ok(()) }
                 Act::Cancel | Act::Resume => Ok(()),
+                Act::Report(back, done) => {
+                    let call = run.calls.len().saturating_sub(1 + back);
+                    let was_open = run.state.task(&run.calls[call].key) != TaskState::Over;
+                    let said = if done { reports::done(7) } else { reports::undone() };
+                    let result = run.report(call, said);
+                    prop_assert!(was_open || run.state == before, "a report about a call that has ended changes nothing");
+                    result
+                }
+                Act::Progress(back) => {
+                    let key = run.calls[run.calls.len().saturating_sub(1 + back)].key.clone();
+                    run.tell(reports::progress(&key, "on it"))
+                }
             };
             if result.is_err() {
                 prop_assert_eq!(&run.state, &before, "a rejected input changes nothing");

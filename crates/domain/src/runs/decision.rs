@@ -125,10 +125,21 @@ impl Decision<'_> {
             InboxMessage::Skip { path, output, by } => self.skip(&path, output, by),
             InboxMessage::ChildEnded { path, child, outcome } => self.child_ended(&path, &child, outcome),
             InboxMessage::Event { name, path, data, id } => self.happened(name, path.as_ref(), data, id),
+            InboxMessage::CallReported { path, generation, round, outcome, retry } => {
+                self.reported(&self.key(path, generation, round), outcome, &retry);
+            }
+            InboxMessage::CallProgressed { path, generation, round, message } => {
+                self.progressed(&self.key(path, generation, round), &message);
+            }
         }
     }
 
-    fn call_ended(&mut self, key: &CallKey, outcome: CallOutcome, policy: &RetryPolicy) -> Result<(), Rejection> {
+    pub(super) fn call_ended(
+        &mut self,
+        key: &CallKey,
+        outcome: CallOutcome,
+        policy: &RetryPolicy,
+    ) -> Result<(), Rejection> {
         let attempt = match self.state.step(&key.path).copied() {
             Some(StepState::InFlight(attempt)) => attempt,
             Some(StepState::Succeeded { execution }) if planted::is(Bug::CompletionTwice) => {
@@ -468,9 +479,14 @@ fn next_round(last: &Attempt, definite: bool) -> u32 {
 
 /// Messages come from agents: they are cut, and freed of what no store can keep.
 pub(super) fn shorten(message: &str) -> String {
+    shorten_to(MAX_MESSAGE, message)
+}
+
+/// The same, to so many characters.
+pub(super) fn shorten_to(most: usize, message: &str) -> String {
     let clean = message.chars().map(|c| if c == '\0' { '\u{fffd}' } else { c });
-    let mut short: String = clean.clone().take(MAX_MESSAGE).collect();
-    if clean.count() > MAX_MESSAGE {
+    let mut short: String = clean.clone().take(most).collect();
+    if clean.count() > most {
         short.push('…');
     }
     short

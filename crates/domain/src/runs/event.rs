@@ -168,6 +168,19 @@ pub enum RunEvent {
         /// The number of the `EventKept`.
         kept: Seq,
     },
+    /// The agent has said what came of a call of which nobody knew that. The number of this event names the attempt, which makes
+    /// no call; what came of it is the event after this.
+    StepReported {
+        /// The step.
+        path: StepPath,
+    },
+    /// The agent says how the call under way is getting on.
+    StepProgressed {
+        /// The step.
+        path: StepPath,
+        /// What it says, at most some hundred characters.
+        message: String,
+    },
     /// Every step has succeeded.
     RunCompleted,
     /// A step failed for good, and the run with it.
@@ -289,6 +302,8 @@ mod tests {
             RunEvent::SlotEnded { path: path.clone(), slot: 3, error: Some("boom".to_owned()) },
             RunEvent::SlotEnded { path: path.clone(), slot: 3, error: None },
             RunEvent::BlockClosed { path: path.clone() },
+            RunEvent::StepProgressed { path: path.clone(), message: "half".to_owned() },
+            RunEvent::StepReported { path: path.clone() },
             RunEvent::StepDelayed { path: path.clone(), until: at },
             RunEvent::StepPassed { path: path.clone() },
             RunEvent::StepSkipped { path: path.clone(), by: "me".to_owned() },

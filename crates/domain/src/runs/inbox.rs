@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::child::ChildOutcome;
 use crate::{
+    agents::RetryPolicy,
     ids::{EventId, InboxId, RunId, StepPath},
     payload::Payload,
 };
@@ -60,6 +61,46 @@ pub enum InboxMessage {
         /// Tells it from others: told again, it is the same event, also after it has been taken into account.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         id: Option<EventId>,
+    },
+    /// An agent says itself what came of a call, perhaps while its answer is still waited for.
+    CallReported {
+        /// The step.
+        path: StepPath,
+        /// See [`RunEvent::StepDispatched`](super::RunEvent::StepDispatched).
+        generation: u32,
+        /// See [`RunEvent::StepDispatched`](super::RunEvent::StepDispatched).
+        round: u32,
+        /// What came of it.
+        outcome: Reported,
+        /// The agent's policy, as it was then.
+        retry: RetryPolicy,
+    },
+    /// An agent says how a call is getting on.
+    CallProgressed {
+        /// The step.
+        path: StepPath,
+        /// See [`RunEvent::StepDispatched`](super::RunEvent::StepDispatched).
+        generation: u32,
+        /// See [`RunEvent::StepDispatched`](super::RunEvent::StepDispatched).
+        round: u32,
+        /// What it says.
+        message: String,
+    },
+}
+
+/// What an agent says has come of a call.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "status", rename_all = "snake_case")]
+pub enum Reported {
+    /// It has done the work; the step's output.
+    Completed {
+        /// The output.
+        output: Payload,
+    },
+    /// It has not, and will not.
+    Failed {
+        /// Why.
+        error: String,
     },
 }
 

@@ -17,6 +17,7 @@ mod decision;
 mod event;
 mod inbox;
 mod message;
+mod report;
 mod rerun;
 mod scope;
 mod skip;
@@ -37,7 +38,7 @@ mod decide_tests;
 mod waiting_tests;
 
 pub use block_state::{BlockPhase, BlockState};
-pub use call::{AgentCall, AgentRequest, CallFailure, CallIds, CallKey, CallOutcome, FailureKind, Verdict};
+pub use call::{AgentCall, AgentRequest, CallFailure, CallIds, CallKey, CallOutcome, CallPass, FailureKind, Verdict};
 pub use child::{ChildDefinition, ChildOutcome, ChildResume, Parent};
 pub use commit::{
     AdoptRun, Adoption, AdvanceRun, CancelRun, ClosedAttempt, CommitOutcome, EventWait, Outward, ResumeRun, Resumption,
@@ -48,15 +49,16 @@ pub use dead_letter::{DeadLetter, ReplayOf};
 pub use dead_letter_entry::{DeadLetterEntry, DeadLetterFilter, DeadLetterStatus, Replay};
 pub use dead_letter_left::{DeadLetterLeft, OriginalTask};
 pub use decide::{
-    CannotRepeat, Input, Rejection, RunData, Transition, advance, calls_in_flight, restore_outputs, resumed_children,
-    start, start_replay,
+    CannotRepeat, Input, Rejection, RunData, Transition, advance, calls_in_flight, input_of_call, outputs_needed,
+    restore_outputs, resumed_children, start, start_replay,
 };
 pub use event::{EventRecord, RunEvent};
-pub use inbox::{InboxEntry, InboxMessage};
+pub use inbox::{InboxEntry, InboxMessage, Reported};
 pub use message::{
     AgentTask, CancellationRequest, ExecutionRequest, ExternalRequest, MonitoringUpdate, News, OutboxMessage,
     RaisedEvent, Receivers, RunEnded, TaskOutcome,
 };
+pub use report::{Progress, TaskState};
 pub use rerun::{CannotRerun, Rerun};
 pub use skip::{CannotSkip, skippable};
 pub use state::{CorruptHistory, Pause, RunState, RunStatus};

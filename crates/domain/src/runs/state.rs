@@ -9,6 +9,7 @@ use super::{
     child::Parent,
     dead_letter::DeadSteps,
     event::{EventRecord, RunEvent},
+    report::Progress,
     step_state::{Attempt, StepState},
 };
 use crate::{
@@ -106,6 +107,8 @@ pub struct RunState {
     due: BTreeSet<(Timestamp, StepPath)>,
     /// When steps that call agents have to be done, of those that say so.
     deadlines: BTreeMap<StepPath, Timestamp>,
+    /// What agents say about the calls under way.
+    progress: BTreeMap<StepPath, Progress>,
     /// How many attempts were repeated since the start, or the last resume.
     retries: u32,
     /// How often steps were to be done anew.
@@ -151,6 +154,7 @@ impl RunState {
             dead: DeadSteps::default(),
             due: BTreeSet::new(),
             deadlines: BTreeMap::new(),
+            progress: BTreeMap::new(),
             retries: 0,
             generation: 0,
             since: at,
@@ -215,6 +219,11 @@ impl RunState {
     /// When a step has to be done that calls an agent.
     pub fn deadline(&self, path: &StepPath) -> Option<Timestamp> {
         self.deadlines.get(path).copied()
+    }
+
+    /// What the agent has said last about the call under way at a step.
+    pub fn progress(&self, path: &StepPath) -> Option<&Progress> {
+        self.progress.get(path)
     }
 
     /// Why it failed or was cancelled.

@@ -3,6 +3,7 @@
 use super::{
     decide::RunData,
     decision::PARKED_BY,
+    report::Progress,
     scope::StepScope,
     state::{Pause, RunState},
     step_state::StepState,
@@ -31,6 +32,8 @@ pub enum WaitingOn {
         since: Timestamp,
         /// When the step is given up.
         until: Option<Timestamp>,
+        /// What the agent has said last about it.
+        progress: Option<Progress>,
     },
     /// The next attempt of a step.
     Retry {
@@ -105,6 +108,7 @@ fn of_step(plan: &Plan, state: &RunState, data: &RunData, path: &StepPath) -> Op
             attempt: attempt.number,
             since: attempt.dispatched_at,
             until: state.deadline(&path),
+            progress: state.progress(&path).cloned(),
             path,
         }),
         (StepState::Waiting { last, definite: false, .. }, Work::Agent(work)) if is_parked(state) => {

@@ -3,7 +3,7 @@
 use application::runs::Reason;
 use domain::{
     agents::{WaitingCall, WaitsFor},
-    runs::{Pause, WaitingOn},
+    runs::{Pause, Progress, WaitingOn},
 };
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -55,6 +55,26 @@ pub(crate) struct ReasonView {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Stamp")]
     until: Option<Stamp>,
+    /// What the agent has said last about the call.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "ProgressView")]
+    progress: Option<ProgressView>,
+}
+
+/// What an agent has said about a call under way.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Progress")]
+pub(crate) struct ProgressView {
+    /// What it has said.
+    message: String,
+    /// When.
+    at: Stamp,
+}
+
+impl From<Progress> for ProgressView {
+    fn from(Progress { message, at, .. }: Progress) -> Self {
+        Self { message, at: Stamp(at) }
+    }
 }
 
 impl From<Reason> for ReasonView {
@@ -137,7 +157,7 @@ impl From<WaitingOn> for ReasonView {
                 since: Some(Stamp(since)),
                 ..Self::default()
             },
-            WaitingOn::Agent { path, agent, attempt, since, until } => Self {
+            WaitingOn::Agent { path, agent, attempt, since, until, progress } => Self {
                 reason: "agent_call",
                 message: format!("Agent '{agent}' has been called and has not answered yet"),
                 step: Some(path.to_string()),
@@ -145,6 +165,7 @@ impl From<WaitingOn> for ReasonView {
                 attempt: Some(attempt),
                 since: Some(Stamp(since)),
                 until: until.map(Stamp),
+                progress: progress.map(Into::into),
                 ..Self::default()
             },
             WaitingOn::Retry { path, agent, attempt, at } => Self {

@@ -190,7 +190,8 @@ fn why_a_run_does_not_move_is_told_for_each_step_at_its_front() {
     run.end("block.1/b", CallOutcome::Failed(CallFailure::definite(FailureKind::Task, "no")));
     let name = crate::agents::AgentName::parse("A").expect("a name");
     let retry = WaitingOn::Retry { path: path("block.1/b"), agent: name.clone(), attempt: 2, at: at(1) };
-    let call = WaitingOn::Agent { path: path("block.2/c"), agent: name, attempt: 1, since: at(0), until: None };
+    let (path, since) = (path("block.2/c"), at(0));
+    let call = WaitingOn::Agent { path, agent: name, attempt: 1, since, until: None, progress: None };
     assert_eq!(waiting_on(&run.plan, &run.state, &run.data), [retry, call.clone()]);
     run.tell(Input::Told(InboxMessage::Pause { by: "me".into() }));
     let pause = WaitingOn::Pause(Pause { by: "me".into(), reason: None, since: at(0) });

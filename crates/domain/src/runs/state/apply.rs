@@ -6,6 +6,7 @@ use super::{
     super::{
         block_state::{BlockPhase, BlockState, planted_count},
         event::RunEvent,
+        report::Progress,
         step_state::{Attempt, StepState},
     },
     Pause, RunState, RunStatus,
@@ -68,6 +69,16 @@ impl RunState {
                 self.status = RunStatus::Running;
                 self.touch(path);
                 self.set(path, StepState::Delayed { until: *until });
+            }
+            RunEvent::StepReported { path } => {
+                if let Some(StepState::Waiting { last, .. }) = self.steps.get(path).copied() {
+                    let attempt = self.attempt(last.number + 1, last.generation, last.round, at);
+                    self.set(path, StepState::InFlight(attempt));
+                }
+            }
+            RunEvent::StepProgressed { path, message } => {
+                let said = self.progress.get(path).map_or(0, |before| before.said) + 1;
+                self.progress.insert(path.clone(), Progress { message: message.clone(), at, said });
             }
             RunEvent::StepPassed { path } => self.set(path, StepState::Passed),
             RunEvent::ChildStarted { .. }
@@ -195,6 +206,7 @@ impl RunState {
     /// The one place at which a step changes, so that what is under way and what is due is known without looking for it.
     fn set(&mut self, path: &StepPath, new: StepState) {
         let old = self.steps.insert(path.clone(), new);
+        self.progress.remove(path);
         if let Some(due) = old.and_then(StepState::due) {
             self.due.remove(&(due, path.clone()));
         }
