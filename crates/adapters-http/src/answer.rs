@@ -21,6 +21,8 @@ pub(crate) enum Answer {
     Output(Payload),
     /// It has taken the work on as a task of its own, which is not over.
     Open(OpenTask),
+    /// It has taken the work on, and will report.
+    Promised,
 }
 
 /// A task of an agent's that is not over.
@@ -30,6 +32,8 @@ pub(crate) struct OpenTask {
     pub(crate) id: String,
     /// `submitted` or `working`.
     pub(crate) state: String,
+    /// Whether it will report, and need not be asked.
+    pub(crate) promised: bool,
 }
 
 impl OpenTask {
@@ -59,6 +63,16 @@ pub(crate) fn read(answer: &[u8], task_id: &str, target: &Target) -> Result<Answ
         Some(Value::Object(result)) => completed(result, target),
         Some(Value::Null) | None => Err(unreadable("Response missing both 'result' and 'error'")),
         Some(_) => Err(unreadable("the answer's 'result' is not an object")),
+    }
+}
+
+/// The same for an answer with the status 202 to a call that carries a token: whoever has work accepted, and will report what
+/// came of it, need not answer in JSON-RPC.
+pub(crate) fn promise(read: Result<Answer, CallFailure>) -> Result<Answer, CallFailure> {
+    match read {
+        Ok(Answer::Open(task)) => Ok(Answer::Open(OpenTask { promised: true, ..task })),
+        Err(CallFailure { kind: FailureKind::Protocol, .. }) => Ok(Answer::Promised),
+        read => read,
     }
 }
 
@@ -109,7 +123,7 @@ fn completed(mut result: Map<String, Value>, target: &Target) -> Result<Answer, 
         }
         Some(state @ ("submitted" | "working")) if result.get("id").is_some_and(Value::is_string) => {
             let id = result.get("id").and_then(Value::as_str).unwrap_or_default().to_owned();
-            return Ok(Answer::Open(OpenTask { id, state: state.to_owned() }));
+            return Ok(Answer::Open(OpenTask { id, state: state.to_owned(), promised: false }));
         }
         // The agent may still be at it, or nobody can tell.
         state => {

@@ -7,11 +7,11 @@ use domain::{
     agents::{Agent, Networks},
     payload::Payload,
     ports::{AgentCard, AgentGateway, AgentHealth, Clock},
-    runs::{AgentRequest, CallFailure, CallIds, CallOutcome, FailureKind},
+    runs::{AgentRequest, CallFailure, CallIds, CallOutcome, CallPass, FailureKind},
 };
 use reqwest::{
     Client, ClientBuilder, Method, Request, Response, StatusCode,
-    header::{HeaderName, HeaderValue, RETRY_AFTER},
+    header::{HeaderMap, HeaderName, HeaderValue, RETRY_AFTER},
 };
 use serde_json::Value;
 use tokio::time::{Instant, timeout_at};
@@ -25,6 +25,10 @@ use crate::{
     request, retry_after,
     target::{Target, Targets},
 };
+
+/// The headers that carry a token, and the URL at which it is worth something.
+const TOKEN: HeaderName = HeaderName::from_static("x-orrery-token");
+const CALLBACK: HeaderName = HeaderName::from_static("x-orrery-callback");
 
 /// How much of the body of an error is read, and quoted.
 const MOST_ERROR_BYTES: usize = 4096;
@@ -116,9 +120,12 @@ impl HttpAgentGateway {
         asked: &AgentRequest,
         deadline: Deadline,
     ) -> Result<Payload, CallFailure> {
-        match self.answer(target, request(target, asked), &asked.ids.task, deadline).await? {
+        let pass = asked.pass.as_ref();
+        match self.answer(target, request(target, asked), &asked.ids.task, pass, deadline).await? {
             Answer::Output(output) => Ok(output),
             Answer::Open(task) => self.follow(target, asked, task, deadline).await,
+            // What it reports ends the call from outside.
+            Answer::Promised => deadline.wait(std::future::pending()).await,
         }
     }
 
@@ -127,23 +134,31 @@ impl HttpAgentGateway {
         target: &Target,
         request: Request,
         id: &str,
+        pass: Option<&CallPass>,
         deadline: Deadline,
     ) -> Result<Answer, CallFailure> {
         let response = deadline.wait(self.client.execute(request)).await?;
         let response = response.map_err(|e| failure::transport(&e, target, self.config.connect_timeout))?;
         if !response.status().is_success() {
-            return Err(self.refusal(response, target, deadline).await);
+            return Err(self.refusal(response, target, pass, deadline).await);
         }
+        let accepted = pass.is_some() && response.status() == StatusCode::ACCEPTED;
         let limit = self.config.max_response_bytes;
         let bytes = deadline.wait(body::read(response, limit)).await?.map_err(|unread| match unread {
             Unread::TooLarge => failure::too_large(limit),
             Unread::Transport(e) => failure::transport(&e, target, self.config.connect_timeout),
         })?;
-        answer::read(&bytes, id, target)
+        let read = answer::read(&bytes, id, target);
+        match pass {
+            _ if accepted => answer::promise(read),
+            // A failure is told in the agent's words, and some agents echo the headers they got.
+            Some(pass) if read.is_err() => answer::read(without(pass, &bytes).as_bytes(), id, target),
+            _ => read,
+        }
     }
 
     /// Asks after a task that the agent has taken on until it is over, or the call's time is. An agent that has no
-    /// `tasks/get` has said all that it says.
+    /// `tasks/get` has said all that it says, unless it will report.
     async fn follow(
         &self,
         target: &Target,
@@ -159,9 +174,11 @@ impl HttpAgentGateway {
             }
             pause = (pause * 2).min(LAST_LOOK);
             let question = task_request(target, &asked.ids.correlation, "tasks/get", &task.id);
-            match self.answer(target, question, &task.id, deadline).await {
+            match self.answer(target, question, &task.id, None, deadline).await {
                 Ok(Answer::Output(output)) => return Ok(output),
-                Ok(Answer::Open(still)) => task = still,
+                Ok(Answer::Open(still)) => task = OpenTask { promised: task.promised, ..still },
+                Ok(Answer::Promised) => {}
+                Err(CallFailure { kind: FailureKind::Rpc, .. }) if task.promised => pause = deadline.allowed,
                 Err(CallFailure { kind: FailureKind::Rpc, .. }) => return Err(task.unfinished()),
                 // A look that fails says nothing about the task.
                 Err(failure) if failure.passing => {}
@@ -170,7 +187,13 @@ impl HttpAgentGateway {
         }
     }
 
-    async fn refusal(&self, response: Response, target: &Target, deadline: Deadline) -> CallFailure {
+    async fn refusal(
+        &self,
+        response: Response,
+        target: &Target,
+        pass: Option<&CallPass>,
+        deadline: Deadline,
+    ) -> CallFailure {
         let status = response.status();
         let asks_to_wait = matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE);
         let header = response.headers().get(RETRY_AFTER).filter(|_| asks_to_wait).and_then(|v| v.to_str().ok());
@@ -179,7 +202,8 @@ impl HttpAgentGateway {
         let patience = deadline.at.min(Instant::now() + ERROR_BODY_PATIENCE);
         // What has come when patience ends is enough.
         let _ = timeout_at(patience, body::read_start(response, MOST_ERROR_BYTES, &mut start)).await;
-        failure::status(status, &target.quote(&String::from_utf8_lossy(&start), MOST_ERROR_CHARS), wait)
+        let said = pass.map_or_else(|| String::from_utf8_lossy(&start).into_owned(), |pass| without(pass, &start));
+        failure::status(status, &target.quote(&said, MOST_ERROR_CHARS), wait)
     }
 
     async fn card(&self, target: &Target) -> Result<Value, String> {
@@ -262,8 +286,28 @@ fn request(target: &Target, asked: &AgentRequest) -> Request {
     if let Ok(correlation) = HeaderValue::from_bytes(ids.correlation.as_bytes()) {
         headers.insert(HeaderName::from_static("x-correlation-id"), correlation);
     }
+    if let Some(pass) = &asked.pass {
+        carry(pass, headers);
+    }
     *request.body_mut() = Some(request::body(&asked.input, ids).into());
     request
+}
+
+/// Beside the body, which is the same for the same call; and not in `Authorization`, where the agent's own credential is.
+fn carry(pass: &CallPass, headers: &mut HeaderMap) {
+    // A token is base64, and a URL was checked at the start.
+    if let Ok(mut token) = HeaderValue::from_str(pass.token.reveal()) {
+        token.set_sensitive(true);
+        headers.insert(TOKEN, token);
+    }
+    if let Some(Ok(callback)) = pass.callback.as_deref().map(HeaderValue::from_str) {
+        headers.insert(CALLBACK, callback);
+    }
+}
+
+/// What an agent wrote, without the token that it was sent.
+fn without(pass: &CallPass, written: &[u8]) -> String {
+    String::from_utf8_lossy(written).replace(pass.token.reveal(), "***")
 }
 
 /// A question about a task, or a word on it.

@@ -5,6 +5,7 @@ pub mod agents;
 pub mod dead_letters;
 pub mod plans;
 pub mod runs;
+pub mod tasks;
 pub mod workflows;
 
 use std::sync::Arc;
@@ -90,6 +91,8 @@ pub struct UseCases {
     pub cancel_run: runs::CancelRun,
     pub pause_run: runs::PauseRun,
     pub raise_event: runs::RaiseEvent,
+    pub find_task: tasks::FindTask,
+    pub report_task: tasks::ReportTask,
     pub get_dead_letter: dead_letters::GetDeadLetter,
     pub list_dead_letters: dead_letters::ListDeadLetters,
     pub delete_dead_letter: dead_letters::DeleteDeadLetter,
@@ -131,6 +134,8 @@ impl UseCases {
             cancel_run: runs::CancelRun::new(ports),
             pause_run: runs::PauseRun::new(ports),
             raise_event: runs::RaiseEvent::new(ports),
+            find_task: tasks::FindTask::new(ports),
+            report_task: tasks::ReportTask::new(ports),
             get_dead_letter: dead_letters::GetDeadLetter::new(ports),
             list_dead_letters: dead_letters::ListDeadLetters::new(ports),
             delete_dead_letter: dead_letters::DeleteDeadLetter::new(ports),

@@ -8,13 +8,14 @@ use domain::{
     agents::{OnUnknown, RetryPolicy},
     ids::ExecutorId,
     ports::AgentGateway,
-    runs::{AgentCall, CallFailure, CallOutcome, FailureKind},
+    runs::{AgentCall, AgentRequest, CallFailure, CallOutcome, FailureKind},
     workflows::SharedPlan,
 };
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
+    call_tokens::CallTokens,
     directory::{AgentDirectory, FRESH, Found},
     gate::Gate,
     membership::Membership,
@@ -37,6 +38,7 @@ pub(crate) struct Way {
     pub(crate) directory: Arc<AgentDirectory>,
     pub(crate) gate: Arc<Gate>,
     pub(crate) gateway: Arc<dyn AgentGateway>,
+    pub(crate) tokens: Option<CallTokens>,
 }
 
 /// None if the engine stops before the call was made: the next owner makes it.
@@ -86,7 +88,8 @@ pub(crate) async fn make_call(
                 return None;
             }
             let started = Instant::now();
-            let outcome = way.gateway.call(&agent, &call.request()).await;
+            let pass = way.tokens.as_ref().map(|tokens| tokens.pass(&call.key, &agent));
+            let outcome = way.gateway.call(&agent, &AgentRequest { pass, ..call.request() }).await;
             metrics::histogram!("orrery_agent_call_duration_seconds").record(started.elapsed());
             if let Some(permit) = permit {
                 permit.end(&outcome);

@@ -32,6 +32,7 @@ use tokio_util::{
 };
 
 use crate::{
+    call_tokens::CallTokens,
     calling::{Caller, Way, make_call},
     claimer::Claimer,
     core::{Effect, EngineCore, EngineInput},
@@ -55,6 +56,8 @@ pub struct EnginePorts {
     pub leases: Arc<dyn RunLeases>,
     pub inbox: Arc<dyn RunInbox>,
     pub gateway: Arc<dyn AgentGateway>,
+    /// None where calls carry no tokens.
+    pub call_tokens: Option<CallTokens>,
     pub traffic: Arc<dyn AgentTraffic>,
     pub clock: Arc<dyn Clock>,
     pub ids: Arc<dyn IdGenerator>,
@@ -374,6 +377,7 @@ impl Shell {
             directory: Arc::clone(&self.directory),
             gate: Arc::clone(&self.gate),
             gateway: Arc::clone(&self.ports.gateway),
+            tokens: self.ports.call_tokens.clone(),
         };
         let plan = self.core.run(&call.key.run).map(|run| Arc::clone(run.plan()));
         self.made += 1;

@@ -8,20 +8,20 @@ use std::{
 
 use adapters_memory::{MemoryStore, SequentialIds};
 use adapters_schema::JsonSchemas;
-use application::{Ports, UseCases, agents::NewAgent, plans::PlanCache, workflows::NewWorkflow};
+use application::{Ports, UseCases, agents::NewAgent, plans::PlanCache, tasks::TaskReport, workflows::NewWorkflow};
 use async_trait::async_trait;
 use domain::{
     Timestamp,
-    access::Actor,
-    agents::{Agent, AgentAuth, AgentName, AgentSchemas, AgentUrl, RetryPolicy},
-    ids::{ExecutorId, RunId, WorkflowId},
+    access::{Actor, Refused, TaskGrant, TokenGrant},
+    agents::{Agent, AgentAuth, AgentName, AgentSchemas, AgentUrl, RetryPolicy, Secret},
+    ids::{ExecutorId, RunId, StepId, WorkflowId},
     page::{PageRequest, SortOrder},
     payload::Payload,
-    ports::{AgentGateway, AgentHealth, Clock, IdGenerator, Runs},
+    ports::{AgentGateway, AgentHealth, Clock, HeldToken, IdGenerator, Runs, Tokens},
     runs::{AgentRequest, CallFailure, CallIds, CallOutcome, FailureKind, RunFilter, RunSort, RunStatus, StepStatus},
     workflows::{StepDocument, WorkflowName, WorkflowStatus},
 };
-use executor::{CheckedGateway, CommitQueue, EngineConfig, EngineHandle, EnginePorts, Membership};
+use executor::{CallTokens, CheckedGateway, CommitQueue, EngineConfig, EngineHandle, EnginePorts, Membership};
 use serde_json::json;
 
 /// Agents named by what they do: `echo`, `hang`, `fragile` (the same, and must not be called twice), `fail`, `once` (fails its
@@ -61,6 +61,21 @@ impl AgentGateway for Scripted {
     }
 }
 
+/// Tokens that say in plain words which call they are about.
+struct Readable;
+
+impl Tokens for Readable {
+    fn mint(&self, grant: &TokenGrant) -> Secret {
+        let key = grant.task.as_ref().expect("the token of a call").key();
+        let (role, name) = (grant.role.as_str(), &grant.principal);
+        Secret::new(format!("{role} {name} at {} round {}.{}", key.path, key.generation, key.round))
+    }
+
+    fn verify(&self, _: &Secret, _: Timestamp) -> Result<Arc<dyn HeldToken>, Refused> {
+        Err(Refused::Unknown)
+    }
+}
+
 struct RealClock(std::time::Instant);
 
 impl Clock for RealClock {
@@ -94,6 +109,7 @@ impl Process {
             leases: store.clone(),
             inbox: store.clone(),
             traffic: store.clone(),
+            call_tokens: Some(CallTokens::new(Arc::new(Readable), clock.clone(), None)),
             gateway: Arc::new(CheckedGateway::new(agents.clone(), Arc::new(JsonSchemas))),
             clock: clock.clone(),
             ids: ids.clone(),
@@ -259,6 +275,44 @@ fn a_run_goes_through_its_steps_to_its_end() {
         let told: Vec<_> = steps.iter().map(|s| (s.step.as_str(), s.attempt, s.status)).collect();
         let (done, failed) = (StepStatus::Completed, StepStatus::Failed);
         assert_eq!(told, [("s0", 1, done), ("s1", 1, failed), ("s1", 2, done), ("s2", 1, done)]);
+    });
+}
+
+#[test]
+fn each_call_carries_a_token_of_its_own_and_a_repeated_call_the_token_of_the_same_call() {
+    test(async {
+        let process = Process::start(1, &MemoryStore::new(), EngineConfig::default());
+        process.register().await;
+        let workflow = process.workflow("w", &["echo", "once"]).await;
+        let run = process.execute(workflow).await;
+        process.until(&run, RunStatus::Completed).await;
+        let passes = |agent| process.agents.made(agent).into_iter().filter_map(|call| call.pass).collect::<Vec<_>>();
+        let tokens = |agent| passes(agent).iter().map(|pass| pass.token.reveal().to_owned()).collect::<Vec<_>>();
+        assert_eq!(tokens("echo"), ["agent agent:echo at s0 round 0.0"]);
+        assert_eq!(tokens("once"), ["agent agent:once at s1 round 0.0", "agent agent:once at s1 round 0.1"]);
+    });
+}
+
+#[test]
+fn an_agent_that_never_answers_may_report_and_its_call_is_given_up() {
+    test(async {
+        let process = Process::start(1, &MemoryStore::new(), EngineConfig::default());
+        process.register().await;
+        let workflow = process.workflow("w", &["hang", "echo"]).await;
+        let run = process.execute(workflow).await;
+        process.until_called("hang", 1).await;
+        let agent = AgentName::parse("hang").expect("a name");
+        let step = StepId::parse("s0").expect("an id").top_level();
+        let grant = TaskGrant { run: run.clone(), step, generation: 0, round: 0, agent };
+        let output = Payload::new(json!({"y": 7})).expect("storable");
+        process.uses.report_task.execute(&grant, TaskReport::Completed(output.clone())).await.expect("told");
+        process.until(&run, RunStatus::Completed).await;
+        let steps = process.uses.list_steps.execute(&run).await.expect("a run");
+        assert_eq!((steps.len(), steps[0].output.as_ref()), (2, Some(&output)));
+        assert!(process.agents.cancelled.lock().expect("not poisoned").is_empty(), "it has done what was wanted");
+        assert!(process.uses.report_task.execute(&grant, TaskReport::Completed(output)).await.is_err(), "it is over");
+        // A call that were still waited for would keep the drain.
+        tokio::time::timeout(Duration::from_secs(3), process.engine.drain()).await.expect("nothing is under way");
     });
 }
 

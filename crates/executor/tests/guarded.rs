@@ -191,6 +191,7 @@ impl House {
             runs: store.clone(),
             leases: store.clone(),
             inbox: store.clone(),
+            call_tokens: None,
             gateway: self.agent.clone(),
             traffic: way.clone(),
             clock: self.clock.clone(),

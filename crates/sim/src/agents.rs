@@ -1,11 +1,13 @@
 //! Scripted agents. They de-duplicate by message id, as good agents do, and remember every call for the checks.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
+use application::tasks::TaskReport;
 use domain::{
+    access::TaskGrant,
     agents::RetryPolicy,
     payload::Payload,
-    runs::{AgentCall, CallFailure, CallOutcome, FailureKind, RunCommit},
+    runs::{AgentCall, CallFailure, CallKey, CallOutcome, FailureKind, RunCommit},
 };
 use fastrand::Rng;
 use serde_json::{Value, json};
@@ -51,11 +53,36 @@ pub(crate) struct Agents {
     bytes: BTreeMap<String, Payload>,
     /// Calls per run and step, and how many of their outcomes were hidden.
     hidden: BTreeMap<(String, String), u32>,
+    /// What they have been asked for lately, to be reported about.
+    asked: VecDeque<(TaskGrant, Payload)>,
     pub(crate) calls: u64,
     pub(crate) repeated: u64,
 }
 
+/// How many calls are remembered to be reported about.
+const REMEMBERED: usize = 40;
+
 impl Agents {
+    fn remember(&mut self, call: &AgentCall) {
+        let CallKey { run, path, generation, round } = call.key.clone();
+        let grant = TaskGrant { run, step: path, generation, round, agent: call.agent.clone() };
+        self.asked.push_back((grant, call.input.clone()));
+        if self.asked.len() > REMEMBERED {
+            self.asked.pop_front();
+        }
+    }
+
+    /// One of the calls of late, however it went, and what its agent says about it: what it would answer in the end.
+    pub(crate) fn report(&self, rng: &mut Rng) -> Option<(TaskGrant, TaskReport)> {
+        let (grant, input) = self.asked.get(rng.usize(0..self.asked.len().max(1)))?;
+        let report = match answer(grant.agent.as_str(), input.value()) {
+            _ if rng.u8(0..4) == 0 => TaskReport::Working { message: "on it".to_owned() },
+            Some(output) => TaskReport::Completed(Payload::new(output).expect("storable")),
+            None => TaskReport::Failed { error: "broken".to_owned() },
+        };
+        Some((grant.clone(), report))
+    }
+
     /// A call arrives. Answers what the engine learns of it, or what is wrong with it.
     pub(crate) fn call(&mut self, call: &AgentCall, rng: &mut Rng, faults: bool) -> Result<CallOutcome, String> {
         self.calls += 1;
@@ -65,6 +92,7 @@ impl Agents {
             Some(_) => self.repeated += 1,
             None => {
                 self.bytes.insert(id, call.input.clone());
+                self.remember(call);
             }
         }
         let place = (call.key.run.to_string(), call.key.path.to_string());

@@ -1,4 +1,5 @@
-//! What people do meanwhile: they cancel runs, resume them, pause them, let them go on, and tell them what they wait for.
+//! What people do meanwhile: they cancel runs, resume them, pause them, let them go on, and tell them what they wait for; and
+//! what agents say by themselves about calls that they got.
 
 use application::runs::NewEvent;
 use domain::{
@@ -22,11 +23,12 @@ enum Act {
     Tell,
     Rerun,
     Skip,
+    Report,
 }
 
 /// How often each is done, among all of them, while things go wrong, and when they do not any more: then nobody stops anything,
 /// and somebody says what runs wait for.
-const ACTS: [(Act, u32, u32); 7] = [
+const ACTS: [(Act, u32, u32); 8] = [
     (Act::Cancel, 20, 0),
     (Act::Resume, 25, 15),
     (Act::Pause, 20, 0),
@@ -34,6 +36,7 @@ const ACTS: [(Act, u32, u32); 7] = [
     (Act::Tell, 20, 70),
     (Act::Rerun, 8, 0),
     (Act::Skip, 12, 0),
+    (Act::Report, 25, 0),
 ];
 
 impl World {
@@ -59,6 +62,7 @@ impl World {
             Act::Unpause => self.unpause(),
             Act::Rerun => self.rerun(),
             Act::Skip => self.skip(),
+            Act::Report => self.report_task(),
             Act::Tell => {
                 self.tell_event();
                 Ok(())
@@ -142,6 +146,18 @@ impl World {
         self.report.counts.skips += u64::from(result.is_ok());
         self.log(|| format!("skip {path} of {run}: {}", result.map_or_else(|e| e.to_string(), |_| "told".to_owned())));
         self.check(&run).map(drop)
+    }
+
+    /// An agent reports about a call that it got: under way, ended, of a run that is over or somebody else's by now.
+    fn report_task(&mut self) -> Result<(), String> {
+        let Some((grant, report)) = self.agents.report(&mut self.rng) else { return Ok(()) };
+        let words = format!("{} of {} round {}: {report:?}", grant.step, grant.run, grant.round);
+        let result = now(self.wiring.uses.report_task.execute(&grant, report));
+        self.report.counts.reports += u64::from(result.is_ok());
+        self.log(|| {
+            format!("an agent reports {words}: {}", result.map_or_else(|e| e.to_string(), |_| "told".to_owned()))
+        });
+        self.check(&grant.run).map(drop)
     }
 
     /// What runs wait for happens, to one of them or to whoever waits; some of it is said over the bus.

@@ -76,6 +76,7 @@ counts! {
     held: "calls held back",
     reruns: "reruns",
     skips: "steps skipped",
+    reports: "reports of agents",
     events: "events",
 }
 

@@ -4,6 +4,7 @@ mod answers;
 mod guarded;
 mod health;
 mod misbehaviour;
+mod passes;
 mod requests;
 mod support;
 mod tasks;

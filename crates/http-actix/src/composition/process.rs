@@ -238,6 +238,7 @@ impl<'a> Building<'a> {
             leases: self.store.leases.clone(),
             inbox: self.store.inbox.clone(),
             traffic: self.store.traffic.clone(),
+            call_tokens: None,
             gateway: Arc::new(CheckedGateway::new(self.gateway_of_runs()?, Arc::new(JsonSchemas))),
             clock: self.store.clock.clone(),
             ids: self.ids.clone(),
