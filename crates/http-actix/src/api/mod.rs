@@ -18,6 +18,7 @@ mod output;
 mod parameters;
 mod schema;
 mod table;
+mod task;
 
 pub(crate) use about::About;
 pub use address::TrustedProxies;
@@ -33,3 +34,4 @@ pub(crate) use parameters::{Path, Query};
 pub(crate) use schema::Checked;
 pub use table::Api;
 pub(crate) use table::Declarations;
+pub(crate) use task::Task;

@@ -376,3 +376,14 @@ pub(crate) fn readiness() -> Value {
     let database = json!({"status": "healthy", "message": "SQLite answers", "response_time_ms": 1});
     json!({"ready": true, "degraded": false, "timestamp": AT, "checks": {"database": database}})
 }
+
+pub(crate) fn task() -> Value {
+    json!({
+        "run_id": RUN_ID, "step": "summarise", "agent_name": "summariser", "workflow_name": "research", "state": "working",
+        "attempt": 1, "dispatched_at": AT,
+    })
+}
+
+pub(crate) fn task_receipt() -> Value {
+    json!({"message": "The run was told", "run_id": RUN_ID, "step": "summarise", "timestamp": AT})
+}

@@ -14,6 +14,7 @@ pub(crate) mod run_changes;
 pub(crate) mod run_views;
 pub(crate) mod runs;
 pub(crate) mod system;
+pub(crate) mod tasks;
 pub(crate) mod version_views;
 pub(crate) mod versions;
 mod workflow_status;

@@ -95,6 +95,8 @@ codes! {
     DeadLetterNotFound: 404, "dead_letter_not_found", "Dead letter not found",
         "There is no dead letter with this id, or not any more: its work was done after all, or it was deleted.",
         "Look the id up with GET /api/v1/dlq.";
+    NoTask: 404, "no_task", "No task",
+        "The credential is not the token of a call.", "Send the token that came with the call, in `X-Orrery-Token`.";
     MethodNotAllowed: 405, "method_not_allowed", "Method not allowed",
         "The path exists, but not for this method.", "Use one of the methods in the header `Allow`.";
     RequestTimeout: 408, "request_timeout", "Request too slow",
@@ -116,6 +118,10 @@ codes! {
     DeadLetterNotReplayable: 409, "dead_letter_not_replayable", "Dead letter cannot be replayed",
         "No new run can be made of what is known of the one that failed; the detail says why.",
         "Do as the detail suggests: retry the run itself, or execute the workflow with an input that fits.";
+    TaskOver: 409, "task_over", "Call is over",
+        "The call that the token is about has ended: it was answered, given up or done anew, its run is over, or its agent was \
+         deleted. The detail says which.",
+        "Stop working on it; nothing about it is wanted any more.";
     BodyTooLarge: 413, "body_too_large", "Body too large",
         "The body is larger than is taken: 1 MiB (1048576 bytes), unless the server is set otherwise.", "Send less; pass large data by reference.";
     UriTooLong: 414, "uri_too_long", "URI too long",
@@ -131,6 +137,10 @@ codes! {
     InputInvalid: 422, "input_invalid", "Input does not fit",
         "The input does not fit the workflow's `input_schema`; `errors` lists every violation with its place. Nothing was stored.",
         "Mend the input and repeat the request.";
+    OutputInvalid: 422, "output_invalid", "Output does not fit",
+        "The reported output does not fit the agent's `output_schema`; `errors` lists every violation with its place. Nothing \
+         was told to the run.",
+        "Report an output that fits; the call is still open.";
     NotForExternalEngine: 422, "not_for_external_engine", "Not for the existing executor",
         "New runs are given to the existing executor, and the workflow uses something that it cannot run.",
         "Change the workflow as the detail says, or let Orrery execute it.";

@@ -7,6 +7,7 @@ use application::{
         CancelRunError, ExecuteWorkflowError, GetRunError, PauseRunError, RaiseEventError, RerunRunError,
         RetryRunError, SkipStepError,
     },
+    tasks::TaskError,
     workflows::{
         ChangeVersionStatusError, CreateWorkflowError, DeleteVersionError, DeleteWorkflowError, GetVersionError,
         GetWorkflowError, LiveRuns, Refused, RollBackWorkflowError, TestWorkflowError, UpdateWorkflowError,
@@ -102,6 +103,10 @@ plain!(RaiseEventError {
     RaiseEventError::Over(_) => RunNotListening,
     RaiseEventError::External(_) => RunNotListening,
     RaiseEventError::TooLarge(_) => BodyTooLarge,
+} Store);
+plain!(TaskError {
+    TaskError::NotFound(_) => RunNotFound,
+    TaskError::RunOver(_) | TaskError::Ended | TaskError::NoAgent(_) => TaskOver,
 } Store);
 plain!(RerunRunError {
     RerunRunError::NotFound(_) => RunNotFound,

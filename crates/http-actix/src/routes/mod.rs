@@ -9,6 +9,7 @@ mod rehearsals;
 mod run_changes;
 mod runs;
 mod system;
+mod tasks;
 mod versions;
 mod workflows;
 
@@ -56,10 +57,11 @@ fn declared() -> Api {
         .group(runs::GROUP, "Executions of workflows.")
         .group(dead_letters::GROUP, "Steps that have failed for good, and having their work done after all.")
         .group(events::GROUP, "What happens elsewhere, and what runs wait for.")
+        .group(tasks::GROUP, "What agents say about the calls that they got, with the tokens that came with these.")
         .group(system::GROUP, "What the server says about itself.");
     let api = rehearsals::declare(versions::declare(workflows::declare(agents::declare(api))));
     let api = dead_letters::declare(runs::declare(run_changes::declare(api)));
-    system::declare(events::declare(api)).finish()
+    system::declare(tasks::declare(events::declare(api))).finish()
 }
 
 /// The routes of a process without an API: how it is, and what it measures.

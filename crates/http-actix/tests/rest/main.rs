@@ -22,6 +22,7 @@ mod schemas;
 mod slow;
 mod support;
 mod system;
+mod tasks;
 mod validation;
 mod versions;
 mod workflows;

@@ -1,13 +1,14 @@
 //! A REST API over a memory store, and a client that checks every answer against the API's own description.
 
 use std::{
+    cell::RefCell,
     collections::HashMap,
     sync::{Arc, LazyLock, Mutex, PoisonError},
     time::Duration,
 };
 
 use actix_web::{
-    App,
+    App, HttpMessage,
     body::to_bytes,
     dev::Service,
     http::{Method, StatusCode, header::HeaderMap},
@@ -24,7 +25,7 @@ use application::{
 use async_trait::async_trait;
 use domain::{
     Timestamp,
-    access::Actor,
+    access::{Actor, TaskGrant},
     agents::{Agent, AgentName, Networks, Outcomes, Report, Traffic, WaitingCall},
     audit::{Action, AuditEntry, Changes, Entity},
     ids::{AuditId, CommitId, DeadLetterId, ExecutorId, RunId, Seq, StepId, StepPath},
@@ -65,6 +66,8 @@ pub(crate) struct Orrery {
     state: AppState,
     store: MemoryStore,
     pub(crate) clock: VirtualClock,
+    /// The call that the client's token is about.
+    pub(crate) grant: RefCell<Option<TaskGrant>>,
 }
 
 impl Orrery {
@@ -116,7 +119,8 @@ impl Orrery {
         let guard = Guard::new(world.gate.unwrap_or_else(|| Arc::new(OpenGate)), Arc::new(authorize));
         let (uses, readiness) = (Arc::new(UseCases::new(&ports)), Arc::new(Components(!world.sick)));
         let state = AppState::new(uses, Arc::new(clock.clone()), ids.clone(), readiness, guard);
-        Self { state: state.limited(world.limits), store: store.as_ref().clone(), clock }
+        let state = state.limited(world.limits);
+        Self { state, store: store.as_ref().clone(), clock, grant: RefCell::default() }
     }
 
     /// Starts a run of workflow `w` as a step of another run does, and answers its id.
@@ -273,6 +277,9 @@ impl Orrery {
         let app = init_service(App::new().configure(move |cfg| state.configure(cfg))).await;
         let request = request.uri(path).to_request();
         let method = request.method().clone();
+        if let Some(grant) = self.grant.borrow().clone() {
+            request.extensions_mut().insert(grant);
+        }
         let response = app.call(request).await.expect("an answer");
         let (status, headers) = (response.status(), response.headers().clone());
         let body = to_bytes(response.into_body()).await.unwrap_or_else(|_| panic!("a body"));
