@@ -233,7 +233,7 @@ async fn external(runs: MockExternalRuns, mapping: Value) -> (UseCases, Workflow
         max_concurrent_calls: None,
         schemas: AgentSchemas::default(),
     };
-    uses.create_agent.execute(agent).await.expect("registered");
+    uses.create_agent.execute(agent, &Actor::system()).await.expect("registered");
     let step = StepDocument {
         id: "a".into(),
         agent_name: Some("A".into()),

@@ -94,7 +94,7 @@ async fn agent(uses: &UseCases, name: &str) -> Result<Agent, CreateAgentError> {
         max_concurrent_calls: None,
         schemas: AgentSchemas::default(),
     };
-    uses.create_agent.execute(new).await
+    uses.create_agent.execute(new, &Actor::system()).await
 }
 
 fn steps(agents: &[&str]) -> BTreeMap<String, StepDocument> {

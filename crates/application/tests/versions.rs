@@ -54,7 +54,7 @@ impl Bench {
     async fn with(statuses: &[WorkflowStatus]) -> Self {
         let store = Arc::new(MemoryStore::new());
         let uses = UseCases::new(&ports(&store));
-        let agent = uses.create_agent.execute(agent()).await.expect("registered").id;
+        let agent = uses.create_agent.execute(agent(), &Actor::system()).await.expect("registered").id;
         let head = uses.create_workflow.execute(new(1, Active), &Actor::named("me")).await.expect("created").id;
         let bench = Self { uses, store, agent, head };
         for number in 2..=statuses.len() {

@@ -168,7 +168,7 @@ impl Process {
                 max_concurrent_calls: None,
                 schemas,
             };
-            self.uses.create_agent.execute(agent).await.expect("registered");
+            self.uses.create_agent.execute(agent, &Actor::system()).await.expect("registered");
         }
     }
 
@@ -305,12 +305,25 @@ fn an_agent_that_never_answers_may_report_and_its_call_is_given_up() {
         let step = StepId::parse("s0").expect("an id").top_level();
         let grant = TaskGrant { run: run.clone(), step, generation: 0, round: 0, agent };
         let output = Payload::new(json!({"y": 7})).expect("storable");
-        process.uses.report_task.execute(&grant, TaskReport::Completed(output.clone())).await.expect("told");
+        process
+            .uses
+            .report_task
+            .execute(&grant, TaskReport::Completed(output.clone()), &Actor::named("agent"))
+            .await
+            .expect("told");
         process.until(&run, RunStatus::Completed).await;
         let steps = process.uses.list_steps.execute(&run).await.expect("a run");
         assert_eq!((steps.len(), steps[0].output.as_ref()), (2, Some(&output)));
         assert!(process.agents.cancelled.lock().expect("not poisoned").is_empty(), "it has done what was wanted");
-        assert!(process.uses.report_task.execute(&grant, TaskReport::Completed(output)).await.is_err(), "it is over");
+        assert!(
+            process
+                .uses
+                .report_task
+                .execute(&grant, TaskReport::Completed(output), &Actor::named("agent"))
+                .await
+                .is_err(),
+            "it is over"
+        );
         // A call that were still waited for would keep the drain.
         tokio::time::timeout(Duration::from_secs(3), process.engine.drain()).await.expect("nothing is under way");
     });

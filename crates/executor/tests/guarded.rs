@@ -279,7 +279,7 @@ impl Process {
             max_concurrent_calls: limit.map(|limit| CallLimit::parse(limit).expect("a limit")),
             schemas: AgentSchemas::default(),
         };
-        let agent = self.uses.create_agent.execute(agent).await.expect("registered").id;
+        let agent = self.uses.create_agent.execute(agent, &Actor::system()).await.expect("registered").id;
         (agent, self.workflow("w").await)
     }
 

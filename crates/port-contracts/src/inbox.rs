@@ -72,7 +72,7 @@ pub async fn what_an_agent_reports_is_read_as_it_was_said(stores: &Stores) {
         InboxNote::report(key(1), Reported::Completed { output }, retry, at(1)),
     ];
     for note in &notes {
-        assert_eq!(stores.inbox.append(note).await.expect("the store works"), Appended::Waiting);
+        assert_eq!(stores.inbox.append(note, None).await.expect("the store works"), Appended::Waiting);
     }
     // The first word about a call counts.
     let kept = [&notes[0], &notes[1], &notes[3]].map(|note| note.message.clone());

@@ -152,7 +152,7 @@ impl World {
     fn report_task(&mut self) -> Result<(), String> {
         let Some((grant, report)) = self.agents.report(&mut self.rng) else { return Ok(()) };
         let words = format!("{} of {} round {}: {report:?}", grant.step, grant.run, grant.round);
-        let result = now(self.wiring.uses.report_task.execute(&grant, report));
+        let result = now(self.wiring.uses.report_task.execute(&grant, report, &Actor::named("an agent")));
         self.report.counts.reports += u64::from(result.is_ok());
         self.log(|| {
             format!("an agent reports {words}: {}", result.map_or_else(|e| e.to_string(), |_| "told".to_owned()))

@@ -33,9 +33,10 @@ pub(super) fn block(grant: &TokenGrant) -> BiscuitBuilder {
     if grant.hides_payloads {
         facts.push(fact("hides_payloads", vec![Term::Bool(true)]));
     }
-    if let Some(TaskGrant { run, step, agent }) = &grant.task {
+    if let Some(TaskGrant { run, step, agent, generation, round }) = &grant.task {
         let place = [("run", text(run.as_str())), ("step", text(step.as_str())), ("agent", text(agent.as_str()))];
-        facts.push(fact("task", place.iter().map(|(_, value)| value.clone()).collect()));
+        let call = [*generation, *round].map(|number| Term::Integer(number.into()));
+        facts.push(fact("task", place.iter().map(|(_, value)| value.clone()).chain(call).collect()));
         checks.push(builder::check(&place.map(|(name, value)| builder::pred(name, &[value])), CheckKind::One));
     }
     let block = facts.into_iter().try_fold(Biscuit::builder(), BiscuitBuilder::fact);
@@ -50,7 +51,7 @@ pub(super) fn read(authorizer: &mut Authorizer) -> Result<Option<TokenGrant>, To
     let role = facts.text("role")?.and_then(|name| Role::parse(&name));
     let expires_at = facts.one("expires", 1)?.and_then(|terms| date(terms.first()?));
     let (Some(principal), Some(role), Some(expires_at)) = (principal, role, expires_at) else { return Ok(None) };
-    let task = match facts.one("task", 3)? {
+    let task = match facts.one("task", 5)? {
         None => None,
         Some(terms) => match task(&terms) {
             None => return Ok(None),
@@ -100,7 +101,7 @@ struct Facts<'a>(&'a mut Authorizer);
 
 impl Facts<'_> {
     fn one(&mut self, name: &str, terms: usize) -> Result<Option<Vec<Term>>, Token> {
-        let variables: Vec<Term> = ["a", "b", "c"][..terms].iter().map(|name| builder::var(name)).collect();
+        let variables: Vec<Term> = ["a", "b", "c", "d", "e"][..terms].iter().map(|name| builder::var(name)).collect();
         let rule = builder::rule("data", &variables, &[builder::pred(name, &variables)]);
         let found: Vec<Fact> = self.0.query(rule)?;
         Ok(found.into_iter().next().map(|fact| fact.predicate.terms))
@@ -119,11 +120,13 @@ impl Facts<'_> {
 }
 
 fn task(terms: &[Term]) -> Option<TaskGrant> {
-    let [run, step, agent] = terms else { return None };
+    let [run, step, agent, generation, round] = terms else { return None };
     Some(TaskGrant {
         run: RunId::parse(&as_text(run)?).ok()?,
         step: StepPath::parse(&as_text(step)?).ok()?,
         agent: AgentName::parse(&as_text(agent)?).ok()?,
+        generation: as_number(generation)?,
+        round: as_number(round)?,
     })
 }
 
@@ -147,6 +150,10 @@ fn set(names: &BTreeSet<String>) -> Term {
 
 fn as_text(term: &Term) -> Option<String> {
     if let Term::Str(text) = term { Some(text.clone()) } else { None }
+}
+
+fn as_number(term: &Term) -> Option<u32> {
+    if let Term::Integer(number) = term { u32::try_from(*number).ok() } else { None }
 }
 
 fn date(term: &Term) -> Option<Timestamp> {

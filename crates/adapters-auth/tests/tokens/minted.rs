@@ -18,6 +18,8 @@ fn names(names: &[&str]) -> BTreeSet<String> {
 
 fn task() -> TaskGrant {
     TaskGrant {
+        generation: 0,
+        round: 0,
         run: RunId::parse("run-1").expect("it is an id"),
         step: StepPath::parse("each[3]/fetch").expect("it is a path"),
         agent: AgentName::parse("Fetcher \"1\"").expect("it is a name"),

@@ -3,10 +3,12 @@
 use std::sync::Arc;
 
 use domain::{
-    access::TaskGrant,
+    access::{Actor, TaskGrant},
     agents::{Agent, AgentStatus},
+    audit::AuditEntry,
+    ids::AuditId,
     payload::Payload,
-    ports::{Agents, Appended, Clock, Engine, InboxNote, RunInbox, Schemas, StoreError, Violation},
+    ports::{Agents, Appended, Clock, Engine, IdGenerator, InboxNote, RunInbox, Schemas, StoreError, Violation},
     runs::Reported,
 };
 
@@ -60,6 +62,7 @@ pub struct ReportTask {
     inbox: Arc<dyn RunInbox>,
     engine: Arc<dyn Engine>,
     clock: Arc<dyn Clock>,
+    ids: Arc<dyn IdGenerator>,
 }
 
 impl ReportTask {
@@ -71,11 +74,12 @@ impl ReportTask {
             inbox: ports.inbox.clone(),
             engine: ports.engine.clone(),
             clock: ports.clock.clone(),
+            ids: ports.ids.clone(),
         }
     }
 
     /// Tells the run. What has ended meanwhile stays as it ended: the report is then ignored by the run's owner.
-    pub async fn execute(&self, grant: &TaskGrant, report: TaskReport) -> Result<Task, ReportTaskError> {
+    pub async fn execute(&self, grant: &TaskGrant, report: TaskReport, by: &Actor) -> Result<Task, ReportTaskError> {
         let task = self.find.open(grant).await?;
         let agent = self.agent(grant).await?;
         let (key, at) = (grant.key(), self.clock.now());
@@ -89,7 +93,9 @@ impl ReportTask {
                 InboxNote::report(key, Reported::Failed { error }, agent.retry_policy().clone(), at)
             }
         };
-        match self.inbox.append(&note).await? {
+        let id = AuditId::new(self.ids.unique());
+        let entry = AuditEntry::of_message(id, by, &note.run, None, &note.message, at).map(Arc::new);
+        match self.inbox.append(&note, entry).await? {
             Appended::Waiting => {
                 self.engine.ring();
                 Ok(task)

@@ -67,7 +67,7 @@ impl Theatre {
             max_concurrent_calls: None,
             schemas,
         };
-        uses.create_agent.execute(agent).await.expect("registered");
+        uses.create_agent.execute(agent, &Actor::system()).await.expect("registered");
         Self(uses)
     }
 

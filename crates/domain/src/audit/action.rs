@@ -31,6 +31,8 @@ pub enum Action {
     Rerun,
     /// A run was told of an event.
     RaiseEvent,
+    /// An agent has reported what came of its call.
+    Report,
     /// A run was claimed for a dead letter.
     Replay,
     /// Such a claim was taken back, because the run could not be started.
@@ -49,7 +51,7 @@ pub enum Action {
 
 impl Action {
     /// All of them.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 22] = [
         Self::Create,
         Self::Update,
         Self::Delete,
@@ -64,6 +66,7 @@ impl Action {
         Self::Skip,
         Self::Rerun,
         Self::RaiseEvent,
+        Self::Report,
         Self::Replay,
         Self::GiveBack,
         Self::Rotate,
@@ -90,6 +93,7 @@ impl Action {
             Self::Skip => "skip",
             Self::Rerun => "rerun",
             Self::RaiseEvent => "raise_event",
+            Self::Report => "report",
             Self::Replay => "replay",
             Self::GiveBack => "give_back",
             Self::Rotate => "rotate",

@@ -134,12 +134,12 @@ impl Entity {
 
     /// An API key.
     pub fn api_key(key: &ApiKey) -> Self {
-        Self::new(EntityKind::ApiKey, &key.id.to_string(), Some(&key.name))
+        Self::new(EntityKind::ApiKey, &key.id.to_string(), Some(key.name.as_str()))
     }
 
     /// A person.
     pub fn user(user: &User) -> Self {
-        Self::new(EntityKind::User, &user.id.to_string(), Some(&user.name))
+        Self::new(EntityKind::User, &user.id.to_string(), Some(user.name.as_str()))
     }
 
     /// Somebody who is none of the users, by the name that was tried.

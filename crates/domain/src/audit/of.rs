@@ -105,7 +105,14 @@ impl AuditEntry {
                 let step = path.as_ref().map_or(Value::Null, |path| path.as_str().into());
                 (Action::RaiseEvent, none.set("event", name.as_str()).set("step", step).data("data", data))
             }
-            InboxMessage::Cancel { .. } | InboxMessage::ChildEnded { .. } => return None,
+            InboxMessage::CallReported { path, generation, round, .. } => {
+                let call = none.set("step", path.as_str()).set("generation", *generation).set("round", *round);
+                (Action::Report, call)
+            }
+            // How a call is getting on is no change, and the rest is what runs say to each other.
+            InboxMessage::CallProgressed { .. } | InboxMessage::Cancel { .. } | InboxMessage::ChildEnded { .. } => {
+                return None;
+            }
         };
         Some(Self::new(id, at, by, action, Entity::run(run, workflow_name), changes))
     }

@@ -80,7 +80,7 @@ pub(super) fn api_key(key: &ApiKey) -> Map<String, Value> {
     let networks: Vec<String> = key.networks.iter().map(ToString::to_string).collect();
     let Scope { workflows, agents } = &key.scope;
     members(json!({
-        "name": key.name,
+        "name": key.name.as_str(),
         "role": key.role.as_str(),
         "workflows": workflows,
         "agents": agents,
@@ -94,7 +94,7 @@ pub(super) fn api_key(key: &ApiKey) -> Map<String, Value> {
 /// The members of a person but the password.
 pub(super) fn user(user: &User) -> Map<String, Value> {
     members(json!({
-        "name": user.name,
+        "name": user.name.as_str(),
         "role": user.role.as_str(),
         "hides_payloads": user.hides_payloads,
         "active": user.active,

@@ -12,7 +12,7 @@ use domain::{
 use serde_json::json;
 
 use crate::{
-    api::{About, Body, Declarations, Reply, State, Task},
+    api::{About, Body, Caller, Declarations, Reply, State, Task},
     dto::{
         events::{EventReceipt, RaiseEvent},
         examples,
@@ -107,17 +107,19 @@ async fn input(Task(grant): Task, State(app): State<UseCases>) -> Result<Reply<2
 }
 
 async fn report(
+    Caller(by): Caller,
     Task(grant): Task,
     State(app): State<UseCases>,
     State(clock): State<dyn Clock>,
     Body(body): Body<ReportTask>,
 ) -> Result<Reply<202, TaskReceipt>, Problem> {
     let report = body.report().map_err(|refused| Problem::unkeepable("/output", &refused))?;
-    let task = app.report_task.execute(&grant, report).await?;
+    let task = app.report_task.execute(&grant, report, &by).await?;
     Ok(Reply(TaskReceipt::new(&task, clock.now())))
 }
 
 async fn raise(
+    Caller(by): Caller,
     Task(grant): Task,
     State(app): State<UseCases>,
     State(clock): State<dyn Clock>,
@@ -125,7 +127,7 @@ async fn raise(
 ) -> Result<Reply<202, EventReceipt>, Problem> {
     let event = body.event().map_err(|refused| Problem::unkeepable("/data", &refused))?;
     app.find_task.open(&grant).await?;
-    let run = app.raise_event.to_run(&grant.run, event).await?;
+    let run = app.raise_event.to_run(&grant.run, event, &by).await?;
     Ok(Reply(EventReceipt::new(&[run.id], clock.now())))
 }
 

@@ -14,7 +14,7 @@ use actix_web::{
     web,
 };
 use application::access::{AuthenticateError, Authorize, Gate, Named, NotAllowed, Proof, Session};
-use domain::access::{Access, Actor, Forbidden, Refused, Right};
+use domain::access::{Access, Actor, Forbidden, Refused, Right, TaskGrant};
 
 use super::{boundary::RequestId, client_address, output::Sight};
 use crate::{
@@ -157,6 +157,11 @@ pub(super) fn actor(request: &HttpRequest) -> Actor {
         Some(pass) => pass.session.actor(Some(request_id), address),
         None => Actor { request: Some(request_id), address, ..Actor::named("anonymous") },
     }
+}
+
+/// The call of an agent that the caller's token is about.
+pub(super) fn task(request: &HttpRequest) -> Option<TaskGrant> {
+    Pass::of(request)?.session.held.as_ref()?.grant().task.clone()
 }
 
 /// The same answer whatever was wrong; the log and a counter are told more.
