@@ -7,6 +7,7 @@
 mod accounts;
 mod agents;
 mod audit;
+mod chain;
 mod codec;
 mod connect;
 mod dead_letters;

@@ -7,6 +7,7 @@
 mod accounts;
 mod agents;
 mod audit;
+mod chain;
 mod checkpoint;
 mod codec;
 mod dead_letters;
@@ -29,6 +30,7 @@ mod units;
 mod workflows;
 mod writer;
 
+pub use chain::SqliteChain;
 pub use open::OpenError;
 pub use stats::Stats;
 pub use store::SqliteStore;

@@ -10,6 +10,7 @@ pub mod adoptions;
 pub mod agents;
 pub mod announcements;
 pub mod audit;
+pub mod chain;
 pub mod dead_letters;
 pub mod families;
 mod fixture;
@@ -25,6 +26,7 @@ pub mod traffic;
 pub mod units;
 pub mod workflows;
 
+pub use chain::ChainStores;
 pub use fixture::{Change, IntoCommit, Stores};
 pub use shared::SharedStores;
 
@@ -281,6 +283,25 @@ macro_rules! shared_port_contracts {
     };
 }
 
+/// Makes a test of each contract of a store that keeps the chain of the audit log; the expression gives a fresh, empty
+/// [`ChainStores`] each time that it is evaluated.
+#[macro_export]
+macro_rules! chain_contracts {
+    ($stores:expr) => {
+        $crate::contract_tests! { $stores;
+            chain: [
+                rows_are_sealed_in_the_order_in_which_they_were_written,
+                no_more_rows_are_sealed_than_asked_for,
+                the_head_is_signed_anew_once_it_is_a_minute_old,
+                the_head_is_to_be_noted_every_hour_and_by_one,
+                a_chain_that_is_shorter_than_it_was_is_not_continued,
+                old_blocks_are_removed_and_the_chain_goes_on_from_a_checkpoint,
+                places_are_told_with_the_times_of_their_rows,
+            ]
+        }
+    };
+}
+
 /// Expands the lists of [`port_contracts!`] and [`shared_port_contracts!`].
 #[doc(hidden)]
 #[macro_export]
@@ -326,6 +347,7 @@ mod tests {
             include_str!("adoptions.rs"),
             include_str!("traffic.rs"),
             include_str!("audit.rs"),
+            include_str!("chain.rs"),
         ];
         let contracts = sources.iter().flat_map(|source| source.split("pub async fn ").skip(1));
         let names = contracts.filter_map(|rest| rest.split('(').next());

@@ -17,7 +17,7 @@ use port_contracts::{
 
 use crate::stores::open;
 
-async fn adopted() -> Database {
+pub(crate) async fn adopted() -> Database {
     let database = Database::new(None).await;
     database.run(include_str!("../../../../migration/tests/old_system.sql")).await;
     migration::up(database.url()).await.expect("it is adopted");

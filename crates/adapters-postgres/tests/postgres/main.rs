@@ -1,6 +1,7 @@
 //! The store over a real PostgreSQL, in one program, so that all its tests share a server and a template.
 
 mod adoption;
+mod audit;
 mod contracts;
 mod differential;
 mod explain;

@@ -1,8 +1,10 @@
 //! Stores in databases of their own, copied from one that is migrated once.
 
+use std::sync::Arc;
+
 use adapters_postgres::{PgSettings, PgStore};
 use dev_services::Database;
-use port_contracts::{SharedStores, Stores};
+use port_contracts::{ChainStores, SharedStores, Stores};
 use tokio::sync::OnceCell;
 
 /// A database with the schema and nothing in it.
@@ -37,4 +39,12 @@ pub(crate) async fn open_announcing(database: &Database) -> PgStore {
 pub(crate) async fn fresh_shared() -> SharedStores {
     let database = migrated().await;
     SharedStores::new(open_announcing(&database).await).guarded(database)
+}
+
+/// The ports of a store that keeps a chain, in a database of its own.
+pub(crate) async fn fresh_chain() -> ChainStores {
+    let database = migrated().await;
+    let store = open(&database).await;
+    let shared = Arc::new(store.clone());
+    ChainStores { stores: Stores::new(store), sealing: shared.clone(), chain: shared }.guarded(database)
 }

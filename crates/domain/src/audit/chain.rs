@@ -10,11 +10,15 @@ use chrono::TimeDelta;
 use super::{Mac, Mark, MarkKind};
 use crate::{Timestamp, ports::AuditSeal};
 
-/// How long a head may stand before it is signed anew though nothing was sealed.
-pub const SIGN_EVERY: TimeDelta = TimeDelta::minutes(1);
+/// Whether a head that was signed then is to be signed anew, though nothing was sealed.
+pub fn sign_is_due(signed: Option<Timestamp>, now: Timestamp) -> bool {
+    signed.is_none_or(|signed| now - signed >= TimeDelta::minutes(1))
+}
 
-/// How often the head is noted in a server's log.
-pub const NOTE_EVERY: TimeDelta = TimeDelta::hours(1);
+/// Whether the head is to be noted in a server's log.
+pub fn note_is_due(noted: Option<Timestamp>, now: Timestamp) -> bool {
+    noted.is_none_or(|noted| now - noted >= TimeDelta::hours(1))
+}
 
 /// The number that a store gives a row when it is inserted.
 pub type Place = i64;

@@ -18,7 +18,9 @@ mod tests;
 mod verify;
 
 pub use action::Action;
-pub use chain::{Block, ChainBroken, Continued, NOTE_EVERY, Place, SIGN_EVERY, SealableRow, canonical, continue_chain};
+pub use chain::{
+    Block, ChainBroken, Continued, Place, SealableRow, canonical, continue_chain, note_is_due, sign_is_due,
+};
 pub use changes::Changes;
 pub use entity::{Entity, EntityId, EntityKind};
 pub use entry::AuditEntry;
