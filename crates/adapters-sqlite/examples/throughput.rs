@@ -4,13 +4,16 @@
 
 use std::{
     path::PathBuf,
+    sync::Arc,
     time::{Duration, Instant},
 };
 
 use adapters_sqlite::{OpenError, SqliteStore, floor::floor_commits};
 use domain::{
+    access::Actor,
     agents::{AgentName, InvalidAgent},
-    ids::{CommitId, Epoch, ExecutorId, InvalidId, PlanHash, RunId, Seq, StepId, WorkflowId},
+    audit::AuditEntry,
+    ids::{AuditId, CommitId, Epoch, ExecutorId, InvalidId, PlanHash, RunId, Seq, StepId, WorkflowId},
     payload::{NotStorable, Payload},
     ports::{RunJournal, StoreError},
     runs::{
@@ -52,10 +55,10 @@ impl Load {
         Uuid::from_u128((self.made << 64) | (1 << 63))
     }
 
-    fn start(&mut self) -> RunCommit {
+    fn start(&mut self, audited: bool) -> RunCommit {
         let now = domain::Timestamp::UNIX_EPOCH;
         let plan = PlanHash::new([1; 32]);
-        RunCommit::Start(StartRun {
+        let mut start = StartRun {
             commit: CommitId::new(self.unique()),
             run: RunId::mint(self.unique()),
             workflow: WorkflowId::new(Uuid::from_u128(1)),
@@ -70,7 +73,12 @@ impl Load {
             owner: Some(ExecutorId::new(Uuid::from_u128(1))),
             parent: None,
             audit: None,
-        })
+        };
+        if audited {
+            let by = Actor { request: Some(self.unique().to_string()), ..Actor::named("key:example") };
+            start.audit = Some(Arc::new(AuditEntry::of_start(AuditId::new(self.unique()), &by, &start)));
+        }
+        RunCommit::Start(start)
     }
 
     fn dispatched(&self) -> RunEvent {
@@ -115,13 +123,17 @@ impl Load {
 
 /// Four batches' worth of runs are alive, so that neighbours in a batch are not the same from one to the next.
 async fn measure(store: &SqliteStore, load: &mut Load, batch: usize, time: Duration) -> Result<(), Failed> {
-    let (mut steps, mut stepping, mut starting) = (0_u32, Duration::ZERO, Duration::ZERO);
+    let (mut steps, mut stepping, mut starting) = (0_u32, Duration::ZERO, [Duration::ZERO; 2]);
+    let mut started = [0_u32; 2];
     let mut latencies = Vec::new();
     while stepping < time {
-        let starts: Vec<RunCommit> = (0..4 * batch).map(|_| load.start()).collect();
+        // In turns, so that what grows slower with the tables is the same for both.
+        let audited = usize::from(started[0] > started[1]);
+        let starts: Vec<RunCommit> = (0..4 * batch).map(|_| load.start(audited == 1)).collect();
         let runs: Vec<RunId> = starts.iter().map(|start| start.run().clone()).collect();
         for starts in starts.chunks(batch) {
-            starting += commit(store, starts.to_vec()).await?;
+            started[audited] += u32::try_from(starts.len()).unwrap_or(u32::MAX);
+            starting[audited] += commit(store, starts.to_vec()).await?;
         }
         for done in 0..STEPS {
             for runs in runs.chunks(batch) {
@@ -134,9 +146,11 @@ async fn measure(store: &SqliteStore, load: &mut Load, batch: usize, time: Durat
     }
     latencies.sort_unstable();
     let per_second = f64::from(steps) / stepping.as_secs_f64();
-    let starts = f64::from(steps) / 10.0 / starting.as_secs_f64();
+    let [unaudited, starts] = [0, 1].map(|n| f64::from(started[n]) / starting[n].as_secs_f64());
     let (p50, p99) = (latencies[latencies.len() / 2], latencies[latencies.len() * 99 / 100]);
-    println!("batch {batch:>3}: {per_second:>7.0} steps/s, {starts:>7.0} starts/s, p50 {p50:?}, p99 {p99:?} per batch");
+    println!(
+        "batch {batch:>3}: {per_second:>7.0} steps/s, {starts:>7.0} starts/s ({unaudited:.0} unaudited), p50 {p50:?}, p99 {p99:?} per batch"
+    );
     Ok(())
 }
 
