@@ -2,6 +2,7 @@
 
 pub mod access;
 pub mod agents;
+pub mod audit;
 pub mod dead_letters;
 pub mod plans;
 pub mod runs;
@@ -13,8 +14,8 @@ use std::sync::Arc;
 use domain::{
     agents::Networks,
     ports::{
-        AgentGateway, AgentTraffic, Agents, Clock, DeadLetters, Engine, ExternalRuns, Fleet, IdGenerator, RunInbox,
-        RunLeases, RunWriter, Runs, Schemas, Transactions, Workflows,
+        AgentGateway, AgentTraffic, Agents, AuditLog, Clock, DeadLetters, Engine, ExternalRuns, Fleet, IdGenerator,
+        RunInbox, RunLeases, RunWriter, Runs, Schemas, Transactions, Workflows,
     },
 };
 
@@ -42,6 +43,7 @@ pub struct Ports {
     /// None where this process is the only one on its store.
     pub fleet: Option<Arc<dyn Fleet>>,
     pub dead_letters: Arc<dyn DeadLetters>,
+    pub audit: Arc<dyn AuditLog>,
     pub writer: Arc<dyn RunWriter>,
     pub gateway: Arc<dyn AgentGateway>,
     pub traffic: Arc<dyn AgentTraffic>,
@@ -98,6 +100,7 @@ pub struct UseCases {
     pub delete_dead_letter: dead_letters::DeleteDeadLetter,
     pub replay_dead_letter: dead_letters::ReplayDeadLetter,
     pub replay_dead_letters: dead_letters::ReplayDeadLetters,
+    pub list_audit_log: audit::ListAuditLog,
 }
 
 impl UseCases {
@@ -141,6 +144,7 @@ impl UseCases {
             delete_dead_letter: dead_letters::DeleteDeadLetter::new(ports),
             replay_dead_letter: dead_letters::ReplayDeadLetter::new(ports),
             replay_dead_letters: dead_letters::ReplayDeadLetters::new(ports),
+            list_audit_log: audit::ListAuditLog::new(ports),
         }
     }
 }

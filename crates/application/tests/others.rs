@@ -56,6 +56,7 @@ fn ports(store: &Arc<MemoryStore>, external: Option<External>) -> Ports {
         leases: store.clone(),
         fleet: None,
         dead_letters: store.clone(),
+        audit: store.clone(),
         traffic: store.clone(),
         writer: Arc::new(AtOnce(store.clone())),
         gateway: Arc::new(MockAgentGateway::new()),

@@ -51,6 +51,7 @@ fn ports(engine: MockEngine, writer: Option<MockRunWriter>) -> Ports {
         leases: store.clone(),
         fleet: None,
         dead_letters: store.clone(),
+        audit: store.clone(),
         traffic: store.clone(),
         writer,
         gateway: Arc::new(MockAgentGateway::new()),

@@ -107,6 +107,7 @@ fn ports(store: &Arc<MemoryStore>) -> Ports {
         leases: store.clone(),
         fleet: None,
         dead_letters: store.clone(),
+        audit: store.clone(),
         traffic: store.clone(),
         writer: Arc::new(AtOnce(store.clone())),
         gateway: Arc::new(MockAgentGateway::new()),

@@ -4,6 +4,7 @@
 //! as it is. [`spawn`] puts it into a thin shell of tokio tasks; nothing else in this crate spawns.
 
 mod actor;
+mod audit;
 mod call_tokens;
 mod calling;
 mod checked_gateway;
@@ -27,6 +28,7 @@ mod tasks;
 mod writer;
 
 pub use actor::RunActor;
+pub use audit::AuditKeeper;
 pub use call_tokens::CallTokens;
 pub use checked_gateway::CheckedGateway;
 pub use core::{Effect, EngineCore, EngineInput};

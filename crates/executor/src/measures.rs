@@ -29,6 +29,11 @@ pub fn describe_metrics() {
         "orrery_dead_letters",
         "Steps that have failed for good and are kept, by status, at most 10,000 of each counted; every executor tells the same."
     );
+    describe_counter!("orrery_audit_sealed_total", "Rows of the audit log that this process has sealed.");
+    describe_gauge!(
+        "orrery_audit_chain_broken",
+        "1 where this process refuses to seal the audit log because its chain was tampered with or its key is missing, else 0."
+    );
     describe_counter!("orrery_external_requests_total", "Requests that were sent to the existing executor.");
     describe_gauge!(
         "orrery_runs_unexplained",

@@ -127,6 +127,7 @@ impl Process {
             leases: store.clone(),
             fleet: None,
             dead_letters: store.clone(),
+            audit: store.clone(),
             traffic: store.clone(),
             writer: Arc::new(queue),
             gateway: agents.clone(),

@@ -213,6 +213,7 @@ impl House {
             leases: store.clone(),
             fleet: None,
             dead_letters: store.clone(),
+            audit: store.clone(),
             writer: Arc::new(queue),
             gateway: self.agent.clone(),
             traffic: store.clone(),

@@ -1,6 +1,8 @@
 //! The command line.
 
+mod audit;
 pub(crate) mod kafka;
+mod keys;
 mod limits;
 mod serve;
 
@@ -8,6 +10,8 @@ use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use clap::{ArgGroup, Args, Parser, Subcommand};
 
+pub(crate) use audit::Verify;
+pub(crate) use keys::Keys;
 pub(crate) use serve::{AgentCalls, EngineKind, Role, Serve};
 
 use crate::{composition, demo};
@@ -32,6 +36,9 @@ enum Command {
     Demo(Demo),
     /// Serve the built-in demo agents alone, for tests and benchmarks.
     DemoAgents(DemoAgents),
+    /// Look after the audit log.
+    #[command(subcommand)]
+    Audit(audit::Audit),
     /// Print the OpenAPI document.
     Openapi,
     /// Print the reference of problem codes, as Markdown.
@@ -99,6 +106,9 @@ impl Cli {
             Command::DemoAgents(agents) => {
                 let delay = Duration::from_millis(agents.delay_ms);
                 composition::block_on(demo::serve_agents(agents.listen, !agents.no_record, delay))
+            }
+            Command::Audit(audit::Audit::Verify(verify)) => {
+                print(&composition::block_on(composition::verify_audit(&verify))?)
             }
             Command::Openapi => print(&serde_json::to_string_pretty(&http_actix::openapi_document())?),
             Command::Errors => print(http_actix::problem::errors_markdown().trim_end()),

@@ -64,6 +64,7 @@ impl Wiring {
             leases: shared.clone(),
             fleet: None,
             dead_letters: shared.clone(),
+            audit: shared.clone(),
             traffic: shared.clone(),
             writer: Arc::new(journal.clone()),
             gateway: Arc::new(NoGateway),

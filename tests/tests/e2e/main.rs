@@ -1,6 +1,7 @@
 //! End-to-end tests: the binary, real HTTP, real agents, real crashes. One binary for all of them, because linking is what
 //! takes time.
 
+mod audit;
 mod bad_input;
 mod blocks;
 mod control;

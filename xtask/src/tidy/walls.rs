@@ -24,7 +24,7 @@ const DOMAIN_MAY_USE: [&str; 10] =
 
 /// Drivers, with the crates that own them. A name that ends in `*` is a prefix.
 const OWNED: [(&str, &[&str]); 9] = [
-    ("rusqlite", &["adapters-sqlite"]),
+    ("rusqlite", &["adapters-sqlite", "e2e-tests"]),
     ("sea-orm*", &["adapters-postgres", "migration"]),
     ("rdkafka", &["adapters-kafka", "e2e-tests"]),
     ("actix-*", &["http-actix", "demo-agents"]),

@@ -42,6 +42,7 @@ impl Theatre {
             leases: store.clone(),
             fleet: None,
             dead_letters: store.clone(),
+            audit: store.clone(),
             traffic: store.clone(),
             // A rehearsal stores nothing and calls nobody: these would panic.
             writer: Arc::new(MockRunWriter::new()),

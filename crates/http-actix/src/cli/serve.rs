@@ -5,11 +5,15 @@ use std::{net::SocketAddr, path::PathBuf, time::Duration};
 use clap::{Args, ValueEnum};
 use domain::workflows::MAX_NESTING;
 
-use super::{kafka::Kafka, limits::LimitSettings};
+use super::{Keys, kafka::Kafka, limits::LimitSettings};
 use crate::composition::LogFormat;
 
 /// How many days dead letters are kept unless somebody says otherwise.
 const KEEP_DEAD_LETTERS_DAYS: u64 = 30;
+
+/// How many days the audit log is kept unless somebody says otherwise, and how many at least.
+const KEEP_AUDIT_DAYS: u64 = 365;
+const KEEP_AUDIT_DAYS_AT_LEAST: u64 = 90;
 
 /// How to serve.
 #[derive(Args, Clone, Debug)]
@@ -62,6 +66,11 @@ pub(crate) struct Serve {
     /// For how many days after their last failure dead letters are kept; 0 keeps them until somebody deletes them.
     #[arg(long, env = "ORRERY_KEEP_DEAD_LETTERS_DAYS", default_value_t = KEEP_DEAD_LETTERS_DAYS, value_parser = clap::value_parser!(u64).range(0..=36_500))]
     pub(crate) keep_dead_letters_days: u64,
+    /// For how many days rows of the audit log are kept; what is older is removed.
+    #[arg(long, env = "ORRERY_KEEP_AUDIT_DAYS", default_value_t = KEEP_AUDIT_DAYS, value_parser = clap::value_parser!(u64).range(KEEP_AUDIT_DAYS_AT_LEAST..=36_500))]
+    pub(crate) keep_audit_days: u64,
+    #[command(flatten)]
+    pub(crate) keys: Keys,
     /// How logs are written to standard error; by default text on a terminal and JSON elsewhere.
     #[arg(long, env = "ORRERY_LOG_FORMAT", value_enum)]
     pub(crate) log_format: Option<LogFormat>,
@@ -90,9 +99,16 @@ impl Serve {
             max_nesting: MAX_NESTING,
             drain_seconds: 10,
             keep_dead_letters_days: KEEP_DEAD_LETTERS_DAYS,
+            keep_audit_days: KEEP_AUDIT_DAYS,
+            keys: Keys::default(),
             log_format: None,
             log: "warn".to_owned(),
         }
+    }
+
+    /// How long the audit log is kept.
+    pub(crate) fn keep_audit(&self) -> Duration {
+        Duration::from_hours(self.keep_audit_days * 24)
     }
 
     /// How long dead letters are kept; none for ever.

@@ -1,9 +1,11 @@
 //! The composition root: the one place that names adapters.
 
+mod audit;
 mod bus;
 mod crew;
 mod files;
 mod kafka;
+mod keys;
 mod listening;
 mod logging;
 mod nobody;
@@ -20,6 +22,7 @@ use anyhow::Context;
 
 use crate::cli::Serve;
 
+pub(crate) use audit::verify_audit;
 pub(crate) use logging::{LogFormat, init as init_logging};
 pub(crate) use process::Orrery;
 
@@ -87,6 +90,7 @@ pub(crate) async fn bench_journal_of_database(url: &str, batch: usize, duration:
     let floor = floor.context("the floor cannot be measured")?;
     let json = serde_json::json!({
         "starts_per_second": floor.starts_per_second,
+        "unaudited_starts_per_second": floor.unaudited_starts_per_second,
         "steps_per_second": floor.steps_per_second,
     });
     Ok(json.to_string())

@@ -8,7 +8,7 @@ use std::{
 };
 
 use actix_web::dev::ServerHandle;
-use adapters_auth::DatalogPolicy;
+use adapters_auth::{ChainSeal, DatalogPolicy, Keyring};
 use adapters_http::{GatewayConfig, HttpAgentGateway};
 use adapters_schema::JsonSchemas;
 use anyhow::Context;
@@ -27,7 +27,7 @@ use http_actix::{AppState, Guard, Registry};
 use super::{
     bus::Bus,
     crew::{Crew, Stage},
-    files, kafka,
+    files, kafka, keys,
     listening::{bind, listen, listen_for_registry},
     nobody::Nobody,
     parts::Parts,
@@ -65,8 +65,15 @@ impl Orrery {
             Some(url) => stores::in_database(url, !options.no_migrate, kafka.is_some()).await?,
             None => stores::in_folder(&options.data).await?,
         };
+        let keyring = match &options.database_url {
+            Some(_) => keys::given(&options.keys)?,
+            // The store is open, so nobody else makes keys for the folder.
+            None => Some(keys::of_folder_or_new(&options.keys, &options.data)?),
+        };
         let bus = kafka.map(|config| Bus::connect(config, store.clock.clone())).transpose()?;
-        Building::new(options, parts, store, bus).finish(listeners).await
+        let mut building = Building::new(options, parts, store, bus);
+        building.keep_audit_log(keyring.as_ref());
+        building.finish(listeners).await
     }
 
     /// Where the server listens.
@@ -263,6 +270,20 @@ impl<'a> Building<'a> {
         }
     }
 
+    /// Where things are changed, the log of it is sealed: until the last commit is written, so with the heart.
+    fn keep_audit_log(&mut self, keyring: Option<&Keyring>) {
+        if !self.parts.api && !self.parts.engine {
+            return;
+        }
+        let Some(keyring) = keyring else {
+            tracing::warn!("the audit log is not sealed: set ORRERY_SECRET_KEYS or --secret-keys-file");
+            return;
+        };
+        let (sealing, seal) = (self.store.sealing.clone(), Arc::new(ChainSeal::new(keyring)));
+        let keeper = executor::AuditKeeper::new(sealing, seal, self.store.clock.clone(), self.options.keep_audit());
+        self.heart.spawn(&mut self.crew, "keeper of the audit log", |stop| keeper.run(stop));
+    }
+
     /// Connections belong to the runtime that opened them: requests must not share the engine's.
     fn gateway(&self) -> anyhow::Result<Arc<dyn AgentGateway>> {
         let clock: Arc<dyn Clock> = self.store.clock.clone();
@@ -297,6 +318,7 @@ impl<'a> Building<'a> {
             leases: self.store.leases.clone(),
             fleet: self.store.shared.as_ref().map(|shared| shared.fleet.clone()),
             dead_letters: self.store.dead_letters.clone(),
+            audit: self.store.audit.clone(),
             traffic: self.store.traffic.clone(),
             writer: Arc::new(queue.clone()),
             gateway: self.gateway()?,

@@ -6,8 +6,8 @@ use adapters_postgres::{PgSettings, PgStore};
 use adapters_sqlite::SqliteStore;
 use anyhow::Context;
 use domain::ports::{
-    AgentTraffic, Agents, Clock, DeadLetters, Doorbell, ExternalRuns, Fleet, Outbox, RunInbox, RunJournal, RunLeases,
-    Runs, StoreTime, Transactions, Workflows,
+    AgentTraffic, Agents, AuditLog, AuditSealing, Clock, DeadLetters, Doorbell, ExternalRuns, Fleet, Outbox, RunInbox,
+    RunJournal, RunLeases, Runs, StoreTime, Transactions, Workflows,
 };
 
 use super::{steered::SteeredClock, system::SystemClock};
@@ -23,6 +23,8 @@ pub(super) struct Store {
     pub(super) inbox: Arc<dyn RunInbox>,
     pub(super) dead_letters: Arc<dyn DeadLetters>,
     pub(super) traffic: Arc<dyn AgentTraffic>,
+    pub(super) audit: Arc<dyn AuditLog>,
+    pub(super) sealing: Arc<dyn AuditSealing>,
     pub(super) clock: Arc<dyn Clock>,
     /// What only a store has that several processes share.
     pub(super) shared: Option<Shared>,
@@ -56,7 +58,9 @@ pub(super) async fn in_folder(folder: &Path) -> anyhow::Result<Store> {
         leases: store.clone(),
         inbox: store.clone(),
         dead_letters: store.clone(),
-        traffic: store,
+        traffic: store.clone(),
+        audit: store.clone(),
+        sealing: store,
         clock,
         shared: None,
     })
@@ -90,6 +94,8 @@ pub(super) async fn in_database(url: &str, migrate: bool, announce: bool) -> any
         inbox: store.clone(),
         dead_letters: store.clone(),
         traffic: store.clone(),
+        audit: store.clone(),
+        sealing: store.clone(),
         clock: clock.clone(),
         shared: Some(Shared {
             fleet: store.clone(),

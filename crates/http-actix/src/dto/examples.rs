@@ -326,6 +326,27 @@ pub(crate) fn dead_letter() -> Value {
     })
 }
 
+/// A page of the audit log.
+pub(crate) fn audit_page() -> Value {
+    json!({
+        "items": [{
+            "id": "0190c0de-0000-7000-8000-00000000a0d1",
+            "action": "cancel",
+            "entity_type": "run",
+            "entity_id": RUN_ID,
+            "entity_name": null,
+            "user_id": "user:alice",
+            "credential_id": null,
+            "request_id": "4f5c6d7e",
+            "client_address": "192.0.2.7",
+            "changes": {"status": {"after": "CANCELLED"}, "reason": {"after": "not needed"}},
+            "bulk_id": null,
+            "created_at": AT,
+        }],
+        "next_cursor": "00063fbd1a2b3c4d0000000000000007",
+    })
+}
+
 /// The dead letter with all that is known about it.
 pub(crate) fn dead_letter_detail() -> Value {
     let mut detail = dead_letter();

@@ -3,6 +3,7 @@
 pub(crate) mod agent_requests;
 mod agent_settings;
 pub(crate) mod agents;
+pub(crate) mod audit;
 pub(crate) mod dead_letter_views;
 pub(crate) mod dead_letters;
 pub(crate) mod events;

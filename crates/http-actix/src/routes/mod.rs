@@ -1,6 +1,7 @@
 //! The routes: each handler reads its inputs, calls one use case and maps the result.
 
 mod agents;
+mod audit;
 mod dead_letters;
 mod events;
 mod failures;
@@ -58,9 +59,10 @@ fn declared() -> Api {
         .group(dead_letters::GROUP, "Steps that have failed for good, and having their work done after all.")
         .group(events::GROUP, "What happens elsewhere, and what runs wait for.")
         .group(tasks::GROUP, "What agents say about the calls that they got, with the tokens that came with these.")
+        .group(audit::GROUP, "Who changed what.")
         .group(system::GROUP, "What the server says about itself.");
     let api = rehearsals::declare(versions::declare(workflows::declare(agents::declare(api))));
-    let api = dead_letters::declare(runs::declare(run_changes::declare(api)));
+    let api = audit::declare(dead_letters::declare(runs::declare(run_changes::declare(api))));
     system::declare(tasks::declare(events::declare(api))).finish()
 }
 

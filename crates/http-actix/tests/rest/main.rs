@@ -1,6 +1,7 @@
 //! The REST API over the memory adapter: every endpoint, every refusal, and the description of both.
 
 mod agents;
+mod audit;
 mod callers;
 mod changes;
 mod dead_letters;

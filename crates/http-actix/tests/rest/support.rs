@@ -103,6 +103,7 @@ impl Orrery {
             leases: store.clone(),
             fleet: None,
             dead_letters: store.clone(),
+            audit: store.clone(),
             traffic: world.traffic.unwrap_or_else(|| store.clone()),
             writer: Arc::new(Writer { store: store.as_ref().clone(), overloaded: world.overloaded }),
             gateway: Arc::new(Gateway),
