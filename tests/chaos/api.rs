@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use e2e_tests::as_admin;
 use reqwest::Method;
 use serde_json::Value;
 
@@ -27,7 +28,7 @@ pub(crate) enum Answer {
 impl Api {
     /// The one at this address.
     pub(crate) fn at(base: &str) -> anyhow::Result<Self> {
-        let http = reqwest::Client::builder().no_proxy().timeout(PATIENCE).build()?;
+        let http = as_admin().timeout(PATIENCE).build()?;
         Ok(Self { http, base: base.to_owned() })
     }
 

@@ -8,6 +8,8 @@ use std::{
     sync::OnceLock,
 };
 
+use crate::credentials::{ADMIN_KEY, SECRET_KEYS};
+
 static BINARY: OnceLock<PathBuf> = OnceLock::new();
 
 /// Where the server's binary is.
@@ -18,12 +20,14 @@ fn orrery() -> &'static Path {
     })
 }
 
-/// The binary, to be run with nothing but what its caller says: a person's database or brokers are not for it.
+/// The binary, to be run with nothing but what its caller says and the credentials of tests: a person's database or brokers are
+/// not for it.
 pub fn command() -> Command {
     let mut command = Command::new(orrery());
     for name in settings_around() {
         command.env_remove(name);
     }
+    command.env("ORRERY_ADMIN_KEY", ADMIN_KEY).env("ORRERY_SECRET_KEYS", SECRET_KEYS);
     command
 }
 

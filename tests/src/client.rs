@@ -5,7 +5,7 @@ use std::time::Duration;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::{answer::Answer, eventually, eventually_within};
+use crate::{answer::Answer, credentials::as_admin, eventually, eventually_within};
 
 /// A client of one server.
 #[derive(Clone)]
@@ -47,8 +47,12 @@ impl<'a> AgentSpec<'a> {
 
 impl Client {
     pub(crate) fn new(base: &str) -> Self {
-        let http = reqwest::Client::builder().no_proxy().timeout(Duration::from_mins(1)).build();
+        let http = as_admin().timeout(Duration::from_mins(1)).build();
         Self { http: http.expect("a client can be made"), base: base.to_owned() }
+    }
+
+    pub(crate) fn base(&self) -> &str {
+        &self.base
     }
 
     pub(crate) async fn is_ready(&self) -> bool {

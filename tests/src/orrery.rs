@@ -51,6 +51,16 @@ impl Orrery {
         format!("http://{address}")
     }
 
+    /// Where it asks nobody who they are: `http://host:port`.
+    pub fn trusted(&self) -> String {
+        format!("http://{}", self.process.trusted().expect("it was started with --trusted-listen"))
+    }
+
+    /// Where it listens: `http://host:port`.
+    pub fn url(&self) -> &str {
+        self.client.base()
+    }
+
     /// Whether it says that it is ready.
     pub async fn is_ready(&self) -> bool {
         self.client.is_ready().await

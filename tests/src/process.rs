@@ -19,6 +19,9 @@ const SHOWN_LINES: usize = 60;
 /// What a process says of the address at which it answers look-ups.
 const LOOK_UPS: &str = "tells the credentials";
 
+/// What a process says of the address at which nobody is asked who they are.
+const TRUSTED: &str = "asks nobody who they are, and gives";
+
 #[derive(Clone, Default)]
 struct Lines(Arc<Mutex<Vec<String>>>);
 
@@ -72,8 +75,8 @@ impl Process {
         let what = format!("'orrery {}' says where it listens", self.name);
         eventually(&what, async || {
             let lines = [self.stderr.all(), self.stdout.all()].concat();
-            // Where the existing components look agents up is another address, which comes first.
-            let mut own = lines.iter().filter(|line| !line.contains(LOOK_UPS));
+            // Where the existing components look agents up is another address, which comes first, and so is a trusted one.
+            let mut own = lines.iter().filter(|line| !line.contains(LOOK_UPS) && !line.contains(TRUSTED));
             let address = own.find_map(|line| address_in(line));
             if address.is_none()
                 && let Some(status) = self.child.try_wait().expect("a child can be waited for")
@@ -88,6 +91,11 @@ impl Process {
     /// The address at which it answers look-ups, if it says so.
     pub(crate) fn look_ups(&self) -> Option<SocketAddr> {
         self.stderr.all().iter().filter(|line| line.contains(LOOK_UPS)).find_map(|line| address_in(line))
+    }
+
+    /// The address at which it asks nobody, if it says so.
+    pub(crate) fn trusted(&self) -> Option<SocketAddr> {
+        self.stderr.all().iter().filter(|line| line.contains(TRUSTED)).find_map(|line| address_in(line))
     }
 
     /// SIGKILL: no handler runs, nothing is flushed.

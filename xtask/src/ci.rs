@@ -61,6 +61,7 @@ fn stages(options: &Options) -> Vec<Stage<'_>> {
         ),
         ("clippy", Box::new(|| passed(clippy()))),
         ("openapi", Box::new(|| passed(generated::run(&generated::OPENAPI, &generated::Options::check())))),
+        ("rights", Box::new(|| passed(generated::run(&generated::RIGHTS, &generated::Options::check())))),
         ("errors", Box::new(|| passed(generated::run(&generated::ERRORS, &generated::Options::check())))),
         ("sim", Box::new(|| passed(sim::run(&sim::Options::seeds(options.seeds))))),
         ("planted", Box::new(|| passed(sim::planted()))),

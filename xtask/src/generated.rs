@@ -21,6 +21,9 @@ pub(crate) const OPENAPI: Generated = Generated { subcommand: "openapi", path: "
 /// The table of error codes.
 pub(crate) const ERRORS: Generated = Generated { subcommand: "errors", path: "docs/reference/errors.md" };
 
+/// The table of rights.
+pub(crate) const RIGHTS: Generated = Generated { subcommand: "rights", path: "docs/reference/rights.md" };
+
 #[derive(clap::Args)]
 pub(crate) struct Options {
     /// Compare instead of writing; fails if the file is out of date.

@@ -45,6 +45,8 @@ enum Command {
     Openapi(generated::Options),
     /// Writes docs/reference/errors.md from the server's own output.
     Errors(generated::Options),
+    /// Writes docs/reference/rights.md from the server's own output.
+    Rights(generated::Options),
     /// Checks that relative links in the documentation resolve.
     Docs(links::Options),
     /// Runs the simulation of the run engine over many seeds, or replays one.
@@ -76,6 +78,7 @@ fn run(command: Command) -> anyhow::Result<()> {
         Command::Tidy => tidy::run(),
         Command::Openapi(options) => generated::run(&generated::OPENAPI, &options),
         Command::Errors(options) => generated::run(&generated::ERRORS, &options),
+        Command::Rights(options) => generated::run(&generated::RIGHTS, &options),
         Command::Docs(options) => links::run(&options),
         Command::Sim(options) => sim::run(&options),
         Command::Chaos(options) => chaos::run(&options),

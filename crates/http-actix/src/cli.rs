@@ -1,6 +1,7 @@
 //! The command line.
 
 mod audit;
+mod door;
 pub(crate) mod kafka;
 mod keys;
 mod limits;
@@ -11,6 +12,7 @@ use std::{net::SocketAddr, path::PathBuf, time::Duration};
 use clap::{ArgGroup, Args, Parser, Subcommand};
 
 pub(crate) use audit::Verify;
+pub(crate) use door::{Auth, DoorSettings};
 pub(crate) use keys::Keys;
 pub(crate) use serve::{AgentCalls, EngineKind, Role, Serve};
 
@@ -43,6 +45,8 @@ enum Command {
     Openapi,
     /// Print the reference of problem codes, as Markdown.
     Errors,
+    /// Print which right each operation needs and which role has it, as Markdown.
+    Rights,
     /// Measure single-row commits per second of the store's file system or database: the floor of a benchmark.
     BenchFloor(BenchFloor),
 }
@@ -112,6 +116,7 @@ impl Cli {
             }
             Command::Openapi => print(&serde_json::to_string_pretty(&http_actix::openapi_document())?),
             Command::Errors => print(http_actix::problem::errors_markdown().trim_end()),
+            Command::Rights => print(composition::rights().trim_end()),
             Command::BenchFloor(floor) => print(&floor.measure()?),
         }
     }

@@ -11,10 +11,12 @@ pub mod limits;
 mod metrics;
 pub mod problem;
 mod registry;
+mod rights;
 mod routes;
 pub mod serving;
 
 pub use api::{Guard, TrustedProxies};
 pub use metrics::asks_for_credentials;
 pub use registry::Registry;
+pub use rights::rights_markdown;
 pub use routes::{AppState, ComponentCheck, Readiness, api, openapi_document};

@@ -8,6 +8,7 @@ mod control;
 mod crash;
 mod dead_letters;
 mod demo;
+mod doors;
 mod faulty_agents;
 mod interventions;
 mod language;

@@ -17,7 +17,7 @@ use super::{
     figures::{number, percentile},
     machine::Machine,
     page,
-    process::Process,
+    process::{self, Process},
     runs::{data_folder, in_release},
     store::Home,
 };
@@ -76,7 +76,7 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let text = runtime.block_on(async {
         let folder = tempfile::Builder::new().prefix("language-").tempdir_in(folder)?;
-        let client = Client::builder().no_proxy().tcp_nodelay(true).pool_max_idle_per_host(1024).build()?;
+        let client = process::client()?;
         let agents = Process::agents(&binary, folder.path(), &client).await?;
         let bench = LanguageBench { binary, folder: folder.path(), client, agents };
         let mut loops = Vec::new();

@@ -9,6 +9,7 @@ use std::{
 };
 
 use anyhow::{Context, bail};
+use reqwest::header::{HeaderName, HeaderValue};
 
 use super::store::Home;
 
@@ -20,6 +21,19 @@ const READY_WITHIN: Duration = Duration::from_secs(30);
 
 /// How long it may take until it has ended after it was asked to.
 const STOPPED_WITHIN: Duration = Duration::from_secs(30);
+
+/// The key of the first administrator, whom the benchmark is.
+const ADMIN_KEY: &str = "ork_00000000000000000000000000000001_benchbenchbenchbenchbenchbenchbenchbenchkey";
+
+/// The server's own keys; a database needs some that are given.
+const SECRET_KEYS: &str = "bench:b2YgYSBiZW5jaG1hcmssIGFuZCBvZiBubyBvdGhlcnM=";
+
+/// A client for many requests at a time, which presents the key.
+pub(super) fn client() -> anyhow::Result<reqwest::Client> {
+    let headers = [(HeaderName::from_static("x-api-key"), HeaderValue::from_static(ADMIN_KEY))];
+    let builder = reqwest::Client::builder().default_headers(headers.into_iter().collect());
+    Ok(builder.no_proxy().tcp_nodelay(true).pool_max_idle_per_host(1024).build()?)
+}
 
 /// A process of ours that listens on a port.
 pub(super) struct Process {
@@ -65,6 +79,8 @@ impl Process {
             // They would give it another store.
             .env_remove("DATABASE_URL")
             .env_remove("KAFKA_BROKERS")
+            .env("ORRERY_ADMIN_KEY", ADMIN_KEY)
+            .env("ORRERY_SECRET_KEYS", SECRET_KEYS)
             .stdin(Stdio::null())
             .stderr(out.try_clone()?)
             .stdout(out)

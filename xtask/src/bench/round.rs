@@ -14,7 +14,7 @@ use super::{
     figures::{Figure, Figures},
     floors,
     parked::ParkedRuns,
-    process::Process,
+    process::{self, Process},
     run_times, starts,
     store::{Home, Store},
 };
@@ -50,7 +50,7 @@ pub(super) struct Measured {
 /// Measures everything once.
 pub(super) async fn measure(plan: &Plan, measured: &mut Measured) -> anyhow::Result<()> {
     let folder = tempfile::Builder::new().prefix("round-").tempdir_in(&plan.folder)?;
-    let client = Client::builder().no_proxy().tcp_nodelay(true).pool_max_idle_per_host(1024).build()?;
+    let client = process::client()?;
     let agents = Process::agents(&plan.binary, folder.path(), &client).await?;
     let round = Round { plan, folder: folder.path(), client: &client, agents: &agents };
     let figures = &mut measured.figures;

@@ -68,19 +68,27 @@ impl Authorize {
 
     /// Whether it matters what a request names. Looking that up costs a read, which most callers need not pay.
     pub fn is_restricted(session: &Session, right: Right) -> bool {
-        scope::restricts(&session.principal.scope, right)
-            || session.held.as_ref().is_some_and(|held| held.revocation_ids().len() > 1 || held.grant().task.is_some())
+        scope::restricts(&session.principal.scope, right) || session.is_attenuated()
     }
 
     /// Whether the caller may use the right on something.
     pub async fn allows(&self, session: &Session, right: Right, named: &Named) -> Result<(), NotAllowed> {
-        let resource =
-            if Self::is_restricted(session, right) { self.resource(named).await? } else { Resource::default() };
+        let task = session.held.as_ref().and_then(|held| held.grant().task.as_ref());
+        let is_restricted = Self::is_restricted(session, right);
+        let resource = match (right, task) {
+            // The token says itself what it is about, and no request could say anything else.
+            (Right::TasksReport, Some(task)) => Resource {
+                step: Some(task.step.to_string()),
+                agent: Some(task.agent.to_string()),
+                ..if is_restricted { self.run(&task.run).await? } else { Resource::default() }
+            },
+            _ if is_restricted => self.resource(named).await?,
+            _ => Resource::default(),
+        };
         self.allows_resource(session, right, &resource)
     }
 
-    /// The same for what is known to be touched.
-    pub fn allows_resource(&self, session: &Session, right: Right, resource: &Resource) -> Result<(), NotAllowed> {
+    fn allows_resource(&self, session: &Session, right: Right, resource: &Resource) -> Result<(), NotAllowed> {
         scope::takes_in(&session.principal.scope, right, resource)?;
         match &session.held {
             Some(held) => held

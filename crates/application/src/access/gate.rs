@@ -4,23 +4,15 @@
 use std::{net::IpAddr, sync::Arc};
 
 use async_trait::async_trait;
-use domain::access::{Presented, Principal, Refused, Role};
+use domain::access::{Presented, Principal, Role};
 
-use super::{Authenticate, AuthenticateError, Proof, Session};
+use super::{AuthenticateError, Proof, Session};
 
-/// Finds out who is calling.
+/// Finds out who is calling. The use cases of access are the gate that asks everybody.
 #[async_trait]
 pub trait Gate: Send + Sync {
     /// The caller who presents this, if anything, from this address, as far as that is known.
     async fn admit(&self, presented: Option<&Presented>, from: Option<IpAddr>) -> Result<Session, AuthenticateError>;
-}
-
-/// Asks everybody.
-#[async_trait]
-impl Gate for Authenticate {
-    async fn admit(&self, presented: Option<&Presented>, from: Option<IpAddr>) -> Result<Session, AuthenticateError> {
-        self.execute(presented.ok_or(Refused::Missing)?, from).await
-    }
 }
 
 /// Asks nobody: everybody is the system, whatever is presented.

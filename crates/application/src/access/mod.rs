@@ -30,9 +30,13 @@ mod session;
 mod update_user;
 mod uses;
 
-use std::sync::Arc;
+use std::{net::IpAddr, sync::Arc};
 
-use domain::ports::{Accounts, Clock, IdGenerator, Jwts, KeyDigests, Passwords, Policy, Tokens, Transactions};
+use async_trait::async_trait;
+use domain::{
+    access::{Presented, Refused},
+    ports::{Accounts, Clock, IdGenerator, Jwts, KeyDigests, Passwords, Policy, Tokens, Transactions},
+};
 
 pub use authenticate::{Authenticate, AuthenticateError};
 pub use authorize::{Authorize, NotAllowed};
@@ -97,6 +101,13 @@ pub struct AccessUseCases {
     pub keep_accounts: KeepAccounts,
     /// Which rights a caller has, for those who ask.
     pub policy: Arc<dyn Policy>,
+}
+
+#[async_trait]
+impl Gate for AccessUseCases {
+    async fn admit(&self, presented: Option<&Presented>, from: Option<IpAddr>) -> Result<Session, AuthenticateError> {
+        self.authenticate.execute(presented.ok_or(Refused::Missing)?, from).await
+    }
 }
 
 impl AccessUseCases {

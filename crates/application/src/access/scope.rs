@@ -56,9 +56,9 @@ pub(super) fn takes_in(scope: &Scope, right: Right, resource: &Resource) -> Resu
     }
 }
 
-fn within(what: &str, allowed: Option<&BTreeSet<String>>, named: Option<&String>) -> Result<(), Forbidden> {
+fn within(what: &str, allowed: Option<&BTreeSet<String>>, one: Option<&String>) -> Result<(), Forbidden> {
     match allowed {
-        Some(allowed) if !named.is_some_and(|name| allowed.contains(name)) => {
+        Some(allowed) if !one.is_some_and(|name| allowed.contains(name)) => {
             let names: Vec<_> = allowed.iter().map(|name| format!("'{name}'")).collect();
             Err(Forbidden::OutOfScope(format!(
                 "only the {what} {}, and the request must name nothing else, be it by its path, its filter or its body",

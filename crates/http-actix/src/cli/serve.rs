@@ -5,7 +5,7 @@ use std::{net::SocketAddr, path::PathBuf, time::Duration};
 use clap::{Args, ValueEnum};
 use domain::workflows::MAX_NESTING;
 
-use super::{Keys, kafka::Kafka, limits::LimitSettings};
+use super::{Keys, door::DoorSettings, kafka::Kafka, limits::LimitSettings};
 use crate::composition::LogFormat;
 
 /// How many days dead letters are kept unless somebody says otherwise.
@@ -33,6 +33,8 @@ pub(crate) struct Serve {
     /// Do not bring the database's schema up to date at the start; a schema that is not the program's own is an error then.
     #[arg(long, env = "ORRERY_NO_MIGRATE")]
     pub(crate) no_migrate: bool,
+    #[command(flatten)]
+    pub(crate) door: DoorSettings,
     #[command(flatten)]
     pub(crate) kafka: Kafka,
     #[command(flatten)]
@@ -88,6 +90,7 @@ impl Serve {
             data,
             database_url: None,
             no_migrate: false,
+            door: DoorSettings::open(),
             kafka: Kafka::default(),
             limits: LimitSettings::default(),
             engine: EngineKind::Orrery,

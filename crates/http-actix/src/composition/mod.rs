@@ -3,6 +3,7 @@
 mod audit;
 mod bus;
 mod crew;
+mod door;
 mod files;
 mod kafka;
 mod keys;
@@ -65,6 +66,11 @@ pub(crate) async fn signalled() {
             let _ = tokio::signal::ctrl_c().await;
         }
     }
+}
+
+/// Which right each operation needs and which role has it.
+pub(crate) fn rights() -> String {
+    http_actix::rights_markdown(&adapters_auth::DatalogPolicy::load())
 }
 
 /// The floor of a benchmark in a folder, as JSON.

@@ -8,25 +8,25 @@ use std::{
 };
 
 use actix_web::dev::ServerHandle;
-use adapters_auth::{ChainSeal, DatalogPolicy, Keyring};
+use adapters_auth::{Biscuits, ChainSeal, Keyring};
 use adapters_http::{GatewayConfig, HttpAgentGateway};
 use adapters_schema::JsonSchemas;
-use anyhow::Context;
-use application::{
-    External, Ports, UseCases,
-    access::{Authorize, OpenGate},
-    plans::PlanCache,
-};
+use anyhow::{Context, ensure};
+use application::{External, Ports, UseCases, plans::PlanCache};
 use domain::{
+    access::Role,
     ids::ExecutorId,
-    ports::{AgentGateway, Clock, Duties, Engine, IdGenerator, Requests},
+    ports::{AgentGateway, Clock, Duties, Engine, IdGenerator, Requests, Tokens},
 };
-use executor::{CheckedGateway, CommitQueue, EngineConfig, EngineHandle, EnginePorts, FleetPorts, Heart, Membership};
-use http_actix::{AppState, Guard, Registry};
+use executor::{
+    CallTokens, CheckedGateway, CommitQueue, EngineConfig, EngineHandle, EnginePorts, FleetPorts, Heart, Membership,
+};
+use http_actix::{AppState, Registry, TrustedProxies};
 
 use super::{
     bus::Bus,
     crew::{Crew, Stage},
+    door::{self, Guards},
     files, kafka, keys,
     listening::{bind, listen, listen_for_registry},
     nobody::Nobody,
@@ -44,6 +44,7 @@ const GRACE: Duration = Duration::from_secs(20);
 pub(crate) struct Orrery {
     address: SocketAddr,
     server: ServerHandle,
+    trusted: Option<ServerHandle>,
     registry: Option<ServerHandle>,
     engine: Option<EngineHandle>,
     bus: Option<Bus>,
@@ -58,22 +59,32 @@ impl Orrery {
     /// Opens the store, starts the parts of the role, and listens.
     pub(crate) async fn start(options: &Serve) -> anyhow::Result<Self> {
         let parts = Parts::of(options)?;
+        options.door.check(options.listen)?;
         let kafka = kafka::config(&options.kafka)?;
-        let listeners =
-            Listeners { http: bind(options.listen)?, registry: options.registry_listen.map(bind).transpose()? };
+        let listeners = Listeners {
+            http: bind(options.listen)?,
+            trusted: options.door.trusted_listen.map(bind).transpose()?,
+            registry: options.registry_listen.map(bind).transpose()?,
+        };
+        let given = keys::given(&options.keys)?;
+        ensure!(
+            given.is_some() || options.database_url.is_none(),
+            "on a database the server needs keys of its own that all its processes share: set ORRERY_SECRET_KEYS or \
+             --secret-keys-file (one line: an id, a colon, and 32 random bytes as base64)"
+        );
         let store = match &options.database_url {
             Some(url) => stores::in_database(url, !options.no_migrate, kafka.is_some()).await?,
             None => stores::in_folder(&options.data).await?,
         };
-        let keyring = match &options.database_url {
-            Some(_) => keys::given(&options.keys)?,
+        let keyring = match given {
+            Some(given) => given,
             // The store is open, so nobody else makes keys for the folder.
-            None => Some(keys::of_folder_or_new(&options.keys, &options.data)?),
+            None => keys::of_folder_or_new(&options.keys, &options.data)?,
         };
         let bus = kafka.map(|config| Bus::connect(config, store.clock.clone())).transpose()?;
-        let mut building = Building::new(options, parts, store, bus);
-        building.keep_audit_log(keyring.as_ref());
-        building.finish(listeners).await
+        let mut building = Building::new(options, parts, store, bus, Biscuits::new(&keyring));
+        building.keep_audit_log(&keyring);
+        building.finish(listeners, &keyring).await
     }
 
     /// Where the server listens.
@@ -98,8 +109,8 @@ impl Orrery {
 
     /// Stops: first what comes in, then the runs, then what goes out, the last commits, and at last the heart.
     pub(crate) async fn stop(self) {
-        if let Some(registry) = self.registry {
-            registry.stop(true).await;
+        for inner in [self.trusted, self.registry].into_iter().flatten() {
+            inner.stop(true).await;
         }
         self.server.stop(true).await;
         // Longer than consumers wait for what they have begun.
@@ -120,6 +131,7 @@ impl Orrery {
 /// The addresses that this process has taken.
 struct Listeners {
     http: TcpListener,
+    trusted: Option<TcpListener>,
     registry: Option<TcpListener>,
 }
 
@@ -130,6 +142,7 @@ struct Building<'a> {
     store: Store,
     bus: Option<Bus>,
     ids: Arc<dyn IdGenerator>,
+    tokens: Arc<dyn Tokens>,
     plans: Arc<PlanCache>,
     crew: Crew,
     ingress: Stage,
@@ -139,7 +152,7 @@ struct Building<'a> {
 }
 
 impl<'a> Building<'a> {
-    fn new(options: &'a Serve, parts: Parts, store: Store, bus: Option<Bus>) -> Self {
+    fn new(options: &'a Serve, parts: Parts, store: Store, bus: Option<Bus>, tokens: Arc<dyn Tokens>) -> Self {
         let plans = Arc::new(PlanCache::new(store.workflows.clone(), Arc::new(JsonSchemas)));
         Self {
             options,
@@ -147,6 +160,7 @@ impl<'a> Building<'a> {
             store,
             bus,
             ids: Arc::new(SystemIds),
+            tokens,
             plans,
             crew: Crew::default(),
             ingress: Stage::default(),
@@ -156,7 +170,7 @@ impl<'a> Building<'a> {
         }
     }
 
-    async fn finish(mut self, listeners: Listeners) -> anyhow::Result<Orrery> {
+    async fn finish(mut self, listeners: Listeners, keyring: &Keyring) -> anyhow::Result<Orrery> {
         executor::describe_metrics();
         adapters_kafka::describe_metrics();
         let (queue, writer) = CommitQueue::new(self.store.journal.clone());
@@ -174,11 +188,35 @@ impl<'a> Building<'a> {
             bus: self.bus.as_ref().map(Bus::shared),
         };
         let (clock, ids) = (self.store.clock.clone(), self.ids.clone());
-        let guard = Guard::new(Arc::new(OpenGate), Arc::new(Authorize::new(&ports, Arc::new(DatalogPolicy::load()))));
+        let access = door::use_cases(&ports, self.store.accounts.clone(), self.tokens.clone(), keyring);
+        let Guards { api: guard, trusted } = door::guards(&self.options.door, &ports, access.clone());
         let state = if self.parts.api {
             AppState::new(uses, clock, ids, Arc::new(readiness), guard)
         } else {
             AppState::probes_only(uses, clock, ids, Arc::new(readiness), guard)
+        };
+        let proxies = TrustedProxies(self.options.door.trusted_proxies.clone());
+        let (state, connections) =
+            (state.behind(proxies).limited(self.options.limits.limits()?), self.options.limits.connections());
+        // Without an API nobody would look for a key here; one that is given is for all processes.
+        let first_key = if self.parts.api || self.options.door.admin_key.is_some() {
+            door::ensure_somebody_has_a_key(&self.options.door, &access).await?
+        } else {
+            None
+        };
+        self.egress.spawn(&mut self.crew, "keeper of accounts", |stop| door::keep_accounts(access, stop));
+        let trusted = match listeners.trusted {
+            Some(listener) => {
+                let (at, server, serving) = listen(listener, &state.clone().guarded_by(trusted), &connections)?;
+                let role = Role::from(self.options.door.trusted_role).as_str();
+                tracing::warn!(
+                    address = %at,
+                    "http://{at} asks nobody who they are, and gives everybody the role {role}: only trusted programs may reach it"
+                );
+                self.crew.watch("trusted HTTP server", serving);
+                Some(server)
+            }
+            None => None,
         };
         let registry = match listeners.registry {
             Some(listener) => {
@@ -188,13 +226,15 @@ impl<'a> Building<'a> {
             }
             None => None,
         };
-        let state = state.limited(self.options.limits.limits()?);
-        let (address, server, serving) = listen(listeners.http, &state, &self.options.limits.connections())?;
+        let (address, server, serving) = listen(listeners.http, &state, &connections)?;
         self.crew.watch("HTTP server", serving);
         let docs = if self.parts.api { format!(" (docs at http://{address}/docs)") } else { String::new() };
         tracing::info!(address = %address, "listening on http://{address}{docs}");
+        if let Some(key) = first_key {
+            door::print_first_key(&key, address);
+        }
         let Self { bus, crew, ingress, egress, writing, heart, .. } = self;
-        Ok(Orrery { address, server, registry, engine, bus, crew, ingress, egress, writing, heart })
+        Ok(Orrery { address, server, trusted, registry, engine, bus, crew, ingress, egress, writing, heart })
     }
 
     /// Whether others rely on this process's signs of life, or must not come beside it.
@@ -245,7 +285,11 @@ impl<'a> Building<'a> {
             leases: self.store.leases.clone(),
             inbox: self.store.inbox.clone(),
             traffic: self.store.traffic.clone(),
-            call_tokens: None,
+            call_tokens: Some(CallTokens::new(
+                self.tokens.clone(),
+                self.store.clock.clone(),
+                self.options.door.callback_url.as_deref(),
+            )),
             gateway: Arc::new(CheckedGateway::new(self.gateway_of_runs()?, Arc::new(JsonSchemas))),
             clock: self.store.clock.clone(),
             ids: self.ids.clone(),
@@ -271,14 +315,10 @@ impl<'a> Building<'a> {
     }
 
     /// Where things are changed, the log of it is sealed: until the last commit is written, so with the heart.
-    fn keep_audit_log(&mut self, keyring: Option<&Keyring>) {
+    fn keep_audit_log(&mut self, keyring: &Keyring) {
         if !self.parts.api && !self.parts.engine {
             return;
         }
-        let Some(keyring) = keyring else {
-            tracing::warn!("the audit log is not sealed: set ORRERY_SECRET_KEYS or --secret-keys-file");
-            return;
-        };
         let (sealing, seal) = (self.store.sealing.clone(), Arc::new(ChainSeal::new(keyring)));
         let keeper = executor::AuditKeeper::new(sealing, seal, self.store.clock.clone(), self.options.keep_audit());
         self.heart.spawn(&mut self.crew, "keeper of the audit log", |stop| keeper.run(stop));

@@ -6,14 +6,15 @@ use adapters_postgres::{PgSettings, PgStore};
 use adapters_sqlite::SqliteStore;
 use anyhow::Context;
 use domain::ports::{
-    AgentTraffic, Agents, AuditLog, AuditSealing, Clock, DeadLetters, Doorbell, ExternalRuns, Fleet, Outbox, RunInbox,
-    RunJournal, RunLeases, Runs, StoreTime, Transactions, Workflows,
+    Accounts, AgentTraffic, Agents, AuditLog, AuditSealing, Clock, DeadLetters, Doorbell, ExternalRuns, Fleet, Outbox,
+    RunInbox, RunJournal, RunLeases, Runs, StoreTime, Transactions, Workflows,
 };
 
 use super::{steered::SteeredClock, system::SystemClock};
 
 /// The ports of one store.
 pub(super) struct Store {
+    pub(super) accounts: Arc<dyn Accounts>,
     pub(super) agents: Arc<dyn Agents>,
     pub(super) workflows: Arc<dyn Workflows>,
     pub(super) transactions: Arc<dyn Transactions>,
@@ -50,6 +51,7 @@ pub(super) async fn in_folder(folder: &Path) -> anyhow::Result<Store> {
     take_over(&store, &*clock).await?;
     let store = Arc::new(store);
     Ok(Store {
+        accounts: store.clone(),
         agents: store.clone(),
         workflows: store.clone(),
         transactions: store.clone(),
@@ -85,6 +87,7 @@ pub(super) async fn in_database(url: &str, migrate: bool, announce: bool) -> any
     let store = Arc::new(connected.context("the database cannot be used")?);
     let clock = SteeredClock::start(&*store).await.context("the database does not say what time it is")?;
     Ok(Store {
+        accounts: store.clone(),
         agents: store.clone(),
         workflows: store.clone(),
         transactions: store.clone(),

@@ -14,6 +14,7 @@ mod language;
 mod limits;
 mod lists;
 mod openapi;
+mod real;
 mod registry;
 mod rehearsals;
 mod restricted;

@@ -1,7 +1,10 @@
 //! Every operation of the description, called by every kind of caller.
 
+use std::sync::Arc;
+
 use actix_web::test::TestRequest;
 use adapters_auth::DatalogPolicy;
+use application::access::Gate;
 use domain::{
     access::{Right, Role},
     ports::Policy,
@@ -69,6 +72,16 @@ impl Furnished {
             ("{other}", number()),
         ];
         Self { orrery: orrery.behind(Callers), ids }
+    }
+
+    /// The server, at whose door the callers of the tests are known.
+    pub(crate) fn orrery(&self) -> &Orrery {
+        &self.orrery
+    }
+
+    /// The same things behind another gate.
+    pub(crate) fn behind(&self, gate: Arc<dyn Gate>) -> Self {
+        Self { orrery: self.orrery.behind_any(gate), ids: self.ids.clone() }
     }
 
     pub(crate) fn id(&self, name: &str) -> &str {

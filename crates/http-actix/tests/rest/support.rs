@@ -86,7 +86,17 @@ impl Orrery {
 
     /// Another door to the same store, at which somebody is asked.
     pub(crate) fn behind(&self, gate: impl Gate + 'static) -> Self {
-        Self::over(self.store.clone(), World { gate: Some(Arc::new(gate)), ..World::default() })
+        self.behind_any(Arc::new(gate))
+    }
+
+    /// The same; the clock of the gate is this server's.
+    pub(crate) fn behind_any(&self, gate: Arc<dyn Gate>) -> Self {
+        Self::over(self.store.clone(), World { gate: Some(gate), ..World::default() })
+    }
+
+    /// What it keeps things in.
+    pub(crate) fn store(&self) -> Arc<MemoryStore> {
+        Arc::new(self.store.clone())
     }
 
     fn over(store: MemoryStore, world: World) -> Self {

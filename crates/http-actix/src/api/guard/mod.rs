@@ -18,6 +18,7 @@ use domain::access::{Access, Actor, Forbidden, Refused, Right, TaskGrant};
 
 use super::{boundary::RequestId, client_address, output::Sight};
 use crate::{
+    limits::Principals,
     metrics,
     problem::{Code, Problem},
 };
@@ -55,6 +56,9 @@ impl Guard {
         };
         if session.proof == Proof::Nothing {
             self.check_origin(request)?;
+        }
+        if let Some(principals) = request.app_data::<web::Data<Principals>>() {
+            principals.check(request, &session.principal.name)?;
         }
         let right = self.authorize.role(&session, access).map_err(|lacking| deny(&session, lacking))?;
         let deferred = match right {
