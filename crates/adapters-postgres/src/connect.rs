@@ -70,6 +70,23 @@ pub enum ConnectError {
     },
 }
 
+impl ConnectError {
+    /// Whether the database may be there in a moment: it is starting, full, or not reached. Whoever starts at the same time
+    /// waits for it.
+    pub fn is_passing(&self) -> bool {
+        match self {
+            // A proxy before a database that is not there yet takes the connection and hangs up, which breaks the protocol.
+            Self::Timeout
+            | Self::Unreachable(sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::Protocol(_)) => true,
+            // Too many connections; cannot connect now, shut down, crashed (class 57).
+            Self::Unreachable(sqlx::Error::Database(told)) => {
+                told.code().is_some_and(|code| matches!(&*code, "53300" | "57P01" | "57P02" | "57P03"))
+            }
+            Self::Unreachable(_) | Self::Scheme | Self::Url(_) | Self::Older { .. } | Self::Newer { .. } => false,
+        }
+    }
+}
+
 pub(crate) fn options(url: &str) -> Result<PgConnectOptions, ConnectError> {
     // The parser looks only at what follows.
     if !["postgres://", "postgresql://"].iter().any(|scheme| url.starts_with(scheme)) {

@@ -1,8 +1,8 @@
 //! Starts: those that fail say why in one line, and several at once get on with each other.
 
 use dev_services::{Database, Durability, Postgres};
-use e2e_tests::{Cluster, Ended, command_line, eventually};
-use tokio::task::spawn_blocking;
+use e2e_tests::{Cluster, Ended, Orrery, command_line, eventually};
+use tokio::{net::TcpListener, task::spawn_blocking};
 
 use crate::load::{complete, plans, register, start};
 
@@ -86,9 +86,41 @@ async fn a_database_that_does_not_let_the_server_in_is_named_in_one_line_without
     .await
     .expect("no panic");
     for more in [&[][..], &["--no-migrate"]] {
-        let line = refused(&[&["--database-url", &gone], more].concat()).await;
+        let at_once = ["--database-url", &gone, "--database-wait-seconds", "0"];
+        let line = refused(&[&at_once[..], more].concat()).await;
         assert_names(&line, &["the database cannot be reached", "refused"]);
     }
+    drop(server);
+}
+
+#[tokio::test]
+async fn a_database_that_comes_later_is_waited_for_and_brought_up_to_date() {
+    let server = spawn_blocking(|| {
+        let mut server = Postgres::temporary(Durability::Off).expect("a PostgreSQL of one's own");
+        let url = server.create_database("orrery").expect("a database");
+        server.kill();
+        (server, url)
+    });
+    let (mut server, url) = server.await.expect("no panic");
+    // In the database's place, somebody who hangs up: so it is known that the first try has failed.
+    let place = TcpListener::bind(("127.0.0.1", server.port())).await.expect("nobody else is there");
+    let folder = tempfile::tempdir().expect("a folder can be made");
+    let coming = async {
+        drop(place.accept().await.expect("a first try"));
+        drop(place);
+        spawn_blocking(move || {
+            server.start().expect("PostgreSQL starts again");
+            server
+        })
+        .await
+        .expect("no panic")
+    };
+    let arguments = ["--database-url", &url, "--database-wait-seconds", "120"];
+    let (orrery, server) = tokio::join!(Orrery::launch(&arguments, folder.path()), coming);
+    assert!(orrery.is_ready().await);
+    let said = orrery.log().join("\n");
+    assert!(said.contains("the database is not there yet"), "{said}");
+    drop(orrery);
     drop(server);
 }
 

@@ -15,6 +15,9 @@ const KEEP_DEAD_LETTERS_DAYS: u64 = 30;
 const KEEP_AUDIT_DAYS: u64 = 365;
 const KEEP_AUDIT_DAYS_AT_LEAST: u64 = 90;
 
+/// How long the database is waited for unless somebody says otherwise.
+const DATABASE_WAIT_SECONDS: u64 = 60;
+
 /// How to serve.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct Serve {
@@ -33,6 +36,9 @@ pub(crate) struct Serve {
     /// Do not bring the database's schema up to date at the start; a schema that is not the program's own is an error then.
     #[arg(long, env = "ORRERY_NO_MIGRATE")]
     pub(crate) no_migrate: bool,
+    /// How many seconds the start waits for a database that is not there yet; 0 gives up at once.
+    #[arg(long, env = "ORRERY_DATABASE_WAIT_SECONDS", default_value_t = DATABASE_WAIT_SECONDS, value_parser = clap::value_parser!(u64).range(0..=86_400))]
+    pub(crate) database_wait_seconds: u64,
     #[command(flatten)]
     pub(crate) door: DoorSettings,
     #[command(flatten)]
@@ -91,6 +97,7 @@ impl Serve {
             database_url: None,
             no_migrate: false,
             door: DoorSettings::open(),
+            database_wait_seconds: DATABASE_WAIT_SECONDS,
             kafka: Kafka::default(),
             limits: LimitSettings::default(),
             engine: EngineKind::Orrery,

@@ -73,7 +73,10 @@ impl Orrery {
              --secret-keys-file (one line: an id, a colon, and 32 random bytes as base64)"
         );
         let store = match &options.database_url {
-            Some(url) => stores::in_database(url, !options.no_migrate, kafka.is_some()).await?,
+            Some(url) => {
+                let patience = Duration::from_secs(options.database_wait_seconds);
+                stores::in_database(url, !options.no_migrate, kafka.is_some(), patience).await?
+            }
             None => stores::in_folder(&options.data).await?,
         };
         let keyring = match given {

@@ -1,14 +1,16 @@
 //! Which store is behind the ports: SQLite in a folder for one process, PostgreSQL for any number of them.
 
-use std::{path::Path, sync::Arc};
+use std::{path::Path, sync::Arc, time::Duration};
 
-use adapters_postgres::{PgSettings, PgStore};
+use adapters_postgres::{ConnectError, PgSettings, PgStore};
 use adapters_sqlite::SqliteStore;
 use anyhow::Context;
 use domain::ports::{
     Accounts, AgentTraffic, Agents, AuditLog, AuditSealing, Clock, DeadLetters, Doorbell, ExternalRuns, Fleet, Outbox,
     RunInbox, RunJournal, RunLeases, Runs, StoreTime, Transactions, Workflows,
 };
+
+use tokio::time::Instant;
 
 use super::{steered::SteeredClock, system::SystemClock};
 
@@ -77,14 +79,51 @@ async fn take_over(store: &SqliteStore, clock: &dyn Clock) -> anyhow::Result<()>
     Ok(())
 }
 
-/// Connects to the store of several processes, whose schema is brought up to date before if that is wanted.
-pub(super) async fn in_database(url: &str, migrate: bool, announce: bool) -> anyhow::Result<Store> {
-    if migrate {
-        PgStore::check_before_migration(url).await.context("the database cannot be used")?;
-        migration::up(url).await.context("the database cannot be used")?;
+/// The shortest and the longest pause between two tries.
+const FIRST_PAUSE: Duration = Duration::from_millis(250);
+const LAST_PAUSE: Duration = Duration::from_secs(5);
+
+/// Waits for a database that is away for as long as that may pass: who is started together comes up in any order.
+async fn opened(url: &str, migrate: bool, announce: bool, patience: Duration) -> anyhow::Result<PgStore> {
+    let (until, mut pause) = (Instant::now() + patience, FIRST_PAUSE);
+    loop {
+        let error = match open(url, migrate, announce).await {
+            Ok(store) => return Ok(store),
+            Err(error) => error,
+        };
+        let left = until.saturating_duration_since(Instant::now());
+        if left.is_zero() || !is_away(url, &error).await {
+            return Err(error);
+        }
+        let left_seconds = left.as_secs();
+        tracing::warn!(
+            left_seconds,
+            "the database is not there yet ({error:#}); waiting for it, {left_seconds} s at most"
+        );
+        tokio::time::sleep(pause.min(left)).await;
+        pause = (pause * 2).min(LAST_PAUSE);
     }
-    let connected = PgStore::connect_with(url, PgSettings { announce }).await;
-    let store = Arc::new(connected.context("the database cannot be used")?);
+}
+
+async fn open(url: &str, migrate: bool, announce: bool) -> anyhow::Result<PgStore> {
+    if migrate {
+        PgStore::check_before_migration(url).await?;
+        migration::up(url).await?;
+    }
+    Ok(PgStore::connect_with(url, PgSettings { announce }).await?)
+}
+
+/// What a migration that broke off says does not tell whether the database has gone; the database does.
+async fn is_away(url: &str, error: &anyhow::Error) -> bool {
+    match error.downcast_ref::<ConnectError>() {
+        Some(error) => error.is_passing(),
+        None => PgStore::check_before_migration(url).await.is_err_and(|error| error.is_passing()),
+    }
+}
+
+/// Connects to the store of several processes, whose schema is brought up to date before if that is wanted.
+pub(super) async fn in_database(url: &str, migrate: bool, announce: bool, patience: Duration) -> anyhow::Result<Store> {
+    let store = Arc::new(opened(url, migrate, announce, patience).await.context("the database cannot be used")?);
     let clock = SteeredClock::start(&*store).await.context("the database does not say what time it is")?;
     Ok(Store {
         accounts: store.clone(),
