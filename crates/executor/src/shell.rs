@@ -244,6 +244,10 @@ pub fn spawn(membership: Membership, ports: EnginePorts, writer: CommitQueue, co
         shared: Arc::clone(&shared),
         tasks: tasks.clone(),
     };
+    // Until somebody has looked, there is none: a missing series would look like a missing executor.
+    for kind in ["idle", "unattended"] {
+        metrics::gauge!("orrery_runs_unexplained", "kind" => kind).set(0);
+    }
     tasks.spawn(gate.keep_exchanging(shared.over.clone()));
     tasks.spawn(claimer.run(config.scan_every));
     tasks.spawn(shell.run(inputs, config.drain_for));

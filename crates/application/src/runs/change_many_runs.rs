@@ -1,6 +1,6 @@
 //! Cancels or retries many runs at once: those that a filter finds, or those that are named. Each run has an outcome of its own.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use domain::{
     Timestamp,
@@ -101,7 +101,10 @@ impl ChangeManyRuns {
 
     async fn select(&self, selection: Selection, change: &Change) -> Result<(Vec<RunId>, bool), StoreError> {
         let (filter, limit) = match selection {
-            Selection::Named(ids) => return Ok((ids, false)),
+            Selection::Named(ids) => {
+                let mut seen = BTreeSet::new();
+                return Ok((ids.into_iter().filter(|id| seen.insert(id.clone())).collect(), false));
+            }
             Selection::Found { filter, limit } => (filter, limit),
         };
         let statuses: Vec<RunStatus> = match filter.status {

@@ -35,20 +35,21 @@ impl<T: Checked> Input for Path<T> {
     }
 }
 
-/// The parameters of the query. A parameter without a value counts as absent.
+/// The parameters of the query. A parameter without a value counts as absent, unless its schema says that it must not be empty.
 pub(crate) struct Query<T>(pub(crate) T);
 
 impl<T: Checked> Input for Query<T> {
     async fn read(from: &mut Incoming) -> Result<Option<Self>, Problem> {
         let pairs = web::Query::<Vec<(String, String)>>::from_query(from.request.query_string());
         let unreadable = |_| vec![Mistake::new(Part::Query, "", "value_error", "cannot be read as name=value pairs")];
-        let most = from.limits.query_parameters;
+        let (most, contract) = (from.limits.query_parameters, Contract::of::<T>());
         let given = pairs.map_err(unreadable).and_then(|pairs| match pairs.into_inner() {
             pairs if pairs.len() > most => {
                 let message = format!("has {} parameters, and at most {most} are taken", pairs.len());
                 Err(vec![Mistake::new(Part::Query, "", "too_long", message)])
             }
-            pairs => Ok(pairs.into_iter().filter(|(_, value)| !value.is_empty())),
+            // A filter that must not be empty would find everything if it were left out.
+            pairs => Ok(pairs.into_iter().filter(|(name, value)| !value.is_empty() || is_never_empty(&contract, name))),
         });
         Ok(from.settle(given.and_then(|given| read(Part::Query, given))).map(Query))
     }
@@ -87,6 +88,10 @@ fn read<T: Checked>(part: Part, given: impl IntoIterator<Item = (String, String)
             Err(mistakes)
         }
     }
+}
+
+fn is_never_empty(contract: &Contract, name: &str) -> bool {
+    contract.member(name).and_then(|schema| schema.get("minLength")?.as_u64()).is_some_and(|least| least > 0)
 }
 
 /// All values are texts; those that should be numbers and are become numbers, the schema refuses the others.

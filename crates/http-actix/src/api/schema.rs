@@ -30,6 +30,12 @@ pub(crate) trait Checked: DeserializeOwned + JsonSchema + Validate<Context = ()>
     fn names(&self) -> Vec<Named> {
         Vec::new()
     }
+
+    /// What its rules say about members that stand alone, as pointers with sentences. Asked only where the value as a whole
+    /// cannot be read, so that a member of a wrong type hides no mistake in another one.
+    fn member_rules(_: &Value) -> Vec<(String, String)> {
+        Vec::new()
+    }
 }
 
 /// The old API's word for an unknown member.
@@ -92,12 +98,14 @@ impl Contract {
         for unknown in mistakes.iter().filter(|m| m.kind == UNKNOWN) {
             remove(&mut value, &unknown.pointer);
         }
+        let kept = (!mistakes.is_empty()).then(|| value.clone());
         match serde_json::from_value::<T>(value) {
             Ok(read) => {
                 let report = read.validate().err().into_iter().flat_map(garde::Report::into_inner);
                 let rules = report.map(|(path, e)| Mistake::new(part, pointer(&path), "value_error", e.message()));
                 // A rule about a member that is wrong anyway adds nothing.
-                let rules: Vec<_> = rules.filter(|rule| mistakes.iter().all(|m| m.pointer != rule.pointer)).collect();
+                let rules: Vec<_> =
+                    rules.filter(|rule| !mistakes.iter().any(|m| covers(&rule.pointer, &m.pointer))).collect();
                 mistakes.extend(rules);
                 if !mistakes.is_empty() {
                     mistakes.extend(read.findings());
@@ -114,7 +122,14 @@ impl Contract {
                     "cannot be read as described in the API's documentation",
                 )])
             }
-            Err(_) => Err(mistakes),
+            Err(_) => {
+                let rules = kept.as_ref().map(T::member_rules).unwrap_or_default();
+                let rules =
+                    rules.into_iter().filter(|(pointer, _)| !mistakes.iter().any(|m| covers(pointer, &m.pointer)));
+                let rules: Vec<_> = rules.map(|(at, text)| Mistake::new(part, at, "value_error", text)).collect();
+                mistakes.extend(rules);
+                Err(mistakes)
+            }
         }
     }
 
@@ -149,6 +164,12 @@ impl Contract {
     }
 }
 
+/// Whether a mistake is about the same place as a rule, or about an item of the list that the rule is about.
+fn covers(rule: &str, mistake: &str) -> bool {
+    let item = || mistake.strip_prefix(rule)?.strip_prefix('/').filter(|item| item.bytes().all(|b| b.is_ascii_digit()));
+    rule == mistake || item().is_some()
+}
+
 /// A sentence about one broken keyword, and the old API's word for it. Never says what was sent: it may be long or secret.
 fn describe(kind: &ValidationErrorKind) -> (&'static str, String) {
     match kind {
@@ -161,6 +182,8 @@ fn describe(kind: &ValidationErrorKind) -> (&'static str, String) {
             let names: Vec<_> = types.iter().map(|name| with_article(name)).collect();
             (type_error(types.iter().copied().find(|name| *name != "null")), format!("must be {}", names.join(" or ")))
         }
+        // All that has such a rule is an object without members.
+        ValidationErrorKind::FalseSchema => (UNKNOWN, "must be an empty object".into()),
         ValidationErrorKind::Enum { options } => {
             let options: Vec<_> = options.as_array().into_iter().flatten().filter_map(Value::as_str).collect();
             ("enum", format!("must be one of: {}", options.join(", ")))

@@ -192,6 +192,8 @@ pub(crate) struct UpdateAgent {
     status: Option<EditableStatus>,
 }
 
+const UNNAMEABLE: &str = "must not be blank and must not contain control characters";
+
 impl Validate for CreateAgent {
     type Context = ();
 
@@ -200,7 +202,7 @@ impl Validate for CreateAgent {
             report.append(at.iter().fold(parent(), |path, member| path.join(*member)), garde::Error::new(what));
         };
         if AgentName::parse(&self.name).is_err() {
-            say(&["name"], "must not be blank and must not contain control characters");
+            say(&["name"], UNNAMEABLE);
         }
         check_url(&self.url, &mut say);
         if let Some(retry) = &self.retry_config {
@@ -309,11 +311,44 @@ impl UpdateAgent {
     }
 }
 
+/// What is said about members that stand alone, where the whole cannot be read.
+fn member_rules(value: &Value, is_new: bool) -> Vec<(String, String)> {
+    let mut found = Vec::new();
+    let mut say = |at: &[&'static str], what: &str| found.push((format!("/{}", at.join("/")), what.to_owned()));
+    let text = |name: &str| value.get(name).and_then(Value::as_str).filter(|text| !text.is_empty());
+    if is_new && text("name").is_some_and(|name| AgentName::parse(name).is_err()) {
+        say(&["name"], UNNAMEABLE);
+    }
+    if let Some(url) = text("url") {
+        check_url(url, &mut say);
+    }
+    if let Some(retry) = value.get("retry_config").and_then(|retry| RetrySettings::deserialize(retry).ok()) {
+        retry.check(&mut say);
+    }
+    let strategy = value.get("retry_strategy").filter(|strategy| strategy.is_object());
+    if let Some(strategy) = strategy.and_then(|strategy| StrategySettings::deserialize(strategy).ok()) {
+        strategy.check(&mut |member, what| {
+            let member = member.map(|member| format!("/{member}")).unwrap_or_default();
+            found.push((format!("/retry_strategy{member}"), what.to_owned()));
+        });
+    }
+    found
+}
+
 impl crate::api::Checked for CreateAgent {
     fn names(&self) -> Vec<Named> {
         vec![Named::AgentName(self.name.clone())]
     }
+
+    fn member_rules(value: &Value) -> Vec<(String, String)> {
+        member_rules(value, true)
+    }
 }
-impl crate::api::Checked for UpdateAgent {}
+
+impl crate::api::Checked for UpdateAgent {
+    fn member_rules(value: &Value) -> Vec<(String, String)> {
+        member_rules(value, false)
+    }
+}
 impl crate::api::Checked for AgentPath {}
 impl crate::api::Checked for AgentQuery {}

@@ -228,6 +228,7 @@ struct StrategyMembers {
         "JSONRPCError", "TaskError", "ValidationError", "AgentError", "CircuitBreakerError"]}))]
     retry_on_errors: Option<Vec<String>>,
     /// The HTTP statuses that are tried again; all if absent.
+    #[schemars(extend("items" = {"type": "integer", "minimum": 100, "maximum": 599}))]
     retry_on_status_codes: Option<Vec<u16>>,
     /// What follows a call of which nobody knows whether the agent did the work: the same call again, the end of the step, or a
     /// pause of the run until a person decides.

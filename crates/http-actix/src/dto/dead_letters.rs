@@ -92,10 +92,14 @@ impl Validate for DeadLetterQuery {
 
     fn validate_into(&self, (): &(), parent: &mut dyn FnMut() -> Path, report: &mut Report) {
         names_are_sound(self.agent_name.as_deref(), self.run_id.as_deref(), parent, report);
+        lists::check_range(FAILED, self.failed_after, self.failed_before, parent, report);
     }
 }
 
-/// Which dead letters are to be replayed; all of them if nothing is said.
+/// The names of the members that are a range of times.
+const FAILED: [&str; 2] = ["failed_after", "failed_before"];
+
+/// Which dead letters are to be replayed; at least one member is needed, so that nobody means all of them by mistake.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ReplayFilter {
@@ -116,6 +120,16 @@ pub(crate) struct ReplayFilter {
 }
 
 impl ReplayFilter {
+    fn is_empty(&self) -> bool {
+        let Self { workflow_id, agent_name, run_id, status, failed_after, failed_before } = self;
+        workflow_id.is_none()
+            && agent_name.is_none()
+            && run_id.is_none()
+            && status.is_none()
+            && failed_after.is_none()
+            && failed_before.is_none()
+    }
+
     fn filter(self) -> DeadLetterFilter {
         DeadLetterFilter {
             workflow: self.workflow_id.map(WorkflowId::new),
@@ -200,7 +214,11 @@ impl Validate for BulkReplay {
             (Some(_), None) => {}
             (None, Some(filter)) => {
                 let mut parent = || parent().join("filter");
+                if filter.is_empty() {
+                    report.append(parent(), garde::Error::new("needs at least one member"));
+                }
                 names_are_sound(filter.agent_name.as_deref(), filter.run_id.as_deref(), &mut parent, report);
+                lists::check_range(FAILED, filter.failed_after, filter.failed_before, &mut parent, report);
             }
         }
     }

@@ -1,8 +1,11 @@
 //! Lists: what is asked for and the envelope of what is answered (contract 1.5).
 
 use domain::page::{Page, PageRequest, SortOrder};
+use garde::{Path, Report};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+
+use crate::api::Moment;
 
 /// The defaults of `page` and `page_size`.
 pub(crate) fn first() -> u32 {
@@ -15,6 +18,21 @@ pub(crate) fn twenty() -> u32 {
 /// The page that was asked for; the bounds stand in the schemas.
 pub(crate) fn page(number: u32, size: u32) -> PageRequest {
     PageRequest::new(number, size).expect("the schema of the query keeps the bounds of pages")
+}
+
+/// Times from which and until when something is looked for; nothing can be found in between if they are exchanged.
+pub(crate) fn check_range(
+    [from, until]: [&'static str; 2],
+    after: Option<Moment>,
+    before: Option<Moment>,
+    parent: &mut dyn FnMut() -> Path,
+    report: &mut Report,
+) {
+    if let (Some(after), Some(before)) = (after, before)
+        && before.0 < after.0
+    {
+        report.append(parent().join(until), garde::Error::new(format!("must not be before {from}")));
+    }
 }
 
 /// The direction of a sorted list.

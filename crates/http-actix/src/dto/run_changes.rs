@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::runs::RunStatusName;
+use super::{lists, runs::RunStatusName};
 use crate::api::Moment;
 
 /// From where a run is to be done anew.
@@ -98,7 +98,7 @@ struct RunSelector {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct BulkCancel {
-    /// These runs, at most 1000.
+    /// These runs, at most 1000; who is named twice is dealt with once.
     #[schemars(length(min = 1, max = 1000))]
     run_ids: Option<Vec<String>>,
     /// The oldest runs that this finds.
@@ -158,6 +158,10 @@ fn check_selection(
     if filter.and_then(|filter| filter.parent_run_id.as_deref()).is_some_and(|id| RunId::parse(id).is_err()) {
         let path = parent().join("filter").join("parent_run_id");
         report.append(path, garde::Error::new("must not contain control characters"));
+    }
+    if let Some(RunSelector { created_after, created_before, .. }) = filter {
+        let mut parent = || parent().join("filter");
+        lists::check_range(["created_after", "created_before"], *created_after, *created_before, &mut parent, report);
     }
 }
 
@@ -230,8 +234,10 @@ impl BulkRetry {
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "BulkOutcome")]
 pub(crate) struct BulkView {
-    /// How many were changed, or would be.
+    /// How many were changed; none in a dry run.
     changed: usize,
+    /// How many would be changed, in a dry run.
+    would_change: usize,
     /// How many were refused.
     refused: usize,
     /// Whether the filter finds more; the same request again goes on with these.
@@ -259,8 +265,9 @@ struct BulkItem {
 impl BulkView {
     pub(crate) fn new(many: ManyChanged, dry_run: bool) -> Self {
         let runs: Vec<BulkItem> = many.runs.into_iter().map(|(run, changed)| BulkItem::new(&run, &changed)).collect();
-        let refused = runs.iter().filter(|item| item.outcome == "refused").count();
-        Self { changed: runs.len() - refused, refused, more: many.more, dry_run, runs }
+        let count = |outcome| runs.iter().filter(|item| item.outcome == outcome).count();
+        let (changed, would_change, refused) = (count("changed"), count("would_change"), count("refused"));
+        Self { changed, would_change, refused, more: many.more, dry_run, runs }
     }
 }
 

@@ -38,6 +38,11 @@ impl Validate for RunPath {
     }
 }
 
+/// Nothing needs to be said; what is said must be an empty object.
+#[derive(Debug, Default, Deserialize, JsonSchema, Validate)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct NothingMore {}
+
 /// Which runs are listed.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -84,6 +89,13 @@ impl Validate for RunQuery {
         if self.parent_run_id.as_deref().is_some_and(|id| RunId::parse(id).is_err()) {
             report.append(parent().join("parent_run_id"), garde::Error::new("must not contain control characters"));
         }
+        lists::check_range(
+            ["created_after", "created_before"],
+            self.created_after,
+            self.created_before,
+            parent,
+            report,
+        );
     }
 }
 
@@ -196,5 +208,6 @@ pub(crate) struct CancelRun {
 impl crate::api::Checked for CancelRun {}
 impl crate::api::Checked for RetryRun {}
 impl crate::api::Checked for RunPath {}
+impl crate::api::Checked for NothingMore {}
 impl crate::api::Checked for RunQuery {}
 impl crate::api::Checked for ExecuteWorkflow {}

@@ -59,9 +59,9 @@ codes! {
     StepNotSkippable: 400, "step_not_skippable", "Step cannot be skipped",
         "Only a step that is under way, waits, or stopped the run can be given an output, and no block.",
         "Look at `waiting_on` of the run, or at the list of its steps.";
-    RunNotPausable: 400, "run_not_pausable", "Run cannot be paused",
+    RunNotPausable: 400, "run_not_pausable", "Run can neither be paused nor let go on",
         "Only pending or running runs that Orrery itself executes can be paused and let go on.",
-        "Nothing is left to pause, or the existing executor knows no pause.";
+        "Nothing is left to pause or to go on, or the existing executor knows no pause.";
     RunNotListening: 400, "run_not_listening", "Run cannot be told of events",
         "Only pending or running runs that Orrery itself executes can be told of events.",
         "Nothing waits for the event any more, or the existing executor knows no events.";

@@ -47,14 +47,14 @@ impl From<LiveRuns> for Problem {
     }
 }
 
-/// Maps the variants that only need a code, and passes nested errors on; the texts are those of the contract.
+/// Maps the variants that only need a code, and perhaps the place in the body that is meant, and passes nested errors on; the texts are those of the contract.
 macro_rules! plain {
-    ($error:ident { $($variant:pat => $code:ident),* $(,)? } $($nested:ident)*) => {
+    ($error:ident { $($variant:pat => $code:ident $(at $pointer:literal)?),* $(,)? } $($nested:ident)*) => {
         impl From<$error> for Problem {
             fn from(error: $error) -> Self {
                 let text = error.to_string();
                 match error {
-                    $($variant => Self::new(Code::$code, text),)*
+                    $($variant => Self::new(Code::$code, text)$(.at($pointer))?,)*
                     $($error::$nested(error) => error.into(),)*
                 }
             }
@@ -89,9 +89,9 @@ plain!(GetRunError { GetRunError::NotFound(_) => RunNotFound } Store);
 plain!(RetryRunError {
     RetryRunError::NotFound(_) => RunNotFound,
     RetryRunError::NotRetryable(_) => RunNotRetryable,
-    RetryRunError::OtherStep { .. } => RunNotResumableThere,
     RetryRunError::NoDefinition(_) => RunNotRetryable,
     RetryRunError::StillCancelling(_) => RunNotRetryable,
+    RetryRunError::OtherStep { .. } => RunNotResumableThere at "/resume_from_step",
 } Overloaded Store);
 plain!(PauseRunError {
     PauseRunError::NotFound(_) => RunNotFound,
@@ -111,11 +111,12 @@ plain!(TaskError {
 plain!(RerunRunError {
     RerunRunError::NotFound(_) => RunNotFound,
     RerunRunError::NotOver(_) | RerunRunError::External(_) => RunNotOver,
-    RerunRunError::Step(_) => StepNotRerunnable,
+    RerunRunError::Step(_) => StepNotRerunnable at "/from_step",
 } Overloaded Store);
 plain!(SkipStepError {
     SkipStepError::NotFound(_) => RunNotFound,
-    SkipStepError::Over(_) | SkipStepError::External(_) | SkipStepError::Step(_) => StepNotSkippable,
+    SkipStepError::Over(_) | SkipStepError::External(_) => StepNotSkippable,
+    SkipStepError::Step(_) => StepNotSkippable at "/step",
 } Overloaded Store);
 plain!(CancelRunError {
     CancelRunError::NotFound(_) => RunNotFound,
@@ -178,6 +179,12 @@ impl From<NotStorable> for Problem {
 }
 
 impl Problem {
+    /// The same with the place in the body that is to blame.
+    fn at(self, pointer: &str) -> Self {
+        let (code, text) = (self.code(), self.text().to_owned());
+        Self::mistakes(code, vec![Mistake::new(Part::Body, pointer, "value_error", text.clone())]).detail(text)
+    }
+
     /// A part of the body that no store can keep.
     pub(super) fn unkeepable(pointer: &str, refused: &NotStorable) -> Self {
         let mistake = Mistake::new(Part::Body, pointer, "value_error", refused.to_string());

@@ -90,7 +90,7 @@ pub(super) fn declare(api: Declarations) -> Declarations {
 
 fn bulk_example(outcome: &str) -> serde_json::Value {
     let run = json!({"run_id": examples::RUN_ID, "outcome": outcome, "status": null, "error": null});
-    json!({"changed": 1, "refused": 0, "more": false, "dry_run": true, "runs": [run]})
+    json!({"changed": 0, "would_change": 1, "refused": 0, "more": false, "dry_run": true, "runs": [run]})
 }
 
 async fn rerun_run(

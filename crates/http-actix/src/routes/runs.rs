@@ -11,7 +11,7 @@ use crate::{
         examples,
         lists::{self, PageView},
         run_views::{ExplainedRunView, RetryReceipt, RunReceipt, RunView, StepExecutionView},
-        runs::{CancelRun, RetryRun, RunPath, RunQuery},
+        runs::{CancelRun, NothingMore, RetryRun, RunPath, RunQuery},
     },
     problem::{Code, Problem},
 };
@@ -90,6 +90,7 @@ pub(super) fn declare(api: Declarations) -> Declarations {
             "Agent calls under way are finished, and nothing new is begun until the run is let go on. The answer shows the run \
              as it was; `paused` becomes true as soon as its executor has heard of it.",
         )
+        .sends(serde_json::json!({}))
         .answers(examples::run_receipt("Run is going to be paused"))
         .refuses(&[Code::RunNotFound, Code::RunNotPausable, Code::StoreUnavailable]),
     )
@@ -99,6 +100,7 @@ pub(super) fn declare(api: Declarations) -> Declarations {
         Access::Needs(Right::RunsControl),
         unpause_run,
         About::new(GROUP, "Let a paused run go on", "The run goes on where it was paused.")
+            .sends(serde_json::json!({}))
             .answers(examples::run_receipt("Run is going to go on"))
             .refuses(&[Code::RunNotFound, Code::RunNotPausable, Code::StoreUnavailable]),
     )
@@ -109,6 +111,7 @@ async fn pause_run(
     State(app): State<UseCases>,
     State(clock): State<dyn Clock>,
     Path(path): Path<RunPath>,
+    _: Option<Body<NothingMore>>,
 ) -> Result<Reply<202, RunReceipt>, Problem> {
     let run = app.pause_run.pause(&path.id().map_err(Problem::internal)?, &by).await?;
     Ok(Reply(RunReceipt::new(run, "Run is going to be paused", clock.now())))
@@ -119,6 +122,7 @@ async fn unpause_run(
     State(app): State<UseCases>,
     State(clock): State<dyn Clock>,
     Path(path): Path<RunPath>,
+    _: Option<Body<NothingMore>>,
 ) -> Result<Reply<202, RunReceipt>, Problem> {
     let run = app.pause_run.unpause(&path.id().map_err(Problem::internal)?, &by).await?;
     Ok(Reply(RunReceipt::new(run, "Run is going to go on", clock.now())))

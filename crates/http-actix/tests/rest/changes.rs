@@ -73,7 +73,10 @@ async fn many_runs_are_cancelled_and_retried_each_with_an_outcome_of_its_own() {
     let filter = json!({"filter": {"workflow_id": workflow}, "limit": 1, "dry_run": true});
     let would = orrery.post(cancel, filter).await.expect(200);
     let first = json!({"run_id": runs[1], "outcome": "would_change", "status": null, "error": null});
-    assert_eq!(would, json!({"changed": 1, "refused": 0, "more": true, "dry_run": true, "runs": [first]}));
+    assert_eq!(
+        would,
+        json!({"changed": 0, "would_change": 1, "refused": 0, "more": true, "dry_run": true, "runs": [first]})
+    );
     assert_eq!(orrery.get(&format!("/api/v1/runs/{}", runs[1])).await.expect(200)["status"], "PENDING");
 
     let named = json!({"run_ids": [runs[0], runs[1], "run-x"], "reason": "enough"});
@@ -156,4 +159,50 @@ async fn a_strategy_and_limits_are_kept_and_every_mistake_in_them_is_named() {
             "/timeout_seconds"
         ]
     );
+}
+
+#[actix_web::test]
+async fn a_run_that_is_named_twice_is_dealt_with_once() {
+    let orrery = Orrery::new();
+    orrery.agent("A").await;
+    let run = orrery.run(&orrery.workflow("w").await).await;
+    let done = orrery.post("/api/v1/runs/bulk-cancel", json!({"run_ids": [run, run]})).await.expect(200);
+    assert_eq!((&done["changed"], &done["would_change"], &done["refused"]), (&json!(1), &json!(0), &json!(0)));
+    assert_eq!(done["runs"].as_array().map(Vec::len), Some(1));
+}
+
+#[actix_web::test]
+async fn a_step_that_cannot_be_meant_is_blamed_at_its_place() {
+    let orrery = Orrery::new();
+    orrery.agent("A").await;
+    let run = orrery.run(&orrery.workflow("w").await).await;
+    let path = |action: &str| format!("/api/v1/runs/{run}/{action}");
+    let skip = orrery.post(&path("skip"), json!({"step": "nowhere", "output": 1})).await;
+    assert_eq!(skip.problem(400, "step_not_skippable")["errors"][0]["pointer"], "/step");
+    orrery.fails(&run, "no luck");
+    let rerun = orrery.post(&path("rerun"), json!({"from_step": "nowhere"})).await;
+    let problem = rerun.problem(400, "step_not_rerunnable");
+    assert_eq!(problem["errors"][0]["pointer"], "/from_step");
+    assert_eq!(problem["errors"][0]["message"], problem["detail"]);
+    let retry = orrery.post(&path("retry"), json!({"resume_from_step": "nowhere"})).await;
+    assert_eq!(retry.problem(400, "run_not_resumable_there")["errors"][0]["pointer"], "/resume_from_step");
+}
+
+#[actix_web::test]
+async fn what_is_sent_along_with_a_pause_is_read() {
+    let orrery = Orrery::new();
+    orrery.agent("A").await;
+    let run = orrery.run(&orrery.workflow("w").await).await;
+    for action in ["pause", "unpause"] {
+        let path = format!("/api/v1/runs/{run}/{action}");
+        assert_eq!(orrery.post_text(&path, "{").await.mistakes()[0].0, "body.0");
+        let unknown = orrery.post(&path, json!({"until": "noon"})).await.mistakes();
+        assert_eq!(unknown, [("body".to_owned(), "must be an empty object".to_owned())]);
+        orrery.post_text(&path, "").await.expect(202);
+        orrery.post(&path, json!({})).await.expect(202);
+        orrery.post(&path, serde_json::Value::Null).await.expect(202);
+    }
+    orrery.post(&format!("/api/v1/runs/{run}/cancel"), json!({})).await.expect(200);
+    let problem = orrery.post(&format!("/api/v1/runs/{run}/unpause"), json!({})).await.problem(400, "run_not_pausable");
+    assert_eq!(problem["title"], "Run can neither be paused nor let go on");
 }

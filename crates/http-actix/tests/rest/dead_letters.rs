@@ -169,7 +169,8 @@ async fn a_replay_that_the_store_has_no_room_for_leaves_the_entry_as_it_was() {
     full.post(&format!("{DLQ}/{letter}/replay"), json!({})).await.problem(503, "overloaded");
     let entry = full.get(&format!("{DLQ}/{letter}")).await.expect(200);
     assert_eq!((&entry["status"], &entry["replayed_run_id"]), (&json!("pending_replay"), &Value::Null));
-    let many = full.post(&format!("{DLQ}/bulk-replay"), json!({"filter": {}})).await.expect(200);
+    let many =
+        full.post(&format!("{DLQ}/bulk-replay"), json!({"filter": {"status": "pending_replay"}})).await.expect(200);
     assert_eq!((&many["refused"], &many["outcomes"][0]["code"]), (&json!(1), &json!("overloaded")));
 }
 
@@ -221,7 +222,7 @@ async fn many_are_replayed_by_a_filter_oldest_first_and_up_to_a_limit() {
     assert_eq!(outcomes(&one), [(first.clone(), "replayed".to_owned())]);
     let new = one["outcomes"][0]["run_id"].as_str().expect("an id");
     orrery.get(&format!("/api/v1/runs/{new}")).await.expect(200);
-    let rest = orrery.post(&path, json!({"filter": {}})).await.expect(200);
+    let rest = orrery.post(&path, json!({"filter": {"status": "pending_replay"}})).await.expect(200);
     assert_eq!(outcomes(&rest), [(second, "replayed".to_owned())]);
     let none = orrery.post(&path, json!({"filter": {"status": "pending_replay"}})).await.expect(200);
     assert_eq!((&none["replayed"], &none["outcomes"]), (&json!(0), &json!([])));
@@ -245,7 +246,7 @@ async fn many_are_replayed_by_their_ids_and_one_that_is_refused_keeps_no_other_b
         (json!({}), "body.filter"),
         (json!({"dlq_ids": [letter], "filter": {}}), "body.filter"),
         (json!({"filter": {"agent_name": "  "}}), "body.filter.agent_name"),
-        (json!({"filter": {}, "limit": 1001}), "body.limit"),
+        (json!({"filter": {"status": "pending_replay"}, "limit": 1001}), "body.limit"),
         (json!({"dlq_ids": []}), "body.dlq_ids"),
     ] {
         assert_eq!(orrery.post(&path, body.clone()).await.mistakes()[0].0, field, "{body}");

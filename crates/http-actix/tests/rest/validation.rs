@@ -34,8 +34,13 @@ async fn all_mistakes_of_a_body_are_answered_at_once() {
         pair("body.name", "is required"),
         pair("body.nickname", "unknown member"),
         pair("body.retry_config.jitter", "unknown member"),
+        pair("body.retry_config.max_delay_ms", "must not be below initial_delay_ms"),
         pair("body.retry_config.max_retries", "must be at most 10"),
         pair("body.timeout_ms", "must be at least 1000"),
+        pair(
+            "body.url",
+            "must be an absolute http or https URL with a host, of at most 512 characters, without credentials or a fragment",
+        ),
     ];
     assert_eq!(found, expected);
 }
@@ -177,4 +182,65 @@ async fn an_answer_lists_a_hundred_mistakes_and_counts_the_others() {
     let problem = Orrery::new().post(AGENTS, body).await.problem(422, "validation_failed");
     assert_eq!(problem["errors"].as_array().map(Vec::len), Some(100));
     assert!(problem["detail"].as_str().expect("a text").ends_with("(and 149 more)"));
+}
+
+#[actix_web::test]
+async fn a_member_of_a_wrong_type_hides_no_mistake_in_another_one() {
+    let strategy = json!({"retry_on_status_codes": [99, 503, 600], "jitter": "yes"});
+    let body = json!({
+        "name": " ", "url": "http://169.254.169.254/", "timeout_ms": -5, "nickname": "x", "retry_strategy": strategy,
+        "retry_config": {"initial_delay_ms": 60000, "max_delay_ms": 30000},
+    });
+    let orrery = Orrery::new();
+    let mut found: Vec<_> =
+        orrery.post(AGENTS, body.clone()).await.mistakes().into_iter().map(|(field, _)| field).collect();
+    found.sort();
+    let expected = [
+        "body.name",
+        "body.nickname",
+        "body.retry_config.max_delay_ms",
+        "body.retry_strategy.jitter",
+        "body.retry_strategy.retry_on_status_codes.0",
+        "body.retry_strategy.retry_on_status_codes.2",
+        "body.timeout_ms",
+        "body.url",
+    ];
+    assert_eq!(found, expected);
+    let id = orrery.agent("A").await;
+    let mut found: Vec<_> =
+        orrery.put(&format!("{AGENTS}/{id}"), body).await.mistakes().into_iter().map(|(field, _)| field).collect();
+    found.sort();
+    // The name of an agent is not changed, whatever is said.
+    assert_eq!(found, expected[1..]);
+}
+
+#[actix_web::test]
+async fn a_filter_that_must_not_be_empty_is_no_filter_for_everything() {
+    let orrery = Orrery::new();
+    let empty = pair("query.agent_name", "must not be empty");
+    assert_eq!(orrery.get("/api/v1/dlq?agent_name=&status=").await.mistakes(), [empty]);
+    let empty = pair("query.parent_run_id", "must not be empty");
+    assert_eq!(orrery.get("/api/v1/runs?parent_run_id=&page=").await.mistakes(), [empty]);
+    let all = orrery.post("/api/v1/dlq/bulk-replay", json!({"filter": {}})).await.mistakes();
+    assert_eq!(all, [pair("body.filter", "needs at least one member")]);
+}
+
+#[actix_web::test]
+async fn a_range_of_times_whose_end_is_before_its_start_is_refused() {
+    let orrery = Orrery::new();
+    let (late, early) = ("2026-02-01T00:00:00Z", "2026-01-01T00:00:00Z");
+    for (path, until, from) in [("runs", "created_before", "created_after"), ("dlq", "failed_before", "failed_after")] {
+        let found = orrery.get(&format!("/api/v1/{path}?{from}={late}&{until}={early}")).await.mistakes();
+        assert_eq!(found, [pair(&format!("query.{until}"), &format!("must not be before {from}"))]);
+        orrery.get(&format!("/api/v1/{path}?{from}={early}&{until}={early}")).await.expect(200);
+    }
+    for (path, until, from) in [
+        ("runs/bulk-cancel", "created_before", "created_after"),
+        ("runs/bulk-retry", "created_before", "created_after"),
+        ("dlq/bulk-replay", "failed_before", "failed_after"),
+    ] {
+        let found =
+            orrery.post(&format!("/api/v1/{path}"), json!({"filter": {from: late, until: early}})).await.mistakes();
+        assert_eq!(found, [pair(&format!("body.filter.{until}"), &format!("must not be before {from}"))]);
+    }
 }
