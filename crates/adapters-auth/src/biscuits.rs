@@ -19,7 +19,9 @@ use domain::{
 };
 use moka::sync::Cache;
 
+pub(crate) use self::grant::{ends, seconds};
 use self::held::Held;
+pub(crate) use self::held::hex;
 use crate::{Keyring, ServerKey};
 
 /// The longest token, in bytes of its text.
@@ -46,6 +48,12 @@ impl Biscuits {
         let checked = Cache::builder().max_capacity(REMEMBERED).time_to_live(REMEMBERED_FOR).build();
         let roots = keyring.keys().iter().map(|key| (root_id(key), root(key).public())).collect();
         Arc::new(Self { current: (root_id(keyring.current()), root(keyring.current())), roots, checked })
+    }
+
+    /// The public keys of the roots, by the ids of the server's keys, as other programs write them: `ed25519/` and hex.
+    pub fn public_keys(keyring: &Keyring) -> Vec<(String, String)> {
+        let public = |key: &ServerKey| (key.id().to_owned(), format!("ed25519/{}", root(key).public().to_bytes_hex()));
+        keyring.keys().iter().map(public).collect()
     }
 
     /// Checks everything that does not change with time.

@@ -61,12 +61,11 @@ impl Keyring {
     /// Reads keys, one a line or separated by commas: `id:base64`. Blank lines and lines that begin with `#` are skipped.
     pub fn parse(text: &str) -> Result<Self, InvalidKeyring> {
         let mut keys: Vec<ServerKey> = Vec::new();
-        for (index, line) in text.split(['\n', ',']).enumerate() {
-            let line = line.trim();
-            if line.is_empty() || line.starts_with('#') {
-                continue;
-            }
-            let key = parse_key(line).ok_or(InvalidKeyring::Line(index + 1))?;
+        // A comment may have commas in it, so lines come first.
+        let lines = text.lines().enumerate().filter(|(_, line)| !line.trim_start().starts_with('#'));
+        let written = lines.flat_map(|(index, line)| line.split(',').map(move |key| (index, key.trim())));
+        for (index, written) in written.filter(|(_, key)| !key.is_empty()) {
+            let key = parse_key(written).ok_or(InvalidKeyring::Line(index + 1))?;
             if keys.iter().any(|known| known.id == key.id) {
                 return Err(InvalidKeyring::Twice(key.id));
             }
@@ -115,7 +114,7 @@ mod tests {
     #[test]
     fn the_first_key_makes_and_all_are_found() {
         let (new, old) = (Keyring::fresh_line("2026-11"), Keyring::fresh_line("2026-01"));
-        let keys = Keyring::parse(&format!("# ours\n{new}\n\n{old}\n")).expect("both are keys");
+        let keys = Keyring::parse(&format!("# ours, and theirs\n{new}\n\n{old}\n")).expect("both are keys");
         assert_eq!(keys.current().id(), "2026-11");
         assert!(keys.get("2026-01").is_some() && keys.get("2025").is_none());
     }

@@ -87,7 +87,7 @@ pub(super) fn end(check: &Check) -> Option<Timestamp> {
 }
 
 /// `check if time($t), $t < end`.
-fn ends(end: u64) -> Check {
+pub(crate) fn ends(end: u64) -> Check {
     let time = builder::pred("time", &[builder::var("t")]);
     let before = Expression {
         ops: vec![Op::Value(builder::var("t")), Op::Value(Term::Date(end)), Op::Binary(Binary::LessThan)],
@@ -139,7 +139,7 @@ pub(super) fn text(text: &str) -> Term {
 }
 
 /// A time in the unit of tokens, whole seconds.
-pub(super) fn seconds(time: Timestamp) -> u64 {
+pub(crate) fn seconds(time: Timestamp) -> u64 {
     let since = SystemTime::from(time).duration_since(SystemTime::UNIX_EPOCH);
     since.map_or(0, |since| since.as_secs())
 }

@@ -4,4 +4,5 @@ mod attenuated;
 mod costly;
 mod forged;
 mod minted;
+mod python;
 mod support;

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::ids::AgentId;
+
 /// A credential. Neither `Debug` nor `Display` shows it; [`Secret::reveal`] is the one way to it, easy to search for.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(String);
@@ -45,6 +47,11 @@ pub struct ApiKey {
 }
 
 impl AgentAuth {
+    /// The place of an agent's credential, for whoever seals it.
+    pub fn context(agent: AgentId) -> String {
+        format!("agent:{agent}")
+    }
+
     /// The name of the kind, as the REST API and the tables spell it.
     pub fn kind(&self) -> &'static str {
         match self {

@@ -117,8 +117,67 @@ pub trait Vault: Send + Sync {
     /// the text was changed; never what is in it.
     fn open(&self, context: &str, sealed: &str) -> Result<Secret, SealBroken>;
 
+    /// Whether it is something sealed, under whichever key. What was stored before there was a vault is not.
+    fn is_sealed(&self, stored: &str) -> bool;
+
     /// Whether it was sealed under the current key.
     fn is_current(&self, sealed: &str) -> bool;
+
+    /// What is stored, whether it is sealed or was written before there was a vault.
+    fn read(&self, context: &str, stored: &str) -> Result<Secret, SealBroken> {
+        if self.is_sealed(stored) { self.open(context, stored) } else { Ok(Secret::new(stored)) }
+    }
+}
+
+/// What a store keeps sealed.
+#[async_trait]
+pub trait KeptSecrets: Send + Sync {
+    /// Opens everything, and seals anew under the current key what asks for it. Others may write meanwhile; what they write is
+    /// sealed by them. Stops at the first that does not open: the error names whose it is, and the key that is missing.
+    async fn reseal(&self, which: Reseal) -> Result<Resealed, StoreError>;
+}
+
+/// What is sealed anew.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reseal {
+    /// What is stored in clear. Other processes may not know the newest key yet.
+    Clear,
+    /// What is not sealed under the current key.
+    NotCurrent,
+}
+
+/// How many secrets were found.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Resealed {
+    /// In clear, and are sealed now.
+    pub clear: u64,
+    /// Under another key, and are under the current one now.
+    pub rotated: u64,
+    /// Sealed, and stay as they are.
+    pub kept: u64,
+}
+
+impl Resealed {
+    /// What is to be stored instead of a secret, if it is to be sealed anew; counts it.
+    pub fn visit(
+        &mut self,
+        vault: &dyn Vault,
+        context: &str,
+        stored: &str,
+        which: Reseal,
+    ) -> Result<Option<String>, SealBroken> {
+        let secret = vault.read(context, stored)?;
+        let (is_clear, is_current) = (!vault.is_sealed(stored), vault.is_current(stored));
+        if is_clear {
+            self.clear += 1;
+        } else if which == Reseal::NotCurrent && !is_current {
+            self.rotated += 1;
+        } else {
+            self.kept += 1;
+            return Ok(None);
+        }
+        Ok(Some(vault.seal(context, &secret)))
+    }
 }
 
 /// Why something sealed does not open.

@@ -20,7 +20,9 @@ mod time;
 mod traffic;
 mod workflows;
 
-pub use access::{Accounts, HeldToken, Jwts, KeyDigests, Passwords, Policy, SealBroken, Tokens, Vault};
+pub use access::{
+    Accounts, HeldToken, Jwts, KeptSecrets, KeyDigests, Passwords, Policy, Reseal, Resealed, SealBroken, Tokens, Vault,
+};
 pub use agents::Agents;
 pub use audit::{AuditChain, AuditLog, AuditSeal, AuditSealing, ChainState, Sealed};
 pub use bus::{
