@@ -8,7 +8,7 @@ use std::{
 };
 
 use anyhow::{Context, bail};
-use dev_services::{Brokers, Durability, Kafka, KafkaOptions, Postgres, Shutdown};
+use dev_services::{Brokers, Durability, Kafka, KafkaOptions, Postgres, Shutdown, write_secret_keys};
 use e2e_tests::{DemoAgents, Topics};
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 use tokio::{sync::Mutex, task::spawn_blocking};
@@ -55,10 +55,14 @@ impl Site {
         let (mut postgres, kafka) = (postgres?, kafka?);
         let database_url = prepare(&mut postgres).await?;
         let topics = Topics::new(&kafka.bootstrap(), "");
+        let keys = folder.join("secret.keys");
+        write_secret_keys(&keys)?;
+        let keys = keys.to_string_lossy();
         let arguments = |role: &str| {
             let lease = lease.as_secs().to_string();
-            let own = ["--role", role, "--database-url", &database_url, "--lease-seconds", &lease].map(str::to_owned);
-            [&own[..], &topics.arguments()].concat()
+            let own = ["--role", role, "--database-url", &database_url, "--lease-seconds", &lease];
+            let own = [&own[..], &["--secret-keys-file", &keys]].concat();
+            [own.into_iter().map(str::to_owned).collect(), topics.arguments()].concat()
         };
         let logs = folder.join("logs");
         fs::create_dir_all(&logs)?;

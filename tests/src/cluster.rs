@@ -3,7 +3,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use dev_services::{Brokers, Database, Durability, Kafka, KafkaOptions, Postgres, SharedKafka};
+use dev_services::{Brokers, Database, Durability, Kafka, KafkaOptions, Postgres, SharedKafka, write_secret_keys};
 use sqlx::{Connection, PgConnection};
 use tempfile::TempDir;
 use tokio::{
@@ -89,6 +89,8 @@ impl Cluster {
             }
         };
         let folder = tempfile::tempdir().expect("a folder can be made");
+        let keys = folder.path().join("keys");
+        write_secret_keys(&keys).expect("the keys can be written");
         let (agents, arguments) = (DemoAgents::start().await, Vec::new());
         Self { agents, topics, arguments, database_url, folder, kafka, postgres, _database: database, _permit: permit }
     }
@@ -101,7 +103,9 @@ impl Cluster {
 
     /// The arguments of a process with a role.
     pub fn arguments(&self, role: &str) -> Vec<String> {
-        let own = ["--role", role, "--database-url", &self.database_url].map(str::to_owned);
+        let keys = self.folder.path().join("keys").to_string_lossy().into_owned();
+        let own =
+            ["--role", role, "--database-url", &self.database_url, "--secret-keys-file", &keys].map(str::to_owned);
         [&own[..], &self.topics.arguments(), &self.arguments].concat()
     }
 

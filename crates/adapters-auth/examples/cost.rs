@@ -14,7 +14,7 @@ use domain::{
     ports::{KeyDigests, Tokens},
 };
 
-const ROUNDS: usize = 2_000;
+const ROUNDS: usize = 1_000;
 
 fn main() {
     let keyring = Keyring::parse(&Keyring::fresh_line("bench")).expect("it is a key");

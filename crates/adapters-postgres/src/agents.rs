@@ -10,7 +10,7 @@ use domain::{
     },
     ids::AgentId,
     page::{Page, PageRequest},
-    ports::{Agents, StoreError},
+    ports::{Agents, StoreError, Vault},
 };
 use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, Order, QueryFilter, QueryOrder, Select};
 use serde_json::{Value, json};
@@ -20,14 +20,14 @@ use crate::{
     codec::{count, parsed, signed, signed_small, small, sound},
     entities::agent,
     failure::{Failure, Outcome},
-    lists,
+    lists, secrets,
 };
 
 #[async_trait]
 impl Agents for PgStore {
     async fn get(&self, id: AgentId) -> Result<Option<Agent>, StoreError> {
         let found = agent::Entity::find_by_id(id.uuid()).one(self.management()).await.map_err(Failure::from)?;
-        Ok(found.map(decode).transpose()?)
+        Ok(found.map(|row| decode(row, &**self.vault())).transpose()?)
     }
 
     async fn by_names(&self, names: &[AgentName]) -> Result<Vec<Agent>, StoreError> {
@@ -36,14 +36,14 @@ impl Agents for PgStore {
         }
         let wanted = agent::Entity::find().filter(agent::Column::Name.is_in(names.iter().map(AgentName::as_str)));
         let found = wanted.all(self.management()).await.map_err(Failure::from)?;
-        Ok(found.into_iter().map(decode).collect::<Outcome<_>>()?)
+        Ok(found.into_iter().map(|row| decode(row, &**self.vault())).collect::<Outcome<_>>()?)
     }
 
     async fn list(&self, filter: &AgentFilter, page: PageRequest) -> Result<Page<Agent>, StoreError> {
         let wanted = wanted(filter);
         let sorted = wanted.clone().order_by(lists::in_code_points("name"), Order::Asc);
         let rows = lists::page(self.management(), sorted, page).await?;
-        let items = rows.into_iter().map(decode).collect::<Outcome<_>>()?;
+        let items = rows.into_iter().map(|row| decode(row, &**self.vault())).collect::<Outcome<_>>()?;
         Ok(Page { items, total: lists::total(self.management(), wanted).await? })
     }
 }
@@ -62,7 +62,7 @@ fn wanted(filter: &AgentFilter) -> Select<agent::Entity> {
 }
 
 /// The row of an agent.
-pub(crate) fn encode(agent: &Agent) -> Outcome<agent::ActiveModel> {
+pub(crate) fn encode(agent: &Agent, vault: &dyn Vault) -> Outcome<agent::ActiveModel> {
     let timeout = parsed("timeout", i32::try_from(agent.timeout.as_millis()))
         .map_err(|_| Failure::Unstorable("the timeout is too long".to_owned()))?;
     let retry = json!({
@@ -88,7 +88,7 @@ pub(crate) fn encode(agent: &Agent) -> Outcome<agent::ActiveModel> {
         url: Set(agent.url.as_str().to_owned()),
         description: Set(agent.description.clone()),
         auth_type: Set(Some(agent.auth.kind().to_owned())),
-        auth_config: Set(credentials(&agent.auth)),
+        auth_config: Set(credentials(agent, vault)),
         timeout_ms: Set(timeout),
         retry_config: Set(Some(retry)),
         retry_strategy: Set(agent.retry_strategy.as_ref().map(RetryPolicy::strategy)),
@@ -106,18 +106,19 @@ pub(crate) fn encode(agent: &Agent) -> Outcome<agent::ActiveModel> {
 }
 
 /// With the members of the old API and those that the old bridge looks for (contract 7.2).
-fn credentials(auth: &AgentAuth) -> Option<Value> {
-    match auth {
+fn credentials(agent: &Agent, vault: &dyn Vault) -> Option<Value> {
+    let sealed = |secret: &Secret| vault.seal(&AgentAuth::context(agent.id), secret);
+    match &agent.auth {
         AgentAuth::None | AgentAuth::Bearer(None) | AgentAuth::ApiKey(None) => None,
-        AgentAuth::Bearer(Some(token)) => Some(json!({"type": "bearer", "token": token.reveal()})),
+        AgentAuth::Bearer(Some(token)) => Some(json!({"type": "bearer", "token": sealed(token)})),
         AgentAuth::ApiKey(Some(key)) => Some(json!({
-            "type": "apikey", "key": key.key.reveal(), "header_name": key.header, "header": key.header,
+            "type": "apikey", "key": sealed(&key.key), "header_name": key.header, "header": key.header,
         })),
     }
 }
 
-fn decode(row: agent::Model) -> Outcome<Agent> {
-    let auth = auth(&row)?;
+fn decode(row: agent::Model, vault: &dyn Vault) -> Outcome<Agent> {
+    let auth = auth(&row, vault)?;
     Ok(Agent {
         id: AgentId::new(row.id),
         name: parsed("agent's name", AgentName::parse(&row.name))?,
@@ -143,15 +144,20 @@ fn decode(row: agent::Model) -> Outcome<Agent> {
     })
 }
 
-fn auth(row: &agent::Model) -> Outcome<AgentAuth> {
+fn auth(row: &agent::Model, vault: &dyn Vault) -> Outcome<AgentAuth> {
     let member = |name: &str| row.auth_config.as_ref()?.get(name)?.as_str();
+    let secret = |name: &str| {
+        let opened =
+            member(name).map(|stored| vault.read(&AgentAuth::context(AgentId::new(row.id)), stored)).transpose();
+        opened.map_err(|broken| secrets::broken(&row.name, &broken))
+    };
     match row.auth_type.as_deref() {
         None | Some("none") => Ok(AgentAuth::None),
-        Some("bearer") => Ok(AgentAuth::Bearer(member("token").map(Secret::new))),
+        Some("bearer") => Ok(AgentAuth::Bearer(secret("token")?)),
         Some("apikey") => {
             let header = member("header_name").or_else(|| member("header"));
-            let key = header.zip(member("key"));
-            Ok(AgentAuth::ApiKey(key.map(|(header, key)| ApiKey { header: header.to_owned(), key: Secret::new(key) })))
+            let key = header.zip(secret("key")?);
+            Ok(AgentAuth::ApiKey(key.map(|(header, key)| ApiKey { header: header.to_owned(), key })))
         }
         Some(other) => Err(Failure::Corrupt(format!("a stored kind of authentication is not known: {other}"))),
     }

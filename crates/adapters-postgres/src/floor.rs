@@ -13,7 +13,7 @@ use domain::{
     audit::AuditEntry,
     ids::{AuditId, CommitId, Epoch, ExecutorId, PlanHash, RunId, Seq, StepId, StepPath, WorkflowId},
     payload::Payload,
-    ports::{RunJournal, StoreError},
+    ports::{RunJournal, StoreError, Vault},
     runs::{AdvanceRun, ClosedAttempt, CommitOutcome, Outward, RunCommit, RunEvent, RunStatus, StartRun, Wake},
 };
 use sqlx::{ConnectOptions, Connection, PgConnection, postgres::PgConnectOptions};
@@ -78,14 +78,19 @@ pub struct JournalFloor {
 
 /// Starts runs and takes them from step to step as fast as the journal takes their commits, in batches of this size, two at a
 /// time. The schema must be there; the rows stay.
-pub async fn floor_journal(url: &str, batch: usize, duration: Duration) -> Result<JournalFloor, FloorError> {
+pub async fn floor_journal(
+    url: &str,
+    batch: usize,
+    duration: Duration,
+    vault: Arc<dyn Vault>,
+) -> Result<JournalFloor, FloorError> {
     let mut keeper = connect::options(url)?.connect().await?;
     let workflow = WorkflowId::new(Uuid::from_u128(1));
     let definition =
         "INSERT INTO workflow_definitions (id, name, workflow_data) VALUES ($1, 'floor', '{}') ON CONFLICT DO NOTHING";
     sqlx::query(definition).bind(workflow.uuid()).execute(&mut keeper).await?;
     keeper.close().await?;
-    let store = PgStore::connect(url).await?;
+    let store = PgStore::connect(url, vault).await?;
     let mut lanes = JoinSet::new();
     for number in 1..=2_u128 {
         let lane = Lane { store: store.clone(), workflow, batch, duration, ids: number << 64 };
@@ -294,6 +299,8 @@ fn count(commits: u64) -> f64 {
 
 #[cfg(test)]
 mod tests {
+    use adapters_auth::{AeadVault, Keyring};
+
     use super::*;
 
     #[test]
@@ -321,7 +328,9 @@ mod tests {
     async fn the_journal_takes_what_is_measured() {
         let database = dev_services::Database::new(None).await;
         migration::up(database.url()).await.expect("the schema can be made");
-        let floor = floor_journal(database.url(), 8, Duration::from_millis(100)).await.expect("it is measured");
+        let keys = Keyring::parse(&Keyring::fresh_line("bench")).expect("it is a key");
+        let floor = floor_journal(database.url(), 8, Duration::from_millis(100), AeadVault::new(&keys)).await;
+        let floor = floor.expect("it is measured");
         assert!(floor.starts_per_second > 0.0 && floor.steps_per_second > 0.0);
     }
 

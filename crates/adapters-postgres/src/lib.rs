@@ -24,6 +24,7 @@ mod leases;
 mod lists;
 mod outbox;
 mod runs;
+mod secrets;
 mod store;
 mod traffic;
 mod units;

@@ -2,6 +2,7 @@
 
 use std::{fmt, sync::Arc};
 
+use domain::ports::Vault;
 use sea_orm::{DatabaseConnection, SqlxPostgresConnector};
 use sqlx::PgPool;
 
@@ -21,6 +22,7 @@ struct Inner {
     heart: Heart,
     ears: Ears,
     settings: PgSettings,
+    vault: Arc<dyn Vault>,
 }
 
 /// What a store does beyond keeping things.
@@ -37,13 +39,13 @@ impl PgStore {
         connect::check_before_migration(&connect::options(url)?).await
     }
 
-    /// Connects to a database whose schema is up to date.
-    pub async fn connect(url: &str) -> Result<Self, ConnectError> {
-        Self::connect_with(url, PgSettings::default()).await
+    /// Connects to a database whose schema is up to date. Credentials of agents are kept sealed by the vault.
+    pub async fn connect(url: &str, vault: Arc<dyn Vault>) -> Result<Self, ConnectError> {
+        Self::connect_with(url, PgSettings::default(), vault).await
     }
 
     /// The same, with settings.
-    pub async fn connect_with(url: &str, settings: PgSettings) -> Result<Self, ConnectError> {
+    pub async fn connect_with(url: &str, settings: PgSettings, vault: Arc<dyn Vault>) -> Result<Self, ConnectError> {
         let options = connect::options(url)?;
         connect::check(&options).await?;
         let pool = connect::pool(&options);
@@ -51,7 +53,7 @@ impl PgStore {
         let (writers, heart) = (connect::writers(&options), Heart::new(connect::heart(&options)));
         let leases = connect::leases(&options);
         let ears = Ears::new(connect::ears(&options));
-        Ok(Self { inner: Arc::new(Inner { management, pool, writers, leases, heart, ears, settings }) })
+        Ok(Self { inner: Arc::new(Inner { management, pool, writers, leases, heart, ears, settings, vault }) })
     }
 
     /// The connections as sea-orm sees them.
@@ -82,6 +84,10 @@ impl PgStore {
     /// What hears the doorbell.
     pub(crate) fn ears(&self) -> &Ears {
         &self.inner.ears
+    }
+
+    pub(crate) fn vault(&self) -> &Arc<dyn Vault> {
+        &self.inner.vault
     }
 
     /// Whether ends of runs are put into the outbox.

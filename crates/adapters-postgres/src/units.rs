@@ -1,5 +1,7 @@
 //! The unit of work: a transaction that is rolled back unless it is committed.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use domain::{
     Timestamp,
@@ -7,7 +9,7 @@ use domain::{
     agents::Agent,
     audit::AuditEntry,
     ids::PlanHash,
-    ports::{LAST_ADMIN, StoreError, Transactions, UnitOfWork},
+    ports::{LAST_ADMIN, StoreError, Transactions, UnitOfWork, Vault},
     workflows::{WorkflowDefinition, WorkflowDocument},
 };
 use sea_orm::{ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter, TransactionTrait};
@@ -24,12 +26,13 @@ use crate::{
 impl Transactions for PgStore {
     async fn begin(&self) -> Result<Box<dyn UnitOfWork>, StoreError> {
         let transaction = self.management().begin().await.map_err(Failure::from)?;
-        Ok(Box::new(Open { transaction, refused: None }))
+        Ok(Box::new(Open { transaction, vault: self.vault().clone(), refused: None }))
     }
 }
 
 struct Open {
     transaction: DatabaseTransaction,
+    vault: Arc<dyn Vault>,
     /// What was refused, if anything was; the rest must not become true without it.
     refused: Option<&'static str>,
 }
@@ -48,12 +51,14 @@ impl Open {
     }
 
     async fn insert_agent(&self, agent: &Agent) -> Outcome<u64> {
-        Ok(agent::Entity::insert(agents::encode(agent)?).exec_without_returning(&self.transaction).await?)
+        Ok(agent::Entity::insert(agents::encode(agent, &*self.vault)?)
+            .exec_without_returning(&self.transaction)
+            .await?)
     }
 
     async fn update_agent(&self, agent: &Agent) -> Outcome<u64> {
         let updated = agent::Entity::update_many()
-            .set(agents::encode(agent)?)
+            .set(agents::encode(agent, &*self.vault)?)
             .filter(agent::Column::Id.eq(agent.id.uuid()))
             .filter(agent::Column::Revision.eq(signed(agent.revision)? - 1))
             .exec(&self.transaction)

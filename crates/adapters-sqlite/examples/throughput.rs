@@ -8,6 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use adapters_auth::{AeadVault, Keyring};
 use adapters_sqlite::{OpenError, SqliteStore, floor::floor_commits};
 use domain::{
     access::Actor,
@@ -180,7 +181,8 @@ async fn main() -> Result<(), Failed> {
     for batch in [1, 16, 64, 256] {
         // A store of its own for each size: ids begin anew.
         let folder = folder.join(batch.to_string());
-        let store = SqliteStore::open(&folder)?;
+        let keyring = Keyring::parse(&Keyring::fresh_line("bench")).expect("it is a key");
+        let store = SqliteStore::open(&folder, AeadVault::new(&keyring))?;
         load.made = 0;
         measure(&store, &mut load, batch, time).await?;
         drop(store);

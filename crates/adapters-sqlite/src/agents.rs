@@ -10,7 +10,7 @@ use domain::{
     },
     ids::AgentId,
     page::{Page, PageRequest},
-    ports::{Agents, StoreError},
+    ports::{Agents, StoreError, Vault},
 };
 use rusqlite::{Connection, Row, named_params, params_from_iter};
 use serde_json::Value;
@@ -20,6 +20,7 @@ use crate::{
     codec::{all, count, first, micros, parsed, signed, small, sound, text, time, uuid},
     failure::{Failure, Outcome},
     lists::Conditions,
+    secrets,
 };
 
 const AGENT: &str = "id, name, url, description, auth_kind, auth_header, auth_secret, timeout_us, max_retries,
@@ -36,31 +37,35 @@ const VALUES: &str =
 #[async_trait]
 impl Agents for SqliteStore {
     async fn get(&self, id: AgentId) -> Result<Option<Agent>, StoreError> {
+        let vault = self.vault().clone();
         let read = move |connection: &Connection| {
             let sql = format!("SELECT {AGENT} FROM agents WHERE id = ?1");
-            first(&mut *connection.prepare_cached(&sql)?, [id.uuid().as_bytes()], agent)
+            first(&mut *connection.prepare_cached(&sql)?, [id.uuid().as_bytes()], |row| agent(row, &*vault))
         };
         self.readers().read(read).await
     }
 
     async fn by_names(&self, names: &[AgentName]) -> Result<Vec<Agent>, StoreError> {
         let names = names.to_vec();
+        let vault = self.vault().clone();
         let read = move |connection: &Connection| {
             // One parameter for all of them, so that their number does not matter to the statement.
             let names = serde_json::to_string(&names).map_err(|error| Failure::Unstorable(error.to_string()))?;
             let sql =
                 format!("SELECT {AGENT} FROM agents WHERE name IN (SELECT value FROM json_each(?1)) ORDER BY name");
-            all(&mut *connection.prepare_cached(&sql)?, [names], agent)
+            all(&mut *connection.prepare_cached(&sql)?, [names], |row| agent(row, &*vault))
         };
         self.readers().read(read).await
     }
 
     async fn list(&self, filter: &AgentFilter, page: PageRequest) -> Result<Page<Agent>, StoreError> {
         let conditions = conditions(filter);
+        let vault = self.vault().clone();
         let read = move |connection: &Connection| {
             let sql = format!("SELECT {AGENT} FROM agents{} ORDER BY name LIMIT ? OFFSET ?", conditions.sql());
             let values = conditions.paged(page)?;
-            let items = all(&mut *connection.prepare_cached(&sql)?, params_from_iter(values), agent)?;
+            let items =
+                all(&mut *connection.prepare_cached(&sql)?, params_from_iter(values), |row| agent(row, &*vault))?;
             Ok(Page { items, total: conditions.total(connection, "agents", "rowid")? })
         };
         self.readers().read(read).await
@@ -82,21 +87,22 @@ fn conditions(filter: &AgentFilter) -> Conditions {
 }
 
 /// Adds a row; a taken id or name violates a constraint.
-pub(crate) fn insert(connection: &Connection, agent: &Agent) -> Outcome<usize> {
-    write(connection, &format!("INSERT INTO agents ({AGENT}) VALUES ({VALUES})"), agent)
+pub(crate) fn insert(connection: &Connection, agent: &Agent, vault: &dyn Vault) -> Outcome<usize> {
+    write(connection, &format!("INSERT INTO agents ({AGENT}) VALUES ({VALUES})"), agent, vault)
 }
 
 /// Replaces the row of the revision before, if it is there.
-pub(crate) fn update(connection: &Connection, agent: &Agent) -> Outcome<usize> {
+pub(crate) fn update(connection: &Connection, agent: &Agent, vault: &dyn Vault) -> Outcome<usize> {
     let sql = format!("UPDATE agents SET ({AGENT}) = ({VALUES}) WHERE id = :id AND revision = :revision - 1");
-    write(connection, &sql, agent)
+    write(connection, &sql, agent, vault)
 }
 
-fn write(connection: &Connection, sql: &str, agent: &Agent) -> Outcome<usize> {
+fn write(connection: &Connection, sql: &str, agent: &Agent, vault: &dyn Vault) -> Outcome<usize> {
+    let sealed = |secret: &Secret| vault.seal(&AgentAuth::context(agent.id), secret);
     let (header, secret) = match &agent.auth {
         AgentAuth::None | AgentAuth::Bearer(None) | AgentAuth::ApiKey(None) => (None, None),
-        AgentAuth::Bearer(Some(token)) => (None, Some(token.reveal())),
-        AgentAuth::ApiKey(Some(key)) => (Some(key.header.as_str()), Some(key.key.reveal())),
+        AgentAuth::Bearer(Some(token)) => (None, Some(sealed(token))),
+        AgentAuth::ApiKey(Some(key)) => (Some(key.header.as_str()), Some(sealed(&key.key))),
     };
     let timeout = u64::try_from(agent.timeout.as_micros()).unwrap_or(u64::MAX);
     let breaker = agent.circuit_breaker.as_ref();
@@ -133,13 +139,14 @@ fn write(connection: &Connection, sql: &str, agent: &Agent) -> Outcome<usize> {
     Ok(connection.prepare_cached(sql)?.execute(values)?)
 }
 
-fn agent(row: &Row<'_>) -> Outcome<Agent> {
+fn agent(row: &Row<'_>, vault: &dyn Vault) -> Outcome<Agent> {
+    let id = AgentId::new(uuid(row, 0)?);
     Ok(Agent {
-        id: AgentId::new(uuid(row, 0)?),
+        id,
         name: parsed("agent's name", AgentName::parse(text(row, 1)?))?,
         url: parsed("agent's URL", AgentUrl::parse(text(row, 2)?))?,
         description: row.get(3)?,
-        auth: auth(row)?,
+        auth: auth(row, id, vault)?,
         timeout: Duration::from_micros(count(row, 7)?),
         retry: parsed("retry policy", RetryPolicy::new(small(row, 8)?, count(row, 9)?, count(row, 10)?, row.get(11)?))?,
         retry_strategy: strategy(row)?,
@@ -164,9 +171,11 @@ fn json(row: &Row<'_>, column: usize) -> Outcome<Option<Value>> {
     stored.map(|text| parsed("JSON text", serde_json::from_str(&text))).transpose()
 }
 
-fn auth(row: &Row<'_>) -> Outcome<AgentAuth> {
+fn auth(row: &Row<'_>, id: AgentId, vault: &dyn Vault) -> Outcome<AgentAuth> {
     let header: Option<String> = row.get(5)?;
-    let secret: Option<Secret> = row.get::<_, Option<String>>(6)?.map(Secret::new);
+    let stored: Option<String> = row.get(6)?;
+    let opened = stored.map(|stored| vault.read(&AgentAuth::context(id), &stored)).transpose();
+    let secret: Option<Secret> = opened.map_err(|broken| secrets::broken(text(row, 1).unwrap_or_default(), &broken))?;
     match text(row, 4)? {
         "none" => Ok(AgentAuth::None),
         "bearer" => Ok(AgentAuth::Bearer(secret)),

@@ -23,6 +23,7 @@ mod readers;
 mod rows;
 mod runs;
 mod schema;
+mod secrets;
 mod stats;
 mod store;
 mod traffic;

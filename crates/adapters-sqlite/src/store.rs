@@ -7,7 +7,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use domain::ports::TrafficTable;
+use domain::ports::{TrafficTable, Vault};
 
 use crate::{OpenError, Stats, open, readers::Readers, schema, writer::Writer};
 
@@ -23,19 +23,21 @@ struct Inner {
     writer: Writer,
     readers: Arc<Readers>,
     traffic: Mutex<TrafficTable>,
+    vault: Arc<dyn Vault>,
     _lock: File,
 }
 
 impl SqliteStore {
-    /// Opens the store in a folder, which is made if it is not there. Blocks for as long as the disk needs.
-    pub fn open(folder: &Path) -> Result<Self, OpenError> {
+    /// Opens the store in a folder, which is made if it is not there. Blocks for as long as the disk needs. Credentials of agents
+    /// are kept sealed by the vault.
+    pub fn open(folder: &Path, vault: Arc<dyn Vault>) -> Result<Self, OpenError> {
         let lock = open::lock(folder)?;
         let file = folder.join("orrery.db");
         let mut connection = schema::connect_writer(&file)?;
         schema::migrate(&mut connection)?;
         let writer = Writer::start(connection, &file)?;
         let (readers, traffic) = (Arc::new(Readers::new(file)), Mutex::default());
-        Ok(Self { inner: Arc::new(Inner { writer, readers, traffic, _lock: lock }) })
+        Ok(Self { inner: Arc::new(Inner { writer, readers, traffic, vault, _lock: lock }) })
     }
 
     /// What has been written since the store was opened.
@@ -49,6 +51,10 @@ impl SqliteStore {
 
     pub(crate) fn traffic(&self) -> MutexGuard<'_, TrafficTable> {
         self.inner.traffic.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn vault(&self) -> &Arc<dyn Vault> {
+        &self.inner.vault
     }
 
     pub(crate) fn readers(&self) -> &Arc<Readers> {

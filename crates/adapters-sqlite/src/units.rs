@@ -8,7 +8,7 @@ use domain::{
     agents::Agent,
     audit::AuditEntry,
     ids::PlanHash,
-    ports::{StoreError, Transactions, UnitOfWork},
+    ports::{StoreError, Transactions, UnitOfWork, Vault},
     workflows::{WorkflowDefinition, WorkflowDocument},
 };
 use rusqlite::{Connection, params};
@@ -112,15 +112,17 @@ impl UnitOfWork for Buffered {
 
     async fn commit(self: Box<Self>) -> Result<(), StoreError> {
         let Self { store, changes } = *self;
-        let work = move |connection: &Connection| changes.iter().try_for_each(|change| make(connection, change));
+        let vault = store.vault().clone();
+        let work =
+            move |connection: &Connection| changes.iter().try_for_each(|change| make(connection, change, &*vault));
         store.writer().work(move |session| session.transaction(work)).await
     }
 }
 
-fn make(connection: &Connection, change: &Change) -> Outcome<()> {
+fn make(connection: &Connection, change: &Change, vault: &dyn Vault) -> Outcome<()> {
     match change {
-        Change::AddAgent(agent) => refused("agent", agents::insert(connection, agent)),
-        Change::ReplaceAgent(agent) => refused("agent", agents::update(connection, agent)),
+        Change::AddAgent(agent) => refused("agent", agents::insert(connection, agent, vault)),
+        Change::ReplaceAgent(agent) => refused("agent", agents::update(connection, agent, vault)),
         Change::AddWorkflow(workflow) => refused("workflow", workflows::insert(connection, workflow)),
         Change::ReplaceWorkflow(workflow) => refused("workflow", workflows::update(connection, workflow)),
         Change::KeepPlan(hash, document) => keep_plan(connection, *hash, document),

@@ -107,6 +107,14 @@ impl Session {
         answer
     }
 
+    /// The same, and what is replaced is overwritten, so that it cannot be read from the file's unused parts.
+    pub(crate) fn overwriting<T>(&self, work: impl FnOnce(&Connection) -> Outcome<T>) -> Outcome<T> {
+        self.connection.pragma_update(None, "secure_delete", true)?;
+        let answer = self.transaction(work);
+        self.connection.pragma_update(None, "secure_delete", false)?;
+        answer
+    }
+
     fn attempt<T>(&self, work: impl FnOnce(&Connection) -> Outcome<T>) -> Outcome<T> {
         self.connection.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
         let answer = work(&self.connection)?;

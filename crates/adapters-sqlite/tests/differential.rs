@@ -1,5 +1,6 @@
 //! Random sequences of commits, claims and releases have the same outcomes on SQLite as in memory, and read the same.
 
+use adapters_auth::{AeadVault, Keyring};
 use adapters_memory::MemoryStore;
 use adapters_sqlite::SqliteStore;
 use domain::{
@@ -154,7 +155,8 @@ proptest! {
     fn the_same_steps_have_the_same_outcomes(steps in proptest::collection::vec(a_step(), 1..24)) {
         let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
         let folder = tempfile::tempdir().expect("a folder");
-        let (sqlite, memory) = (SqliteStore::open(folder.path()).expect("a store"), MemoryStore::new());
+        let keyring = Keyring::parse(&Keyring::fresh_line("test")).expect("it is a key");
+        let (sqlite, memory) = (SqliteStore::open(folder.path(), AeadVault::new(&keyring)).expect("a store"), MemoryStore::new());
         runtime.block_on(async {
             for step in &steps {
                 let expected = take(&memory, step).await.expect("memory works");

@@ -1,6 +1,9 @@
 //! What this store promises beyond its ports: what was committed is there after a restart, and nobody opens what they
 //! should not.
 
+use std::sync::Arc;
+
+use adapters_auth::{AeadVault, Keyring};
 use adapters_sqlite::{OpenError, SqliteStore};
 use domain::{
     ids::Seq,
@@ -18,8 +21,13 @@ fn folder() -> TempDir {
     tempfile::tempdir().expect("a folder")
 }
 
+/// The same key each time.
+fn vault() -> Arc<AeadVault> {
+    AeadVault::new(&Keyring::parse("test:YWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWE=").expect("it is a key"))
+}
+
 fn open(folder: &TempDir) -> SqliteStore {
-    SqliteStore::open(folder.path()).expect("a store")
+    SqliteStore::open(folder.path(), vault()).expect("a store")
 }
 
 #[tokio::test]
@@ -64,7 +72,7 @@ async fn the_log_is_folded_into_the_file_when_the_store_ends() {
 async fn a_folder_that_is_in_use_is_refused_until_its_store_ends() {
     let folder = folder();
     let store = open(&folder);
-    let second = SqliteStore::open(folder.path());
+    let second = SqliteStore::open(folder.path(), vault());
     assert!(matches!(&second, Err(OpenError::InUse { .. })), "{second:?}");
     let message = second.map(drop).map_err(|error| error.to_string()).expect_err("it is in use");
     assert!(message.contains("in use by another process"), "{message}");
@@ -81,7 +89,8 @@ async fn a_newer_schema_is_refused_with_both_versions() {
     drop(file);
     let newest = self::folder();
     drop(open(&newest));
-    let message = SqliteStore::open(folder.path()).map(drop).map_err(|error| error.to_string()).expect_err("newer");
+    let message =
+        SqliteStore::open(folder.path(), vault()).map(drop).map_err(|error| error.to_string()).expect_err("newer");
     let known: i64 = rusqlite::Connection::open(newest.path().join("orrery.db"))
         .and_then(|file| file.query_row("PRAGMA user_version", [], |row| row.get(0)))
         .expect("a version");

@@ -3,9 +3,10 @@
 mod audit;
 mod door;
 pub(crate) mod kafka;
-mod keys;
 mod limits;
+mod secrets;
 mod serve;
+mod token;
 
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
@@ -13,7 +14,7 @@ use clap::{ArgGroup, Args, Parser, Subcommand};
 
 pub(crate) use audit::Verify;
 pub(crate) use door::{Auth, DoorSettings};
-pub(crate) use keys::Keys;
+pub(crate) use secrets::{SecretKeys, SecretsPlace};
 pub(crate) use serve::{AgentCalls, EngineKind, Role, Serve};
 
 use crate::{composition, demo};
@@ -41,6 +42,12 @@ enum Command {
     /// Look after the audit log.
     #[command(subcommand)]
     Audit(audit::Audit),
+    /// The server's own keys, and what is kept encrypted with them.
+    #[command(subcommand)]
+    Secrets(secrets::Secrets),
+    /// Look into a token, or narrow it; no server is asked.
+    #[command(subcommand)]
+    Token(token::Token),
     /// Print the OpenAPI document.
     Openapi,
     /// Print the reference of problem codes, as Markdown.
@@ -114,6 +121,8 @@ impl Cli {
             Command::Audit(audit::Audit::Verify(verify)) => {
                 print(&composition::block_on(composition::verify_audit(&verify))?)
             }
+            Command::Secrets(secrets) => print(&secrets.run()?),
+            Command::Token(token) => print(&token.run()?),
             Command::Openapi => print(&serde_json::to_string_pretty(&http_actix::openapi_document())?),
             Command::Errors => print(http_actix::problem::errors_markdown().trim_end()),
             Command::Rights => print(composition::rights().trim_end()),

@@ -1,6 +1,6 @@
 //! Starts: those that fail say why in one line, and several at once get on with each other.
 
-use dev_services::{Database, Durability, Postgres};
+use dev_services::{Database, Durability, Postgres, write_secret_keys};
 use e2e_tests::{Cluster, Ended, Orrery, command_line, eventually};
 use tokio::{net::TcpListener, task::spawn_blocking};
 
@@ -12,7 +12,10 @@ const PASSWORD: &str = "hunter2-secret";
 /// Runs `orrery serve` with arguments that it cannot work with: it ends with the status 1. Answers the one line that says why.
 async fn refused(arguments: &[&str]) -> String {
     let folder = tempfile::tempdir().expect("a folder can be made");
-    let all = [&["serve", "--listen", "127.0.0.1:0"], arguments].concat();
+    let keys = folder.path().join("keys");
+    write_secret_keys(&keys).expect("the keys can be written");
+    let keys = keys.to_string_lossy();
+    let all = [&["serve", "--listen", "127.0.0.1:0", "--secret-keys-file", &keys], arguments].concat();
     let ended = command_line(&all, folder.path()).await;
     one_line_of(&ended, arguments)
 }
@@ -180,4 +183,12 @@ async fn replicas_that_start_at_once_on_an_empty_database_all_come_up_and_work()
         })
         .await;
     }
+}
+
+#[tokio::test]
+async fn on_a_database_a_server_without_keys_does_not_start_and_says_how_to_get_some() {
+    let folder = tempfile::tempdir().expect("a folder can be made");
+    let arguments = ["serve", "--listen", "127.0.0.1:0", "--database-url", "postgres://postgres@127.0.0.1:1/orrery"];
+    let line = one_line_of(&command_line(&arguments, folder.path()).await, &arguments);
+    assert_names(&line, &["--secret-keys-file", "ORRERY_SECRET_KEYS", "orrery secrets new-key"]);
 }

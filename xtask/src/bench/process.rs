@@ -9,6 +9,7 @@ use std::{
 };
 
 use anyhow::{Context, bail};
+use dev_services::SECRET_KEYS;
 use reqwest::header::{HeaderName, HeaderValue};
 
 use super::store::Home;
@@ -24,9 +25,6 @@ const STOPPED_WITHIN: Duration = Duration::from_secs(30);
 
 /// The key of the first administrator, whom the benchmark is.
 const ADMIN_KEY: &str = "ork_00000000000000000000000000000001_benchbenchbenchbenchbenchbenchbenchbenchkey";
-
-/// The server's own keys; a database needs some that are given.
-const SECRET_KEYS: &str = "bench:b2YgYSBiZW5jaG1hcmssIGFuZCBvZiBubyBvdGhlcnM=";
 
 /// A client for many requests at a time, which presents the key.
 pub(super) fn client() -> anyhow::Result<reqwest::Client> {
@@ -80,6 +78,7 @@ impl Process {
             .env_remove("DATABASE_URL")
             .env_remove("KAFKA_BROKERS")
             .env("ORRERY_ADMIN_KEY", ADMIN_KEY)
+            .env_remove("ORRERY_SECRET_KEYS_FILE")
             .env("ORRERY_SECRET_KEYS", SECRET_KEYS)
             .stdin(Stdio::null())
             .stderr(out.try_clone()?)

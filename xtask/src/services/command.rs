@@ -1,13 +1,14 @@
 //! `cargo xtask services up|down|status`.
 
 use anyhow::Context;
+use dev_services::SECRET_KEYS;
 
 use super::{docker, installing, source::Service};
 
 /// What to do with the services.
 #[derive(clap::Subcommand)]
 pub(crate) enum Services {
-    /// Starts what is not named by `DATABASE_URL` and `KAFKA_BROKERS`, and prints the two variables.
+    /// Starts what is not named by `DATABASE_URL` and `KAFKA_BROKERS`, and prints these variables and one with a key for servers.
     Up,
     /// Stops what 'up' has started. Data stays.
     Down,
@@ -32,6 +33,7 @@ fn up() -> anyhow::Result<()> {
         let address = taken(service).with_context(|| format!("{} cannot be had", service.name()))?;
         lines.push(format!("export {}='{address}'", service.variable()));
     }
+    lines.push(format!("export ORRERY_SECRET_KEYS='{SECRET_KEYS}'"));
     println!("\n{}", lines.join("\n"));
     Ok(())
 }

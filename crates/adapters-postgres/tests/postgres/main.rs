@@ -12,5 +12,6 @@ mod lists;
 mod opening;
 mod processes;
 mod python;
+mod secrets;
 mod stores;
 mod taking_over;

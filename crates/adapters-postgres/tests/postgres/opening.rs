@@ -3,10 +3,10 @@
 use adapters_postgres::{ConnectError, PgStore};
 use dev_services::Database;
 
-use crate::stores::{migrated, open};
+use crate::stores::{migrated, open, vault};
 
 async fn refused(url: &str) -> ConnectError {
-    PgStore::connect(url).await.expect_err("it cannot be used")
+    PgStore::connect(url, vault()).await.expect_err("it cannot be used")
 }
 
 #[tokio::test]

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use adapters_auth::{AeadVault, Keyring};
 use adapters_postgres::{PgSettings, PgStore};
 use dev_services::Database;
 use port_contracts::{ChainStores, SharedStores, Stores};
@@ -19,9 +20,14 @@ pub(crate) async fn migrated() -> Database {
     Database::new(Some(template.await)).await
 }
 
+/// The same key for all: some tests open a database twice.
+pub(crate) fn vault() -> Arc<AeadVault> {
+    AeadVault::new(&Keyring::parse("test:YWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWE=").expect("it is a key"))
+}
+
 /// A store in a database.
 pub(crate) async fn open(database: &Database) -> PgStore {
-    PgStore::connect(database.url()).await.expect("a store")
+    PgStore::connect(database.url(), vault()).await.expect("a store")
 }
 
 /// The ports of a store in a database of its own.
@@ -32,7 +38,7 @@ pub(crate) async fn fresh() -> Stores {
 
 /// A store in a database that announces.
 pub(crate) async fn open_announcing(database: &Database) -> PgStore {
-    PgStore::connect_with(database.url(), PgSettings { announce: true }).await.expect("a store")
+    PgStore::connect_with(database.url(), PgSettings { announce: true }, vault()).await.expect("a store")
 }
 
 /// The ports of a store that announces, in a database of its own.

@@ -1,11 +1,11 @@
 //! `orrery audit`.
 
-use std::{path::PathBuf, time::Duration};
+use std::time::Duration;
 
 use clap::{Args, Subcommand};
 use domain::audit::Witness;
 
-use super::Keys;
+use super::SecretsPlace;
 
 /// What is done with the audit log.
 #[derive(Subcommand)]
@@ -19,14 +19,8 @@ pub(crate) enum Audit {
 /// Which log is looked at, and what must be true of it.
 #[derive(Args)]
 pub(crate) struct Verify {
-    /// The folder that holds everything the server keeps, where no database is given.
-    #[arg(long, env = "ORRERY_DATA", default_value = "orrery-data")]
-    pub(crate) data: PathBuf,
-    /// The PostgreSQL database that holds everything instead: `postgres://user:password@host/database`.
-    #[arg(long, env = "DATABASE_URL", hide_env_values = true)]
-    pub(crate) database_url: Option<String>,
     #[command(flatten)]
-    pub(crate) keys: Keys,
+    pub(crate) place: SecretsPlace,
     /// How many seconds ago the chain's head may have been signed last. A running server signs it every minute; a larger age means
     /// that none was running, or that an older state was put back. 0 does not look.
     #[arg(long, default_value_t = 3600)]

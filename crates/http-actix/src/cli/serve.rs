@@ -5,7 +5,7 @@ use std::{net::SocketAddr, path::PathBuf, time::Duration};
 use clap::{Args, ValueEnum};
 use domain::workflows::MAX_NESTING;
 
-use super::{Keys, door::DoorSettings, kafka::Kafka, limits::LimitSettings};
+use super::{door::DoorSettings, kafka::Kafka, limits::LimitSettings, secrets::SecretKeys};
 use crate::composition::LogFormat;
 
 /// How many days dead letters are kept unless somebody says otherwise.
@@ -42,6 +42,8 @@ pub(crate) struct Serve {
     #[command(flatten)]
     pub(crate) door: DoorSettings,
     #[command(flatten)]
+    pub(crate) secret_keys: SecretKeys,
+    #[command(flatten)]
     pub(crate) kafka: Kafka,
     #[command(flatten)]
     pub(crate) limits: LimitSettings,
@@ -77,8 +79,6 @@ pub(crate) struct Serve {
     /// For how many days rows of the audit log are kept; what is older is removed.
     #[arg(long, env = "ORRERY_KEEP_AUDIT_DAYS", default_value_t = KEEP_AUDIT_DAYS, value_parser = clap::value_parser!(u64).range(KEEP_AUDIT_DAYS_AT_LEAST..=36_500))]
     pub(crate) keep_audit_days: u64,
-    #[command(flatten)]
-    pub(crate) keys: Keys,
     /// How logs are written to standard error; by default text on a terminal and JSON elsewhere.
     #[arg(long, env = "ORRERY_LOG_FORMAT", value_enum)]
     pub(crate) log_format: Option<LogFormat>,
@@ -98,6 +98,7 @@ impl Serve {
             no_migrate: false,
             door: DoorSettings::open(),
             database_wait_seconds: DATABASE_WAIT_SECONDS,
+            secret_keys: SecretKeys::default(),
             kafka: Kafka::default(),
             limits: LimitSettings::default(),
             engine: EngineKind::Orrery,
@@ -110,7 +111,6 @@ impl Serve {
             drain_seconds: 10,
             keep_dead_letters_days: KEEP_DEAD_LETTERS_DAYS,
             keep_audit_days: KEEP_AUDIT_DAYS,
-            keys: Keys::default(),
             log_format: None,
             log: "warn".to_owned(),
         }

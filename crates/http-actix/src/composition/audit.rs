@@ -2,19 +2,19 @@
 
 use std::sync::Arc;
 
-use adapters_auth::{ChainSeal, Keyring};
+use adapters_auth::{AeadVault, ChainSeal, Keyring};
 use adapters_postgres::PgStore;
 use adapters_sqlite::SqliteChain;
 use anyhow::{Context, bail, ensure};
 use application::audit::{Expectations, Verified, VerifyAudit};
 use domain::ports::{AuditChain, Clock};
 
-use super::{keys, system::SystemClock};
-use crate::cli::Verify;
+use super::{keyring, system::SystemClock};
+use crate::cli::{SecretsPlace, Verify};
 
 /// Walks the chain of a folder or database, and answers in words; the first thing that is wrong is an error.
 pub(crate) async fn verify_audit(options: &Verify) -> anyhow::Result<String> {
-    let (chain, keyring) = opened(options).await?;
+    let (chain, keyring) = opened(&options.place).await?;
     let verify = VerifyAudit::new(chain, Arc::new(ChainSeal::new(&keyring)));
     let expected = Expectations { max_age: options.max_age(), witness: options.head };
     let now = SystemClock::default().now();
@@ -25,17 +25,15 @@ pub(crate) async fn verify_audit(options: &Verify) -> anyhow::Result<String> {
     Ok(in_words(&verified, options))
 }
 
-async fn opened(options: &Verify) -> anyhow::Result<(Arc<dyn AuditChain>, Keyring)> {
-    let lacks = "the server's keys are needed: set ORRERY_SECRET_KEYS or --secret-keys-file";
-    if let Some(url) = &options.database_url {
-        let keyring = keys::given(&options.keys)?.context(lacks)?;
-        let store = PgStore::connect(url).await.context("the database cannot be used")?;
+async fn opened(place: &SecretsPlace) -> anyhow::Result<(Arc<dyn AuditChain>, Keyring)> {
+    if let Some(url) = &place.database_url {
+        let keyring = keyring::of(place)?;
+        let store = PgStore::connect(url, AeadVault::new(&keyring)).await.context("the database cannot be used")?;
         return Ok((Arc::new(store), keyring));
     }
-    let shown = options.data.display();
-    ensure!(options.data.join("orrery.db").exists(), "there is no store in the folder {shown}");
-    let keyring = keys::of_folder(&options.keys, &options.data)?.context(lacks)?;
-    Ok((Arc::new(SqliteChain::in_folder(&options.data)), keyring))
+    let shown = place.data.display();
+    ensure!(place.data.join("orrery.db").exists(), "there is no store in the folder {shown}");
+    Ok((Arc::new(SqliteChain::in_folder(&place.data)), keyring::of(place)?))
 }
 
 fn in_words(verified: &Verified, options: &Verify) -> String {

@@ -6,7 +6,7 @@ mod crew;
 mod door;
 mod files;
 mod kafka;
-mod keys;
+mod keyring;
 mod listening;
 mod logging;
 mod nobody;
@@ -19,11 +19,14 @@ mod system;
 
 use std::{future::Future, path::Path, time::Duration};
 
+use adapters_auth::{AeadVault, Keyring};
 use anyhow::Context;
 
-use crate::cli::Serve;
+use crate::cli::{SecretsPlace, Serve};
 
+pub(crate) use adapters_auth::{Attenuation, inspect};
 pub(crate) use audit::verify_audit;
+pub(crate) use keyring::{new_key, public_keys};
 pub(crate) use logging::{LogFormat, init as init_logging};
 pub(crate) use process::Orrery;
 
@@ -51,6 +54,21 @@ pub(crate) async fn serve(options: Serve) -> anyhow::Result<()> {
         () = signalled() => anyhow::bail!("stopped at once, at the second signal; what was under way is taken up at the next start"),
     }
     failed.map_or(Ok(()), |part| Err(anyhow::anyhow!("the {part} ended unexpectedly")))
+}
+
+/// Seals every kept secret under the current key. Beside running servers on a database; on a folder nobody else may run.
+pub(crate) async fn rotate_secrets(place: &SecretsPlace) -> anyhow::Result<String> {
+    let found = stores::rotate_secrets(place).await?;
+    Ok(format!(
+        "{} sealed anew under the key '{}', {} that were in clear sealed, {} left as they were",
+        found.counts.rotated, found.key, found.counts.clear, found.counts.kept
+    ))
+}
+
+/// The time of this machine.
+pub(crate) fn now() -> domain::Timestamp {
+    use domain::ports::Clock;
+    system::SystemClock::default().now()
 }
 
 /// Waits for SIGTERM or Ctrl-C.
@@ -92,7 +110,8 @@ pub(crate) async fn bench_floor_of_database(
 
 /// What the journal of a database does with batches of this size when nothing else is to be done, as JSON.
 pub(crate) async fn bench_journal_of_database(url: &str, batch: usize, duration: Duration) -> anyhow::Result<String> {
-    let floor = adapters_postgres::floor::floor_journal(url, batch, duration).await;
+    let vault = AeadVault::new(&Keyring::parse(&Keyring::fresh_line("bench"))?);
+    let floor = adapters_postgres::floor::floor_journal(url, batch, duration, vault).await;
     let floor = floor.context("the floor cannot be measured")?;
     let json = serde_json::json!({
         "starts_per_second": floor.starts_per_second,

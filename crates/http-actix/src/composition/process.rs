@@ -8,10 +8,10 @@ use std::{
 };
 
 use actix_web::dev::ServerHandle;
-use adapters_auth::{Biscuits, ChainSeal, Keyring};
+use adapters_auth::{AeadVault, Biscuits, ChainSeal, Keyring};
 use adapters_http::{GatewayConfig, HttpAgentGateway};
 use adapters_schema::JsonSchemas;
-use anyhow::{Context, ensure};
+use anyhow::Context;
 use application::{External, Ports, UseCases, plans::PlanCache};
 use domain::{
     access::Role,
@@ -27,12 +27,13 @@ use super::{
     bus::Bus,
     crew::{Crew, Stage},
     door::{self, Guards},
-    files, kafka, keys,
+    files, kafka,
+    keyring::{self, Place},
     listening::{bind, listen, listen_for_registry},
     nobody::Nobody,
     parts::Parts,
     readiness::Components,
-    stores::{self, Store},
+    stores::{self, Database, Store},
     system::SystemIds,
 };
 use crate::cli::{AgentCalls, EngineKind, Serve};
@@ -66,23 +67,16 @@ impl Orrery {
             trusted: options.door.trusted_listen.map(bind).transpose()?,
             registry: options.registry_listen.map(bind).transpose()?,
         };
-        let given = keys::given(&options.keys)?;
-        ensure!(
-            given.is_some() || options.database_url.is_none(),
-            "on a database the server needs keys of its own that all its processes share: set ORRERY_SECRET_KEYS or \
-             --secret-keys-file (one line: an id, a colon, and 32 random bytes as base64)"
-        );
+        let place = options.database_url.as_ref().map_or(Place::Folder(&options.data), |_| Place::Database);
+        let keyring = keyring::load(&options.secret_keys, place)?;
+        let vault = AeadVault::new(&keyring);
         let store = match &options.database_url {
             Some(url) => {
                 let patience = Duration::from_secs(options.database_wait_seconds);
-                stores::in_database(url, !options.no_migrate, kafka.is_some(), patience).await?
+                let database = Database { url, migrate: !options.no_migrate, announce: kafka.is_some(), patience };
+                stores::in_database(database, vault).await?
             }
-            None => stores::in_folder(&options.data).await?,
-        };
-        let keyring = match given {
-            Some(given) => given,
-            // The store is open, so nobody else makes keys for the folder.
-            None => keys::of_folder_or_new(&options.keys, &options.data)?,
+            None => stores::in_folder(&options.data, vault).await?,
         };
         let bus = kafka.map(|config| Bus::connect(config, store.clock.clone())).transpose()?;
         let mut building = Building::new(options, parts, store, bus, Biscuits::new(&keyring));

@@ -2,17 +2,19 @@
 
 use std::{path::Path, sync::Arc, time::Duration};
 
+use adapters_auth::AeadVault;
 use adapters_postgres::{ConnectError, PgSettings, PgStore};
 use adapters_sqlite::SqliteStore;
 use anyhow::Context;
 use domain::ports::{
-    Accounts, AgentTraffic, Agents, AuditLog, AuditSealing, Clock, DeadLetters, Doorbell, ExternalRuns, Fleet, Outbox,
-    RunInbox, RunJournal, RunLeases, Runs, StoreTime, Transactions, Workflows,
+    Accounts, AgentTraffic, Agents, AuditLog, AuditSealing, Clock, DeadLetters, Doorbell, ExternalRuns, Fleet,
+    KeptSecrets, Outbox, Reseal, Resealed, RunInbox, RunJournal, RunLeases, Runs, StoreTime, Transactions, Vault,
+    Workflows,
 };
-
 use tokio::time::Instant;
 
-use super::{steered::SteeredClock, system::SystemClock};
+use super::{keyring, steered::SteeredClock, system::SystemClock};
+use crate::cli::SecretsPlace;
 
 /// The ports of one store.
 pub(super) struct Store {
@@ -44,12 +46,13 @@ pub(super) struct Shared {
 }
 
 /// Opens the store of a single process, and takes over what a predecessor left unfinished.
-pub(super) async fn in_folder(folder: &Path) -> anyhow::Result<Store> {
+pub(super) async fn in_folder(folder: &Path, vault: Arc<dyn Vault>) -> anyhow::Result<Store> {
     let absolute = std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned());
     let shown = absolute.display();
     tracing::info!(folder = %shown, "Orrery keeps everything in the folder {shown}");
-    let store = SqliteStore::open(folder).with_context(|| format!("cannot open the store in {shown}"))?;
+    let store = SqliteStore::open(folder, vault).with_context(|| format!("cannot open the store in {shown}"))?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::default());
+    seal_what_is_in_clear(&store).await?;
     take_over(&store, &*clock).await?;
     let store = Arc::new(store);
     Ok(Store {
@@ -70,6 +73,36 @@ pub(super) async fn in_folder(folder: &Path) -> anyhow::Result<Store> {
     })
 }
 
+/// Seals what older programs have stored in clear, and finds out now rather than at some call that a key is missing.
+async fn seal_what_is_in_clear(store: &dyn KeptSecrets) -> anyhow::Result<()> {
+    let found = store.reseal(Reseal::Clear).await.context("what is kept encrypted cannot be used")?;
+    if found.clear > 0 {
+        tracing::info!(secrets = found.clear, "encrypted credentials that were stored in clear");
+    }
+    Ok(())
+}
+
+/// What a rotation has found, and under which key everything is now.
+pub(super) struct Rotated {
+    pub(super) key: String,
+    pub(super) counts: Resealed,
+}
+
+/// Seals every secret under the current key.
+pub(super) async fn rotate_secrets(place: &SecretsPlace) -> anyhow::Result<Rotated> {
+    let keyring = keyring::of(place)?;
+    let vault = AeadVault::new(&keyring);
+    let store: Box<dyn KeptSecrets> = if let Some(url) = &place.database_url {
+        Box::new(PgStore::connect(url, vault).await.context("the database cannot be used")?)
+    } else {
+        let store = SqliteStore::open(&place.data, vault);
+        Box::new(store.with_context(|| format!("cannot open the store in {}", place.data.display()))?)
+    };
+    let resealed = store.reseal(Reseal::NotCurrent).await;
+    let counts = resealed.context("not everything can be encrypted anew")?;
+    Ok(Rotated { key: keyring.current().id().to_owned(), counts })
+}
+
 /// The store's lock says that nobody else is alive, so whoever owns runs is dead.
 async fn take_over(store: &SqliteStore, clock: &dyn Clock) -> anyhow::Result<()> {
     for dead in store.owners().await.context("cannot read who owned runs")? {
@@ -83,16 +116,28 @@ async fn take_over(store: &SqliteStore, clock: &dyn Clock) -> anyhow::Result<()>
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
 const LAST_PAUSE: Duration = Duration::from_secs(5);
 
+/// A database, and how it is opened.
+#[derive(Clone, Copy)]
+pub(super) struct Database<'a> {
+    pub(super) url: &'a str,
+    /// Whether its schema is brought up to date before.
+    pub(super) migrate: bool,
+    /// See [`PgSettings::announce`].
+    pub(super) announce: bool,
+    /// For how long it is waited for.
+    pub(super) patience: Duration,
+}
+
 /// Waits for a database that is away for as long as that may pass: who is started together comes up in any order.
-async fn opened(url: &str, migrate: bool, announce: bool, patience: Duration) -> anyhow::Result<PgStore> {
-    let (until, mut pause) = (Instant::now() + patience, FIRST_PAUSE);
+async fn opened(database: Database<'_>, vault: &Arc<dyn Vault>) -> anyhow::Result<PgStore> {
+    let (until, mut pause) = (Instant::now() + database.patience, FIRST_PAUSE);
     loop {
-        let error = match open(url, migrate, announce).await {
+        let error = match open(database, vault).await {
             Ok(store) => return Ok(store),
             Err(error) => error,
         };
         let left = until.saturating_duration_since(Instant::now());
-        if left.is_zero() || !is_away(url, &error).await {
+        if left.is_zero() || !is_away(database.url, &error).await {
             return Err(error);
         }
         let left_seconds = left.as_secs();
@@ -105,12 +150,13 @@ async fn opened(url: &str, migrate: bool, announce: bool, patience: Duration) ->
     }
 }
 
-async fn open(url: &str, migrate: bool, announce: bool) -> anyhow::Result<PgStore> {
+async fn open(database: Database<'_>, vault: &Arc<dyn Vault>) -> anyhow::Result<PgStore> {
+    let Database { url, migrate, announce, .. } = database;
     if migrate {
         PgStore::check_before_migration(url).await?;
         migration::up(url).await?;
     }
-    Ok(PgStore::connect_with(url, PgSettings { announce }).await?)
+    Ok(PgStore::connect_with(url, PgSettings { announce }, Arc::clone(vault)).await?)
 }
 
 /// What a migration that broke off says does not tell whether the database has gone; the database does.
@@ -121,9 +167,10 @@ async fn is_away(url: &str, error: &anyhow::Error) -> bool {
     }
 }
 
-/// Connects to the store of several processes, whose schema is brought up to date before if that is wanted.
-pub(super) async fn in_database(url: &str, migrate: bool, announce: bool, patience: Duration) -> anyhow::Result<Store> {
-    let store = Arc::new(opened(url, migrate, announce, patience).await.context("the database cannot be used")?);
+/// Connects to the store of several processes.
+pub(super) async fn in_database(database: Database<'_>, vault: Arc<dyn Vault>) -> anyhow::Result<Store> {
+    let store = Arc::new(opened(database, &vault).await.context("the database cannot be used")?);
+    seal_what_is_in_clear(&*store).await?;
     let clock = SteeredClock::start(&*store).await.context("the database does not say what time it is")?;
     Ok(Store {
         accounts: store.clone(),

@@ -1,0 +1,90 @@
+//! The server's own keys: from a file or a variable, or, where one process has a folder to itself, made at the first start.
+
+use std::{
+    fs::{self, OpenOptions},
+    io::{ErrorKind, Write},
+    os::unix::fs::{OpenOptionsExt, PermissionsExt},
+    path::Path,
+};
+
+use adapters_auth::{Biscuits, Keyring};
+use anyhow::{Context, bail};
+use domain::ports::IdGenerator;
+
+use super::system::SystemIds;
+use crate::cli::{SecretKeys, SecretsPlace};
+
+/// The file in a folder.
+const FILE: &str = "secret.keys";
+
+/// Where a server keeps things.
+#[derive(Clone, Copy)]
+pub(crate) enum Place<'a> {
+    /// In a folder of its own.
+    Folder(&'a Path),
+    /// In a database that others share.
+    Database,
+}
+
+/// The keys that are given, or those of the folder. A database has no place for keys that would be worth anything.
+pub(crate) fn load(given: &SecretKeys, place: Place<'_>) -> anyhow::Result<Keyring> {
+    match (&given.file, &given.keys, place) {
+        (Some(path), _, _) => read(path),
+        (None, Some(text), _) => Keyring::parse(text.trim()).context("ORRERY_SECRET_KEYS holds no keys of a server"),
+        (None, None, Place::Folder(folder)) => of_folder(folder),
+        (None, None, Place::Database) => bail!(
+            "on a database the server needs keys that all its processes share: give --secret-keys-file or set ORRERY_SECRET_KEYS \
+             ('orrery secrets new-key k1' makes one)"
+        ),
+    }
+}
+
+/// A fresh line for a file of keys.
+pub(crate) fn new_key(id: &str) -> anyhow::Result<String> {
+    let line = Keyring::fresh_line(id);
+    Keyring::parse(&line).context("the id of a key is 1 to 32 of a-z, 0-9 and '-'")?;
+    Ok(line)
+}
+
+/// The public keys of tokens, one a line behind the id of the server's key.
+pub(crate) fn public_keys(place: &SecretsPlace) -> anyhow::Result<String> {
+    let keyring = of(place)?;
+    let lines = Biscuits::public_keys(&keyring).into_iter().map(|(id, key)| format!("{id} {key}"));
+    Ok(lines.collect::<Vec<_>>().join("\n"))
+}
+
+/// The keys of a place that a command is given.
+pub(super) fn of(place: &SecretsPlace) -> anyhow::Result<Keyring> {
+    load(&place.keys, place.database_url.as_ref().map_or(Place::Folder(&place.data), |_| Place::Database))
+}
+
+fn read(path: &Path) -> anyhow::Result<Keyring> {
+    let shown = path.display();
+    let text = fs::read_to_string(path).with_context(|| format!("the keys in {shown} cannot be read"))?;
+    let others = fs::metadata(path).map(|metadata| metadata.permissions().mode() & 0o007).unwrap_or_default();
+    if others != 0 {
+        tracing::warn!(file = %shown, "every user of this machine may read or change the server's keys in {shown}");
+    }
+    Keyring::parse(&text).with_context(|| format!("{shown} holds no keys of a server"))
+}
+
+fn of_folder(folder: &Path) -> anyhow::Result<Keyring> {
+    let path = folder.join(FILE);
+    let shown = path.display();
+    fs::create_dir_all(folder).with_context(|| format!("the folder {} cannot be made", folder.display()))?;
+    match OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path) {
+        Ok(mut file) => {
+            // An id that no other key has: whoever loses the file is told which one is missing, instead of that it is wrong.
+            let unique = SystemIds.unique().simple().to_string();
+            let line = Keyring::fresh_line(&format!("k-{}", &unique[24..]));
+            let text =
+                format!("# The keys of this Orrery server. Without them, what it keeps encrypted is lost.\n{line}\n");
+            let written = file.write_all(text.as_bytes()).and_then(|()| file.sync_all());
+            written.with_context(|| format!("the server's keys cannot be written to {shown}"))?;
+            tracing::info!(file = %shown, "made a key for this server in {shown}; keep a copy of it where no backup of the data is");
+        }
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+        Err(error) => return Err(error).with_context(|| format!("the server's keys cannot be written to {shown}")),
+    }
+    read(&path)
+}
