@@ -8,7 +8,7 @@ use std::{
     sync::OnceLock,
 };
 
-use crate::credentials::{ADMIN_KEY, SECRET_KEYS};
+use crate::credentials::ADMIN_KEY;
 
 static BINARY: OnceLock<PathBuf> = OnceLock::new();
 
@@ -27,7 +27,7 @@ pub fn command() -> Command {
     for name in settings_around() {
         command.env_remove(name);
     }
-    command.env("ORRERY_ADMIN_KEY", ADMIN_KEY).env("ORRERY_SECRET_KEYS", SECRET_KEYS);
+    command.env("ORRERY_ADMIN_KEY", ADMIN_KEY);
     command
 }
 

@@ -101,9 +101,14 @@ impl Cluster {
         self
     }
 
+    /// The file with the keys that all processes share.
+    pub fn keys(&self) -> String {
+        self.folder.path().join("keys").to_string_lossy().into_owned()
+    }
+
     /// The arguments of a process with a role.
     pub fn arguments(&self, role: &str) -> Vec<String> {
-        let keys = self.folder.path().join("keys").to_string_lossy().into_owned();
+        let keys = self.keys();
         let own =
             ["--role", role, "--database-url", &self.database_url, "--secret-keys-file", &keys].map(str::to_owned);
         [&own[..], &self.topics.arguments(), &self.arguments].concat()

@@ -8,9 +8,6 @@ use reqwest::{
 /// The key of the first administrator. It proves something only to servers that were started with it.
 pub const ADMIN_KEY: &str = "ork_00000000000000000000000000000001_testtesttesttesttesttesttesttesttesttestkey";
 
-/// The server's own keys, the same for all processes of a test.
-pub const SECRET_KEYS: &str = "tests:b2YgdGhlIHRlc3RzLCBhbmQgb2Ygbm9ib2R5IGVsc2U=";
-
 /// A client that presents the key.
 pub fn as_admin() -> ClientBuilder {
     let mut headers = HeaderMap::new();

@@ -22,7 +22,7 @@ pub use answer::Answer;
 pub use binary::command as orrery_command;
 pub use client::{AgentSpec, Client};
 pub use cluster::{Cluster, KafkaFor, PostgresFor};
-pub use credentials::{ADMIN_KEY, SECRET_KEYS, as_admin};
+pub use credentials::{ADMIN_KEY, as_admin};
 pub use demo_agents::{Calls, DemoAgents};
 pub use document::{every_output, every_step_type, texts, workflow};
 pub use eventually::{eventually, eventually_within};

@@ -2,27 +2,16 @@
 
 use e2e_tests::{AgentSpec, Cluster, Ended, command_line, eventually};
 use sqlx::{Connection, PgConnection};
-use tempfile::TempDir;
 
-/// A cluster whose processes share a key, and where it is.
-async fn cluster() -> (Cluster, TempDir) {
-    let folder = tempfile::tempdir().expect("a folder can be made");
-    let keys = folder.path().join("keys");
-    std::fs::write(&keys, format!("test:{}=\n", "A".repeat(43))).expect("it can be written");
-    let keys = keys.to_str().expect("the path is UTF-8").to_owned();
-    (Cluster::new().await.for_all(&["--secret-keys-file", &keys]), folder)
-}
-
-async fn verify(cluster: &Cluster, folder: &TempDir) -> Ended {
-    let keys = folder.path().join("keys");
-    let keys = keys.to_str().expect("the path is UTF-8");
-    let arguments = ["audit", "verify", "--database-url", cluster.database_url(), "--secret-keys-file", keys];
-    command_line(&arguments, folder.path()).await
+async fn verify(cluster: &Cluster) -> Ended {
+    let (url, keys, folder) = (cluster.database_url(), cluster.keys(), std::env::temp_dir());
+    let arguments = ["audit", "verify", "--database-url", url, "--secret-keys-file", &keys];
+    command_line(&arguments, &folder).await
 }
 
 #[tokio::test]
 async fn whoever_changes_the_log_is_found_out() {
-    let (cluster, folder) = cluster().await;
+    let cluster = Cluster::new().await;
     let (one, two) = (cluster.start("api", &[]).await, cluster.start("api", &[]).await);
     for n in 1..=8 {
         let server = if n % 2 == 0 { &one } else { &two };
@@ -34,7 +23,7 @@ async fn whoever_changes_the_log_is_found_out() {
         .await;
     }
     assert!(one.terminate().await.status.success() && two.terminate().await.status.success());
-    let sound = verify(&cluster, &folder).await;
+    let sound = verify(&cluster).await;
     assert!(sound.stdout.iter().any(|line| line.starts_with("8 rows are as they were sealed")), "{:?}", sound.stderr);
 
     let mut database = PgConnection::connect(cluster.database_url()).await.expect("the database lets tests in");
@@ -74,11 +63,11 @@ async fn whoever_changes_the_log_is_found_out() {
         ("the head goes", "TRUNCATE audit_marks", "the head of the chain was removed"),
     ] {
         sqlx::raw_sql(sql).execute(&mut database).await.expect("the statements are sound");
-        let ended = verify(&cluster, &folder).await;
+        let ended = verify(&cluster).await;
         assert_eq!(ended.status.code(), Some(1), "{what}: {:?}", ended.stdout);
         let said = ended.stderr.join("\n");
         assert!(said.contains(found), "{what}: {said}");
         sqlx::raw_sql(put_back).execute(&mut database).await.expect("it is put back");
     }
-    assert!(verify(&cluster, &folder).await.status.success(), "all was put back");
+    assert!(verify(&cluster).await.status.success(), "all was put back");
 }

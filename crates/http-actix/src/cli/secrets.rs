@@ -18,6 +18,13 @@ pub(crate) struct SecretKeys {
     pub(crate) keys: Option<String>,
 }
 
+impl SecretKeys {
+    /// Whether there are any.
+    pub(crate) fn are_given(&self) -> bool {
+        self.file.is_some() || self.keys.is_some()
+    }
+}
+
 /// What to do with keys and what is encrypted.
 #[derive(Subcommand)]
 pub(crate) enum Secrets {

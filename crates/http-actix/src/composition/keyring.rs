@@ -8,7 +8,7 @@ use std::{
 };
 
 use adapters_auth::{Biscuits, Keyring};
-use anyhow::{Context, bail};
+use anyhow::{Context, bail, ensure};
 use domain::ports::IdGenerator;
 
 use super::system::SystemIds;
@@ -53,9 +53,15 @@ pub(crate) fn public_keys(place: &SecretsPlace) -> anyhow::Result<String> {
     Ok(lines.collect::<Vec<_>>().join("\n"))
 }
 
-/// The keys of a place that a command is given.
+/// The keys of a place that a command is given. It makes none: what is there was made with others.
 pub(super) fn of(place: &SecretsPlace) -> anyhow::Result<Keyring> {
-    load(&place.keys, place.database_url.as_ref().map_or(Place::Folder(&place.data), |_| Place::Database))
+    if place.database_url.is_some() || place.keys.are_given() {
+        return load(&place.keys, Place::Database);
+    }
+    let path = place.data.join(FILE);
+    let lacks = "the server's keys are needed: give --secret-keys-file or set ORRERY_SECRET_KEYS";
+    ensure!(path.exists(), "there is no {}; {lacks}", path.display());
+    read(&path)
 }
 
 fn read(path: &Path) -> anyhow::Result<Keyring> {
