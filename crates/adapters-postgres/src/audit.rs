@@ -30,7 +30,7 @@ pub(crate) async fn write(connection: &mut PgConnection, entries: &[&AuditEntry]
         .bind(column(entries, |entry| entry.by.name.as_str()))
         .bind(column(entries, |entry| entry.changes.text()))
         .bind(column(entries, |entry| entry.at))
-        .bind(column(entries, |entry| entry.entity.id.as_str()))
+        .bind(column(entries, key))
         .bind(column(entries, |entry| entry.entity.name.as_deref()))
         .bind(column(entries, |entry| entry.by.credential.as_deref()))
         .bind(column(entries, |entry| entry.by.request.as_deref()))
@@ -39,6 +39,13 @@ pub(crate) async fn write(connection: &mut PgConnection, entries: &[&AuditEntry]
         .execute(connection)
         .await?;
     Ok(())
+}
+
+/// The id of the thing as a text, where it does not follow from its UUID.
+fn key(entry: &AuditEntry) -> Option<&str> {
+    let id = &entry.entity.id;
+    let follows = EntityId::of_old(entry.entity.kind.as_str(), id.uuid()) == *id;
+    (!follows).then(|| id.as_str())
 }
 
 fn column<'a, T>(entries: &[&'a AuditEntry], value: impl Fn(&'a AuditEntry) -> T) -> Vec<T> {
@@ -55,7 +62,7 @@ pub(crate) async fn record(transaction: &DatabaseTransaction, entry: &AuditEntry
         entry.by.name.as_str().into(),
         entry.changes.text().into(),
         entry.at.into(),
-        entry.entity.id.as_str().into(),
+        key(entry).into(),
         entry.entity.name.clone().into(),
         entry.by.credential.clone().into(),
         entry.by.request.clone().into(),
@@ -114,7 +121,7 @@ fn wanted(filter: &AuditFilter, before: Option<AuditCursor>) -> QueryBuilder<Pos
         query.push(" AND entity_id = ").push_bind(id.uuid());
     }
     if let Some(user) = &filter.user {
-        query.push(" AND user_id = ").push_bind(user.clone());
+        query.push(" AND user_id COLLATE \"C\" = ").push_bind(user.clone());
     }
     if let Some(action) = &filter.action {
         query.push(" AND action = ").push_bind(action.clone());

@@ -1,5 +1,6 @@
 -- Rows of the old system stay as they are and get their places in the order in which they lie; what it writes from now on gets
--- the next ones. `entity_id` stays the UUID, that of a run without its `run-`; `entity_key` is the id as the API spells it.
+-- the next ones. `entity_id` stays the UUID, that of a run without its `run-`; `entity_key` is the id as the API spells it,
+-- where that does not follow from it.
 ALTER TABLE audit_logs
   ADD COLUMN place       bigserial,
   ADD COLUMN entity_key  varchar(255),
@@ -12,8 +13,9 @@ ALTER TABLE audit_logs
 DROP INDEX audit_logs_entity, audit_logs_created;
 CREATE UNIQUE INDEX audit_logs_place ON audit_logs (place);
 CREATE INDEX audit_logs_created ON audit_logs (created_at, place);
-CREATE INDEX audit_logs_entity ON audit_logs (entity_id, created_at, place);
-CREATE INDEX audit_logs_user ON audit_logs (user_id, created_at, place);
+CREATE INDEX audit_logs_entity ON audit_logs (entity_id);
+-- By its bytes: comparing in the order of a language costs more than all the other indexes together.
+CREATE INDEX audit_logs_user ON audit_logs (user_id COLLATE "C", created_at, place);
 -- Nearly all rows are starts of runs; whoever looks for anything else does not look through them.
 CREATE INDEX audit_logs_rare ON audit_logs (created_at, place) WHERE action <> 'execute';
 

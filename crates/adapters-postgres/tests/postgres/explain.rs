@@ -77,6 +77,7 @@ type Statements = &'static [(&'static str, &'static str)];
 /// Asked on the connections for everything but commits.
 const ASKED: Statements = statements![
     "attendance",
+    "audit_one",
     "claim",
     "claim_dead_letter",
     "claimed_inputs",
@@ -116,6 +117,7 @@ const COMMITTED: Statements = statements![
     "advance_heads",
     "announce",
     "applied_before",
+    "audit",
     "await",
     "cancel_ahead",
     "cancel_heads",

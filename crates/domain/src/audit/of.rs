@@ -50,8 +50,8 @@ impl AuditEntry {
 
     /// A run is started.
     pub fn of_start(id: AuditId, by: &Actor, start: &StartRun) -> Self {
+        // No more than what tells it from others: there are many.
         let changes = Changes::none()
-            .set("status", RunStatus::Pending.as_str())
             .set("workflow_id", start.workflow.to_string())
             .set("workflow_version", start.workflow_version);
         Self::new(id, start.at, by, Action::Execute, Entity::run(&start.run, Some(&start.workflow_name)), changes)
