@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::support::{Orrery, assert_valid};
 
-const OPERATIONS: [&str; 42] = [
+const OPERATIONS: [&str; 43] = [
     "DELETE /api/v1/agents/{agent_id}",
     "DELETE /api/v1/dlq/{dlq_id}",
     "DELETE /api/v1/workflows/{workflow_id}",
@@ -15,6 +15,7 @@ const OPERATIONS: [&str; 42] = [
     "GET /api/v1/agents",
     "GET /api/v1/agents/{agent_id}",
     "GET /api/v1/agents/{agent_id}/health",
+    "GET /api/v1/audit-logs",
     "GET /api/v1/dlq",
     "GET /api/v1/dlq/{dlq_id}",
     "GET /api/v1/runs",
