@@ -1,3 +1,5 @@
+//! What the entries tell, and what the chain finds. The hash is good enough for tests only.
+
 use serde_json::{Value, json};
 
 use super::*;
