@@ -148,15 +148,17 @@ impl Problem {
 
     /// Whoever asks is known, and may not.
     pub(crate) fn forbidden(forbidden: Forbidden) -> Self {
-        let detail = match &forbidden {
-            Forbidden::Lacks(right) => format!("The role lacks the right {}", right.as_str()),
-            Forbidden::OutOfScope(restriction) => format!("The credential is restricted: {restriction}"),
-            Forbidden::Attenuated => "The token was restricted by its holder and does not allow this".to_owned(),
-        };
         match forbidden {
-            Forbidden::Lacks(right) => Self { right: Some(right), ..Self::new(Code::Forbidden, detail) },
-            Forbidden::OutOfScope(_) => Self::new(Code::OutOfScope, detail),
-            Forbidden::Attenuated => Self::new(Code::TokenRestricted, detail),
+            Forbidden::Lacks(right) => {
+                let detail = format!("The role lacks the right {}", right.as_str());
+                Self { right: Some(right), ..Self::new(Code::Forbidden, detail) }
+            }
+            Forbidden::OutOfScope(restriction) => {
+                Self::new(Code::OutOfScope, format!("The credential is restricted: {restriction}"))
+            }
+            Forbidden::Attenuated => {
+                Self::new(Code::TokenRestricted, "The token was restricted by its holder and does not allow this")
+            }
         }
     }
 

@@ -47,7 +47,9 @@ fn hide_in(root: &Value, schema: &Value, value: &mut Value) {
         Value::Object(members) => hide_members(root, schema, members),
         Value::Array(items) => {
             if let Some(schema) = schema.get("items") {
-                items.iter_mut().for_each(|item| hide_in(root, schema, item));
+                for item in items {
+                    hide_in(root, schema, item);
+                }
             }
         }
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}

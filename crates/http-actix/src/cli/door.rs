@@ -33,7 +33,7 @@ pub(crate) struct DoorSettings {
     /// What callers of `--trusted-listen` may do.
     #[arg(long, env = "ORRERY_TRUSTED_ROLE", value_enum, default_value_t = TrustedRole::Operator, requires = "trusted_listen")]
     pub(crate) trusted_role: TrustedRole,
-    /// The origins whose pages may change something without presenting credentials, like https://ui.example.com: where nobody is
+    /// The origins whose pages may change something without presenting credentials, like `https://ui.example.com`: where nobody is
     /// asked, any other page that somebody looks at could.
     #[arg(long, env = "ORRERY_TRUSTED_ORIGINS", value_delimiter = ',')]
     pub(crate) trusted_origins: Vec<String>,
@@ -56,6 +56,7 @@ impl DoorSettings {
     }
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "the form that clap asks for")]
 fn secret(text: &str) -> Result<Secret, std::convert::Infallible> {
     Ok(Secret::new(text))
 }

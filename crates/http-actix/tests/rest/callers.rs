@@ -89,11 +89,11 @@ impl Gate for Callers {
             READS => admin(
                 Scope::default(),
                 false,
-                Some(Held::new(|right, _| if right.reads() { Ok(()) } else { Err(Some(Forbidden::Attenuated)) })),
+                Some(Held::by(|right, _| if right.reads() { Ok(()) } else { Err(Some(Forbidden::Attenuated)) })),
             ),
-            FOR_W => admin(Scope::default(), false, Some(Held::new(|_, resource| only("w", resource)))),
-            FOR_OTHER => admin(Scope::default(), false, Some(Held::new(|_, resource| only("v", resource)))),
-            ENDLESS => admin(Scope::default(), false, Some(Held::new(|_, _| Err(None)))),
+            FOR_W => admin(Scope::default(), false, Some(Held::by(|_, resource| only("w", resource)))),
+            FOR_OTHER => admin(Scope::default(), false, Some(Held::by(|_, resource| only("v", resource)))),
+            ENDLESS => admin(Scope::default(), false, Some(Held::by(|_, _| Err(None)))),
             _ => Err(Refused::Unknown.into()),
         }
     }
@@ -119,7 +119,7 @@ struct Held {
 }
 
 impl Held {
-    fn new(rule: fn(Right, &Resource) -> Verdict) -> Arc<dyn HeldToken> {
+    fn by(rule: fn(Right, &Resource) -> Verdict) -> Arc<dyn HeldToken> {
         let grant = TokenGrant {
             principal: "key:admin".to_owned(),
             source: None,

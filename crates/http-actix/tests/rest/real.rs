@@ -78,7 +78,7 @@ async fn every_operation_takes_real_keys_and_tokens_for_what_they_are_worth() {
     let furnished = Furnished::new().await;
     let orrery = furnished.orrery();
     let (policy, credentials) = (DatalogPolicy::load(), Credentials::new(orrery));
-    let hour = Duration::from_secs(3600);
+    let hour = Duration::from_hours(1);
     let (_, expiring) = credentials.key(Role::Viewer, Some(hour), orrery).await;
     orrery.clock.advance(hour * 2);
     let (id, revoked) = credentials.key(Role::Operator, Some(hour), orrery).await;
