@@ -5,7 +5,9 @@ use std::sync::Arc;
 use domain::{
     access::{Actor, Forbidden, Source, User},
     agents::Secret,
-    ports::{Accounts, Clock, Passwords, StoreError, Transactions},
+    audit::AuditEntry,
+    ids::AuditId,
+    ports::{Accounts, Clock, IdGenerator, Passwords, StoreError, Transactions},
 };
 
 use super::{AccessPorts, Proof, Session, known::KnownAccounts, password::PasswordCheck};
@@ -34,6 +36,7 @@ pub struct ChangeOwnPassword {
     transactions: Arc<dyn Transactions>,
     passwords: Arc<dyn Passwords>,
     clock: Arc<dyn Clock>,
+    ids: Arc<dyn IdGenerator>,
     check: PasswordCheck,
     known: Arc<KnownAccounts>,
 }
@@ -45,6 +48,7 @@ impl ChangeOwnPassword {
             transactions: ports.transactions.clone(),
             passwords: ports.passwords.clone(),
             clock: ports.clock.clone(),
+            ids: ports.ids.clone(),
             check: PasswordCheck::new(ports),
             known,
         }
@@ -65,11 +69,12 @@ impl ChangeOwnPassword {
             return Err(Forbidden::Attenuated.into());
         }
         let user = self.accounts.user(id).await?;
-        let proven = self.check.execute(user, present).await?.ok_or(ChangeOwnPasswordError::Refused)?;
+        let proven = self.check.execute(user, present, by).await?.ok_or(ChangeOwnPasswordError::Refused)?;
         let password = self.passwords.hash(new).await;
         let mut tries = 0;
         loop {
-            let mut user = self.accounts.user(id).await?.ok_or(ChangeOwnPasswordError::Refused)?;
+            let old = self.accounts.user(id).await?.ok_or(ChangeOwnPasswordError::Refused)?;
+            let mut user = old.clone();
             // An administrator may have changed it meanwhile.
             if user.epoch != proven.epoch {
                 return Err(ChangeOwnPasswordError::Refused);
@@ -79,7 +84,7 @@ impl ChangeOwnPassword {
             user.updated_at = self.clock.now();
             user.revision += 1;
             tries += 1;
-            match self.keep(&user, by).await {
+            match self.keep(&old, &user, by).await {
                 Ok(()) => {
                     self.known.user_changed(id).await;
                     return Ok(());
@@ -90,11 +95,13 @@ impl ChangeOwnPassword {
         }
     }
 
-    async fn keep(&self, user: &User, by: &Actor) -> Result<(), StoreError> {
+    async fn keep(&self, old: &User, user: &User, by: &Actor) -> Result<(), StoreError> {
         let mut work = self.transactions.begin().await?;
         work.replace_user(user).await?;
-        work.commit().await?;
-        tracing::info!(user.id = %user.id, by = by.name(), "a person has a new password");
-        Ok(())
+        let id = AuditId::new(self.ids.unique());
+        if let Some(entry) = AuditEntry::of_user(id, by, Some(old), Some(user), user.updated_at) {
+            work.record(&entry).await?;
+        }
+        work.commit().await
     }
 }

@@ -6,7 +6,8 @@ use domain::{
     Timestamp,
     access::{AccountName, Actor, ApiKey, Forbidden, KeyText, Role, Scope},
     agents::Secret,
-    ids::ApiKeyId,
+    audit::{Action, AuditEntry},
+    ids::{ApiKeyId, AuditId},
     ports::{Clock, IdGenerator, KeyDigests, Policy, StoreError, Transactions},
 };
 use ipnet::IpNet;
@@ -104,7 +105,8 @@ impl CreateApiKey {
             created_by: by.name.clone(),
             revision: 1,
         };
-        match self.keep(&key).await {
+        let entry = AuditEntry::of_key(AuditId::new(self.ids.unique()), by, Action::Create, None, &key, now);
+        match self.keep(&key, &entry).await {
             Ok(()) => Ok(IssuedApiKey { key, text: text.text() }),
             // The id is new, so only the name can be taken.
             Err(StoreError::Conflict(_)) => Err(CreateApiKeyError::NameTaken(key.name)),
@@ -112,9 +114,10 @@ impl CreateApiKey {
         }
     }
 
-    async fn keep(&self, key: &ApiKey) -> Result<(), StoreError> {
+    async fn keep(&self, key: &ApiKey, entry: &AuditEntry) -> Result<(), StoreError> {
         let mut work = self.transactions.begin().await?;
         work.add_api_key(key).await?;
+        work.record(entry).await?;
         work.commit().await
     }
 }

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use domain::{
     access::{AccountName, Actor, Forbidden, Role, Scope, User},
     agents::Secret,
-    ids::UserId,
+    audit::AuditEntry,
+    ids::{AuditId, UserId},
     ports::{Clock, IdGenerator, Passwords, Policy, StoreError, Transactions},
 };
 
@@ -89,8 +90,10 @@ impl CreateUser {
     async fn keep(&self, user: &User, by: &Actor) -> Result<(), StoreError> {
         let mut work = self.transactions.begin().await?;
         work.add_user(user).await?;
-        work.commit().await?;
-        tracing::info!(user.id = %user.id, by = by.name(), "a person may log in now");
-        Ok(())
+        let id = AuditId::new(self.ids.unique());
+        if let Some(entry) = AuditEntry::of_user(id, by, None, Some(user), user.created_at) {
+            work.record(&entry).await?;
+        }
+        work.commit().await
     }
 }

@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use domain::{
     access::{Actor, User},
-    ids::UserId,
-    ports::{Accounts, LAST_ADMIN, StoreError, Transactions},
+    audit::AuditEntry,
+    ids::{AuditId, UserId},
+    ports::{Accounts, Clock, IdGenerator, LAST_ADMIN, StoreError, Transactions},
 };
 
 use super::{AccessPorts, known::KnownAccounts};
@@ -29,12 +30,20 @@ pub enum DeleteUserError {
 pub struct DeleteUser {
     accounts: Arc<dyn Accounts>,
     transactions: Arc<dyn Transactions>,
+    clock: Arc<dyn Clock>,
+    ids: Arc<dyn IdGenerator>,
     known: Arc<KnownAccounts>,
 }
 
 impl DeleteUser {
     pub(super) fn new(ports: &AccessPorts, known: Arc<KnownAccounts>) -> Self {
-        Self { accounts: ports.accounts.clone(), transactions: ports.transactions.clone(), known }
+        Self {
+            accounts: ports.accounts.clone(),
+            transactions: ports.transactions.clone(),
+            clock: ports.clock.clone(),
+            ids: ports.ids.clone(),
+            known,
+        }
     }
 
     /// Removes the person; the name is free then, and tokens of log-ins are worth nothing within a second.
@@ -61,8 +70,10 @@ impl DeleteUser {
         if user.is_keeper() {
             work.keep_an_admin().await?;
         }
-        work.commit().await?;
-        tracing::info!(user.id = %user.id, by = by.name(), "a person is removed");
-        Ok(())
+        let id = AuditId::new(self.ids.unique());
+        if let Some(entry) = AuditEntry::of_user(id, by, Some(user), None, self.clock.now()) {
+            work.record(&entry).await?;
+        }
+        work.commit().await
     }
 }

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use domain::{
     access::{AccountName, Actor, ApiKey, KeyText, Role, Scope},
     agents::Secret,
-    ids::ApiKeyId,
+    audit::{Action, AuditEntry},
+    ids::{ApiKeyId, AuditId},
     ports::{Accounts, Clock, IdGenerator, KeyDigests, StoreError, Transactions},
 };
 
@@ -91,6 +92,7 @@ impl EnsureAdminKey {
 
     async fn keep(&self, text: &KeyText) -> Result<(), StoreError> {
         let name = AccountName::parse(NAME).expect("the constant is a name");
+        let (by, now) = (Actor::system(), self.clock.now());
         let key = ApiKey {
             id: text.id,
             name,
@@ -103,12 +105,14 @@ impl EnsureAdminKey {
             expires_at: None,
             revoked_at: None,
             last_used_at: None,
-            created_at: self.clock.now(),
-            created_by: Actor::system().name,
+            created_at: now,
+            created_by: by.name.clone(),
             revision: 1,
         };
         let mut work = self.transactions.begin().await?;
         work.add_api_key(&key).await?;
+        let id = AuditId::new(self.ids.unique());
+        work.record(&AuditEntry::of_key(id, &by, Action::Create, None, &key, now)).await?;
         work.commit().await
     }
 }

@@ -3,9 +3,12 @@
 use std::{sync::Arc, time::Duration};
 
 use domain::{
-    access::{Scope, Source, TokenGrant},
+    Timestamp,
+    access::{Actor, Scope, Source, TokenGrant, User},
     agents::Secret,
-    ports::{Accounts, Clock, StoreError, Tokens},
+    audit::AuditEntry,
+    ids::AuditId,
+    ports::{Accounts, Clock, IdGenerator, StoreError, Tokens, Transactions},
 };
 
 use super::{AccessPorts, MintedToken, password::PasswordCheck};
@@ -27,8 +30,10 @@ pub enum LogInError {
 /// Logs a person in.
 pub struct LogIn {
     accounts: Arc<dyn Accounts>,
+    transactions: Arc<dyn Transactions>,
     tokens: Arc<dyn Tokens>,
     clock: Arc<dyn Clock>,
+    ids: Arc<dyn IdGenerator>,
     check: PasswordCheck,
 }
 
@@ -36,17 +41,20 @@ impl LogIn {
     pub(super) fn new(ports: &AccessPorts) -> Self {
         Self {
             accounts: ports.accounts.clone(),
+            transactions: ports.transactions.clone(),
             tokens: ports.tokens.clone(),
             clock: ports.clock.clone(),
+            ids: ports.ids.clone(),
             check: PasswordCheck::new(ports),
         }
     }
 
     /// Mints a token for whoever knows the password. It is worth nothing any more once role, state or password change.
-    pub async fn execute(&self, name: &str, password: &Secret) -> Result<MintedToken, LogInError> {
+    pub async fn execute(&self, name: &str, password: &Secret, by: &Actor) -> Result<MintedToken, LogInError> {
         let named = self.accounts.user_named(name).await?;
-        let user = self.check.execute(named, password).await?.ok_or(LogInError::Refused)?;
+        let user = self.check.execute(named, password, by).await?.ok_or(LogInError::Refused)?;
         let now = self.clock.now();
+        self.tell(&user, by, now).await?;
         let grant = TokenGrant {
             principal: user.principal(),
             source: Some(Source::User(user.id, user.epoch).to_string()),
@@ -57,5 +65,13 @@ impl LogIn {
             task: None,
         };
         Ok(MintedToken { token: self.tokens.mint(&grant), grant, at: now })
+    }
+
+    /// Whoever called was a stranger before; the audit log knows the person.
+    async fn tell(&self, user: &User, by: &Actor, now: Timestamp) -> Result<(), StoreError> {
+        let by = Actor { name: user.principal(), ..by.clone() };
+        let mut work = self.transactions.begin().await?;
+        work.record(&AuditEntry::of_log_in(AuditId::new(self.ids.unique()), &by, user, now)).await?;
+        work.commit().await
     }
 }

@@ -4,10 +4,11 @@ use std::{sync::Arc, time::Duration};
 
 use domain::{
     Timestamp,
-    access::User,
+    access::{Actor, Refused, User},
     agents::Secret,
-    ids::UserId,
-    ports::{Accounts, Clock, Passwords, StoreError, Transactions},
+    audit::AuditEntry,
+    ids::{AuditId, UserId},
+    ports::{Accounts, Clock, IdGenerator, Passwords, StoreError, Transactions},
 };
 
 use super::AccessPorts;
@@ -32,6 +33,7 @@ pub(super) struct PasswordCheck {
     transactions: Arc<dyn Transactions>,
     passwords: Arc<dyn Passwords>,
     clock: Arc<dyn Clock>,
+    ids: Arc<dyn IdGenerator>,
 }
 
 impl PasswordCheck {
@@ -41,18 +43,24 @@ impl PasswordCheck {
             transactions: ports.transactions.clone(),
             passwords: ports.passwords.clone(),
             clock: ports.clock.clone(),
+            ids: ports.ids.clone(),
         }
     }
 
     /// The person, if the password is right and may be tried. It takes as long whatever is wrong; not even a person whose turn it
     /// is not is told from an unknown one.
-    pub(super) async fn execute(&self, user: Option<User>, password: &Secret) -> Result<Option<User>, StoreError> {
+    pub(super) async fn execute(
+        &self,
+        user: Option<User>,
+        password: &Secret,
+        by: &Actor,
+    ) -> Result<Option<User>, StoreError> {
         let user = user.filter(|user| may_try(user, self.clock.now()));
         let hash = user.as_ref().map(|user| user.password.clone());
         let is_right = self.passwords.verify(password, hash).await;
         match user {
             Some(user) if is_right => self.right(&user).await,
-            Some(user) => self.wrong(user.id).await.map(|()| None),
+            Some(user) => self.wrong(user.id, by).await.map(|()| None),
             None => Ok(None),
         }
     }
@@ -72,7 +80,7 @@ impl PasswordCheck {
             user.locked_until = None;
             user.revision += 1;
             tries += 1;
-            match self.keep(&user).await {
+            match self.keep(&user, None).await {
                 Ok(()) => return Ok(Some(user)),
                 Err(StoreError::Conflict(_)) if tries < TRIES => {}
                 Err(other) => return Err(other),
@@ -80,15 +88,20 @@ impl PasswordCheck {
         }
     }
 
-    async fn wrong(&self, id: UserId) -> Result<(), StoreError> {
+    /// The audit log tells of it. What is tried under names that nobody has is not written down: a stranger could fill the store.
+    async fn wrong(&self, id: UserId, by: &Actor) -> Result<(), StoreError> {
         let mut tries = 0;
         loop {
             let Some(mut user) = self.accounts.user(id).await? else { return Ok(()) };
             user.failed_logins = user.failed_logins.saturating_add(1);
-            user.locked_until = wait_after(user.failed_logins).map(|wait| self.clock.now() + wait);
+            let now = self.clock.now();
+            user.locked_until = wait_after(user.failed_logins).map(|wait| now + wait);
             user.revision += 1;
             tries += 1;
-            match self.keep(&user).await {
+            let entry = AuditId::new(self.ids.unique());
+            let (name, why) = (user.name.as_str(), Refused::Forged);
+            let entry = AuditEntry::of_refused_log_in(entry, by, name, Some(&user), why, now);
+            match self.keep(&user, Some(&entry)).await {
                 Ok(()) => {
                     tracing::warn!(user.id = %user.id, failed = user.failed_logins, "a wrong password");
                     return Ok(());
@@ -100,9 +113,12 @@ impl PasswordCheck {
         }
     }
 
-    async fn keep(&self, user: &User) -> Result<(), StoreError> {
+    async fn keep(&self, user: &User, entry: Option<&AuditEntry>) -> Result<(), StoreError> {
         let mut work = self.transactions.begin().await?;
         work.replace_user(user).await?;
+        if let Some(entry) = entry {
+            work.record(entry).await?;
+        }
         work.commit().await
     }
 }

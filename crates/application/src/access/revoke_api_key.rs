@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use domain::{
     access::{Actor, ApiKey},
-    ids::ApiKeyId,
-    ports::{Accounts, Clock, LAST_ADMIN, StoreError, Transactions},
+    audit::{Action, AuditEntry},
+    ids::{ApiKeyId, AuditId},
+    ports::{Accounts, Clock, IdGenerator, LAST_ADMIN, StoreError, Transactions},
 };
 
 use super::{AccessPorts, known::KnownAccounts};
@@ -30,13 +31,14 @@ pub struct RevokeApiKey {
     accounts: Arc<dyn Accounts>,
     transactions: Arc<dyn Transactions>,
     clock: Arc<dyn Clock>,
+    ids: Arc<dyn IdGenerator>,
     known: Arc<KnownAccounts>,
 }
 
 impl RevokeApiKey {
     pub(super) fn new(ports: &AccessPorts, known: Arc<KnownAccounts>) -> Self {
         let (accounts, transactions) = (ports.accounts.clone(), ports.transactions.clone());
-        Self { accounts, transactions, clock: ports.clock.clone(), known }
+        Self { accounts, transactions, clock: ports.clock.clone(), ids: ports.ids.clone(), known }
     }
 
     /// Revokes the key, for good; revoking it again changes nothing. It and the tokens that were exchanged for it are worth
@@ -44,16 +46,18 @@ impl RevokeApiKey {
     pub async fn execute(&self, id: ApiKeyId, by: &Actor) -> Result<ApiKey, RevokeApiKeyError> {
         let mut tries = 0;
         loop {
-            let mut key = self.accounts.api_key(id).await?.ok_or(RevokeApiKeyError::NotFound(id))?;
-            if key.revoked_at.is_some() {
-                return Ok(key);
+            let old = self.accounts.api_key(id).await?.ok_or(RevokeApiKeyError::NotFound(id))?;
+            if old.revoked_at.is_some() {
+                return Ok(old);
             }
-            let was_keeper = key.is_keeper();
-            key.revoked_at = Some(self.clock.now());
+            let (mut key, now) = (old.clone(), self.clock.now());
+            key.revoked_at = Some(now);
             key.previous = None;
             key.revision += 1;
             tries += 1;
-            match self.keep(&key, was_keeper, by).await {
+            let entry = AuditId::new(self.ids.unique());
+            let entry = AuditEntry::of_key(entry, by, Action::Revoke, Some(&old), &key, now);
+            match self.keep(&key, old.is_keeper(), &entry).await {
                 Ok(()) => {
                     self.known.key_changed(id).await;
                     return Ok(key);
@@ -65,14 +69,13 @@ impl RevokeApiKey {
         }
     }
 
-    async fn keep(&self, key: &ApiKey, was_keeper: bool, by: &Actor) -> Result<(), StoreError> {
+    async fn keep(&self, key: &ApiKey, was_keeper: bool, entry: &AuditEntry) -> Result<(), StoreError> {
         let mut work = self.transactions.begin().await?;
         work.replace_api_key(key).await?;
         if was_keeper {
             work.keep_an_admin().await?;
         }
-        work.commit().await?;
-        tracing::info!(key.id = %key.id, by = by.name(), "an API key is revoked");
-        Ok(())
+        work.record(entry).await?;
+        work.commit().await
     }
 }

@@ -6,7 +6,9 @@ use domain::{
     Timestamp,
     access::{Actor, Forbidden, Refused, Resource, Right},
     agents::Secret,
-    ports::{Clock, Policy, StoreError, Tokens, Transactions},
+    audit::AuditEntry,
+    ids::AuditId,
+    ports::{Clock, IdGenerator, Policy, StoreError, Tokens, Transactions},
 };
 
 use super::{AccessPorts, Session, known::KnownAccounts};
@@ -43,6 +45,7 @@ pub struct RevokeToken {
     tokens: Arc<dyn Tokens>,
     policy: Arc<dyn Policy>,
     clock: Arc<dyn Clock>,
+    ids: Arc<dyn IdGenerator>,
     known: Arc<KnownAccounts>,
 }
 
@@ -53,6 +56,7 @@ impl RevokeToken {
             tokens: ports.tokens.clone(),
             policy: ports.policy.clone(),
             clock: ports.clock.clone(),
+            ids: ports.ids.clone(),
             known,
         }
     }
@@ -72,9 +76,11 @@ impl RevokeToken {
         };
         let mut work = self.transactions.begin().await?;
         work.revoke_tokens(&ids, until).await?;
+        for id in &ids {
+            work.record(&AuditEntry::of_revoked_token(AuditId::new(self.ids.unique()), by, id, now)).await?;
+        }
         work.commit().await?;
         self.known.tokens_revoked();
-        tracing::info!(tokens = ids.len(), by = by.name(), "tokens are revoked");
         Ok(())
     }
 

@@ -7,8 +7,9 @@ use std::{sync::Arc, time::Duration};
 
 use domain::{
     access::{Actor, ApiKey, Forbidden, KeyText, PreviousDigest},
-    ids::ApiKeyId,
-    ports::{Accounts, Clock, KeyDigests, Policy, StoreError, Transactions},
+    audit::{Action, AuditEntry},
+    ids::{ApiKeyId, AuditId},
+    ports::{Accounts, Clock, IdGenerator, KeyDigests, Policy, StoreError, Transactions},
 };
 
 use super::{
@@ -42,6 +43,7 @@ pub struct RotateApiKey {
     digests: Arc<dyn KeyDigests>,
     policy: Arc<dyn Policy>,
     clock: Arc<dyn Clock>,
+    ids: Arc<dyn IdGenerator>,
     known: Arc<KnownAccounts>,
 }
 
@@ -53,6 +55,7 @@ impl RotateApiKey {
             digests: ports.digests.clone(),
             policy: ports.policy.clone(),
             clock: ports.clock.clone(),
+            ids: ports.ids.clone(),
             known,
         }
     }
@@ -69,8 +72,8 @@ impl RotateApiKey {
         let text = KeyText { id, secret: self.digests.fresh() };
         let mut tries = 0;
         loop {
-            let mut key = self.accounts.api_key(id).await?.ok_or(RotateApiKeyError::NotFound(id))?;
-            let now = self.clock.now();
+            let old = self.accounts.api_key(id).await?.ok_or(RotateApiKeyError::NotFound(id))?;
+            let (mut key, now) = (old.clone(), self.clock.now());
             if !key.is_live(now) {
                 return Err(RotateApiKeyError::Ended(id));
             }
@@ -80,7 +83,9 @@ impl RotateApiKey {
             key.previous = (!grace.is_zero()).then(|| PreviousDigest { digest: before, until: now + grace });
             key.revision += 1;
             tries += 1;
-            match self.keep(&key, by).await {
+            let entry = AuditId::new(self.ids.unique());
+            let entry = AuditEntry::of_key(entry, by, Action::Rotate, Some(&old), &key, now);
+            match self.keep(&key, &entry).await {
                 Ok(()) => {
                     self.known.key_changed(id).await;
                     return Ok(IssuedApiKey { key, text: text.text() });
@@ -91,11 +96,10 @@ impl RotateApiKey {
         }
     }
 
-    async fn keep(&self, key: &ApiKey, by: &Actor) -> Result<(), StoreError> {
+    async fn keep(&self, key: &ApiKey, entry: &AuditEntry) -> Result<(), StoreError> {
         let mut work = self.transactions.begin().await?;
         work.replace_api_key(key).await?;
-        work.commit().await?;
-        tracing::info!(key.id = %key.id, by = by.name(), "an API key has a new secret");
-        Ok(())
+        work.record(entry).await?;
+        work.commit().await
     }
 }

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use domain::{
     access::{Actor, Forbidden, PasswordHash, Role, Scope, User},
     agents::Secret,
-    ids::UserId,
-    ports::{Accounts, Clock, LAST_ADMIN, Passwords, Policy, StoreError, Transactions},
+    audit::AuditEntry,
+    ids::{AuditId, UserId},
+    ports::{Accounts, Clock, IdGenerator, LAST_ADMIN, Passwords, Policy, StoreError, Transactions},
 };
 
 use super::{
@@ -50,6 +51,7 @@ pub struct UpdateUser {
     passwords: Arc<dyn Passwords>,
     policy: Arc<dyn Policy>,
     clock: Arc<dyn Clock>,
+    ids: Arc<dyn IdGenerator>,
     known: Arc<KnownAccounts>,
 }
 
@@ -61,6 +63,7 @@ impl UpdateUser {
             passwords: ports.passwords.clone(),
             policy: ports.policy.clone(),
             clock: ports.clock.clone(),
+            ids: ports.ids.clone(),
             known,
         }
     }
@@ -89,7 +92,7 @@ impl UpdateUser {
                 may_give(&*self.policy, caller, Trust { role, scope: &Scope::default(), hides_payloads })?;
             }
             tries += 1;
-            match self.keep(&user, before.is_keeper() && !user.is_keeper(), by).await {
+            match self.keep(&before, &user, by).await {
                 Ok(()) => {
                     self.known.user_changed(id).await;
                     return Ok(user);
@@ -123,14 +126,16 @@ impl UpdateUser {
         Some(user)
     }
 
-    async fn keep(&self, user: &User, was_keeper: bool, by: &Actor) -> Result<(), StoreError> {
+    async fn keep(&self, before: &User, user: &User, by: &Actor) -> Result<(), StoreError> {
         let mut work = self.transactions.begin().await?;
         work.replace_user(user).await?;
-        if was_keeper {
+        if before.is_keeper() && !user.is_keeper() {
             work.keep_an_admin().await?;
         }
-        work.commit().await?;
-        tracing::info!(user.id = %user.id, by = by.name(), "a person is trusted otherwise");
-        Ok(())
+        let id = AuditId::new(self.ids.unique());
+        if let Some(entry) = AuditEntry::of_user(id, by, Some(before), Some(user), user.updated_at) {
+            work.record(&entry).await?;
+        }
+        work.commit().await
     }
 }

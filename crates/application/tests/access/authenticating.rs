@@ -133,7 +133,7 @@ async fn the_token_of_a_log_in_ends_with_the_role_the_state_and_the_person() {
         ("d", None),
     ] {
         let person = here.person(name, Role::Operator).await;
-        let minted = here.uses.log_in.execute(name, &Secret::new("right")).await.expect("the password is right");
+        let minted = here.uses.log_in.execute(name, &Secret::new("right"), &by()).await.expect("the password is right");
         let session = here.with_token(&minted.token).await.expect("it is good");
         assert_eq!(session.principal.name, format!("user:{name}"));
         match changes {

@@ -9,7 +9,7 @@ use domain::{access::Role, agents::Secret, ports::Accounts};
 use crate::support::{Installation, account, by, new_key};
 
 async fn log_in(here: &Installation, name: &str, password: &str) -> bool {
-    match here.uses.log_in.execute(name, &Secret::new(password)).await {
+    match here.uses.log_in.execute(name, &Secret::new(password), &by()).await {
         Ok(_) => true,
         Err(LogInError::Refused) => false,
         Err(other) => panic!("{other}"),
@@ -61,7 +61,7 @@ async fn a_guess_while_one_has_to_wait_makes_it_no_longer() {
 async fn a_person_changes_the_password_by_knowing_it_and_all_tokens_end() {
     let here = Installation::new();
     here.person("alice", Role::Viewer).await;
-    let minted = here.uses.log_in.execute("alice", &Secret::new("right")).await.expect("it is right");
+    let minted = here.uses.log_in.execute("alice", &Secret::new("right"), &by()).await.expect("it is right");
     let session = here.with_token(&minted.token).await.expect("it is good");
     let change = async |session: &Session, present: &str| {
         here.uses.change_own_password.execute(&Secret::new(present), &Secret::new("new"), session, &by()).await
