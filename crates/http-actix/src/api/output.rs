@@ -140,6 +140,26 @@ impl<T: Output> Output for Warned<T> {
     }
 }
 
+/// An answer that nobody on the way may keep: it holds a secret.
+pub(crate) struct NotKept<T>(pub(crate) T);
+
+impl<T: Output> Output for NotKept<T> {
+    fn respond(self, sight: Sight) -> HttpResponse {
+        let mut response = self.0.respond(sight);
+        response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        response
+    }
+
+    fn describe(schemas: &mut SchemaGenerator) -> Vec<(u16, Response)> {
+        let mut responses = T::describe(schemas);
+        for (_, response) in &mut responses {
+            let kept = described_header("Nobody may keep the answer.", true, json_schema!({"const": "no-store"}));
+            response.headers.insert("Cache-Control".to_owned(), ReferenceOr::Item(kept));
+        }
+        responses
+    }
+}
+
 /// Plain text in the format of Prometheus.
 pub(crate) struct Exposition(pub(crate) String);
 

@@ -192,6 +192,7 @@ impl<'a> Building<'a> {
         } else {
             AppState::probes_only(uses, clock, ids, Arc::new(readiness), guard)
         };
+        let state = state.with_access(access.clone());
         let proxies = TrustedProxies(self.options.door.trusted_proxies.clone());
         let (state, connections) =
             (state.behind(proxies).limited(self.options.limits.limits()?), self.options.limits.connections());

@@ -81,6 +81,11 @@ pub(crate) fn page(item: &Value) -> Value {
     json!({"items": [item], "total": 1, "page": 1, "page_size": 20, "total_pages": 1})
 }
 
+/// What is answered where nothing else is left to say.
+pub(crate) fn message(text: &str) -> Value {
+    json!({"message": text, "timestamp": AT, "data": null})
+}
+
 /// What is answered to a deletion.
 pub(crate) fn deleted(what: &str) -> Value {
     json!({"message": format!("{what} deleted successfully"), "timestamp": AT, "data": null})

@@ -1,8 +1,11 @@
 //! What requests and answers look like (contract 1.5 to 1.10). Shapes and their limits only; the rules are the domain's.
 
+pub(crate) mod access;
+pub(crate) mod access_examples;
 pub(crate) mod agent_requests;
 mod agent_settings;
 pub(crate) mod agents;
+pub(crate) mod api_keys;
 pub(crate) mod audit;
 pub(crate) mod dead_letter_views;
 pub(crate) mod dead_letters;
@@ -16,6 +19,7 @@ pub(crate) mod run_views;
 pub(crate) mod runs;
 pub(crate) mod system;
 pub(crate) mod tasks;
+pub(crate) mod users;
 pub(crate) mod version_views;
 pub(crate) mod versions;
 mod workflow_status;

@@ -65,9 +65,23 @@ codes! {
     RunNotListening: 400, "run_not_listening", "Run cannot be told of events",
         "Only pending or running runs that Orrery itself executes can be told of events.",
         "Nothing waits for the event any more, or the existing executor knows no events.";
+    ApiKeyNeeded: 400, "api_key_needed", "API key needed",
+        "Only an API key can be exchanged for a token, and something else was presented.",
+        "Present an API key in `X-API-Key`. A token can be restricted without asking the server.";
+    NotAToken: 400, "not_a_token", "Not a token",
+        "What is to be revoked is no token of this installation.",
+        "Send the whole token as it was minted or attenuated; an API key is revoked with DELETE /api/v1/api-keys/{key_id}.";
+    LogInNeeded: 400, "log_in_needed", "Log-in needed",
+        "Only somebody who has logged in has a password to change, and the caller is known by something else.",
+        "Log in with POST /api/v1/auth/login, and present the token.";
+    PasswordRefused: 400, "password_refused", "Password wrong",
+        "The present password is wrong, or too many were lately.", "Try again, after some minutes if it was right.";
     Unauthenticated: 401, "unauthenticated", "Not known",
         "The request presents no credentials, or some that are worth nothing here; which of it is not told.",
         "Send an API key in `X-API-Key`, or a token in `Authorization: Bearer`. The server's log says what was wrong.";
+    LogInFailed: 401, "log_in_failed", "Log-in failed",
+        "The name or the password is wrong, the person may not log in, or too many passwords were wrong lately; which of it is not told.",
+        "Try again, after some minutes if it was right; an administrator can set a new password.";
     Forbidden: 403, "forbidden", "Right missing",
         "The caller's role does not have the right that the operation needs; `required_right` names it.",
         "Use a credential of a role that has it: docs/reference/rights.md shows which do.";
@@ -97,6 +111,10 @@ codes! {
         "Look the id up with GET /api/v1/dlq.";
     NoTask: 404, "no_task", "No task",
         "The credential is not the token of a call.", "Send the token that came with the call, in `X-Orrery-Token`.";
+    ApiKeyNotFound: 404, "api_key_not_found", "API key not found",
+        "There is no API key with this id.", "Look the id up with GET /api/v1/api-keys.";
+    UserNotFound: 404, "user_not_found", "User not found",
+        "There is no person with this id.", "Look the id up with GET /api/v1/users.";
     MethodNotAllowed: 405, "method_not_allowed", "Method not allowed",
         "The path exists, but not for this method.", "Use one of the methods in the header `Allow`.";
     RequestTimeout: 408, "request_timeout", "Request too slow",
@@ -104,6 +122,15 @@ codes! {
         "Send it again, without pauses; the times are settings of the server.";
     ConcurrentChange: 409, "concurrent_change", "Changed by somebody else",
         "The same thing was changed at the same time, repeatedly.", "Read it again and repeat the request.";
+    ApiKeyNameTaken: 409, "api_key_name_taken", "API key name taken",
+        "Another API key that is not revoked has this name.", "Choose another name, or rotate the existing key.";
+    ApiKeyEnded: 409, "api_key_ended", "API key ended",
+        "The API key is revoked or has expired; a new secret would be worth nothing.", "Make another key.";
+    UserNameTaken: 409, "user_name_taken", "User name taken",
+        "Another person has this name.", "Choose another name, or change the existing person.";
+    LastAdministrator: 409, "last_administrator", "Last administrator",
+        "Nobody would be left who can manage access: an active person, or a key without end or restrictions, in the role `admin`.",
+        "Make another administrator first.";
     VersionImmutable: 409, "version_immutable", "Old version",
         "Only the newest version of a workflow can be changed.", "Change the workflow under the id of its newest version.";
     VersionIsNewest: 409, "version_is_newest", "Newest version",

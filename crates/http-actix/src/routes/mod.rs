@@ -1,6 +1,8 @@
 //! The routes: each handler reads its inputs, calls one use case and maps the result.
 
+mod access;
 mod agents;
+mod api_keys;
 mod audit;
 mod dead_letters;
 mod events;
@@ -11,6 +13,7 @@ mod run_changes;
 mod runs;
 mod system;
 mod tasks;
+mod users;
 mod versions;
 mod workflows;
 
@@ -21,7 +24,7 @@ use actix_web::{
     middleware::from_fn,
     web::{self, ServiceConfig},
 };
-use application::UseCases;
+use application::{UseCases, access::AccessUseCases};
 use domain::ports::{Clock, IdGenerator};
 use metrics_exporter_prometheus::PrometheusHandle;
 
@@ -59,10 +62,12 @@ fn declared() -> Api {
         .group(dead_letters::GROUP, "Steps that have failed for good, and having their work done after all.")
         .group(events::GROUP, "What happens elsewhere, and what runs wait for.")
         .group(tasks::GROUP, "What agents say about the calls that they got, with the tokens that came with these.")
+        .group(access::GROUP, "Who may call: keys, people, tokens.")
         .group(audit::GROUP, "Who changed what.")
         .group(system::GROUP, "What the server says about itself.");
     let api = rehearsals::declare(versions::declare(workflows::declare(agents::declare(api))));
     let api = audit::declare(dead_letters::declare(runs::declare(run_changes::declare(api))));
+    let api = users::declare(api_keys::declare(access::declare(api)));
     system::declare(tasks::declare(events::declare(api))).finish()
 }
 
@@ -85,6 +90,7 @@ pub struct AppState {
     api: Api,
     pages: docs::Pages,
     use_cases: Arc<UseCases>,
+    access: Option<Arc<AccessUseCases>>,
     clock: Arc<dyn Clock>,
     ids: Arc<dyn IdGenerator>,
     readiness: Arc<dyn Readiness>,
@@ -131,7 +137,13 @@ impl AppState {
         let started = system::Started(clock.now());
         let (metrics, counted) = (crate::metrics::install(), Counted::new(Limits::default()));
         let proxies = TrustedProxies::default();
-        Self { api, pages, use_cases, clock, ids, readiness, metrics, started, guard, counted, proxies }
+        Self { api, pages, use_cases, access: None, clock, ids, readiness, metrics, started, guard, counted, proxies }
+    }
+
+    /// The same with the keys, people and tokens that decide who may call.
+    #[must_use]
+    pub fn with_access(self, access: Arc<AccessUseCases>) -> Self {
+        Self { access: Some(access), ..self }
     }
 
     /// The same with other limits.
@@ -176,7 +188,11 @@ impl AppState {
         let boundary =
             Boundary { clock: Arc::clone(&self.clock), ids: Arc::clone(&self.ids), limits: Arc::clone(&limits) };
         let elsewhere = self.api.clone();
-        let scope = web::scope("")
+        let mut scope = web::scope("");
+        if let Some(access) = &self.access {
+            scope = scope.app_data(web::Data::from(Arc::clone(access)));
+        }
+        let scope = scope
             .app_data(web::Data::from(Arc::clone(&self.use_cases)))
             .app_data(web::Data::from(Arc::clone(&self.clock)))
             .app_data(web::Data::from(Arc::clone(&self.readiness)))

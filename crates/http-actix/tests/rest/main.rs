@@ -1,5 +1,6 @@
 //! The REST API over the memory adapter: every endpoint, every refusal, and the description of both.
 
+mod access;
 mod agents;
 mod audit;
 mod callers;

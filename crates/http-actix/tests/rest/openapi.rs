@@ -6,21 +6,28 @@ use serde_json::Value;
 
 use crate::support::{Orrery, assert_valid};
 
-const OPERATIONS: [&str; 43] = [
+const OPERATIONS: [&str; 58] = [
     "DELETE /api/v1/agents/{agent_id}",
+    "DELETE /api/v1/api-keys/{key_id}",
     "DELETE /api/v1/dlq/{dlq_id}",
+    "DELETE /api/v1/users/{user_id}",
     "DELETE /api/v1/workflows/{workflow_id}",
     "DELETE /api/v1/workflows/{workflow_id}/versions/{version}",
     "GET /",
     "GET /api/v1/agents",
     "GET /api/v1/agents/{agent_id}",
     "GET /api/v1/agents/{agent_id}/health",
+    "GET /api/v1/api-keys",
+    "GET /api/v1/api-keys/{key_id}",
     "GET /api/v1/audit-logs",
+    "GET /api/v1/auth/me",
     "GET /api/v1/dlq",
     "GET /api/v1/dlq/{dlq_id}",
     "GET /api/v1/runs",
     "GET /api/v1/runs/{run_id}",
     "GET /api/v1/runs/{run_id}/steps",
+    "GET /api/v1/users",
+    "GET /api/v1/users/{user_id}",
     "GET /api/v1/workflows",
     "GET /api/v1/workflows/{workflow_id}",
     "GET /api/v1/workflows/{workflow_id}/versions",
@@ -30,6 +37,12 @@ const OPERATIONS: [&str; 43] = [
     "GET /health/ready",
     "GET /metrics",
     "POST /api/v1/agents",
+    "POST /api/v1/api-keys",
+    "POST /api/v1/api-keys/{key_id}/rotate",
+    "POST /api/v1/auth/login",
+    "POST /api/v1/auth/password",
+    "POST /api/v1/auth/revoke",
+    "POST /api/v1/auth/token",
     "POST /api/v1/dlq/bulk-replay",
     "POST /api/v1/dlq/{dlq_id}/replay",
     "POST /api/v1/events",
@@ -42,12 +55,14 @@ const OPERATIONS: [&str; 43] = [
     "POST /api/v1/runs/{run_id}/retry",
     "POST /api/v1/runs/{run_id}/skip",
     "POST /api/v1/runs/{run_id}/unpause",
+    "POST /api/v1/users",
     "POST /api/v1/workflows",
     "POST /api/v1/workflows/validate",
     "POST /api/v1/workflows/{workflow_id}/execute",
     "POST /api/v1/workflows/{workflow_id}/rollback",
     "POST /api/v1/workflows/{workflow_id}/test",
     "PUT /api/v1/agents/{agent_id}",
+    "PUT /api/v1/users/{user_id}",
     "PUT /api/v1/workflows/{workflow_id}",
     "PUT /api/v1/workflows/{workflow_id}/versions/{version}",
 ];
@@ -131,8 +146,9 @@ async fn every_example_of_a_request_passes_the_door() {
         let (method, path) = name.split_once(' ').expect("a method and a path");
         let id = "0190c0de-0000-7000-8000-000000000001";
         let path = path.replace("{version}", "1");
-        let path =
-            ["{agent_id}", "{dlq_id}", "{workflow_id}", "{run_id}"].iter().fold(path, |path, p| path.replace(p, id));
+        let path = ["{agent_id}", "{dlq_id}", "{workflow_id}", "{run_id}", "{key_id}", "{user_id}"]
+            .iter()
+            .fold(path, |path, p| path.replace(p, id));
         let answer = match method {
             "POST" => orrery.post(&path, example.clone()).await,
             _ => orrery.put(&path, example.clone()).await,

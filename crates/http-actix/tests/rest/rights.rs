@@ -9,7 +9,7 @@ use domain::{
     access::{Right, Role},
     ports::Policy,
 };
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::{
     callers::{self, Callers, presenting},
@@ -62,12 +62,18 @@ impl Furnished {
         let workflow_id = orrery.workflow("w").await;
         let run = orrery.run(&workflow_id).await;
         let letter = orrery.fails(&run, "secret reason");
+        let key = orrery.post("/api/v1/api-keys", json!({"name": "there", "role": "viewer"})).await.expect(201);
+        let person = json!({"name": "there", "password": "long enough to be one", "role": "viewer"});
+        let person = orrery.post("/api/v1/users", person).await.expect(201);
+        let id = |thing: &Value| thing["id"].as_str().expect("an id").to_owned();
         let number = || "1".to_owned();
         let ids = vec![
             ("{agent_id}", agent),
             ("{workflow_id}", workflow_id),
             ("{run_id}", run),
             ("{dlq_id}", letter),
+            ("{key_id}", id(&key["key"])),
+            ("{user_id}", id(&person)),
             ("{version}", number()),
             ("{other}", number()),
         ];
@@ -136,6 +142,9 @@ fn is_let_in(operation: &Operation, answer: &Answer) -> bool {
         | "PUT /api/v1/workflows/{workflow_id}"
         | "POST /api/v1/workflows/{workflow_id}/test"
         | "DELETE /api/v1/workflows/{workflow_id}/versions/{version}" => [400, 409, 422].contains(&status),
+        // Nobody is called so, no token is shown, and the callers are known by neither a key nor a log-in.
+        "POST /api/v1/auth/login" => status == 401,
+        "POST /api/v1/auth/token" | "POST /api/v1/auth/revoke" | "POST /api/v1/auth/password" => status == 400,
         _ => false,
     };
     refuses_otherwise || operation.good.contains(&status)

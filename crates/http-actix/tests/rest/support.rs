@@ -14,25 +14,25 @@ use actix_web::{
     http::{Method, StatusCode, header::HeaderMap},
     test::{TestRequest, init_service},
 };
-use adapters_auth::DatalogPolicy;
+use adapters_auth::{Biscuits, DatalogPolicy, HmacDigests, Keyring};
 use adapters_memory::{MemoryStore, SequentialIds, VirtualClock};
 use adapters_schema::JsonSchemas;
 use application::{
     Ports, UseCases,
-    access::{Authorize, Gate, OpenGate},
+    access::{AccessPorts, AccessUseCases, Authorize, Gate, OpenGate},
     plans::PlanCache,
 };
 use async_trait::async_trait;
 use domain::{
     Timestamp,
-    access::{Actor, TaskGrant},
-    agents::{Agent, AgentName, Networks, Outcomes, Report, Traffic, WaitingCall},
+    access::{Actor, PasswordHash, TaskGrant},
+    agents::{Agent, AgentName, Networks, Outcomes, Report, Secret, Traffic, WaitingCall},
     audit::{Action, AuditEntry, Changes, Entity},
     ids::{AuditId, CommitId, DeadLetterId, ExecutorId, RunId, Seq, StepId, StepPath},
     payload::Payload,
     ports::{
         Adopted, AgentCard, AgentGateway, AgentHealth, AgentTraffic, Agents, Clock, DeadLetters, Engine, IdGenerator,
-        Overloaded, RunWriter, StoreError, Then, TrafficRecord, TrafficView, Workflows,
+        Overloaded, Passwords, RunWriter, StoreError, Then, TrafficRecord, TrafficView, Workflows,
     },
     runs::{
         AdvanceRun, AgentRequest, CallIds, CallOutcome, ChildDefinition, ClosedAttempt, CommitOutcome, DeadLetter,
@@ -50,6 +50,7 @@ static DOCUMENT: LazyLock<Value> = LazyLock::new(http_actix::openapi_document);
 
 /// How the world around the API behaves.
 #[derive(Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is so or not, whatever the others are")]
 pub(crate) struct World {
     pub(crate) agents: Option<Arc<dyn Agents>>,
     pub(crate) traffic: Option<Arc<dyn AgentTraffic>>,
@@ -57,6 +58,8 @@ pub(crate) struct World {
     pub(crate) sick: bool,
     pub(crate) executor: bool,
     pub(crate) gate: Option<Arc<dyn Gate>>,
+    /// Everybody is asked by the product's own gate.
+    pub(crate) asks: bool,
     pub(crate) networks: Networks,
     pub(crate) limits: Limits,
 }
@@ -66,6 +69,7 @@ pub(crate) struct Orrery {
     state: AppState,
     store: MemoryStore,
     pub(crate) clock: VirtualClock,
+    pub(crate) access: Arc<AccessUseCases>,
     /// The call that the client's token is about.
     pub(crate) grant: RefCell<Option<TaskGrant>>,
 }
@@ -127,11 +131,17 @@ impl Orrery {
             external: None,
         };
         let authorize = Authorize::new(&ports, Arc::new(DatalogPolicy::load()));
-        let guard = Guard::new(world.gate.unwrap_or_else(|| Arc::new(OpenGate)), Arc::new(authorize));
+        let access = Arc::new(access(&ports, &store));
+        let gate: Arc<dyn Gate> = match world.gate {
+            Some(gate) => gate,
+            None if world.asks => access.clone(),
+            None => Arc::new(OpenGate),
+        };
+        let guard = Guard::new(gate, Arc::new(authorize));
         let (uses, readiness) = (Arc::new(UseCases::new(&ports)), Arc::new(Components(!world.sick)));
         let state = AppState::new(uses, Arc::new(clock.clone()), ids.clone(), readiness, guard);
-        let state = state.limited(world.limits);
-        Self { state, store: store.as_ref().clone(), clock, grant: RefCell::default() }
+        let state = state.limited(world.limits).with_access(access.clone());
+        Self { state, store: store.as_ref().clone(), clock, access, grant: RefCell::default() }
     }
 
     /// Starts a run of workflow `w` as a step of another run does, and answers its id.
@@ -316,6 +326,35 @@ impl Orrery {
         let path = format!("/api/v1/workflows/{workflow}/execute");
         let answer = self.post(&path, json!({"input_data": {"a": 1}})).await;
         answer.expect(202)["run_id"].as_str().expect("an id").to_owned()
+    }
+}
+
+/// The use cases of access with fresh keys of the server. Only passwords are compared as they are: hashing them takes long.
+fn access(ports: &Ports, store: &Arc<MemoryStore>) -> AccessUseCases {
+    let keyring = Keyring::parse(&Keyring::fresh_line("test")).expect("it is a key");
+    AccessUseCases::new(&AccessPorts {
+        accounts: store.clone(),
+        transactions: store.clone(),
+        digests: HmacDigests::new(&keyring),
+        passwords: Arc::new(Plain),
+        tokens: Biscuits::new(&keyring),
+        jwts: None,
+        policy: Arc::new(DatalogPolicy::load()),
+        clock: ports.clock.clone(),
+        ids: ports.ids.clone(),
+    })
+}
+
+struct Plain;
+
+#[async_trait]
+impl Passwords for Plain {
+    async fn hash(&self, password: &Secret) -> PasswordHash {
+        PasswordHash(password.reveal().to_owned())
+    }
+
+    async fn verify(&self, password: &Secret, hash: Option<PasswordHash>) -> bool {
+        hash.is_some_and(|hash| hash.0 == password.reveal())
     }
 }
 

@@ -154,6 +154,11 @@ pub(super) async fn names_in_body(request: &HttpRequest, names: Vec<Named>) -> R
     Ok(())
 }
 
+/// Who calls, and by what that is known; nobody where a route is public.
+pub(super) fn session(request: &HttpRequest) -> Option<Session> {
+    Pass::of(request).map(|pass| pass.session.clone())
+}
+
 /// Who calls, as use cases and the audit log are told. Nobody is known where a route is public.
 pub(super) fn actor(request: &HttpRequest) -> Actor {
     let (RequestId(request_id), address) = (RequestId::of(request), client_address(request));
