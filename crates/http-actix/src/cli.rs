@@ -1,5 +1,6 @@
 //! The command line.
 
+pub(crate) mod access;
 mod audit;
 mod door;
 pub(crate) mod kafka;
@@ -48,6 +49,10 @@ enum Command {
     /// Look into a token, or narrow it; no server is asked.
     #[command(subcommand)]
     Token(token::Token),
+    /// Make, list, rotate and revoke API keys, on the store itself.
+    Keys(access::KeysCommand),
+    /// Let people log in, on the store itself.
+    Users(access::UsersCommand),
     /// Print the OpenAPI document.
     Openapi,
     /// Print the reference of problem codes, as Markdown.
@@ -123,6 +128,12 @@ impl Cli {
             }
             Command::Secrets(secrets) => print(&secrets.run()?),
             Command::Token(token) => print(&token.run()?),
+            Command::Keys(command) => {
+                say(&composition::block_on(composition::manage_keys(&command.place, command.what))?)
+            }
+            Command::Users(command) => {
+                say(&composition::block_on(composition::manage_users(&command.place, command.what))?)
+            }
             Command::Openapi => print(&serde_json::to_string_pretty(&http_actix::openapi_document())?),
             Command::Errors => print(http_actix::problem::errors_markdown().trim_end()),
             Command::Rights => print(composition::rights().trim_end()),
@@ -149,6 +160,12 @@ impl BenchFloor {
 
 fn at_least_one(text: &str) -> Result<usize, String> {
     text.parse::<usize>().ok().filter(|n| *n > 0).ok_or_else(|| "a number of at least 1 is needed".to_owned())
+}
+
+/// What is for people goes to standard error, so that a program gets nothing but what it asked for.
+fn say(said: &composition::Said) -> anyhow::Result<()> {
+    eprintln!("{}", said.about);
+    said.result.as_deref().map_or(Ok(()), print)
 }
 
 /// Writes to standard output; a closed pipe is no error.

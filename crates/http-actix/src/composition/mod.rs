@@ -1,5 +1,6 @@
 //! The composition root: the one place that names adapters.
 
+mod access_commands;
 mod audit;
 mod bus;
 mod crew;
@@ -24,6 +25,7 @@ use anyhow::Context;
 
 use crate::cli::{SecretsPlace, Serve};
 
+pub(crate) use access_commands::{Said, manage_keys, manage_users};
 pub(crate) use adapters_auth::{Attenuation, inspect};
 pub(crate) use audit::verify_audit;
 pub(crate) use keyring::{new_key, public_keys};
