@@ -80,7 +80,11 @@ impl Authorize {
             (Right::TasksReport, Some(task)) => Resource {
                 step: Some(task.step.to_string()),
                 agent: Some(task.agent.to_string()),
-                ..if is_restricted { self.run(&task.run).await? } else { Resource::default() }
+                ..if is_restricted {
+                    self.run(&task.run).await?
+                } else {
+                    Resource { run: Some(task.run.to_string()), ..Resource::default() }
+                }
             },
             _ if is_restricted => self.resource(named).await?,
             _ => Resource::default(),
