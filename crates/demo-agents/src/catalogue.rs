@@ -16,7 +16,7 @@ pub struct DemoAgent {
 }
 
 /// All demo agents; the first three tell the story of `orrery demo`.
-pub const CATALOGUE: [DemoAgent; 7] = [
+pub const CATALOGUE: [DemoAgent; 8] = [
     DemoAgent {
         name: "researcher",
         path: "researcher",
@@ -50,6 +50,13 @@ pub const CATALOGUE: [DemoAgent; 7] = [
         name: "slow",
         path: "slow",
         description: "Waits (?ms=N), then returns its input",
+        tag: "testing",
+        example: r#"{"n": 1}"#,
+    },
+    DemoAgent {
+        name: "reporter",
+        path: "reporter",
+        description: "Accepts its input, and reports it as its output later (?ms=N), with the token of the call",
         tag: "testing",
         example: r#"{"n": 1}"#,
     },

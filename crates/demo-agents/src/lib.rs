@@ -11,17 +11,18 @@
 //! | `/echo` | anything | the input's members |
 //! | `/flaky?fail=N` | anything | the input's members, after answering 500 to the first N calls of each message id |
 //! | `/slow?ms=N` | anything | the input's members, after N milliseconds |
+//! | `/reporter?ms=N` | anything | `returned`, the input that it fetches, reported after N milliseconds: it answers 202 at first |
 //! | `/moody` | anything | the input's members, at once, late, at the second call, or never: it depends on the message id |
 //!
 //! `GET {path}/.well-known/agent-card.json` is an agent's card. `GET /calls` tells who was called and how often,
-//! `POST /calls/reset` forgets it. The agents keep nothing else and know nothing of Orrery: they are strangers to it, as
-//! real agents are.
+//! `POST /calls/reset` forgets it. The agents keep nothing else and know no more of Orrery than real agents do.
 
 mod calls;
 mod catalogue;
 mod library;
 mod moods;
 mod protocol;
+mod reporter;
 mod routes;
 mod server;
 mod story;

@@ -6,7 +6,7 @@ use std::{
 };
 
 use actix_web::{
-    HttpRequest, HttpResponse,
+    HttpRequest, HttpResponse, rt,
     web::{self, Bytes, Data, Path, Query, ServiceConfig},
 };
 use serde::Deserialize;
@@ -17,6 +17,7 @@ use crate::{
     catalogue::{CATALOGUE, DemoAgent},
     moods::Mood,
     protocol::{Call, Refusal, without_reserved},
+    reporter::Desk,
     story::{self, Tell},
 };
 
@@ -41,6 +42,7 @@ pub(crate) fn routes(app: &mut ServiceConfig, shop: Arc<Shop>) {
         .route("/reviewer", web::post().to(|shop, body| tell(shop, body, "reviewer", story::review)))
         .route("/flaky", web::post().to(flaky))
         .route("/slow", web::post().to(slow))
+        .route("/reporter", web::post().to(reporter))
         .route("/moody", web::post().to(moody))
         .route("/calls", web::get().to(calls))
         .route("/calls/reset", web::post().to(reset))
@@ -109,6 +111,23 @@ async fn slow(shop: Data<Shop>, how: Query<Slowness>, body: Bytes) -> HttpRespon
     };
     tokio::time::sleep(Duration::from_millis(how.ms).min(LONGEST_WAIT)).await;
     echoed(&call)
+}
+
+async fn reporter(request: HttpRequest, shop: Data<Shop>, how: Query<Slowness>, body: Bytes) -> HttpResponse {
+    let call = match noted(&shop, "reporter", &body) {
+        Ok(call) => call,
+        Err(refusal) => return refusal.response(),
+    };
+    let Some(desk) = Desk::of(&request) else {
+        return call.failed("reporter: the call carries no token, or does not say where to report");
+    };
+    // A call that is repeated is about the work that is under way.
+    if shop.calls.flake(&call.message_id, 1).is_some() {
+        let time = Duration::from_millis(how.ms).min(LONGEST_WAIT);
+        // It ends with the server's thread. Who does not want to know any more has said so, and is not asked again.
+        rt::spawn(async move { desk.work(time).await.unwrap_or_default() });
+    }
+    HttpResponse::Accepted().finish()
 }
 
 async fn moody(shop: Data<Shop>, body: Bytes) -> HttpResponse {
