@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::support::{Orrery, assert_valid};
 
-const OPERATIONS: [&str; 58] = [
+const OPERATIONS: [&str; 62] = [
     "DELETE /api/v1/agents/{agent_id}",
     "DELETE /api/v1/api-keys/{key_id}",
     "DELETE /api/v1/dlq/{dlq_id}",
@@ -26,6 +26,8 @@ const OPERATIONS: [&str; 58] = [
     "GET /api/v1/runs",
     "GET /api/v1/runs/{run_id}",
     "GET /api/v1/runs/{run_id}/steps",
+    "GET /api/v1/tasks/self",
+    "GET /api/v1/tasks/self/input",
     "GET /api/v1/users",
     "GET /api/v1/users/{user_id}",
     "GET /api/v1/workflows",
@@ -55,6 +57,8 @@ const OPERATIONS: [&str; 58] = [
     "POST /api/v1/runs/{run_id}/retry",
     "POST /api/v1/runs/{run_id}/skip",
     "POST /api/v1/runs/{run_id}/unpause",
+    "POST /api/v1/tasks/self/events",
+    "POST /api/v1/tasks/self/report",
     "POST /api/v1/users",
     "POST /api/v1/workflows",
     "POST /api/v1/workflows/validate",

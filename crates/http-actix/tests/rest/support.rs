@@ -1,14 +1,13 @@
 //! A REST API over a memory store, and a client that checks every answer against the API's own description.
 
 use std::{
-    cell::RefCell,
     collections::HashMap,
     sync::{Arc, LazyLock, Mutex, PoisonError},
     time::Duration,
 };
 
 use actix_web::{
-    App, HttpMessage,
+    App,
     body::to_bytes,
     dev::Service,
     http::{Method, StatusCode, header::HeaderMap},
@@ -25,7 +24,7 @@ use application::{
 use async_trait::async_trait;
 use domain::{
     Timestamp,
-    access::{Actor, PasswordHash, TaskGrant},
+    access::{Actor, PasswordHash},
     agents::{Agent, AgentName, Networks, Outcomes, Report, Secret, Traffic, WaitingCall},
     audit::{Action, AuditEntry, Changes, Entity},
     ids::{AuditId, CommitId, DeadLetterId, ExecutorId, RunId, Seq, StepId, StepPath},
@@ -70,8 +69,6 @@ pub(crate) struct Orrery {
     store: MemoryStore,
     pub(crate) clock: VirtualClock,
     pub(crate) access: Arc<AccessUseCases>,
-    /// The call that the client's token is about.
-    pub(crate) grant: RefCell<Option<TaskGrant>>,
 }
 
 impl Orrery {
@@ -141,7 +138,7 @@ impl Orrery {
         let (uses, readiness) = (Arc::new(UseCases::new(&ports)), Arc::new(Components(!world.sick)));
         let state = AppState::new(uses, Arc::new(clock.clone()), ids.clone(), readiness, guard);
         let state = state.limited(world.limits).with_access(access.clone());
-        Self { state, store: store.as_ref().clone(), clock, access, grant: RefCell::default() }
+        Self { state, store: store.as_ref().clone(), clock, access }
     }
 
     /// Starts a run of workflow `w` as a step of another run does, and answers its id.
@@ -298,9 +295,6 @@ impl Orrery {
         let app = init_service(App::new().configure(move |cfg| state.configure(cfg))).await;
         let request = request.uri(path).to_request();
         let method = request.method().clone();
-        if let Some(grant) = self.grant.borrow().clone() {
-            request.extensions_mut().insert(grant);
-        }
         let response = app.call(request).await.expect("an answer");
         let (status, headers) = (response.status(), response.headers().clone());
         let body = to_bytes(response.into_body()).await.unwrap_or_else(|_| panic!("a body"));
