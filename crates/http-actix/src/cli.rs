@@ -16,7 +16,7 @@ use clap::{ArgGroup, Args, Parser, Subcommand};
 pub(crate) use audit::Verify;
 pub(crate) use door::{Auth, DoorSettings};
 pub(crate) use secrets::{SecretKeys, SecretsPlace};
-pub(crate) use serve::{AgentCalls, EngineKind, Role, Serve};
+pub(crate) use serve::{AgentCalls, AgentTokens, EngineKind, Role, Serve};
 
 use crate::{composition, demo};
 

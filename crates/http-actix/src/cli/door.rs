@@ -23,9 +23,9 @@ pub(crate) struct DoorSettings {
     /// The networks of proxies whose `X-Forwarded-For` is believed, like 10.0.0.0/8.
     #[arg(long, env = "ORRERY_TRUSTED_PROXIES", value_delimiter = ',')]
     pub(crate) trusted_proxies: Vec<IpNet>,
-    /// The URL under which agents reach this API: each call tells it beside the token with which its agent may report.
-    #[arg(long, env = "ORRERY_CALLBACK_URL")]
-    pub(crate) callback_url: Option<String>,
+    /// The URL under which others reach this API: each call of an agent tells it beside the token with which the agent may report.
+    #[arg(long, env = "ORRERY_PUBLIC_URL", value_parser = public_url)]
+    pub(crate) public_url: Option<String>,
     /// A second address for programs that cannot present credentials, like the existing UI: whoever presents none there has the
     /// role of `--trusted-role`. Only they may reach it.
     #[arg(long, env = "ORRERY_TRUSTED_LISTEN")]
@@ -54,6 +54,13 @@ impl DoorSettings {
         );
         Ok(())
     }
+}
+
+/// It goes into a header, and paths are put behind it.
+fn public_url(text: &str) -> Result<String, &'static str> {
+    let is_url = text.starts_with("http://") || text.starts_with("https://");
+    let is_plain = text.chars().all(|c| c.is_ascii_graphic() && !"?#".contains(c));
+    if is_url && is_plain { Ok(text.to_owned()) } else { Err("it is no http or https URL without a query") }
 }
 
 #[expect(clippy::unnecessary_wraps, reason = "the form that clap asks for")]

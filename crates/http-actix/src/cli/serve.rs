@@ -53,6 +53,10 @@ pub(crate) struct Serve {
     /// How agents are called: over HTTP, or through the bridge of the existing system, over Kafka.
     #[arg(long, env = "ORRERY_AGENT_CALLS", value_enum, default_value_t = AgentCalls::Http)]
     pub(crate) agent_calls: AgentCalls,
+    /// Whether each call over HTTP carries a token with which its agent may report about it. Without `--auth required` none does:
+    /// tokens are looked at nowhere then.
+    #[arg(long, env = "ORRERY_AGENT_TOKENS", value_enum, default_value_t = AgentTokens::On)]
+    pub(crate) agent_tokens: AgentTokens,
     /// Whether executors take requests of foreign producers from Kafka; by default they do where Kafka is given, unless new
     /// runs are the existing executor's.
     #[arg(long, env = "ORRERY_ACCEPT_REQUESTS")]
@@ -103,6 +107,7 @@ impl Serve {
             limits: LimitSettings::default(),
             engine: EngineKind::Orrery,
             agent_calls: AgentCalls::Http,
+            agent_tokens: AgentTokens::On,
             accept_requests: None,
             registry_listen: None,
             lease_seconds: executor::LEASE.as_secs(),
@@ -158,4 +163,13 @@ pub(crate) enum AgentCalls {
     Http,
     /// Through the existing bridge.
     Bridge,
+}
+
+/// Whether calls carry tokens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum AgentTokens {
+    /// Each its own.
+    On,
+    /// None.
+    Off,
 }

@@ -36,7 +36,7 @@ use super::{
     stores::{self, Database, Store},
     system::SystemIds,
 };
-use crate::cli::{AgentCalls, EngineKind, Serve};
+use crate::cli::{AgentCalls, AgentTokens, Auth, EngineKind, Serve};
 
 /// How long requests of others that are under way are waited for, and messages to others, and the last commits.
 const GRACE: Duration = Duration::from_secs(20);
@@ -283,11 +283,7 @@ impl<'a> Building<'a> {
             leases: self.store.leases.clone(),
             inbox: self.store.inbox.clone(),
             traffic: self.store.traffic.clone(),
-            call_tokens: Some(CallTokens::new(
-                self.tokens.clone(),
-                self.store.clock.clone(),
-                self.options.door.callback_url.as_deref(),
-            )),
+            call_tokens: self.call_tokens(),
             gateway: Arc::new(CheckedGateway::new(self.gateway_of_runs()?, Arc::new(JsonSchemas))),
             clock: self.store.clock.clone(),
             ids: self.ids.clone(),
@@ -301,6 +297,15 @@ impl<'a> Building<'a> {
             ..EngineConfig::default()
         };
         Ok(Some(executor::spawn(membership.clone(), ports, queue.clone(), config)))
+    }
+
+    /// Kafka keeps messages for days, and whoever reads them would hold the tokens: calls over the bridge carry none.
+    fn call_tokens(&self) -> Option<CallTokens> {
+        let Serve { agent_calls, agent_tokens, door, .. } = self.options;
+        let carried =
+            *agent_calls == AgentCalls::Http && *agent_tokens == AgentTokens::On && door.auth == Auth::Required;
+        let public_url = door.public_url.as_deref();
+        carried.then(|| CallTokens::new(self.tokens.clone(), self.store.clock.clone(), public_url))
     }
 
     /// Where runs are looked after, so are the steps that fail for good.
