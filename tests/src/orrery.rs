@@ -1,6 +1,6 @@
 //! The server as a process: started on a data folder, killed or terminated, started again on the same folder.
 
-use std::{path::Path, process::ExitStatus};
+use std::{net::TcpListener, path::Path, process::ExitStatus};
 
 use serde_json::Value;
 
@@ -37,6 +37,19 @@ impl Orrery {
         let arguments = [&["serve", "--listen", "127.0.0.1:0"], arguments].concat();
         let mut process = Process::spawn(&arguments, folder);
         let client = Client::new(&format!("http://{}", process.address().await));
+        Self { process, client }
+    }
+
+    /// Starts a server that tells agents where it is, and waits until it is ready.
+    pub async fn start_reachable(data: &Path) -> Self {
+        let free = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
+        let address = free.expect("a port is free").to_string();
+        let url = format!("http://{address}");
+        let data_argument = data.to_str().expect("the folder's path is UTF-8");
+        let arguments = ["serve", "--listen", &address, "--public-url", &url, "--data", data_argument];
+        let mut process = Process::spawn(&arguments, data);
+        let client = Client::new(&format!("http://{}", process.address().await));
+        eventually("the server is ready", async || client.is_ready().await.then_some(())).await;
         Self { process, client }
     }
 

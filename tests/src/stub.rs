@@ -45,6 +45,8 @@ pub struct Received {
     pub message_id: String,
     /// The body's bytes.
     pub body: Vec<u8>,
+    /// The token of the call.
+    pub token: Option<String>,
 }
 
 struct Ledger {
@@ -124,11 +126,11 @@ async fn accept(listener: TcpListener, shared: Shared) {
 
 async fn serve(stream: TcpStream, shared: &Shared) -> std::io::Result<()> {
     let mut stream = BufReader::new(stream);
-    while let Some(body) = request(&mut stream).await? {
+    while let Some((body, token)) = request(&mut stream).await? {
         let call: Value = serde_json::from_slice(&body).unwrap_or_default();
         let message = &call["params"]["message"];
         let message_id = message["messageId"].as_str().unwrap_or_default().to_owned();
-        let behaviour = shared.begin(Received { message_id, body });
+        let behaviour = shared.begin(Received { message_id, body, token });
         let answer = completed(&call, message);
         if let Behaviour::AnswerAfter(wait) = behaviour {
             tokio::time::sleep(wait).await;
@@ -148,9 +150,9 @@ async fn serve(stream: TcpStream, shared: &Shared) -> std::io::Result<()> {
     Ok(())
 }
 
-/// Reads a request and answers its body; nothing if the caller hung up.
-async fn request(stream: &mut BufReader<TcpStream>) -> std::io::Result<Option<Vec<u8>>> {
-    let mut length = 0;
+/// Reads a request and answers its body and its token; nothing if the caller hung up.
+async fn request(stream: &mut BufReader<TcpStream>) -> std::io::Result<Option<(Vec<u8>, Option<String>)>> {
+    let (mut length, mut token) = (0, None);
     loop {
         let mut line = String::new();
         if stream.read_line(&mut line).await? == 0 {
@@ -159,13 +161,15 @@ async fn request(stream: &mut BufReader<TcpStream>) -> std::io::Result<Option<Ve
         if line.trim().is_empty() {
             break;
         }
-        if let Some(value) = line.to_ascii_lowercase().strip_prefix("content-length:") {
-            length = value.trim().parse().unwrap_or(0);
+        match line.split_once(':').map(|(name, value)| (name.to_ascii_lowercase(), value.trim())) {
+            Some((name, value)) if name == "content-length" => length = value.parse().unwrap_or(0),
+            Some((name, value)) if name == "x-orrery-token" => token = Some(value.to_owned()),
+            _ => {}
         }
     }
     let mut body = vec![0; length];
     stream.read_exact(&mut body).await?;
-    Ok(Some(body))
+    Ok(Some((body, token)))
 }
 
 fn completed(call: &Value, message: &Value) -> String {

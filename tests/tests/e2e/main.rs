@@ -13,6 +13,7 @@ mod faulty_agents;
 mod interventions;
 mod language;
 mod linear_runs;
+mod reporting;
 mod versions;
 
 use e2e_tests::{AgentSpec, Client, DemoAgents, Orrery};
