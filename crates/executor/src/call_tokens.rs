@@ -55,3 +55,52 @@ impl fmt::Debug for CallTokens {
         f.debug_struct("CallTokens").field("callback", &self.callback).finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use domain::{
+        agents::{AgentAuth, AgentName, AgentSchemas, AgentStatus, AgentUrl, RetryPolicy, Secret},
+        ids::{AgentId, RunId, StepId},
+        ports::{MockClock, MockTokens},
+    };
+
+    use super::*;
+
+    fn agent() -> Agent {
+        Agent {
+            id: AgentId::new(uuid::Uuid::nil()),
+            name: AgentName::parse("A").expect("a name"),
+            url: AgentUrl::parse("http://a/").expect("a URL"),
+            description: None,
+            auth: AgentAuth::None,
+            timeout: Duration::from_secs(30),
+            retry: RetryPolicy::default(),
+            retry_strategy: None,
+            circuit_breaker: None,
+            max_concurrent_calls: None,
+            schemas: AgentSchemas::default(),
+            status: AgentStatus::Active,
+            revision: 1,
+            created_at: Timestamp::UNIX_EPOCH,
+            updated_at: Timestamp::UNIX_EPOCH,
+            updated_by: None,
+        }
+    }
+
+    #[test]
+    fn a_token_is_of_one_call_and_ends_a_minute_after_the_time_that_its_agent_has() {
+        let (mut tokens, mut clock) = (MockTokens::new(), MockClock::new());
+        clock.expect_now().return_const(Timestamp::UNIX_EPOCH);
+        tokens.expect_mint().times(1).returning(|grant| {
+            assert_eq!((grant.principal.as_str(), grant.role, &grant.source), ("agent:A", Role::Agent, &None));
+            assert_eq!(grant.expires_at, Timestamp::UNIX_EPOCH + Duration::from_secs(90));
+            Secret::new(format!("{:?}", grant.task.as_ref().expect("the token of a call").key()))
+        });
+        let path = StepId::parse("s").expect("an id").top_level();
+        let key = CallKey { run: RunId::parse("r").expect("an id"), path, generation: 1, round: 2 };
+        let minting = CallTokens::new(Arc::new(tokens), Arc::new(clock), Some("https://orrery.example/"));
+        let pass = minting.pass(&key, &agent());
+        assert_eq!(pass.token.reveal(), format!("{key:?}"));
+        assert_eq!(pass.callback.as_deref(), Some("https://orrery.example"));
+    }
+}

@@ -74,7 +74,10 @@ impl Agents {
 
     /// One of the calls of late, however it went, and what its agent says about it: what it would answer in the end.
     pub(crate) fn report(&self, rng: &mut Rng) -> Option<(TaskGrant, TaskReport)> {
-        let (grant, input) = self.asked.get(rng.usize(0..self.asked.len().max(1)))?;
+        // Mostly about the last few, which may be under way.
+        let most = if rng.bool() { 4 } else { REMEMBERED };
+        let back = rng.usize(0..self.asked.len().clamp(1, most));
+        let (grant, input) = self.asked.iter().rev().nth(back)?;
         let report = match answer(grant.agent.as_str(), input.value()) {
             _ if rng.u8(0..4) == 0 => TaskReport::Working { message: "on it".to_owned() },
             Some(output) => TaskReport::Completed(Payload::new(output).expect("storable")),

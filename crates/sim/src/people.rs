@@ -36,7 +36,7 @@ const ACTS: [(Act, u32, u32); 8] = [
     (Act::Tell, 20, 70),
     (Act::Rerun, 8, 0),
     (Act::Skip, 12, 0),
-    (Act::Report, 25, 0),
+    (Act::Report, 50, 0),
 ];
 
 impl World {
