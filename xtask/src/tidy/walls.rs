@@ -28,7 +28,8 @@ const OWNED: [(&str, &[&str]); 9] = [
     ("sea-orm*", &["adapters-postgres", "migration"]),
     ("rdkafka", &["adapters-kafka", "e2e-tests"]),
     ("actix-*", &["http-actix", "demo-agents"]),
-    ("reqwest", &["adapters-auth", "adapters-http", "http-actix", "xtask", "e2e-tests"]),
+    // An agent that reports later calls back.
+    ("reqwest", &["adapters-auth", "adapters-http", "demo-agents", "http-actix", "xtask", "e2e-tests"]),
     ("biscuit-auth", &["adapters-auth"]),
     ("argon2", &["adapters-auth"]),
     ("jsonwebtoken", &["adapters-auth"]),

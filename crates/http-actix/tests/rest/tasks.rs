@@ -47,12 +47,16 @@ impl HeldToken for Token {
 
 /// Whoever calls is an agent with the token that lies here, or the system where none does.
 #[derive(Default)]
-struct Desk(Mutex<Option<Option<TaskGrant>>>);
+struct Desk(Mutex<Option<Lying>>);
+
+/// A token, and the call that it is about.
+#[derive(Clone)]
+struct Lying(Option<TaskGrant>);
 
 #[async_trait]
 impl Gate for Desk {
     async fn admit(&self, _: Option<&Presented>, _: Option<IpAddr>) -> Result<Session, AuthenticateError> {
-        let Some(task) = self.0.lock().expect("no panic").clone() else { return Ok(Session::system()) };
+        let Some(Lying(task)) = self.0.lock().expect("no panic").clone() else { return Ok(Session::system()) };
         let name = "agent:A".to_owned();
         let grant = TokenGrant {
             principal: name.clone(),
@@ -103,11 +107,12 @@ impl House {
     fn hold(&self, run: &str, step: &str, generation: u32) {
         let (run, step) = (RunId::parse(run).expect("an id"), StepPath::parse(step).expect("a path"));
         let agent = AgentName::parse("A").expect("a name");
-        *self.desk.0.lock().expect("no panic") = Some(Some(TaskGrant { run, step, generation, round: 0, agent }));
+        *self.desk.0.lock().expect("no panic") =
+            Some(Lying(Some(TaskGrant { run, step, generation, round: 0, agent })));
     }
 
     fn hold_no_task(&self) {
-        *self.desk.0.lock().expect("no panic") = Some(None);
+        *self.desk.0.lock().expect("no panic") = Some(Lying(None));
     }
 
     fn be_the_system(&self) {
