@@ -10,6 +10,7 @@ mod dead_letters;
 mod demo;
 mod doors;
 mod faulty_agents;
+mod identity_providers;
 mod interventions;
 mod language;
 mod linear_runs;

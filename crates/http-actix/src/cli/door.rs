@@ -1,6 +1,6 @@
 //! Who is asked for credentials, and where nobody is.
 
-use std::net::SocketAddr;
+use std::{net::SocketAddr, path::PathBuf};
 
 use anyhow::ensure;
 use clap::{Args, ValueEnum};
@@ -20,6 +20,9 @@ pub(crate) struct DoorSettings {
     /// has never been a key; without it one is made and printed once. Use the variable: others can read arguments.
     #[arg(long, env = "ORRERY_ADMIN_KEY", hide = true, hide_env_values = true, value_parser = secret)]
     pub(crate) admin_key: Option<Secret>,
+    /// The file with the identity providers whose JSON Web Tokens are accepted; see docs/guides/identity-providers.md.
+    #[arg(long, env = "ORRERY_JWT_ISSUERS_FILE")]
+    pub(crate) jwt_issuers_file: Option<PathBuf>,
     /// The networks of proxies whose `X-Forwarded-For` is believed, like 10.0.0.0/8.
     #[arg(long, env = "ORRERY_TRUSTED_PROXIES", value_delimiter = ',')]
     pub(crate) trusted_proxies: Vec<IpNet>,

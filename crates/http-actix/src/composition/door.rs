@@ -1,8 +1,8 @@
 //! The doors of a process: who is asked for credentials at each, and with what they are checked.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{fs, net::SocketAddr, path::Path, sync::Arc, time::Duration};
 
-use adapters_auth::{Argon2Passwords, DatalogPolicy, HmacDigests, Keyring};
+use adapters_auth::{Argon2Passwords, DatalogPolicy, HmacDigests, JwtSettings, Keyring, ProviderJwts};
 use anyhow::Context;
 use application::{
     Ports,
@@ -11,7 +11,7 @@ use application::{
 use domain::{
     access::Role,
     agents::Secret,
-    ports::{Accounts, Tokens},
+    ports::{Accounts, Jwts, Tokens},
 };
 use http_actix::Guard;
 use tokio_util::sync::CancellationToken;
@@ -29,22 +29,33 @@ const FORGETTING: u32 = 120;
 
 /// The use cases of access, over the store and the server's keys.
 pub(super) fn use_cases(
+    settings: &DoorSettings,
     ports: &Ports,
     accounts: Arc<dyn Accounts>,
     tokens: Arc<dyn Tokens>,
     keyring: &Keyring,
-) -> Arc<AccessUseCases> {
-    Arc::new(AccessUseCases::new(&AccessPorts {
+) -> anyhow::Result<Arc<AccessUseCases>> {
+    let jwts = settings.jwt_issuers_file.as_deref().map(jwts).transpose()?;
+    Ok(Arc::new(AccessUseCases::new(&AccessPorts {
         accounts,
         transactions: ports.transactions.clone(),
         digests: HmacDigests::new(keyring),
         passwords: Argon2Passwords::new(PASSWORDS_AT_A_TIME),
         tokens,
-        jwts: None,
+        jwts,
         policy: Arc::new(DatalogPolicy::load()),
         clock: ports.clock.clone(),
         ids: ports.ids.clone(),
-    }))
+    })))
+}
+
+/// The identity providers in a file.
+fn jwts(file: &Path) -> anyhow::Result<Arc<dyn Jwts>> {
+    let shown = file.display();
+    let text = fs::read_to_string(file).with_context(|| format!("the identity providers in {shown} cannot be read"))?;
+    let jwts = JwtSettings::parse(&text).and_then(ProviderJwts::new);
+    let jwts = jwts.with_context(|| format!("the identity providers in {shown} cannot be used"))?;
+    Ok(jwts)
 }
 
 /// The guards of the doors.

@@ -185,7 +185,8 @@ impl<'a> Building<'a> {
             bus: self.bus.as_ref().map(Bus::shared),
         };
         let (clock, ids) = (self.store.clock.clone(), self.ids.clone());
-        let access = door::use_cases(&ports, self.store.accounts.clone(), self.tokens.clone(), keyring);
+        let (accounts, tokens) = (self.store.accounts.clone(), self.tokens.clone());
+        let access = door::use_cases(&self.options.door, &ports, accounts, tokens, keyring)?;
         let Guards { api: guard, trusted } = door::guards(&self.options.door, &ports, access.clone());
         let state = if self.parts.api {
             AppState::new(uses, clock, ids, Arc::new(readiness), guard)
