@@ -99,9 +99,14 @@ impl ExchangeKey {
             role,
             scope,
             hides_payloads,
-            expires_at: key.expires_at.map_or(end, |key_ends| key_ends.min(end)),
+            expires_at: whole_seconds(key.expires_at.map_or(end, |key_ends| key_ends.min(end))),
             task: None,
         };
         Ok(MintedToken { token: self.tokens.mint(&grant), grant, at: now })
     }
+}
+
+/// Tokens tell times in seconds: what is said of one is what stands in it.
+pub(super) fn whole_seconds(end: Timestamp) -> Timestamp {
+    Timestamp::from_timestamp(end.timestamp(), 0).unwrap_or(end)
 }

@@ -11,7 +11,7 @@ use domain::{
     ports::{Accounts, Clock, IdGenerator, StoreError, Tokens, Transactions},
 };
 
-use super::{AccessPorts, MintedToken, password::PasswordCheck};
+use super::{AccessPorts, MintedToken, exchange_key::whole_seconds, password::PasswordCheck};
 
 /// For how long the token of a log-in is good.
 pub const LOG_IN_LIFETIME: Duration = Duration::from_mins(30);
@@ -61,7 +61,7 @@ impl LogIn {
             role: user.role,
             scope: Scope::default(),
             hides_payloads: user.hides_payloads,
-            expires_at: now + LOG_IN_LIFETIME,
+            expires_at: whole_seconds(now + LOG_IN_LIFETIME),
             task: None,
         };
         Ok(MintedToken { token: self.tokens.mint(&grant), grant, at: now })

@@ -103,6 +103,11 @@ async fn data_is_hidden_in_every_answer_that_has_some_and_statuses_are_not() {
         if !seen.status.is_success() || !seen.header("content-type").starts_with("application/json") {
             continue;
         }
+        if operation.right == Some(domain::access::Right::AccessManage) && hidden.status == 403 {
+            // Who sees no data gives nobody sight of it.
+            hidden.problem(403, "out_of_scope");
+            continue;
+        }
         assert_eq!(seen.status, hidden.status, "{}", operation.name);
         let (seen, hidden) = (seen.json(), hidden.json());
         let (mut data, mut blanks) = (Vec::new(), Vec::new());
