@@ -62,6 +62,7 @@ impl From<Task> for TaskView {
 #[schemars(rename = "TaskInput")]
 pub(crate) struct TaskInputView {
     /// The step's input.
+    #[schemars(extend("x-payload" = true))]
     input: Value,
 }
 

@@ -114,7 +114,10 @@ async fn every_operation_takes_real_keys_and_tokens_for_what_they_are_worth() {
         keys.push((role, key));
     }
     let guarded = furnished.behind(credentials.access.clone());
-    for operation in operations().iter().filter(|operation| operation.right.is_some()) {
+    // What reads comes first, while everything is there.
+    let mut operations = operations();
+    operations.sort_by_key(|operation| !operation.right.is_some_and(Right::reads));
+    for operation in operations.iter().filter(|operation| operation.right.is_some()) {
         let right = operation.right.expect("it was looked for");
         for (why, text) in &worthless {
             let answer = guarded.call(operation, Some(text)).await;

@@ -105,7 +105,7 @@ async fn what_a_body_names_must_lie_in_the_scope_as_well() {
             true,
         ),
         ("POST /api/v1/dlq/bulk-replay", "/api/v1/dlq/bulk-replay", json!({"dlq_ids": [letter, unknown]}), false),
-        ("POST /api/v1/dlq/bulk-replay", "/api/v1/dlq/bulk-replay", json!({"filter": {}}), false),
+        ("POST /api/v1/dlq/bulk-replay", "/api/v1/dlq/bulk-replay", json!({"filter": {"status": "replayed"}}), false),
         (
             "POST /api/v1/dlq/bulk-replay",
             "/api/v1/dlq/bulk-replay",
