@@ -1,6 +1,9 @@
 //! The contracts of [`DeadLetters`](domain::ports::DeadLetters), and of the commits that write them.
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use domain::{
+    audit::AuditEntry,
     ids::{DeadLetterId, Seq, StepPath, WorkflowId},
     page::SortOrder,
     ports::DeadLetterCounts,
@@ -64,7 +67,13 @@ fn replay(run: &str, second: i64) -> Replay {
 }
 
 async fn claim(stores: &Stores, id: DeadLetterId, seen: Option<Replay>, by: &Replay) -> bool {
-    stores.dead_letters.claim(id, seen, by, &entry(90)).await.expect("the store works")
+    stores.dead_letters.claim(id, seen, by, &one_more_entry()).await.expect("the store works")
+}
+
+/// Each change has an entry of its own.
+fn one_more_entry() -> AuditEntry {
+    static MADE: AtomicU64 = AtomicU64::new(1000);
+    entry(MADE.fetch_add(1, Ordering::Relaxed))
 }
 
 pub async fn a_step_that_fails_for_good_leaves_an_entry_with_its_commit(stores: &Stores) {
@@ -206,11 +215,11 @@ pub async fn a_claim_that_is_given_back_leaves_what_was_there_before(stores: &St
     let (one, other) = (replay("one", 20), replay("other", 21));
     assert!(claim(stores, id, None, &one).await);
     // Somebody else's claim stays.
-    stores.dead_letters.give_back(id, &other, None, &entry(91)).await.expect("the store works");
+    stores.dead_letters.give_back(id, &other, None, &one_more_entry()).await.expect("the store works");
     assert_eq!(get(stores, id).await.expect("it is there").replay, Some(one.clone()));
     for before in [Some(other), None] {
         assert!(claim(stores, id, get(stores, id).await.expect("it is there").replay, &one).await);
-        stores.dead_letters.give_back(id, &one, before.clone(), &entry(92)).await.expect("the store works");
+        stores.dead_letters.give_back(id, &one, before.clone(), &one_more_entry()).await.expect("the store works");
         let entry = get(stores, id).await.expect("it is there");
         assert_eq!((entry.status, entry.replay), (DeadLetterStatus::PendingReplay, before));
     }
@@ -228,9 +237,9 @@ pub async fn a_failed_replay_makes_its_entry_pending_again_and_keeps_the_link(st
 
 pub async fn a_deleted_entry_is_gone(stores: &Stores) {
     let id = failed(stores, "r", 10).await;
-    assert!(stores.dead_letters.delete(id, &entry(93)).await.expect("the store works"));
+    assert!(stores.dead_letters.delete(id, &one_more_entry()).await.expect("the store works"));
     assert_eq!(get(stores, id).await, None);
-    assert!(!stores.dead_letters.delete(id, &entry(93)).await.expect("the store works"));
+    assert!(!stores.dead_letters.delete(id, &one_more_entry()).await.expect("the store works"));
 }
 
 pub async fn old_entries_are_removed_oldest_first_and_no_more_than_asked_for(stores: &Stores) {

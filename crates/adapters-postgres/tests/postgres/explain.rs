@@ -104,6 +104,7 @@ const ASKED: Statements = statements![
     "start_external_run",
     "take_ended",
     "unattended",
+    "used_keys",
     "waiting_for",
     "want_external",
     "write_traffic",
