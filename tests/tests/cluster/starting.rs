@@ -118,7 +118,10 @@ async fn a_database_that_comes_later_is_waited_for_and_brought_up_to_date() {
         .await
         .expect("no panic")
     };
-    let arguments = ["--database-url", &url, "--database-wait-seconds", "120"];
+    let keys = folder.path().join("keys");
+    write_secret_keys(&keys).expect("the keys can be written");
+    let keys = keys.to_string_lossy();
+    let arguments = ["--database-url", &url, "--database-wait-seconds", "120", "--secret-keys-file", &keys];
     let (orrery, server) = tokio::join!(Orrery::launch(&arguments, folder.path()), coming);
     assert!(orrery.is_ready().await);
     let said = orrery.log().join("\n");

@@ -42,7 +42,7 @@ async fn a_step_whose_agent_hangs_is_skipped_and_the_run_goes_on_with_the_given_
     let steps = house.client().steps(&run).await;
     let second: Vec<&Value> = steps.iter().filter(|step| step["step_id"] == "second").collect();
     assert_eq!(second.len(), 2, "{second:#?}");
-    assert_eq!(second[0]["error_message"], "Skipped by system");
+    assert_eq!(second[0]["error_message"], "Skipped by key:admin");
     assert_eq!((&second[1]["status"], &second[1]["output_data"]["text"]), (&json!("COMPLETED"), &json!("given")));
     assert_eq!(stub.received().len(), 1);
 }
