@@ -103,9 +103,14 @@ async fn a_retry_over_rest_asks_again_and_the_completed_step_is_not_repeated() {
     partners.client().register(AgentSpec::new("moody", stub.url())).await;
     let id = partners.client().create(&workflow("retried", &[("first", "echo"), ("second", "moody")])).await;
     let run = partners.client().execute(&id, "hello").await;
-    let failed = partners.client().reaches_within(PATIENCE, &run, "FAILED").await;
-    let error = failed["error_message"].as_str().unwrap_or_default();
-    assert!(error.starts_with("Workflow failed at step 'second': HTTP 500"), "{error}");
+    partners.client().reaches_within(PATIENCE, &run, "FAILED").await;
+    // It writes FAILED with the step's message first.
+    eventually("the executor has written why the run failed", async || {
+        let failed = partners.client().run(&run).await;
+        let error = failed["error_message"].as_str().unwrap_or_default();
+        error.starts_with("Workflow failed at step 'second': HTTP 500").then_some(())
+    })
+    .await;
 
     stub.behave(Behaviour::Answer);
     let retried = partners.client().post(&format!("/runs/{run}/retry"), &json!({})).await.expect(202);
