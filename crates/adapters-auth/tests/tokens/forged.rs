@@ -73,7 +73,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
     #[test]
-    fn a_token_with_one_bit_changed_is_refused(place in 0.0..1.0f64, bit in 0u8..8, narrow: bool) {
+    fn a_token_with_one_bit_changed_is_refused_or_says_the_same(place in 0.0..1.0f64, bit in 0u8..8, narrow: bool) {
         let server = some_server();
         let mut token = server.mint(&grant());
         if narrow {
@@ -83,7 +83,13 @@ proptest! {
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_precision_loss, reason = "it is an index")]
         let index = (bytes.len() as f64 * place) as usize;
         bytes[index] ^= 1 << bit;
-        prop_assert!(server.verify(&Secret::new(URL_SAFE.encode(&bytes)), now()).is_err());
+        // The envelope around what is signed has more than one encoding (protobuf). Another one of it is the same token: it
+        // grants the same, and is revoked with it.
+        if let Ok(other) = server.verify(&Secret::new(URL_SAFE.encode(&bytes)), now()) {
+            let whole = server.verify(&token, now()).expect("it is ours");
+            prop_assert_eq!(other.grant(), whole.grant());
+            prop_assert_eq!(other.revocation_ids(), whole.revocation_ids());
+        }
     }
 
     #[test]
