@@ -34,8 +34,15 @@ impl Orrery {
     /// Starts `orrery serve` with these arguments in a folder, on a free port, and waits until it listens: it may not be
     /// ready yet.
     pub async fn launch(arguments: &[&str], folder: &Path) -> Self {
-        let arguments = [&["serve", "--listen", "127.0.0.1:0"], arguments].concat();
-        let mut process = Process::spawn(&arguments, folder);
+        Self::listening(Process::spawn(&serving(arguments), folder)).await
+    }
+
+    /// The same for a server that makes its first key itself.
+    pub async fn launch_without_key(arguments: &[&str], folder: &Path) -> Self {
+        Self::listening(Process::spawn_without_key(&serving(arguments), folder)).await
+    }
+
+    async fn listening(mut process: Process) -> Self {
         let client = Client::new(&format!("http://{}", process.address().await));
         Self { process, client }
     }
@@ -103,6 +110,11 @@ impl Orrery {
         self.process.thaw();
     }
 
+    /// What it wrote to its standard output so far, line by line.
+    pub fn said(&self) -> Vec<String> {
+        self.process.stdout()
+    }
+
     /// What it logged so far, line by line.
     pub fn log(&self) -> Vec<String> {
         self.process.stderr()
@@ -119,6 +131,10 @@ impl Orrery {
         let status = self.process.ended().await;
         Ended { status, stdout: self.process.stdout(), stderr: self.process.stderr() }
     }
+}
+
+fn serving<'a>(arguments: &[&'a str]) -> Vec<&'a str> {
+    [&["serve", "--listen", "127.0.0.1:0"], arguments].concat()
 }
 
 /// Runs `orrery` with these arguments in a folder, to its end.

@@ -54,7 +54,18 @@ pub(crate) struct Process {
 impl Process {
     /// Starts it in a folder.
     pub(crate) fn spawn(arguments: &[&str], folder: &Path) -> Self {
-        let mut child = binary::command()
+        Self::spawn_as(binary::command(), arguments, folder)
+    }
+
+    /// The same for a server that is not told who its first administrator is.
+    pub(crate) fn spawn_without_key(arguments: &[&str], folder: &Path) -> Self {
+        let mut command = binary::command();
+        command.env_remove("ORRERY_ADMIN_KEY");
+        Self::spawn_as(command, arguments, folder)
+    }
+
+    fn spawn_as(mut command: Command, arguments: &[&str], folder: &Path) -> Self {
+        let mut child = command
             .args(arguments)
             .current_dir(folder)
             .stdin(Stdio::null())

@@ -1,6 +1,6 @@
 //! Who is let in, at which door: the real binary, its real keys.
 
-use e2e_tests::{ADMIN_KEY, Orrery, command_line};
+use e2e_tests::{ADMIN_KEY, Orrery, command_line, eventually};
 use reqwest::{Client, Method, StatusCode};
 use serde_json::{Value, json};
 
@@ -97,4 +97,26 @@ async fn nobody_opens_a_server_to_others_by_mistake() {
     let ended = command_line(&["serve", "--listen", "0.0.0.0:0", "--auth", "disabled"], folder.path()).await;
     assert!(!ended.status.success());
     assert!(ended.stderr.join("\n").contains("--auth-disabled-anywhere"));
+}
+
+#[tokio::test]
+async fn the_first_start_tells_the_first_key_once_and_in_no_log() {
+    let folder = tempfile::tempdir().expect("a folder can be made");
+    let data = folder.path().to_str().expect("UTF-8");
+    let first = Orrery::launch_without_key(&["--data", data], folder.path()).await;
+    let key = eventually("the key is told", async || {
+        let said = first.said().join("\n");
+        let word = said.split_whitespace().find(|word| word.starts_with("ork_"))?;
+        Some(word.to_owned())
+    })
+    .await;
+    let runs = |orrery: &Orrery| stranger().get(format!("{}/api/v1/runs", orrery.url())).header("X-API-Key", &key);
+    assert_eq!(status(runs(&first)).await, 200);
+    let ended = first.terminate().await;
+    assert!(!ended.stderr.join("\n").contains(&key), "logs are kept and sent on");
+
+    let second = Orrery::launch_without_key(&["--data", data], folder.path()).await;
+    assert_eq!(status(runs(&second)).await, 200);
+    let ended = second.terminate().await;
+    assert!(!ended.stdout.join("\n").contains("ork_"), "it is told once");
 }
