@@ -128,3 +128,27 @@ impl From<RoleName> for access::Role {
 fn name(text: &str) -> Result<AccountName, String> {
     AccountName::parse(text).map_err(|invalid| invalid.to_string())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use clap::{CommandFactory, Parser};
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        keys: KeysCommand,
+    }
+
+    #[test]
+    fn the_place_may_be_said_before_and_after_what_is_to_be_done() {
+        crate::cli::Cli::command().debug_assert();
+        for line in ["orrery --data there list", "orrery list --data there", "orrery create --name ci --data there"] {
+            let Line { keys } = Line::try_parse_from(line.split(' ')).unwrap_or_else(|e| panic!("{line}: {e}"));
+            assert_eq!(keys.place.data, Path::new("there"), "{line}");
+        }
+    }
+}

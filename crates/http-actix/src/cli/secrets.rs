@@ -44,10 +44,10 @@ pub(crate) enum Secrets {
 #[derive(Args, Clone, Debug)]
 pub(crate) struct SecretsPlace {
     /// The folder of a server that does not run.
-    #[arg(long, env = "ORRERY_DATA", default_value = "orrery-data")]
+    #[arg(long, env = "ORRERY_DATA", default_value = "orrery-data", global = true)]
     pub(crate) data: PathBuf,
     /// The database instead.
-    #[arg(long, env = "DATABASE_URL", hide_env_values = true)]
+    #[arg(long, env = "DATABASE_URL", hide_env_values = true, global = true)]
     pub(crate) database_url: Option<String>,
     #[command(flatten)]
     pub(crate) keys: SecretKeys,
