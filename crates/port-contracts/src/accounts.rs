@@ -254,7 +254,7 @@ pub async fn of_two_who_take_the_last_two_administrators_away_one_is_refused(sto
     stores.changed(&[Change::AddUser(user("a")), Change::AddUser(user("b"))]).await;
     let remove = |name: &str| [Change::RemoveUser(user(name)), Change::KeepAnAdmin];
     let (a, b) = (remove("a"), remove("b"));
-    let (first, second) = futures_util::join!(stores.change(&a), stores.change(&b));
+    let (first, second) = tokio::join!(stores.change(&a), stores.change(&b));
     assert!(first.is_ok() != second.is_ok(), "{first:?} and {second:?}");
     let left = stores.accounts.users(page(1, 10)).await.expect("the store works");
     assert_eq!(left.items.len(), 1);

@@ -42,7 +42,7 @@ impl ChainStores {
     }
 
     /// Seals what there is.
-    pub async fn seal(&self, seen: u64, now: Timestamp) -> Result<Sealed, StoreError> {
+    pub(crate) async fn seal(&self, seen: u64, now: Timestamp) -> Result<Sealed, StoreError> {
         let sealed = self.sealing.seal(Arc::new(WeakSeal), seen, now, 100).await?;
         Ok(sealed.expect("nobody else seals"))
     }

@@ -138,7 +138,9 @@ async fn a_connection_is_kept_while_it_is_used_and_no_longer() {
 
 #[actix_web::test]
 async fn more_connections_than_a_worker_takes_wait_their_turn() {
-    let connections = Connections { per_worker: 1, keep_alive: SHORT, ..short_heads() };
+    // The clock of the server stands still while it waits, for half a second at most: a head is given longer than that.
+    let head_time = Duration::from_secs(1);
+    let connections = Connections { per_worker: 1, keep_alive: SHORT, head_time, ..Connections::default() };
     let server = Server::start(Limits::default(), &connections);
     let idle = server.connect().await;
     // The second is served when the first, which says nothing, has been given up.
