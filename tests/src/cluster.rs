@@ -131,6 +131,13 @@ impl Cluster {
         Orrery::launch(&arguments, self.folder.path()).await
     }
 
+    /// The same for a process that makes the first key itself, if nobody has.
+    pub async fn launch_without_key(&self, role: &str) -> Orrery {
+        let arguments = self.arguments(role);
+        let arguments: Vec<_> = arguments.iter().map(String::as_str).collect();
+        Orrery::launch_without_key(&arguments, self.folder.path()).await
+    }
+
     /// How to connect to the database.
     pub fn database_url(&self) -> &str {
         &self.database_url

@@ -47,6 +47,8 @@ pub struct Received {
     pub body: Vec<u8>,
     /// The token of the call.
     pub token: Option<String>,
+    /// What the caller says who it is.
+    pub authorization: Option<String>,
 }
 
 struct Ledger {
@@ -126,11 +128,11 @@ async fn accept(listener: TcpListener, shared: Shared) {
 
 async fn serve(stream: TcpStream, shared: &Shared) -> std::io::Result<()> {
     let mut stream = BufReader::new(stream);
-    while let Some((body, token)) = request(&mut stream).await? {
+    while let Some(Request { body, token, authorization }) = request(&mut stream).await? {
         let call: Value = serde_json::from_slice(&body).unwrap_or_default();
         let message = &call["params"]["message"];
         let message_id = message["messageId"].as_str().unwrap_or_default().to_owned();
-        let behaviour = shared.begin(Received { message_id, body, token });
+        let behaviour = shared.begin(Received { message_id, body, token, authorization });
         let answer = completed(&call, message);
         if let Behaviour::AnswerAfter(wait) = behaviour {
             tokio::time::sleep(wait).await;
@@ -150,9 +152,16 @@ async fn serve(stream: TcpStream, shared: &Shared) -> std::io::Result<()> {
     Ok(())
 }
 
-/// Reads a request and answers its body and its token; nothing if the caller hung up.
-async fn request(stream: &mut BufReader<TcpStream>) -> std::io::Result<Option<(Vec<u8>, Option<String>)>> {
-    let (mut length, mut token) = (0, None);
+#[derive(Default)]
+struct Request {
+    body: Vec<u8>,
+    token: Option<String>,
+    authorization: Option<String>,
+}
+
+/// Reads a request; nothing if the caller hung up.
+async fn request(stream: &mut BufReader<TcpStream>) -> std::io::Result<Option<Request>> {
+    let (mut length, mut request) = (0, Request::default());
     loop {
         let mut line = String::new();
         if stream.read_line(&mut line).await? == 0 {
@@ -163,13 +172,14 @@ async fn request(stream: &mut BufReader<TcpStream>) -> std::io::Result<Option<(V
         }
         match line.split_once(':').map(|(name, value)| (name.to_ascii_lowercase(), value.trim())) {
             Some((name, value)) if name == "content-length" => length = value.parse().unwrap_or(0),
-            Some((name, value)) if name == "x-orrery-token" => token = Some(value.to_owned()),
+            Some((name, value)) if name == "x-orrery-token" => request.token = Some(value.to_owned()),
+            Some((name, value)) if name == "authorization" => request.authorization = Some(value.to_owned()),
             _ => {}
         }
     }
-    let mut body = vec![0; length];
-    stream.read_exact(&mut body).await?;
-    Ok(Some((body, token)))
+    request.body = vec![0; length];
+    stream.read_exact(&mut request.body).await?;
+    Ok(Some(request))
 }
 
 fn completed(call: &Value, message: &Value) -> String {

@@ -1,6 +1,7 @@
 //! Several processes on one PostgreSQL and one Apache Kafka, and what is done to them: killed, frozen, cut off, started again.
 //! The binary, HTTP, agents, servers and signals are real ones.
 
+mod access;
 mod audit;
 mod blocks;
 mod dead_letters;

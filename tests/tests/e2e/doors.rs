@@ -120,3 +120,21 @@ async fn the_first_start_tells_the_first_key_once_and_in_no_log() {
     let ended = second.terminate().await;
     assert!(!ended.stdout.join("\n").contains("ork_"), "it is told once");
 }
+
+#[tokio::test]
+async fn keys_of_a_folder_are_managed_while_no_server_runs_there() {
+    let folder = tempfile::tempdir().expect("a folder can be made");
+    let data = folder.path().to_str().expect("UTF-8");
+    let orrery = Orrery::start(folder.path()).await;
+    let refused = command_line(&["keys", "list", "--data", data], folder.path()).await;
+    assert!(!refused.status.success());
+    assert!(refused.stderr.join("\n").contains("a server is running on the folder"), "{:?}", refused.stderr);
+    assert!(orrery.terminate().await.status.success());
+
+    let made =
+        command_line(&["keys", "create", "--name", "ci", "--role", "viewer", "--data", data], folder.path()).await;
+    let key = made.stdout.join("").trim().to_owned();
+    let orrery = Orrery::start(folder.path()).await;
+    let request = stranger().get(format!("{}/api/v1/runs", orrery.url())).header("X-API-Key", &key);
+    assert_eq!(status(request).await, 200);
+}

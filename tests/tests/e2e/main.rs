@@ -15,6 +15,7 @@ mod interventions;
 mod language;
 mod linear_runs;
 mod reporting;
+mod tokens;
 mod versions;
 
 use e2e_tests::{AgentSpec, Client, DemoAgents, Orrery};

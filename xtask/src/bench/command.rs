@@ -1,6 +1,6 @@
 //! Which measurement is asked for.
 
-use super::{language, runs};
+use super::{access, language, runs};
 
 /// What can be measured.
 #[derive(clap::Subcommand)]
@@ -9,11 +9,14 @@ pub(crate) enum Bench {
     Runs(runs::Options),
     /// What a step of a long loop costs, and what runs cost that wait.
     Language(language::Options),
+    /// What it costs a request that somebody is asked who they are.
+    Access(access::Options),
 }
 
 pub(crate) fn run(bench: &Bench) -> anyhow::Result<()> {
     match bench {
         Bench::Runs(options) => runs::run(options),
         Bench::Language(options) => language::run(options),
+        Bench::Access(options) => access::run(options),
     }
 }

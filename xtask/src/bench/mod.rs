@@ -1,5 +1,6 @@
 //! `cargo xtask bench`: measures the shipped binary from outside, beside floors measured in the same run.
 
+mod access;
 mod api;
 mod bare;
 mod closed_loop;

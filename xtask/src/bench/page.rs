@@ -13,6 +13,8 @@ pub(crate) enum Part {
     Runs(StoreKind),
     /// What `bench language` says.
     Language,
+    /// What `bench access` says.
+    Access,
     /// What `chaos` says.
     Chaos,
 }
@@ -20,7 +22,7 @@ pub(crate) enum Part {
 impl Part {
     fn page(self) -> &'static str {
         match self {
-            Self::Runs(_) | Self::Language => "docs/reference/performance.md",
+            Self::Runs(_) | Self::Language | Self::Access => "docs/reference/performance.md",
             Self::Chaos => "docs/reference/guarantees.md",
         }
     }
@@ -45,6 +47,7 @@ fn marks(part: Part) -> (String, String) {
             (format!("bench runs on {name}"), format!("bench runs --store {name}"))
         }
         Part::Language => ("bench language".to_owned(), "bench language".to_owned()),
+        Part::Access => ("bench access".to_owned(), "bench access".to_owned()),
         Part::Chaos => ("chaos".to_owned(), "chaos".to_owned()),
     };
     let begin = format!("<!-- {what}: begin (written by cargo xtask {command} --write) -->");
@@ -77,7 +80,7 @@ mod tests {
 
     #[test]
     fn the_pages_have_marks_for_every_part() {
-        for part in [SQLITE, POSTGRES, Part::Language, Part::Chaos] {
+        for part in [SQLITE, POSTGRES, Part::Language, Part::Access, Part::Chaos] {
             let page = std::fs::read_to_string(root().join(part.page())).expect("the page is there");
             assert!(replaced(&page, part, "new").is_some(), "{part:?}");
         }

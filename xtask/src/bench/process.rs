@@ -24,7 +24,7 @@ const READY_WITHIN: Duration = Duration::from_secs(30);
 const STOPPED_WITHIN: Duration = Duration::from_secs(30);
 
 /// The key of the first administrator, whom the benchmark is.
-const ADMIN_KEY: &str = "ork_00000000000000000000000000000001_benchbenchbenchbenchbenchbenchbenchbenchkey";
+pub(super) const ADMIN_KEY: &str = "ork_00000000000000000000000000000001_benchbenchbenchbenchbenchbenchbenchbenchkey";
 
 /// A client for many requests at a time, which presents the key.
 pub(super) fn client() -> anyhow::Result<reqwest::Client> {
@@ -50,8 +50,20 @@ impl Process {
         log: &Path,
         client: &reqwest::Client,
     ) -> anyhow::Result<Self> {
+        Self::server_with(binary, home, &[], log, client).await
+    }
+
+    /// The same with more flags.
+    pub(super) async fn server_with(
+        binary: &Path,
+        home: &Home,
+        flags: &[&str],
+        log: &Path,
+        client: &reqwest::Client,
+    ) -> anyhow::Result<Self> {
         let mut arguments = vec!["serve".to_owned()];
         arguments.extend(home.arguments());
+        arguments.extend(flags.iter().copied().map(str::to_owned));
         Self::start(binary, &arguments, log, "/health/ready", client).await
     }
 

@@ -11,10 +11,17 @@ use crate::composition;
 pub(crate) struct SecretKeys {
     /// The file with the server's own keys, one a line. On a database it or the variable `ORRERY_SECRET_KEYS` must be given, the
     /// same for all processes; in a folder `secret.keys` is made at the first start.
-    #[arg(long = "secret-keys-file", env = "ORRERY_SECRET_KEYS_FILE", conflicts_with = "keys")]
+    #[arg(long = "secret-keys-file", env = "ORRERY_SECRET_KEYS_FILE", conflicts_with = "keys", global = true)]
     pub(crate) file: Option<PathBuf>,
     /// The keys themselves, one a line or with commas between. Use the variable: others can read arguments.
-    #[arg(long = "secret-keys", id = "keys", env = "ORRERY_SECRET_KEYS", hide = true, hide_env_values = true)]
+    #[arg(
+        long = "secret-keys",
+        id = "keys",
+        env = "ORRERY_SECRET_KEYS",
+        hide = true,
+        hide_env_values = true,
+        global = true
+    )]
     pub(crate) keys: Option<String>,
 }
 
