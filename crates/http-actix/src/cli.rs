@@ -55,6 +55,9 @@ enum Command {
     Users(access::UsersCommand),
     /// Print the OpenAPI document.
     Openapi,
+    /// Print the OpenAPI document in OpenAPI 3.0.3.
+    #[command(name = "openapi-3.0")]
+    Openapi30,
     /// Print the reference of problem codes, as Markdown.
     Errors,
     /// Print which right each operation needs and which role has it, as Markdown.
@@ -135,6 +138,7 @@ impl Cli {
                 say(&composition::block_on(composition::manage_users(&command.place, command.what))?)
             }
             Command::Openapi => print(&serde_json::to_string_pretty(&http_actix::openapi_document())?),
+            Command::Openapi30 => print(&serde_json::to_string_pretty(&http_actix::openapi_document_3_0())?),
             Command::Errors => print(http_actix::problem::errors_markdown().trim_end()),
             Command::Rights => print(composition::rights().trim_end()),
             Command::BenchFloor(floor) => print(&floor.measure()?),

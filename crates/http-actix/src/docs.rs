@@ -1,4 +1,4 @@
-//! The pages about the API: Swagger UI, ReDoc, the OpenAPI document and the table of errors, all from inside the binary.
+//! The pages about the API: Swagger UI, ReDoc, the OpenAPI document in two versions and the table of errors, all from inside the binary.
 //!
 //! Nothing is fetched from elsewhere, and the content security policy makes sure of it.
 
@@ -15,7 +15,10 @@ use actix_web::{
 use rust_embed::RustEmbed;
 use serde_json::Value;
 
-use crate::problem::{Code, Problem, errors_html};
+use crate::{
+    api::Api,
+    problem::{Code, Problem, errors_html},
+};
 
 /// Scripts and styles only from this server; ReDoc makes its worker from a blob and both pages set styles by script.
 const POLICY: &str = "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; \
@@ -29,24 +32,26 @@ struct Assets;
 #[derive(Clone)]
 pub(crate) struct Pages {
     document: Bytes,
+    document_3_0: Bytes,
     errors: Bytes,
 }
 
 impl Pages {
-    /// The pages about a document.
-    pub(crate) fn new(document: &Value) -> Self {
+    /// The pages about an API.
+    pub(crate) fn new(api: &Api) -> Self {
         // A JSON value always has a text.
-        let document = serde_json::to_vec_pretty(document).unwrap_or_default().into();
-        Self { document, errors: errors_html().into() }
+        let text = |document: &Value| serde_json::to_vec_pretty(document).unwrap_or_default().into();
+        Self { document: text(api.document()), document_3_0: text(api.document_3_0()), errors: errors_html().into() }
     }
 
     /// Mounts the pages.
     pub(crate) fn configure(&self, cfg: &mut ServiceConfig) {
-        let (document, errors) = (self.document.clone(), self.errors.clone());
+        let Self { document, document_3_0, errors } = self.clone();
         let mut page = |path: &str, route: Route| {
             cfg.service(Resource::new(path).route(route).default_service(web::to(wrong_method)));
         };
         page("/openapi.json", web::get().to(move || ready(text("application/json", document.clone()))));
+        page("/openapi-3.0.json", web::get().to(move || ready(text("application/json", document_3_0.clone()))));
         page("/docs/errors", web::get().to(move || ready(text("text/html; charset=utf-8", errors.clone()))));
         page("/docs", web::get().to(|request: HttpRequest| async move { asset(&request, "swagger-ui.html") }));
         page("/redoc", web::get().to(|request: HttpRequest| async move { asset(&request, "redoc.html") }));

@@ -19,4 +19,4 @@ pub use api::{Guard, TrustedProxies};
 pub use metrics::asks_for_credentials;
 pub use registry::Registry;
 pub use rights::rights_markdown;
-pub use routes::{AppState, ComponentCheck, Readiness, api, openapi_document};
+pub use routes::{AppState, ComponentCheck, Readiness, api, openapi_document, openapi_document_3_0};

@@ -18,7 +18,9 @@ async fn nobody_is_let_in_without_a_key_but_to_health_and_documentation() {
     let folder = tempfile::tempdir().expect("a folder can be made");
     let orrery = Orrery::start(folder.path()).await;
     let (http, url) = (stranger(), orrery.url());
-    for public in ["/", "/health", "/health/ready", "/docs", "/redoc", "/docs/errors", "/openapi.json"] {
+    for public in
+        ["/", "/health", "/health/ready", "/docs", "/redoc", "/docs/errors", "/openapi.json", "/openapi-3.0.json"]
+    {
         assert_eq!(status(http.get(format!("{url}{public}"))).await, 200, "{public}");
     }
     let answer = http.get(format!("{url}/openapi.json")).send().await.expect("it is there");

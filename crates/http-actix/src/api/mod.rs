@@ -16,6 +16,7 @@ mod json;
 mod moment;
 mod output;
 mod parameters;
+mod rendition;
 mod schema;
 mod table;
 mod task;

@@ -18,6 +18,7 @@ use super::{
     guard,
     input::{Incoming, Input},
     output::Sight,
+    rendition,
 };
 use crate::problem::{Code, Problem};
 
@@ -71,7 +72,9 @@ impl Declarations {
     /// All of them are declared.
     pub(crate) fn finish(self) -> Api {
         let paths = self.routes.keys().map(|path| ResourceDef::new(*path)).collect();
-        Api { routes: Arc::new(self.routes), paths, document: Arc::new(self.document.finish()) }
+        let document = self.document.finish();
+        let document_3_0 = Arc::new(rendition::in_3_0(&document));
+        Api { routes: Arc::new(self.routes), paths, document: Arc::new(document), document_3_0 }
     }
 }
 
@@ -120,6 +123,7 @@ pub struct Api {
     routes: Arc<Routes>,
     paths: Arc<[ResourceDef]>,
     document: Arc<Value>,
+    document_3_0: Arc<Value>,
 }
 
 impl Api {
@@ -151,5 +155,10 @@ impl Api {
     /// The OpenAPI 3.1 document, with sorted members.
     pub fn document(&self) -> &Value {
         &self.document
+    }
+
+    /// The same in OpenAPI 3.0.3.
+    pub fn document_3_0(&self) -> &Value {
+        &self.document_3_0
     }
 }

@@ -25,6 +25,7 @@ pub(crate) struct DocumentationLinks {
     swagger_ui: &'static str,
     redoc: &'static str,
     openapi_spec: &'static str,
+    openapi_spec_3_0: &'static str,
     errors: &'static str,
 }
 
@@ -49,6 +50,7 @@ impl InfoView {
                 swagger_ui: "/docs",
                 redoc: "/redoc",
                 openapi_spec: "/openapi.json",
+                openapi_spec_3_0: "/openapi-3.0.json",
                 errors: "/docs/errors",
             },
             endpoints: EndpointLinks {

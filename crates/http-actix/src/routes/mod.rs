@@ -84,6 +84,11 @@ pub fn openapi_document() -> serde_json::Value {
     declared().document().clone()
 }
 
+/// The same in OpenAPI 3.0.3, for programs that do not read 3.1.
+pub fn openapi_document_3_0() -> serde_json::Value {
+    declared().document_3_0().clone()
+}
+
 /// The whole REST API, ready to be mounted by every worker. Clones share everything.
 #[derive(Clone)]
 pub struct AppState {
@@ -133,7 +138,7 @@ impl AppState {
         readiness: Arc<dyn Readiness>,
         guard: Guard,
     ) -> Self {
-        let pages = docs::Pages::new(api.document());
+        let pages = docs::Pages::new(&api);
         let started = system::Started(clock.now());
         let (metrics, counted) = (crate::metrics::install(), Counted::new(Limits::default()));
         let proxies = TrustedProxies::default();

@@ -139,7 +139,7 @@ async fn every_answer_tells_browsers_to_be_careful() {
             assert_eq!(answer.header(name), value, "{path}: {name}");
         }
     }
-    for page in ["/docs", "/redoc", "/docs/errors", "/openapi.json", "/docs/assets/orrery.css"] {
+    for page in ["/docs", "/redoc", "/docs/errors", "/openapi.json", "/openapi-3.0.json", "/docs/assets/orrery.css"] {
         let answer = orrery.get(page).await;
         assert!(answer.header("content-security-policy").starts_with("default-src 'self'"), "{page}");
         assert!(answer.header("content-security-policy").contains("frame-ancestors 'none'"), "{page}");

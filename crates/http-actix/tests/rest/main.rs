@@ -18,6 +18,7 @@ mod openapi;
 mod real;
 mod registry;
 mod rehearsals;
+mod rendition;
 mod restricted;
 mod rights;
 mod runs;
