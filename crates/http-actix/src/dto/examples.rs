@@ -403,6 +403,11 @@ pub(crate) fn readiness() -> Value {
     json!({"ready": true, "degraded": false, "timestamp": AT, "checks": {"database": database}})
 }
 
+pub(crate) fn not_ready() -> Value {
+    let database = json!({"status": "unhealthy", "message": "the database does not answer", "response_time_ms": 1000});
+    json!({"ready": false, "degraded": false, "timestamp": AT, "checks": {"database": database}})
+}
+
 pub(crate) fn task() -> Value {
     json!({
         "run_id": RUN_ID, "step": "summarise", "agent_name": "summariser", "workflow_name": "research", "state": "working",

@@ -108,6 +108,8 @@ impl Output for ReadyOrNot {
     }
 
     fn describe(schemas: &mut SchemaGenerator) -> Vec<(u16, Response)> {
-        vec![(200, json_response::<ReadinessView>(schemas, 200)), (503, json_response::<ReadinessView>(schemas, 503))]
+        let mut not_ready = json_response::<ReadinessView>(schemas, 503);
+        not_ready.content.values_mut().for_each(|media| media.example = Some(examples::not_ready()));
+        vec![(200, json_response::<ReadinessView>(schemas, 200)), (503, not_ready)]
     }
 }

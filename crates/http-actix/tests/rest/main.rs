@@ -5,6 +5,7 @@ mod agents;
 mod audit;
 mod callers;
 mod changes;
+mod complete;
 mod dead_letters;
 mod doors;
 mod errors;
