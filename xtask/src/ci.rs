@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use anyhow::Context;
 
 use crate::{
-    deny, generated, libraries, links, sim, test, tidy,
+    contract, deny, generated, libraries, links, sim, test, tidy,
     workspace::{cargo, must},
 };
 
@@ -60,13 +60,22 @@ fn stages(options: &Options) -> Vec<Stage<'_>> {
             Box::new(|| deny::run().map(|ran| if ran { Said::Passed } else { Said::NotRun(deny::MISSING.into()) })),
         ),
         ("clippy", Box::new(|| passed(clippy()))),
-        ("openapi", Box::new(|| passed(generated::run(&generated::OPENAPI, &generated::Options::check())))),
+        ("openapi", Box::new(|| passed(generated::run_openapi(&generated::OpenapiOptions::check())))),
         ("rights", Box::new(|| passed(generated::run(&generated::RIGHTS, &generated::Options::check())))),
         ("errors", Box::new(|| passed(generated::run(&generated::ERRORS, &generated::Options::check())))),
         ("sim", Box::new(|| passed(sim::run(&sim::Options::seeds(options.seeds))))),
         ("planted", Box::new(|| passed(sim::planted()))),
+        ("contract", Box::new(|| contract::run(&contract::Options::all()).map(said_of))),
         ("test", Box::new(|| test::run(&test::Options::default()).map(|counts| Said::PassedWith(counts.to_string())))),
     ]
+}
+
+fn said_of(report: contract::Report) -> Said {
+    if report.passed.is_empty() {
+        Said::NotRun(report.not_run.join("; "))
+    } else {
+        Said::PassedWith(report.to_string())
+    }
 }
 
 fn clippy() -> anyhow::Result<()> {

@@ -12,17 +12,30 @@ pub(crate) struct Generated {
     /// The subcommand of the server that prints it.
     subcommand: &'static str,
     /// Where it is kept, below the workspace's root.
-    path: &'static str,
+    pub(crate) path: &'static str,
+    /// The command of this program that writes it.
+    command: &'static str,
 }
 
-/// The API's description.
-pub(crate) const OPENAPI: Generated = Generated { subcommand: "openapi", path: "docs/reference/openapi.json" };
+/// The API's description, in OpenAPI 3.1.
+pub(crate) const OPENAPI: Generated =
+    Generated { subcommand: "openapi", path: "docs/reference/openapi.json", command: "openapi" };
+
+/// The same in OpenAPI 3.0.3.
+pub(crate) const OPENAPI_3_0: Generated =
+    Generated { subcommand: "openapi-3.0", path: "docs/reference/openapi-3.0.json", command: "openapi" };
+
+/// The description that clients were promised with the last release.
+pub(crate) const BASELINE: Generated =
+    Generated { subcommand: "openapi", path: "docs/reference/openapi-baseline.json", command: "openapi --baseline" };
 
 /// The table of error codes.
-pub(crate) const ERRORS: Generated = Generated { subcommand: "errors", path: "docs/reference/errors.md" };
+pub(crate) const ERRORS: Generated =
+    Generated { subcommand: "errors", path: "docs/reference/errors.md", command: "errors" };
 
 /// The table of rights.
-pub(crate) const RIGHTS: Generated = Generated { subcommand: "rights", path: "docs/reference/rights.md" };
+pub(crate) const RIGHTS: Generated =
+    Generated { subcommand: "rights", path: "docs/reference/rights.md", command: "rights" };
 
 #[derive(clap::Args)]
 pub(crate) struct Options {
@@ -38,6 +51,30 @@ impl Options {
     }
 }
 
+#[derive(clap::Args)]
+pub(crate) struct OpenapiOptions {
+    #[command(flatten)]
+    options: Options,
+    /// Write docs/reference/openapi-baseline.json too: what clients are promised from now on. At a release, or before there is one
+    /// that somebody uses.
+    #[arg(long, conflicts_with = "check")]
+    baseline: bool,
+}
+
+impl OpenapiOptions {
+    /// As in CI.
+    pub(crate) fn check() -> Self {
+        Self { options: Options::check(), baseline: false }
+    }
+}
+
+/// The description, in both versions of OpenAPI.
+pub(crate) fn run_openapi(options: &OpenapiOptions) -> anyhow::Result<()> {
+    run(&OPENAPI, &options.options)?;
+    run(&OPENAPI_3_0, &options.options)?;
+    if options.baseline { run(&BASELINE, &options.options) } else { Ok(()) }
+}
+
 pub(crate) fn run(document: &Generated, options: &Options) -> anyhow::Result<()> {
     let fresh = printed_by_the_server(document)?;
     let path: PathBuf = root().join(document.path);
@@ -49,9 +86,9 @@ pub(crate) fn run(document: &Generated, options: &Options) -> anyhow::Result<()>
         return Ok(());
     }
     let kept = std::fs::read_to_string(&path)
-        .with_context(|| format!("{} is missing; write it with cargo xtask {}", document.path, document.subcommand))?;
+        .with_context(|| format!("{} is missing; write it with cargo xtask {}", document.path, document.command))?;
     if let Some(difference) = difference(&kept, &fresh) {
-        bail!("{} is out of date; run cargo xtask {}\n{difference}", document.path, document.subcommand);
+        bail!("{} is out of date; run cargo xtask {}\n{difference}", document.path, document.command);
     }
     println!("{} is up to date", document.path);
     Ok(())

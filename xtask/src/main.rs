@@ -5,11 +5,13 @@
 mod bench;
 mod chaos;
 mod ci;
+mod contract;
 mod deny;
 mod generated;
 mod libraries;
 mod links;
 mod migrate;
+mod process;
 mod services;
 mod sim;
 mod source;
@@ -41,12 +43,14 @@ enum Command {
     Migrate(migrate::Options),
     /// Checks the walls between crates and the rules for files; reports all findings at once.
     Tidy,
-    /// Writes docs/reference/openapi.json from the server's own output.
-    Openapi(generated::Options),
+    /// Writes docs/reference/openapi.json and openapi-3.0.json from the server's own output.
+    Openapi(generated::OpenapiOptions),
     /// Writes docs/reference/errors.md from the server's own output.
     Errors(generated::Options),
     /// Writes docs/reference/rights.md from the server's own output.
     Rights(generated::Options),
+    /// Holds the API's description against the server (Schemathesis, generated clients) and against what it promised before.
+    Contract(contract::Options),
     /// Checks that relative links in the documentation resolve.
     Docs(links::Options),
     /// Runs the simulation of the run engine over many seeds, or replays one.
@@ -76,9 +80,10 @@ fn run(command: Command) -> anyhow::Result<()> {
         Command::Services(services) => services::run(&services),
         Command::Migrate(options) => migrate::run(&options),
         Command::Tidy => tidy::run(),
-        Command::Openapi(options) => generated::run(&generated::OPENAPI, &options),
+        Command::Openapi(options) => generated::run_openapi(&options),
         Command::Errors(options) => generated::run(&generated::ERRORS, &options),
         Command::Rights(options) => generated::run(&generated::RIGHTS, &options),
+        Command::Contract(options) => contract::run(&options).map(|report| println!("contract: {report}")),
         Command::Docs(options) => links::run(&options),
         Command::Sim(options) => sim::run(&options),
         Command::Chaos(options) => chaos::run(&options),

@@ -91,7 +91,8 @@ pub(crate) fn metadata() -> anyhow::Result<serde_json::Value> {
     Ok(serde_json::from_slice(&output.stdout)?)
 }
 
-fn target_folder() -> anyhow::Result<PathBuf> {
+/// Where cargo keeps what it builds.
+pub(crate) fn target_folder() -> anyhow::Result<PathBuf> {
     let metadata = metadata()?;
     let folder = metadata["target_directory"].as_str().context("cargo metadata names no target folder")?;
     Ok(PathBuf::from(folder))

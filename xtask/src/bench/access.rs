@@ -22,11 +22,13 @@ use super::{
     figures::percentile,
     machine::Machine,
     page,
-    process::{self, ADMIN_KEY, Process},
     runs::{data_folder, in_release},
     store::Home,
 };
-use crate::workspace::{Profile, server};
+use crate::{
+    process::{self, ADMIN_KEY, Process},
+    workspace::{Profile, server},
+};
 
 /// How many requests of a way follow each other.
 const TURN: usize = 500;
@@ -91,9 +93,10 @@ async fn measure(binary: &Path, folder: &Path, requests: usize) -> anyhow::Resul
     let flags = ["--rate-limit-per-principal", "off", "--rate-limit-per-address", "off"];
     let (home, log) = server("open");
     let open =
-        Process::server_with(binary, &home, &[&flags[..], &["--auth", "disabled"]].concat(), &log, &client).await?;
+        Process::server(binary, &arguments(&home, &[&flags[..], &["--auth", "disabled"]].concat()), &log, &client)
+            .await?;
     let (home, log) = server("guarded");
-    let guarded = Process::server_with(binary, &home, &flags, &log, &client).await?;
+    let guarded = Process::server(binary, &arguments(&home, &flags), &log, &client).await?;
 
     let token = exchanged(&client, &guarded.url).await?;
     let narrowed = narrowed(binary.to_owned(), &token)?;
@@ -135,6 +138,10 @@ impl Way {
         }
         Ok(times)
     }
+}
+
+fn arguments(home: &Home, flags: &[&str]) -> Vec<String> {
+    [home.arguments(), flags.iter().copied().map(str::to_owned).collect()].concat()
 }
 
 /// Registers an agent, which is what is asked for then.

@@ -11,8 +11,8 @@ use tokio::task::JoinSet;
 use super::{
     api::{AgentWork, Api, Counters, Started},
     database::{Activity, Database},
-    process::{Process, own_cpu_seconds},
 };
+use crate::process::{Process, own_cpu_seconds};
 
 /// How long the runs that are still in flight at the end may take.
 const DRAIN_WITHIN: Duration = Duration::from_mins(1);

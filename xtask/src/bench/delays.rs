@@ -14,9 +14,9 @@ use tokio::task::JoinSet;
 use super::{
     api::Api,
     figures::{number, percentile},
-    process::Process,
     starts::CLIENTS,
 };
+use crate::process::Process;
 
 /// How many runs are due at the same time.
 const DUE: usize = 1_000;

@@ -13,10 +13,10 @@ use serde_json::Value;
 use super::{
     bare,
     figures::{Figure, Figures},
-    process::Process,
     round::{LEVELS, Plan},
     store::Home,
 };
+use crate::process::Process;
 
 /// How many commits the journal's floor takes at once: about as many as gather while 256 runs are in flight.
 pub(super) const JOURNAL_BATCH: usize = 128;

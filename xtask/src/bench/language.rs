@@ -17,11 +17,13 @@ use super::{
     figures::{number, percentile},
     machine::Machine,
     page,
-    process::{self, Process},
     runs::{data_folder, in_release},
     store::Home,
 };
-use crate::workspace::{Profile, server};
+use crate::{
+    process::{self, Process},
+    workspace::{Profile, server},
+};
 
 /// How many iterations the loops have.
 const ITERATIONS: [usize; 4] = [10, 100, 1_000, 10_000];
@@ -112,7 +114,7 @@ impl LanguageBench<'_> {
     async fn fresh(&self, name: &str) -> anyhow::Result<(Process, Api)> {
         let home = Home::Folder(self.folder.join(name));
         let log = self.folder.join(name).with_extension("log");
-        let server = Process::server(&self.binary, &home, &log, &self.client).await?;
+        let server = Process::server(&self.binary, &home.arguments(), &log, &self.client).await?;
         let api = Api::new(self.client.clone(), &server.url);
         api.register_agent("echo", &format!("{}/echo", self.agents.url), Patience::NeverTriesAgain).await?;
         Ok((server, api))

@@ -13,7 +13,6 @@ mod language;
 mod machine;
 mod page;
 mod parked;
-mod process;
 mod report;
 mod round;
 mod run_times;

@@ -14,10 +14,10 @@ use super::{
     figures::{Figure, Figures},
     floors,
     parked::ParkedRuns,
-    process::{self, Process},
     run_times, starts,
     store::{Home, Store},
 };
+use crate::process::{self, Process};
 
 /// How many runs or calls are in flight.
 pub(super) const LEVELS: [usize; 3] = [1, 16, 256];
@@ -107,7 +107,7 @@ impl Round<'_> {
 
     async fn server(&self, home: &Home, name: &str) -> anyhow::Result<Process> {
         let log = self.folder.join(name).with_extension("log");
-        Process::server(&self.plan.binary, home, &log, self.client).await
+        Process::server(&self.plan.binary, &home.arguments(), &log, self.client).await
     }
 
     async fn runs(&self, parked: usize, figures: &mut Figures) -> anyhow::Result<()> {

@@ -42,6 +42,11 @@ pub(super) fn ensure(service: Service) -> Result<String, ServiceError> {
     answer
 }
 
+/// Makes sure of PostgreSQL.
+pub(crate) fn ensure_postgres() -> anyhow::Result<()> {
+    Ok(ensure(Service::Postgres).map(drop)?)
+}
+
 /// Installs a package, where that is possible.
 pub(crate) fn install(package: &str) -> bool {
     apt(&["update"]) && apt(&["install", "--yes", "--no-install-recommends", package])

@@ -9,4 +9,4 @@ mod source;
 
 pub(crate) use command::{Services, run};
 pub(crate) use for_tests::ForTests;
-pub(crate) use installing::install;
+pub(crate) use installing::{ensure_postgres, install};

@@ -1,4 +1,4 @@
-//! The processes that are measured: started on free ports, watched through `/proc`, killed when dropped.
+//! The processes that are measured or talked to: started on free ports, watched through `/proc`, killed when dropped.
 
 use std::{
     fs::File,
@@ -12,8 +12,6 @@ use anyhow::{Context, bail};
 use dev_services::SECRET_KEYS;
 use reqwest::header::{HeaderName, HeaderValue};
 
-use super::store::Home;
-
 /// The kernel counts CPU time of processes in hundredths of a second (`USER_HZ`) on every architecture that it runs on here.
 const TICKS_PER_SECOND: f64 = 100.0;
 
@@ -23,52 +21,39 @@ const READY_WITHIN: Duration = Duration::from_secs(30);
 /// How long it may take until it has ended after it was asked to.
 const STOPPED_WITHIN: Duration = Duration::from_secs(30);
 
-/// The key of the first administrator, whom the benchmark is.
-pub(super) const ADMIN_KEY: &str = "ork_00000000000000000000000000000001_benchbenchbenchbenchbenchbenchbenchbenchkey";
+/// The key of the first administrator of every server that is started here.
+pub(crate) const ADMIN_KEY: &str = "ork_00000000000000000000000000000001_benchbenchbenchbenchbenchbenchbenchbenchkey";
 
 /// A client for many requests at a time, which presents the key.
-pub(super) fn client() -> anyhow::Result<reqwest::Client> {
+pub(crate) fn client() -> anyhow::Result<reqwest::Client> {
     let headers = [(HeaderName::from_static("x-api-key"), HeaderValue::from_static(ADMIN_KEY))];
     let builder = reqwest::Client::builder().default_headers(headers.into_iter().collect());
     Ok(builder.no_proxy().tcp_nodelay(true).pool_max_idle_per_host(1024).build()?)
 }
 
 /// A process of ours that listens on a port.
-pub(super) struct Process {
+pub(crate) struct Process {
     child: Child,
     /// Where it answers, without a slash at the end.
-    pub(super) url: String,
+    pub(crate) url: String,
     /// From its start to its first answer.
-    pub(super) ready_after: Duration,
+    pub(crate) ready_after: Duration,
 }
 
 impl Process {
-    /// Starts the server on its store.
-    pub(super) async fn server(
+    /// Starts the server with these arguments.
+    pub(crate) async fn server(
         binary: &Path,
-        home: &Home,
+        arguments: &[String],
         log: &Path,
         client: &reqwest::Client,
     ) -> anyhow::Result<Self> {
-        Self::server_with(binary, home, &[], log, client).await
-    }
-
-    /// The same with more flags.
-    pub(super) async fn server_with(
-        binary: &Path,
-        home: &Home,
-        flags: &[&str],
-        log: &Path,
-        client: &reqwest::Client,
-    ) -> anyhow::Result<Self> {
-        let mut arguments = vec!["serve".to_owned()];
-        arguments.extend(home.arguments());
-        arguments.extend(flags.iter().copied().map(str::to_owned));
+        let arguments = [&["serve".to_owned()], arguments].concat();
         Self::start(binary, &arguments, log, "/health/ready", client).await
     }
 
     /// Starts the demo agents; they do not record calls, because the record would grow without bound.
-    pub(super) async fn agents(binary: &Path, folder: &Path, client: &reqwest::Client) -> anyhow::Result<Self> {
+    pub(crate) async fn agents(binary: &Path, folder: &Path, client: &reqwest::Client) -> anyhow::Result<Self> {
         let arguments = ["demo-agents", "--no-record"].map(str::to_owned);
         Self::start(binary, &arguments, &folder.join("agents.log"), "/calls", client).await
     }
@@ -113,7 +98,7 @@ impl Process {
     }
 
     /// Asks it to end, and waits until it has.
-    pub(super) async fn stop(mut self) -> anyhow::Result<()> {
+    pub(crate) async fn stop(mut self) -> anyhow::Result<()> {
         // The shell's own `kill`, because this workspace forbids the unsafe call.
         Command::new("sh").args(["-c", &format!("kill -TERM {}", self.child.id())]).status()?;
         let begin = Instant::now();
@@ -127,17 +112,17 @@ impl Process {
     }
 
     /// CPU time so far, in seconds.
-    pub(super) fn cpu_seconds(&self) -> anyhow::Result<f64> {
+    pub(crate) fn cpu_seconds(&self) -> anyhow::Result<f64> {
         cpu_seconds(&self.child.id().to_string())
     }
 
     /// Resident memory now, in MB.
-    pub(super) fn memory_mb(&self) -> anyhow::Result<f64> {
+    pub(crate) fn memory_mb(&self) -> anyhow::Result<f64> {
         self.status_mb("VmRSS:")
     }
 
     /// The most resident memory so far, in MB.
-    pub(super) fn peak_memory_mb(&self) -> anyhow::Result<f64> {
+    pub(crate) fn peak_memory_mb(&self) -> anyhow::Result<f64> {
         self.status_mb("VmHWM:")
     }
 
@@ -159,7 +144,7 @@ impl Drop for Process {
 }
 
 /// CPU time of this driver so far, in seconds.
-pub(super) fn own_cpu_seconds() -> anyhow::Result<f64> {
+pub(crate) fn own_cpu_seconds() -> anyhow::Result<f64> {
     cpu_seconds("self")
 }
 
