@@ -6,7 +6,7 @@ use domain::{
     page::{Page, PageRequest, SortOrder},
     payload::Payload,
     ports::{Runs, StoreError},
-    runs::{EventRecord, Run, RunFilter, RunSort, StepExecution},
+    runs::{EndedAttempt, EventRecord, NumberedEvent, Run, RunFilter, RunSort, RunTip, StepExecution},
     workflows::VersionAddress,
 };
 
@@ -47,6 +47,39 @@ impl Runs for MemoryStore {
 
     async fn history(&self, run: &RunId) -> Result<Vec<EventRecord>, StoreError> {
         Ok(self.lock().runs.get(run).map_or_else(Vec::new, |entry| entry.history.clone()))
+    }
+
+    async fn events(&self, run: &RunId, after: Seq, limit: u32) -> Result<Vec<NumberedEvent>, StoreError> {
+        let state = self.lock();
+        let records = state.runs.get(run).map_or_else(Vec::new, |entry| entry.history.clone());
+        Ok(NumberedEvent::of(records, after, limit))
+    }
+
+    async fn tips(&self, runs: &[RunId]) -> Result<Vec<(RunId, RunTip)>, StoreError> {
+        let state = self.lock();
+        let tip = |run: &RunId| {
+            let entry = state.runs.get(run)?;
+            Some((run.clone(), RunTip { last: entry.head.seq, status: entry.run.status }))
+        };
+        Ok(runs.iter().filter_map(tip).collect())
+    }
+
+    async fn attempts(&self, run: &RunId, executions: &[Seq]) -> Result<Vec<EndedAttempt>, StoreError> {
+        let state = self.lock();
+        let Some(entry) = state.runs.get(run) else { return Ok(Vec::new()) };
+        let row = |execution: &Seq| {
+            let row = entry.steps.get(execution)?;
+            Some(EndedAttempt {
+                execution: *execution,
+                attempt: row.attempt,
+                agent: row.agent.clone(),
+                status: row.status,
+                started_at: row.started_at,
+                completed_at: row.completed_at,
+                error: row.error.clone(),
+            })
+        };
+        Ok(executions.iter().filter_map(row).collect())
     }
 
     async fn outputs(&self, run: &RunId, executions: &[Seq]) -> Result<Vec<(Seq, Payload)>, StoreError> {

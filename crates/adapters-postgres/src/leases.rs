@@ -159,7 +159,7 @@ async fn histories(
     Ok(histories)
 }
 
-fn record(first: i64, commit: Uuid, at: Timestamp, events: Value) -> Outcome<EventRecord> {
+pub(crate) fn record(first: i64, commit: Uuid, at: Timestamp, events: Value) -> Outcome<EventRecord> {
     let events = parsed("list of events", serde_json::from_value(events))?;
     Ok(EventRecord { first: Seq::new(count(first)?), commit: CommitId::new(commit), at, events })
 }

@@ -18,6 +18,7 @@ mod external;
 mod failure;
 mod fleet;
 pub mod floor;
+mod following;
 mod inbox;
 mod journal;
 mod leases;

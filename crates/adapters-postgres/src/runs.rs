@@ -9,7 +9,10 @@ use domain::{
     page::{Page, PageRequest, SortOrder},
     payload::Payload,
     ports::{Runs, StoreError},
-    runs::{EventRecord, Run, RunEngine, RunFilter, RunSort, RunStatus, StepExecution, StepStatus},
+    runs::{
+        EndedAttempt, EventRecord, NumberedEvent, Run, RunEngine, RunFilter, RunSort, RunStatus, RunTip, StepExecution,
+        StepStatus,
+    },
     workflows::VersionAddress,
 };
 use sea_orm::{ColumnTrait, EntityTrait, Order, QueryFilter, QueryOrder, Select, sea_query::Expr};
@@ -21,7 +24,7 @@ use crate::{
     entities::{event, run, step},
     exact,
     failure::{Failure, Outcome},
-    lists,
+    following, lists,
 };
 
 #[async_trait]
@@ -87,6 +90,18 @@ impl Runs for PgStore {
             })
         };
         Ok(rows.into_iter().map(record).collect::<Outcome<_>>()?)
+    }
+
+    async fn events(&self, run: &RunId, after: Seq, limit: u32) -> Result<Vec<NumberedEvent>, StoreError> {
+        Ok(following::events(self.pool(), run, after, limit).await?)
+    }
+
+    async fn tips(&self, runs: &[RunId]) -> Result<Vec<(RunId, RunTip)>, StoreError> {
+        Ok(following::tips(self.pool(), runs).await?)
+    }
+
+    async fn attempts(&self, run: &RunId, executions: &[Seq]) -> Result<Vec<EndedAttempt>, StoreError> {
+        Ok(following::attempts(self.pool(), run, executions).await?)
     }
 
     async fn outputs(&self, run: &RunId, executions: &[Seq]) -> Result<Vec<(Seq, Payload)>, StoreError> {
@@ -161,7 +176,6 @@ pub(crate) fn decode_step(
     row: step::Model,
     attempts: &mut HashMap<String, u32>,
 ) -> Outcome<Option<StepExecution>> {
-    let statuses = [StepStatus::Running, StepStatus::Completed, StepStatus::Failed];
     let (step, agent) = (StepId::parse(&row.step_id), AgentName::parse(&row.agent_name));
     let (step, agent) = if row.generation.is_some() {
         (parsed("step id", step)?, parsed("agent's name", agent)?)
@@ -181,7 +195,7 @@ pub(crate) fn decode_step(
         step,
         path,
         agent,
-        status: sound("status", statuses.into_iter().find(|known| known.as_str() == row.status))?,
+        status: step_status(&row.status)?,
         attempt: row.attempt.map_or(Ok(*nth), small)?,
         input: exact::payload(row.input_text, Some(row.input_data))?.unwrap_or_else(Payload::empty),
         output: exact::payload(row.output_text, row.output_data)?,
@@ -189,4 +203,10 @@ pub(crate) fn decode_step(
         completed_at: row.completed_at.map(|at| at.and_utc()),
         error: row.error_message,
     }))
+}
+
+/// The status of an attempt's row.
+pub(crate) fn step_status(text: &str) -> Outcome<StepStatus> {
+    let statuses = [StepStatus::Running, StepStatus::Completed, StepStatus::Failed];
+    sound("status", statuses.into_iter().find(|known| known.as_str() == text))
 }

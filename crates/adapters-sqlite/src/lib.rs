@@ -14,6 +14,7 @@ mod dead_letters;
 mod failure;
 mod families;
 pub mod floor;
+mod following;
 mod inbox;
 mod journal;
 mod leases;

@@ -7,7 +7,10 @@ use domain::{
     page::{Page, PageRequest, SortOrder},
     payload::Payload,
     ports::{Runs, StoreError},
-    runs::{EventRecord, Run, RunEngine, RunFilter, RunSort, RunStatus, StepExecution, StepStatus},
+    runs::{
+        EndedAttempt, EventRecord, NumberedEvent, Run, RunEngine, RunFilter, RunSort, RunStatus, RunTip, StepExecution,
+        StepStatus,
+    },
     workflows::VersionAddress,
 };
 use rusqlite::{Connection, Row, params, params_from_iter};
@@ -18,6 +21,7 @@ use crate::{
         all, count, first, maybe_time, micros, parsed, payload, plan_hash, signed, small, sound, text, time, uuid,
     },
     failure::Outcome,
+    following,
     lists::{Conditions, direction},
 };
 
@@ -92,6 +96,21 @@ impl Runs for SqliteStore {
         self.readers().read(read).await
     }
 
+    async fn events(&self, run: &RunId, after: Seq, limit: u32) -> Result<Vec<NumberedEvent>, StoreError> {
+        let id = run.clone();
+        self.readers().read(move |connection| following::events(connection, &id, after, limit)).await
+    }
+
+    async fn tips(&self, runs: &[RunId]) -> Result<Vec<(RunId, RunTip)>, StoreError> {
+        let runs = runs.to_vec();
+        self.readers().read(move |connection| following::tips(connection, runs)).await
+    }
+
+    async fn attempts(&self, run: &RunId, executions: &[Seq]) -> Result<Vec<EndedAttempt>, StoreError> {
+        let (id, executions) = (run.clone(), executions.to_vec());
+        self.readers().read(move |connection| following::attempts(connection, &id, &executions)).await
+    }
+
     async fn outputs(&self, run: &RunId, executions: &[Seq]) -> Result<Vec<(Seq, Payload)>, StoreError> {
         let (id, executions) = (run.clone(), executions.to_vec());
         let read = move |connection: &Connection| {
@@ -160,13 +179,16 @@ fn list(
 pub(crate) fn history(connection: &Connection, run: i64) -> Outcome<Vec<EventRecord>> {
     let mut select = connection
         .prepare_cached("SELECT first_seq, commit_id, at, events FROM run_events WHERE run = ?1 ORDER BY first_seq")?;
-    all(&mut select, [run], |row| {
-        Ok(EventRecord {
-            first: Seq::new(count(row, 0)?),
-            commit: CommitId::new(uuid(row, 1)?),
-            at: time(row, 2)?,
-            events: parsed("list of events", serde_json::from_str(text(row, 3)?))?,
-        })
+    all(&mut select, [run], record)
+}
+
+/// A row of events.
+pub(crate) fn record(row: &Row<'_>) -> Outcome<EventRecord> {
+    Ok(EventRecord {
+        first: Seq::new(count(row, 0)?),
+        commit: CommitId::new(uuid(row, 1)?),
+        at: time(row, 2)?,
+        events: parsed("list of events", serde_json::from_str(text(row, 3)?))?,
     })
 }
 
@@ -194,8 +216,6 @@ fn run(row: &Row<'_>) -> Outcome<Run> {
 }
 
 pub(crate) fn step(run: &RunId, row: &Row<'_>) -> Outcome<StepExecution> {
-    let statuses = [StepStatus::Running, StepStatus::Completed, StepStatus::Failed];
-    let status = text(row, 4)?;
     let execution = Seq::new(count(row, 0)?);
     let id = parsed("step id", StepId::parse(text(row, 1)?))?;
     Ok(StepExecution {
@@ -205,7 +225,7 @@ pub(crate) fn step(run: &RunId, row: &Row<'_>) -> Outcome<StepExecution> {
         step: id,
         path: parsed("step path", StepPath::parse(text(row, 2)?))?,
         agent: parsed("agent's name", AgentName::parse(text(row, 3)?))?,
-        status: sound("status", statuses.into_iter().find(|known| known.as_str() == status))?,
+        status: step_status(text(row, 4)?)?,
         attempt: small(row, 5)?,
         input: payload(row, 6)?,
         output: row.get::<_, Option<String>>(7)?.map(Payload::from_stored),
@@ -213,4 +233,10 @@ pub(crate) fn step(run: &RunId, row: &Row<'_>) -> Outcome<StepExecution> {
         completed_at: Some(time(row, 9)?),
         error: row.get(10)?,
     })
+}
+
+/// The status of an attempt's row.
+pub(crate) fn step_status(text: &str) -> Outcome<StepStatus> {
+    let statuses = [StepStatus::Running, StepStatus::Completed, StepStatus::Failed];
+    sound("status", statuses.into_iter().find(|known| known.as_str() == text))
 }

@@ -318,6 +318,11 @@ impl StepPath {
         self.0.split(['[', '.', '/']).next().unwrap_or(&self.0)
     }
 
+    /// The id of the step itself.
+    pub fn innermost(&self) -> &str {
+        self.0.rsplit('/').next().unwrap_or(&self.0)
+    }
+
     /// Whether it lies inside of a block.
     pub fn is_inside(&self, block: &Self) -> bool {
         self.0.strip_prefix(&*block.0).is_some_and(|rest| rest.starts_with(['[', '.']))

@@ -13,10 +13,13 @@ use domain::{
         Transactions, UnitOfWork, Workflows,
     },
     runs::{
-        AdoptRun, AdvanceRun, CancelRun, CommitOutcome, EventRecord, ResumeRun, Run, RunCommit, StartRun, StepExecution,
+        AdoptRun, AdvanceRun, CancelRun, CommitOutcome, EventRecord, ResumeRun, Run, RunCommit, RunTip, StartRun,
+        StepExecution,
     },
     workflows::{WorkflowDefinition, WorkflowDocument},
 };
+
+use crate::samples::run_id;
 
 /// All ports of one fresh store.
 #[derive(Clone)]
@@ -102,6 +105,12 @@ impl Stores {
     /// A run that must be there.
     pub async fn run(&self, id: &RunId) -> Run {
         self.runs.get(id).await.expect("the store works").expect("the run is there")
+    }
+
+    /// Where a run stands that must be there.
+    pub async fn tip(&self, run: &str) -> RunTip {
+        let tips = self.runs.tips(&[run_id(run)]).await.expect("the store works");
+        tips.first().expect("the run is there").1
     }
 
     /// Everything that can be read of a run.

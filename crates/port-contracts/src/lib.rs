@@ -15,6 +15,7 @@ pub mod dead_letters;
 pub mod families;
 mod fixture;
 pub mod fleet;
+pub mod following;
 pub mod inbox;
 pub mod journal;
 pub mod leases;
@@ -119,6 +120,11 @@ macro_rules! port_contracts {
                 payloads_come_back_byte_for_byte,
                 every_kind_of_event_comes_back,
                 times_keep_their_microseconds,
+            ]
+            following: [
+                events_after_a_number_come_in_order_and_no_more_than_asked_for,
+                where_runs_stand_is_told_of_those_that_are_there,
+                rows_of_ended_attempts_are_told_without_their_data,
             ]
             inbox: [
                 a_message_waits_for_the_owner_of_its_run,

@@ -9,7 +9,10 @@ use crate::{
     ids::{RunId, Seq},
     page::{Page, PageRequest, SortOrder},
     payload::Payload,
-    runs::{CommitOutcome, EventRecord, Run, RunCommit, RunFilter, RunSort, StepExecution},
+    runs::{
+        CommitOutcome, EndedAttempt, EventRecord, NumberedEvent, Run, RunCommit, RunFilter, RunSort, RunTip,
+        StepExecution,
+    },
     workflows::VersionAddress,
 };
 
@@ -101,6 +104,15 @@ pub trait Runs: Send + Sync {
 
     /// The events of a run, in order; empty for an unknown run.
     async fn history(&self, run: &RunId) -> Result<Vec<EventRecord>, StoreError>;
+
+    /// The events of a run after this number, in order, at most so many; none of an unknown run.
+    async fn events(&self, run: &RunId, after: Seq, limit: u32) -> Result<Vec<NumberedEvent>, StoreError>;
+
+    /// Where runs stand, in no order; an unknown run is left out. The number and the status of a run belong together.
+    async fn tips(&self, runs: &[RunId]) -> Result<Vec<(RunId, RunTip)>, StoreError>;
+
+    /// What the rows of ended attempts say beside their data, in no order; an attempt without a row is left out.
+    async fn attempts(&self, run: &RunId, executions: &[Seq]) -> Result<Vec<EndedAttempt>, StoreError>;
 
     /// The outputs of attempts, in the order of the question; an attempt without an output is left out.
     async fn outputs(&self, run: &RunId, executions: &[Seq]) -> Result<Vec<(Seq, Payload)>, StoreError>;

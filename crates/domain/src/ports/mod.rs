@@ -18,6 +18,7 @@ mod schemas;
 mod store;
 mod time;
 mod traffic;
+mod watch;
 mod workflows;
 
 pub use access::{
@@ -41,6 +42,7 @@ pub use schemas::{InvalidSchema, MAX_SCHEMA_BYTES, MAX_VIOLATIONS, NoSchemas, Sc
 pub use store::{LAST_ADMIN, StoreError, Transactions, UnitOfWork};
 pub use time::{Clock, Doorbell, IdGenerator, StoreTime};
 pub use traffic::{AgentTraffic, TrafficRecord, TrafficTable, TrafficView};
+pub use watch::{RunWatch, WatchedRun};
 pub use workflows::Workflows;
 
 #[cfg(any(test, feature = "testing"))]

@@ -16,6 +16,7 @@ mod decide;
 mod decision;
 mod event;
 mod inbox;
+mod log;
 mod message;
 mod report;
 mod rerun;
@@ -23,6 +24,7 @@ mod scope;
 mod skip;
 mod state;
 mod step_state;
+mod told;
 mod view;
 mod waiting;
 mod waiting_on;
@@ -54,6 +56,7 @@ pub use decide::{
 };
 pub use event::{EventRecord, RunEvent};
 pub use inbox::{InboxEntry, InboxMessage, Reported};
+pub use log::{LogEntry, LogLevel};
 pub use message::{
     AgentTask, CancellationRequest, ExecutionRequest, ExternalRequest, MonitoringUpdate, News, OutboxMessage,
     RaisedEvent, Receivers, RunEnded, TaskOutcome,
@@ -63,5 +66,6 @@ pub use rerun::{CannotRerun, Rerun};
 pub use skip::{CannotSkip, skippable};
 pub use state::{CorruptHistory, Pause, RunState, RunStatus};
 pub use step_state::{Attempt, StepState};
+pub use told::{EndedAttempt, NumberedEvent, RunTip, ToldEvent};
 pub use view::{Run, RunEngine, RunFilter, RunSort, StepExecution, StepStatus, open_attempts};
 pub use waiting_on::{WaitingOn, waiting_on};
