@@ -15,7 +15,7 @@ use domain::{
     agents::Networks,
     ports::{
         AgentGateway, AgentTraffic, Agents, AuditLog, Clock, DeadLetters, Engine, ExternalRuns, Fleet, IdGenerator,
-        RunInbox, RunLeases, RunWriter, Runs, Schemas, Transactions, Workflows,
+        RunInbox, RunLeases, RunWatch, RunWriter, Runs, Schemas, Transactions, Workflows,
     },
 };
 
@@ -38,6 +38,7 @@ pub struct Ports {
     pub workflows: Arc<dyn Workflows>,
     pub transactions: Arc<dyn Transactions>,
     pub runs: Arc<dyn Runs>,
+    pub watch: Arc<dyn RunWatch>,
     pub inbox: Arc<dyn RunInbox>,
     pub leases: Arc<dyn RunLeases>,
     /// None where this process is the only one on its store.
@@ -84,6 +85,8 @@ pub struct UseCases {
     pub test_workflow: workflows::TestWorkflow,
     pub execute_workflow: runs::ExecuteWorkflow,
     pub get_run: runs::GetRun,
+    pub follow_run: runs::FollowRun,
+    pub read_log: runs::ReadLog,
     pub list_runs: runs::ListRuns,
     pub list_steps: runs::ListSteps,
     pub retry_run: runs::RetryRun,
@@ -128,6 +131,8 @@ impl UseCases {
             test_workflow: workflows::TestWorkflow::new(ports),
             execute_workflow: runs::ExecuteWorkflow::new(ports),
             get_run: runs::GetRun::new(ports),
+            follow_run: runs::FollowRun::new(ports),
+            read_log: runs::ReadLog::new(ports),
             list_runs: runs::ListRuns::new(ports),
             list_steps: runs::ListSteps::new(ports),
             retry_run: runs::RetryRun::new(ports),

@@ -25,6 +25,7 @@ mod relatives;
 mod relay;
 mod shell;
 mod tasks;
+mod watching;
 mod writer;
 
 pub use actor::RunActor;
@@ -42,4 +43,5 @@ pub use relatives::end_of;
 pub use relay::{Drives, Relay, RelayPorts};
 pub use shell::{EngineConfig, EngineHandle, EnginePorts, spawn};
 pub use tasks::TaskPerformer;
+pub use watching::WatchHub;
 pub use writer::CommitQueue;

@@ -17,6 +17,8 @@ use domain::{
 };
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
+use crate::WatchHub;
+
 /// The most commits in a batch.
 const BATCH: usize = 512;
 
@@ -43,9 +45,14 @@ pub struct CommitQueue {
 impl CommitQueue {
     /// A queue, and its writer as a future to be spawned; the writer ends when all queues are gone and everything is written.
     pub fn new(journal: Arc<dyn RunJournal>) -> (Self, impl Future<Output = ()> + Send) {
+        Self::telling(journal, None)
+    }
+
+    /// The same; those who watch runs are told of what is written.
+    pub fn telling(journal: Arc<dyn RunJournal>, watch: Option<WatchHub>) -> (Self, impl Future<Output = ()> + Send) {
         let (queue, queued) = mpsc::unbounded_channel();
         let failing = Arc::new(AtomicBool::new(false));
-        let writer = write_all(journal, queued, Arc::clone(&failing));
+        let writer = write_all(journal, queued, Arc::clone(&failing), watch);
         (Self { failing, queue, waiting: Arc::new(Semaphore::new(WAITING)) }, writer)
     }
 
@@ -86,6 +93,7 @@ async fn write_all(
     journal: Arc<dyn RunJournal>,
     mut queued: mpsc::UnboundedReceiver<(RunCommit, Then)>,
     failing: Arc<AtomicBool>,
+    watch: Option<WatchHub>,
 ) {
     let mut taken = Vec::with_capacity(BATCH);
     while queued.recv_many(&mut taken, BATCH).await > 0 {
@@ -96,6 +104,9 @@ async fn write_all(
             let outcomes = write(&*journal, &commits, &failing).await;
             metrics::histogram!("orrery_commit_duration_seconds").record(started.elapsed());
             count(&commits, &outcomes);
+            if let Some(watch) = &watch {
+                tell(watch, &commits, &outcomes);
+            }
             done.into_iter().zip(outcomes).for_each(|(done, outcome)| done(outcome));
         }
     }
@@ -130,6 +141,15 @@ async fn write(journal: &dyn RunJournal, commits: &Arc<[RunCommit]>, failing: &A
                 tokio::time::sleep(wait).await;
                 wait = (wait * 2).min(Duration::from_secs(2));
             }
+        }
+    }
+}
+
+/// Those who watch are told only of what is durable.
+fn tell(watch: &WatchHub, commits: &[RunCommit], outcomes: &[CommitOutcome]) {
+    for (commit, outcome) in commits.iter().zip(outcomes) {
+        if matches!(outcome, CommitOutcome::Committed | CommitOutcome::AlreadyApplied) {
+            watch.committed(commit);
         }
     }
 }

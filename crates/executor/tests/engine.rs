@@ -21,7 +21,9 @@ use domain::{
     runs::{AgentRequest, CallFailure, CallIds, CallOutcome, FailureKind, RunFilter, RunSort, RunStatus, StepStatus},
     workflows::{StepDocument, WorkflowName, WorkflowStatus},
 };
-use executor::{CallTokens, CheckedGateway, CommitQueue, EngineConfig, EngineHandle, EnginePorts, Membership};
+use executor::{
+    CallTokens, CheckedGateway, CommitQueue, EngineConfig, EngineHandle, EnginePorts, Membership, WatchHub,
+};
 use serde_json::json;
 
 /// Agents named by what they do: `echo`, `hang`, `fragile` (the same, and must not be called twice), `fail`, `once` (fails its
@@ -123,6 +125,7 @@ impl Process {
             workflows: store.clone(),
             transactions: store.clone(),
             runs: store.clone(),
+            watch: Arc::new(WatchHub::new(store.clone())),
             inbox: store.clone(),
             leases: store.clone(),
             fleet: None,

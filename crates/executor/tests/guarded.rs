@@ -34,7 +34,7 @@ use domain::{
     runs::{AgentRequest, CallFailure, CallIds, CallOutcome, FailureKind, MonitoringUpdate, RunStatus},
     workflows::{RunLimits, StepDocument, WorkflowName, WorkflowStatus},
 };
-use executor::{CommitQueue, EngineConfig, EngineHandle, EnginePorts, FleetPorts, LEASE, Membership};
+use executor::{CommitQueue, EngineConfig, EngineHandle, EnginePorts, FleetPorts, LEASE, Membership, WatchHub};
 use serde_json::json;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -209,6 +209,7 @@ impl House {
             workflows: store.clone(),
             transactions: store.clone(),
             runs: store.clone(),
+            watch: Arc::new(WatchHub::new(store.clone())),
             inbox: store.clone(),
             leases: store.clone(),
             fleet: None,

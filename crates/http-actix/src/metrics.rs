@@ -10,6 +10,8 @@ const REQUESTS: &str = "orrery_http_requests_total";
 const REFUSALS: &str = "orrery_auth_refusals_total";
 const DENIALS: &str = "orrery_auth_denials_total";
 const DISABLED: &str = "orrery_auth_disabled";
+/// How many streams are open.
+pub(crate) const STREAMS: &str = "orrery_open_streams";
 const DURATION: &str = "orrery_http_request_duration_seconds";
 
 /// The bounds of all latency histograms, in seconds: from a fast commit to a slow agent.
@@ -41,6 +43,7 @@ pub(crate) fn install() -> PrometheusHandle {
             metrics::Unit::Count,
             "Requests that were answered 403, by what was missing."
         );
+        metrics::describe_gauge!(STREAMS, metrics::Unit::Count, "Streams of events that are open.");
         metrics::describe_gauge!(DISABLED, metrics::Unit::Count, "1 where nobody is asked for credentials.");
         keep_up(handle.clone());
         handle

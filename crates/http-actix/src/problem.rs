@@ -35,6 +35,7 @@ pub(crate) enum Part {
     Body,
     Query,
     Path,
+    Header,
 }
 
 impl Part {
@@ -43,6 +44,7 @@ impl Part {
             Self::Body => "body",
             Self::Query => "query",
             Self::Path => "path",
+            Self::Header => "header",
         }
     }
 }

@@ -14,6 +14,7 @@ use actix_web::{App, dev::AppConfig, rt::net::TcpStream};
 
 use crate::AppState;
 use stream::Explained;
+pub(crate) use stream::HungUp;
 
 /// The limits of a server's connections.
 #[derive(Debug, Clone)]
@@ -67,6 +68,9 @@ pub fn serve(listener: TcpListener, state: &AppState, connections: &Connections)
             .client_request_timeout(head_time)
             .client_disconnect_timeout(closing_time)
             .tcp_nodelay(true)
+            .on_connect_ext(|connection: &Explained<TcpStream>, data| {
+                data.insert(connection.hung_up());
+            })
             .h1(map_config(app, |()| AppConfig::default()));
         let explain: stream::Explain = Arc::new(move |status| explaining.bare(status));
         fn_service(move |connection: TcpStream| {

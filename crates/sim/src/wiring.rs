@@ -20,7 +20,7 @@ use domain::{
     ports::{Adopted, AgentGateway, AgentHealth, Engine, Overloaded, RunWriter, Then},
     runs::{AgentRequest, CallIds, CallOutcome, CommitOutcome, RunCommit},
 };
-use executor::RunLoader;
+use executor::{RunLoader, WatchHub};
 
 use crate::{
     line::{Witness, listen},
@@ -60,6 +60,8 @@ impl Wiring {
             workflows: shared.clone(),
             transactions: shared.clone(),
             runs: shared.clone(),
+            // Nobody follows anything here.
+            watch: Arc::new(WatchHub::new(shared.clone())),
             inbox: shared.clone(),
             leases: shared.clone(),
             fleet: None,

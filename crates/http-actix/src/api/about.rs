@@ -11,13 +11,22 @@ pub(crate) struct About {
     pub(super) description: &'static str,
     pub(super) request: Option<Value>,
     pub(super) response: Option<Value>,
+    pub(super) responses: Vec<(u16, Value)>,
     pub(super) problems: Vec<Code>,
 }
 
 impl About {
     /// An operation of a group, in a few words and in a paragraph.
     pub(crate) fn new(tag: &'static str, summary: &'static str, description: &'static str) -> Self {
-        Self { tag, summary, description, request: None, response: None, problems: vec![Code::Internal] }
+        Self {
+            tag,
+            summary,
+            description,
+            request: None,
+            response: None,
+            responses: Vec::new(),
+            problems: vec![Code::Internal],
+        }
     }
 
     /// An example of what is sent.
@@ -29,6 +38,12 @@ impl About {
     /// An example of what is answered.
     pub(crate) fn answers(mut self, example: Value) -> Self {
         self.response = Some(example);
+        self
+    }
+
+    /// An example of what is answered with one status, where others are answered otherwise.
+    pub(crate) fn answers_with(mut self, status: u16, example: Value) -> Self {
+        self.responses.push((status, example));
         self
     }
 

@@ -87,8 +87,11 @@ impl DocumentBuilder {
         }
         let responses = &mut operation.responses.get_or_insert_default().responses;
         for (status, mut response) in Out::describe(&mut self.responses) {
-            if let (200..300, Some(example)) = (status, &about.response) {
-                response.content.values_mut().for_each(|media| media.example = Some(example.clone()));
+            let own = about.responses.iter().find(|(of, _)| *of == status).map(|(_, example)| example);
+            if let (200..300, Some(example)) = (status, own.or(about.response.as_ref())) {
+                // A stream has an example of its own.
+                let without = response.content.values_mut().filter(|media| media.example.is_none());
+                without.for_each(|media| media.example = Some(example.clone()));
             }
             responses.insert(StatusCode::Code(status), ReferenceOr::Item(response));
         }

@@ -78,6 +78,7 @@ tuple!(A B);
 tuple!(A B C);
 tuple!(A B C D);
 tuple!(A B C D E);
+tuple!(A B C D E F);
 
 impl Input for () {
     async fn read(_: &mut Incoming) -> Result<Option<Self>, Problem> {

@@ -4,6 +4,7 @@
 //! do not describe themselves does not compile, so the description cannot fall behind the code.
 
 mod about;
+mod accept;
 mod address;
 mod body;
 mod boundary;
@@ -13,15 +14,19 @@ mod guard;
 mod hidden;
 mod input;
 mod json;
+mod last_event;
 mod moment;
 mod output;
 mod parameters;
 mod rendition;
+mod prefer;
 mod schema;
+mod streaming;
 mod table;
 mod task;
 
 pub(crate) use about::About;
+pub(crate) use accept::Wanted;
 pub use address::TrustedProxies;
 pub(crate) use address::client_address;
 pub(crate) use body::Body;
@@ -29,10 +34,14 @@ pub(crate) use boundary::Boundary;
 pub(crate) use caller::{Caller, Known};
 pub use guard::Guard;
 pub(crate) use input::State;
+pub(crate) use last_event::LastEvent;
 pub(crate) use moment::Moment;
 pub(crate) use output::{Exposition, Located, NotKept, Output, Reply, Sight, Warned, json_response};
 pub(crate) use parameters::{Path, Query};
+pub(crate) use prefer::{Awaited, Prefer};
 pub(crate) use schema::Checked;
+pub(crate) use streaming::{Ending, Frame, PageOrStream, Source, Streaming};
+pub use streaming::{MAX_STREAMS, Streams};
 pub use table::Api;
 pub(crate) use table::Declarations;
 pub(crate) use task::Task;

@@ -89,7 +89,7 @@ impl<const STATUS: u16, T: Serialize + JsonSchema + 'static> Output for Located<
 }
 
 #[expect(clippy::default_trait_access, reason = "the maps' crate is not one of ours")]
-fn described_header(description: &str, required: bool, json_schema: Schema) -> Header {
+pub(super) fn described_header(description: &str, required: bool, json_schema: Schema) -> Header {
     Header {
         description: Some(description.to_owned()),
         style: HeaderStyle::Simple,

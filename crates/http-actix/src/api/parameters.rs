@@ -94,13 +94,18 @@ fn is_never_empty(contract: &Contract, name: &str) -> bool {
     contract.member(name).and_then(|schema| schema.get("minLength")?.as_u64()).is_some_and(|least| least > 0)
 }
 
-/// All values are texts; those that should be numbers and are become numbers, the schema refuses the others.
+/// All values are texts; those that should be numbers or truth values and are become such, the schema refuses the others.
 fn typed(schema: Option<&Value>, text: String) -> Value {
     let number = || text.parse::<i64>().ok().map(Number::from).or_else(|| Number::from_f64(text.parse().ok()?));
     match schema {
         Some(schema) if allows(schema, "integer") || allows(schema, "number") => match number() {
             Some(number) => Value::Number(number),
             None => Value::String(text),
+        },
+        Some(schema) if allows(schema, "boolean") => match text.as_str() {
+            "true" => Value::Bool(true),
+            "false" => Value::Bool(false),
+            _ => Value::String(text),
         },
         _ => Value::String(text),
     }

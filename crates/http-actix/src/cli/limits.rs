@@ -5,6 +5,7 @@ use std::time::Duration;
 use clap::{Args, builder::RangedU64ValueParser, value_parser};
 use domain::agents::Networks;
 use http_actix::{
+    MAX_STREAMS, Streams,
     limits::{Cors, InvalidCors, Limits, MAX_JSON_DEPTH, Origin, RateLimit},
     serving::Connections,
 };
@@ -51,6 +52,9 @@ pub(crate) struct LimitSettings {
     /// The most connections of each worker of the HTTP server; there is a worker for each core, at most eight.
     #[arg(long, env = "ORRERY_MAX_CONNECTIONS_PER_WORKER", default_value_t = Connections::default().per_worker, value_parser = number(1, 1_000_000))]
     max_connections_per_worker: usize,
+    /// The most streams of events that are open at once; more are refused.
+    #[arg(long, env = "ORRERY_MAX_STREAMS", default_value_t = MAX_STREAMS, value_parser = number(0, 100_000))]
+    max_streams: usize,
     /// An origin whose pages may ask, like `https://ui.example.com`, or `*` for any. May be given several times.
     #[arg(long = "cors-origin", env = "ORRERY_CORS_ORIGINS", value_delimiter = ',')]
     cors_origins: Vec<Origin>,
@@ -88,6 +92,7 @@ impl Default for LimitSettings {
             body_timeout_seconds: limits.body_time.as_secs(),
             keep_alive_seconds: connections.keep_alive.as_secs(),
             max_connections_per_worker: connections.per_worker,
+            max_streams: MAX_STREAMS,
             cors_origins: Vec::new(),
             cors_credentials: false,
             hsts_seconds: 0,
@@ -113,6 +118,11 @@ impl LimitSettings {
             cors: Cors::new(self.cors_origins.clone(), self.cors_credentials)?,
             hsts: (self.hsts_seconds > 0).then(|| Duration::from_secs(self.hsts_seconds)),
         })
+    }
+
+    /// The streams of a process.
+    pub(crate) fn streams(&self) -> Streams {
+        Streams::new(self.max_streams)
     }
 
     /// The limits of connections.

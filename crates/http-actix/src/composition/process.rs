@@ -20,8 +20,9 @@ use domain::{
 };
 use executor::{
     CallTokens, CheckedGateway, CommitQueue, EngineConfig, EngineHandle, EnginePorts, FleetPorts, Heart, Membership,
+    WatchHub,
 };
-use http_actix::{AppState, Registry, TrustedProxies};
+use http_actix::{AppState, Registry, Streams, TrustedProxies};
 
 use super::{
     bus::Bus,
@@ -48,6 +49,7 @@ pub(crate) struct Orrery {
     trusted: Option<ServerHandle>,
     registry: Option<ServerHandle>,
     engine: Option<EngineHandle>,
+    streams: Streams,
     bus: Option<Bus>,
     crew: Crew,
     ingress: Stage,
@@ -106,6 +108,8 @@ impl Orrery {
 
     /// Stops: first what comes in, then the runs, then what goes out, the last commits, and at last the heart.
     pub(crate) async fn stop(self) {
+        // They would not end by themselves, and those who listen go on at another process.
+        self.streams.stop();
         for inner in [self.trusted, self.registry].into_iter().flatten() {
             inner.stop(true).await;
         }
@@ -170,11 +174,15 @@ impl<'a> Building<'a> {
     async fn finish(mut self, listeners: Listeners, keyring: &Keyring) -> anyhow::Result<Orrery> {
         executor::describe_metrics();
         adapters_kafka::describe_metrics();
-        let (queue, writer) = CommitQueue::new(self.store.journal.clone());
+        let (watch, streams) = (WatchHub::new(self.store.runs.clone()), self.options.limits.streams());
+        let (queue, writer) = CommitQueue::telling(self.store.journal.clone(), Some(watch.clone()));
         self.writing.spawn(&mut self.crew, "writer of commits", |_| writer);
         let membership = self.join().await?;
         let engine = self.engine(&membership, &queue)?;
-        let ports = self.ports(engine.as_ref(), &queue)?;
+        let ports = self.ports(engine.as_ref(), &queue, watch.clone())?;
+        if self.parts.api {
+            self.egress.spawn(&mut self.crew, "watch of runs", |stop| watch.run(stop));
+        }
         let uses = Arc::new(UseCases::new(&ports));
         self.serve_bus(&ports, &membership)?;
         self.keep_dead_letters();
@@ -197,6 +205,7 @@ impl<'a> Building<'a> {
         let proxies = TrustedProxies(self.options.door.trusted_proxies.clone());
         let (state, connections) =
             (state.behind(proxies).limited(self.options.limits.limits()?), self.options.limits.connections());
+        let state = state.streaming(streams.clone());
         // Without an API nobody would look for a key here; one that is given is for all processes.
         let first_key = if self.parts.api || self.options.door.admin_key.is_some() {
             door::ensure_somebody_has_a_key(&self.options.door, &access).await?
@@ -233,7 +242,7 @@ impl<'a> Building<'a> {
             door::print_first_key(&key, address);
         }
         let Self { bus, crew, ingress, egress, writing, heart, .. } = self;
-        Ok(Orrery { address, server, trusted, registry, engine, bus, crew, ingress, egress, writing, heart })
+        Ok(Orrery { address, server, trusted, registry, engine, streams, bus, crew, ingress, egress, writing, heart })
     }
 
     /// Whether others rely on this process's signs of life, or must not come beside it.
@@ -348,7 +357,7 @@ impl<'a> Building<'a> {
         }
     }
 
-    fn ports(&self, engine: Option<&EngineHandle>, queue: &CommitQueue) -> anyhow::Result<Ports> {
+    fn ports(&self, engine: Option<&EngineHandle>, queue: &CommitQueue, watch: WatchHub) -> anyhow::Result<Ports> {
         let engine: Arc<dyn Engine> = match engine {
             Some(engine) => Arc::new(engine.clone()),
             None => Arc::new(Nobody),
@@ -358,6 +367,7 @@ impl<'a> Building<'a> {
             workflows: self.store.workflows.clone(),
             transactions: self.store.transactions.clone(),
             runs: self.store.runs.clone(),
+            watch: Arc::new(watch),
             inbox: self.store.inbox.clone(),
             leases: self.store.leases.clone(),
             fleet: self.store.shared.as_ref().map(|shared| shared.fleet.clone()),

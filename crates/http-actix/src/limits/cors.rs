@@ -73,6 +73,8 @@ impl Cors {
                 header::IF_MATCH.as_str(),
                 header::IF_NONE_MATCH.as_str(),
                 "idempotency-key",
+                "last-event-id",
+                "prefer",
                 "x-api-key",
                 "x-correlation-id",
             ])
@@ -82,6 +84,7 @@ impl Cors {
                 header::RETRY_AFTER.as_str(),
                 header::WARNING.as_str(),
                 header::WWW_AUTHENTICATE.as_str(),
+                "preference-applied",
                 "ratelimit",
                 "ratelimit-policy",
                 "x-correlation-id",

@@ -117,6 +117,9 @@ codes! {
         "There is no person with this id.", "Look the id up with GET /api/v1/users.";
     MethodNotAllowed: 405, "method_not_allowed", "Method not allowed",
         "The path exists, but not for this method.", "Use one of the methods in the header `Allow`.";
+    NotAcceptable: 406, "not_acceptable", "Not acceptable",
+        "The header `Accept` takes nothing of what the operation can answer.",
+        "Accept `text/event-stream` or `application/json`, or leave the header out.";
     RequestTimeout: 408, "request_timeout", "Request too slow",
         "The request did not arrive in time: its head or its body stopped, or trickled.",
         "Send it again, without pauses; the times are settings of the server.";
@@ -183,6 +186,9 @@ codes! {
     AccessUndecided: 503, "access_undecided", "Access undecided",
         "The rules of the token ran over the limits of their evaluation before they came to a verdict.",
         "Repeat the request after the time in `Retry-After`; if that does not help, use a token with fewer or simpler blocks.";
+    TooManyStreams: 503, "too_many_streams", "Too many open streams",
+        "This process has as many streams open as it may have; the detail says how many.",
+        "Repeat the request after the time in `Retry-After`, or ask for pages with `Accept: application/json`.";
     Overloaded: 503, "overloaded", "Overloaded",
         "More runs are being started or changed than can be stored right now; nothing was stored.",
         "Repeat the request after the time in `Retry-After`.";
@@ -226,6 +232,7 @@ impl Code {
             403 => "Forbidden",
             404 => "Not Found",
             405 => "Method Not Allowed",
+            406 => "Not Acceptable",
             408 => "Request Timeout",
             409 => "Conflict",
             413 => "Payload Too Large",
@@ -247,7 +254,7 @@ pub fn errors_markdown() -> String {
          <!-- Generated from crates/http-actix/src/problem/codes.rs; do not edit. -->\n\n\
          Every error answer is a problem document (RFC 9457, `application/problem+json`). Decide by `code`; `detail` is \
          for people and may change. `errors` lists all mistakes of a request: `in` says which part of the request \
-         (`body`, `query` or `path`), `pointer` is a JSON Pointer (RFC 6901) into that part, `field` is the same place in \
+         (`body`, `query`, `path` or `header`), `pointer` is a JSON Pointer (RFC 6901) into that part, `field` is the same place in \
          dotted form, `message` says what is wrong, and `hint`, where there is one, what would mend it.\n\n\
          | code | status | meaning | what to do |\n| --- | --- | --- | --- |\n",
     );

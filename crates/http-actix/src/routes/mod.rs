@@ -7,6 +7,8 @@ mod audit;
 mod dead_letters;
 mod events;
 mod failures;
+mod following;
+mod logs;
 mod readiness;
 mod rehearsals;
 mod run_changes;
@@ -31,7 +33,7 @@ use metrics_exporter_prometheus::PrometheusHandle;
 pub use readiness::{ComponentCheck, Readiness};
 
 use crate::{
-    api::{Api, Boundary, Declarations, Guard, TrustedProxies},
+    api::{Api, Boundary, Declarations, Guard, Streams, TrustedProxies},
     docs,
     dto::Stamp,
     limits::{Counted, Limits},
@@ -66,7 +68,9 @@ fn declared() -> Api {
         .group(audit::GROUP, "Who changed what.")
         .group(system::GROUP, "What the server says about itself.");
     let api = rehearsals::declare(versions::declare(workflows::declare(agents::declare(api))));
-    let api = audit::declare(dead_letters::declare(runs::declare(run_changes::declare(api))));
+    let api = audit::declare(dead_letters::declare(logs::declare(following::declare(runs::declare(
+        run_changes::declare(api),
+    )))));
     let api = users::declare(api_keys::declare(access::declare(api)));
     system::declare(tasks::declare(events::declare(api))).finish()
 }
@@ -104,6 +108,7 @@ pub struct AppState {
     guard: Guard,
     counted: Counted,
     proxies: TrustedProxies,
+    streams: Streams,
 }
 
 impl AppState {
@@ -141,8 +146,22 @@ impl AppState {
         let pages = docs::Pages::new(&api);
         let started = system::Started(clock.now());
         let (metrics, counted) = (crate::metrics::install(), Counted::new(Limits::default()));
-        let proxies = TrustedProxies::default();
-        Self { api, pages, use_cases, access: None, clock, ids, readiness, metrics, started, guard, counted, proxies }
+        let (proxies, streams) = (TrustedProxies::default(), Streams::default());
+        Self {
+            api,
+            pages,
+            use_cases,
+            access: None,
+            clock,
+            ids,
+            readiness,
+            metrics,
+            started,
+            guard,
+            counted,
+            proxies,
+            streams,
+        }
     }
 
     /// The same with the keys, people and tokens that decide who may call.
@@ -161,6 +180,12 @@ impl AppState {
     #[must_use]
     pub fn behind(self, proxies: TrustedProxies) -> Self {
         Self { proxies, ..self }
+    }
+
+    /// The same with these streams.
+    #[must_use]
+    pub fn streaming(self, streams: Streams) -> Self {
+        Self { streams, ..self }
     }
 
     /// The same for another door.
@@ -207,6 +232,7 @@ impl AppState {
             .app_data(web::Data::from(limits))
             .app_data(web::Data::from(Arc::clone(&self.counted.principals)))
             .app_data(web::Data::new(self.proxies.clone()))
+            .app_data(web::Data::new(self.streams.clone()))
             // The last is the outermost: a preflight is answered before anybody is asked who it is, and a refusal of the gate
             // has the headers of CORS, or no page could read it.
             .wrap(from_fn(move |request, next| gate.clone().pass(request, next)))

@@ -5,8 +5,9 @@ use application::UseCases;
 use domain::access::{Access, Right};
 use domain::ports::Clock;
 
+use super::following::ended_in_time;
 use crate::{
-    api::{About, Body, Caller, Declarations, Located, Path, Query, Reply, State},
+    api::{About, Awaited, Body, Caller, Declarations, Ending, Located, Path, Prefer, Query, Reply, State},
     dto::{
         examples,
         lists::{self, PageView},
@@ -57,10 +58,12 @@ pub(super) fn declare(api: Declarations) -> Declarations {
             GROUP,
             "Retry a run",
             "Resumes a failed or cancelled run: steps that are finished stay finished, the rest is done after all. The run \
-             keeps its id.",
+             keeps its id. With `Prefer: wait=N` the answer waits for the end of the run, and is 200 with the finished run if that \
+             comes in time.",
         )
         .sends(serde_json::json!({}))
-        .answers(examples::retried())
+        .answers_with(200, examples::run("COMPLETED"))
+        .answers_with(202, examples::retried())
         .refuses(&[
             Code::RunNotFound,
             Code::RunNotRetryable,
@@ -157,12 +160,16 @@ async fn retry_run(
     State(app): State<UseCases>,
     State(clock): State<dyn Clock>,
     Path(path): Path<RunPath>,
-    body: Option<Body<RetryRun>>,
-) -> Result<Located<202, RetryReceipt>, Problem> {
+    (body, prefer, ending): (Option<Body<RetryRun>>, Prefer, Ending),
+) -> Result<Awaited<Located<200, RunView>, Located<202, RetryReceipt>>, Problem> {
     let from = body.map(|Body(retry)| retry).unwrap_or_default().step().map_err(Problem::internal)?;
     let id = path.id().map_err(Problem::internal)?;
     let run = app.retry_run.execute(&id, from.as_ref(), &by).await?;
-    Ok(Located::new(COLLECTION, id, RetryReceipt::new(run, "Run resumed", clock.now())))
+    let answer = match ended_in_time(&app, &id, prefer, &ending).await {
+        Some(ended) => Ok(Located::new(COLLECTION, id, ended.into())),
+        None => Err(Located::new(COLLECTION, id, RetryReceipt::new(run, "Run resumed", clock.now()))),
+    };
+    Ok(Awaited::new(prefer, answer))
 }
 
 async fn cancel_run(

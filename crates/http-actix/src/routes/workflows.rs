@@ -5,13 +5,13 @@ use application::UseCases;
 use domain::access::{Access, Right};
 use domain::{ids::WorkflowId, ports::Clock};
 
-use super::runs;
+use super::{following::ended_in_time, runs};
 use crate::{
-    api::{About, Body, Caller, Declarations, Located, Path, Query, Reply, State, Warned},
+    api::{About, Awaited, Body, Caller, Declarations, Ending, Located, Path, Prefer, Query, Reply, State, Warned},
     dto::{
         MessageView, examples,
         lists::{self, PageView},
-        run_views::RunReceipt,
+        run_views::{RunReceipt, RunView},
         runs::ExecuteWorkflow,
         workflow_views::{ValidationView, WorkflowView},
         workflows::{CreateWorkflow, UpdateWorkflow, ValidateWorkflow, WorkflowPath, WorkflowQuery},
@@ -121,11 +121,13 @@ pub(super) fn declare(api: Declarations) -> Declarations {
             "Execute a workflow",
             "Starts a run of the newest active version, or without one of the newest deprecated one; of exactly the version with \
              this id, if it is an older version's; or of the version whose number is asked for. An execution of a deprecated \
-             version is answered with the header `Warning`. Answers as soon as the run is durable: from then on it goes on \
-             whatever happens to this process.",
+             version is answered with the header `Warning`. Answers 202 as soon as the run is durable: from then on it goes on \
+             whatever happens to this process. With `Prefer: wait=N` the answer waits for the end of the run, and is 200 with the \
+             finished run if that comes in time.",
         )
         .sends(examples::execution())
-        .answers(examples::receipt("PENDING", "Workflow execution started", serde_json::Value::Null))
+        .answers_with(200, examples::run("COMPLETED"))
+        .answers_with(202, examples::receipt("PENDING", "Workflow execution started", serde_json::Value::Null))
         .refuses(&[Code::WorkflowNotFound, Code::VersionNotFound, Code::WorkflowNotActive, Code::InputInvalid, Code::NotForExternalEngine, Code::Overloaded, Code::StoreUnavailable]),
     )
 }
@@ -189,13 +191,19 @@ async fn execute_workflow(
     State(app): State<UseCases>,
     State(clock): State<dyn Clock>,
     Path(path): Path<WorkflowPath>,
-    Body(body): Body<ExecuteWorkflow>,
-) -> Result<Warned<Located<202, RunReceipt>>, Problem> {
+    (Body(body), prefer, ending): (Body<ExecuteWorkflow>, Prefer, Ending),
+) -> Result<Warned<Awaited<Located<200, RunView>, Located<202, RunReceipt>>>, Problem> {
     let (id, version) = (WorkflowId::new(path.workflow_id), body.version);
     let execution = app.execute_workflow.execute_version(id, version, body.input()?, &by).await?;
     let warning = execution.warning();
     let run = execution.run;
     let id = run.id.clone();
-    let receipt = RunReceipt::new(run, "Workflow execution started", clock.now());
-    Ok(Warned::new(Located::new(runs::COLLECTION, id, receipt), warning))
+    let answer = match ended_in_time(&app, &id, prefer, &ending).await {
+        Some(ended) => Ok(Located::new(runs::COLLECTION, id, ended.into())),
+        None => {
+            let receipt = RunReceipt::new(run, "Workflow execution started", clock.now());
+            Err(Located::new(runs::COLLECTION, id, receipt))
+        }
+    };
+    Ok(Warned::new(Awaited::new(prefer, answer), warning))
 }

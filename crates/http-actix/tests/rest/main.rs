@@ -10,6 +10,7 @@ mod dead_letters;
 mod doors;
 mod errors;
 mod events;
+mod following;
 mod guarded;
 mod hidden;
 mod language;

@@ -110,6 +110,7 @@ impl Orrery {
             workflows: store.clone(),
             transactions: store.clone(),
             runs: store.clone(),
+            watch: Arc::new(executor::WatchHub::new(store.clone())),
             inbox: store.clone(),
             leases: store.clone(),
             fleet: None,
@@ -414,6 +415,10 @@ impl Answer {
         let Some(operation) = find_operation(method, path) else { return };
         let described = &operation["responses"][self.status.as_str()];
         assert!(described.is_object(), "{method} {path} answers {} without saying so: {}", self.status, self.text());
+        if described["content"].is_null() {
+            assert!(self.body.is_empty(), "{method} {path} answers {} with a body", self.status);
+            return;
+        }
         let content_type = self.header("content-type").split(';').next().unwrap_or_default();
         let media = &described["content"][content_type];
         assert!(media.is_object(), "{method} {path} answers {content_type} without saying so");

@@ -5,6 +5,7 @@
 
 mod credential;
 mod named;
+mod standing;
 
 use std::{cell::RefCell, net::IpAddr, rc::Rc, sync::Arc};
 
@@ -15,6 +16,8 @@ use actix_web::{
 };
 use application::access::{AuthenticateError, Authorize, Gate, Named, NotAllowed, Proof, Session};
 use domain::access::{Access, Actor, Forbidden, Refused, Right, TaskGrant};
+
+pub(super) use standing::{Standing, Verdict};
 
 use super::{boundary::RequestId, client_address, output::Sight};
 use crate::{

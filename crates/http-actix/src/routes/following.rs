@@ -1,0 +1,113 @@
+//! Following a run over HTTP.
+
+use actix_web::http::Method;
+use application::{
+    UseCases,
+    runs::{FollowRunError, Following},
+};
+use domain::{
+    access::{Access, Right},
+    ids::RunId,
+    ports::StoreError,
+    runs::Run,
+};
+use serde_json::Value;
+
+use super::runs::GROUP;
+use crate::{
+    api::{
+        About, Declarations, Ending, Frame, LastEvent, PageOrStream, Path, Prefer, Query, Reply, Source, State,
+        Streaming, Wanted,
+    },
+    dto::{
+        following::{EventView, EventsQuery, EventsView},
+        runs::RunPath,
+    },
+    problem::{Code, Mistake, Part, Problem},
+};
+
+pub(super) fn declare(api: Declarations) -> Declarations {
+    api.route(
+        Method::GET,
+        "/api/v1/runs/{run_id}/events",
+        Access::Needs(Right::RunsRead),
+        follow_run,
+        About::new(
+            GROUP,
+            "Follow a run",
+            "What has become true of the run, and what becomes true of it, each event exactly once and in order. As Server-Sent Events \
+             unless `Accept` wants `application/json`: `id` is the event's number, `event` its kind, `data` what is described here. The \
+             stream ends when the run has ended and everything was told; when the server stops, come back with `Last-Event-ID` and \
+             nothing is missed or told twice. A comment comes every 15 seconds. Nothing that goes into steps or comes out of them is \
+             in events.",
+        )
+        .answers(EventsView::example())
+        .refuses(&[Code::RunNotFound, Code::StoreUnavailable]),
+    )
+}
+
+async fn follow_run(
+    State(app): State<UseCases>,
+    Path(path): Path<RunPath>,
+    Query(query): Query<EventsQuery>,
+    (LastEvent(last), wanted): (LastEvent<u64>, Wanted),
+    streaming: Streaming,
+) -> Result<PageOrStream<Reply<200, EventsView>, EventsOf>, Problem> {
+    let (run, after) = (path.id().map_err(Problem::internal)?, query.after(last));
+    let refused = |error| refused(error, last.is_some());
+    if wanted == Wanted::Page {
+        let found = app.follow_run.page(&run, after, query.limit).await.map_err(refused)?;
+        return Ok(PageOrStream::Page(Reply(EventsView::new(&run, &found, after))));
+    }
+    let following = app.follow_run.follow(&run, after).await.map_err(refused)?;
+    if following.is_over() {
+        return Ok(PageOrStream::Over);
+    }
+    Ok(PageOrStream::Stream(streaming.open(EventsOf { run, following })?))
+}
+
+/// The run if it ends within the time that the client would wait. It goes on whatever comes of that: what cannot be read is not worth
+/// an error, for the run is there.
+pub(super) async fn ended_in_time(app: &UseCases, run: &RunId, prefer: Prefer, ending: &Ending) -> Option<Run> {
+    let over = async {
+        app.follow_run.until_over(run).await.ok()?;
+        app.get_run.execute(run).await.ok()
+    };
+    ending.within(prefer.wait()?, over).await.flatten().filter(|run| run.status.is_terminal())
+}
+
+/// The events of a run, for a stream.
+struct EventsOf {
+    run: RunId,
+    following: Following,
+}
+
+impl Source for EventsOf {
+    type Data = EventView;
+
+    fn example() -> Value {
+        EventView::example()
+    }
+
+    async fn next(&mut self) -> Result<Option<Vec<Frame<EventView>>>, StoreError> {
+        let Some(told) = self.following.next().await? else { return Ok(None) };
+        let frame = |told| {
+            let data = EventView::new(&self.run, told);
+            Frame { id: data.id(), kind: data.kind(), data }
+        };
+        Ok(Some(told.iter().map(frame).collect()))
+    }
+}
+
+/// The place of a mistake is where the number was said.
+pub(super) fn refused(error: FollowRunError, by_header: bool) -> Problem {
+    match error {
+        FollowRunError::NotFound(_) => Problem::new(Code::RunNotFound, error.to_string()),
+        FollowRunError::Ahead { .. } => {
+            let (part, place) = if by_header { (Part::Header, "/Last-Event-ID") } else { (Part::Query, "/after") };
+            let mistake = Mistake::new(part, place, "value_error", error.to_string());
+            Problem::mistakes(Code::ValidationFailed, vec![mistake])
+        }
+        FollowRunError::Store(error) => error.into(),
+    }
+}
