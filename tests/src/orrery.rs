@@ -125,6 +125,11 @@ impl Orrery {
         self.process.kill9();
     }
 
+    /// Asks it to end.
+    pub fn ask_to_end(&self) {
+        self.process.terminate();
+    }
+
     /// Asks it to end, and waits until it has.
     pub async fn terminate(mut self) -> Ended {
         self.process.terminate();

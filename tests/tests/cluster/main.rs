@@ -7,6 +7,7 @@ mod blocks;
 mod dead_letters;
 mod engines;
 mod events;
+mod following;
 mod frozen;
 mod guarded;
 mod kafka_away;

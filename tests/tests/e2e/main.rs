@@ -10,6 +10,7 @@ mod dead_letters;
 mod demo;
 mod doors;
 mod faulty_agents;
+mod following;
 mod identity_providers;
 mod interventions;
 mod language;
@@ -17,8 +18,9 @@ mod linear_runs;
 mod reporting;
 mod tokens;
 mod versions;
+mod waiting;
 
-use e2e_tests::{AgentSpec, Client, DemoAgents, Orrery};
+use e2e_tests::{AgentSpec, Client, DemoAgents, Orrery, eventually};
 use tempfile::TempDir;
 
 /// A server on an empty folder, demo agents beside it, and the agent `echo` registered.
@@ -30,8 +32,17 @@ struct House {
 
 impl House {
     async fn new() -> Self {
+        Self::with(&[]).await
+    }
+
+    /// The same with further arguments for the server.
+    async fn with(arguments: &[&str]) -> Self {
         let folder = tempfile::tempdir().expect("a folder can be made");
-        let (orrery, agents) = (Orrery::start(folder.path()).await, DemoAgents::start().await);
+        let data = folder.path().to_str().expect("the folder's path is UTF-8");
+        let arguments = [&["--data", data], arguments].concat();
+        let orrery = Orrery::launch(&arguments, folder.path()).await;
+        eventually("the server is ready", async || orrery.is_ready().await.then_some(())).await;
+        let agents = DemoAgents::start().await;
         orrery.client().register(AgentSpec::new("echo", agents.url("echo"))).await;
         Self { orrery, agents, folder }
     }
