@@ -1,6 +1,6 @@
 //! Which measurement is asked for.
 
-use super::{access, language, runs};
+use super::{access, language, runs, streams};
 
 /// What can be measured.
 #[derive(clap::Subcommand)]
@@ -11,6 +11,8 @@ pub(crate) enum Bench {
     Language(language::Options),
     /// What it costs a request that somebody is asked who they are.
     Access(access::Options),
+    /// What open streams of events cost, and how late an event is told.
+    Streams(streams::Options),
 }
 
 pub(crate) fn run(bench: &Bench) -> anyhow::Result<()> {
@@ -18,5 +20,6 @@ pub(crate) fn run(bench: &Bench) -> anyhow::Result<()> {
         Bench::Runs(options) => runs::run(options),
         Bench::Language(options) => language::run(options),
         Bench::Access(options) => access::run(options),
+        Bench::Streams(options) => streams::run(options),
     }
 }

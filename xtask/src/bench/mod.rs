@@ -20,6 +20,7 @@ mod runs;
 mod services;
 mod starts;
 mod store;
+mod streams;
 
 pub(crate) use command::{Bench, run};
 pub(crate) use machine::Machine;
