@@ -93,6 +93,7 @@ impl RunTable {
         if head.seq != advance.seq {
             return CommitOutcome::Moved;
         }
+        let before = entry.run.status;
         if let Some(change) = &advance.update {
             update(&mut entry.run, change, advance.at);
         }
@@ -115,6 +116,7 @@ impl RunTable {
             entry.waits.remove(path);
         }
         self.set_head(&advance.run, head);
+        self.note_change(&advance.run, before);
         for child in &advance.outward.children {
             self.start(child);
         }
@@ -145,6 +147,7 @@ impl RunTable {
         entry.waits.clear();
         let parent = entry.parent.clone();
         let run = &mut entry.run;
+        let before = run.status;
         run.status = RunStatus::Cancelled;
         run.paused = false;
         run.updated_at = cancel.at;
@@ -154,6 +157,7 @@ impl RunTable {
         entry.history.extend(record(head.seq, cancel.commit, cancel.at, vec![cancel.event()]));
         let seq = if planted::is(Bug::CancelKeepsSequence) { head.seq } else { head.seq.next() };
         self.set_head(&cancel.run, Head { seq, phase: Phase::Stopped, ..head });
+        self.note_change(&cancel.run, before);
         if let Some(parent) = parent {
             self.tell(&cancel.tells_parent(&parent.run, &parent.path));
         }
@@ -175,6 +179,7 @@ impl RunTable {
         if !resume.takes(run.status) {
             return CommitOutcome::Absorbed;
         }
+        let before = run.status;
         run.status = RunStatus::Pending;
         run.paused = false;
         run.updated_at = resume.at;
@@ -183,6 +188,7 @@ impl RunTable {
         entry.history.extend(record(head.seq, resume.commit, resume.at, vec![resume.event()]));
         let (seq, epoch, wake_at) = (head.seq.next(), head.epoch.next(), Some(resume.at));
         self.set_head(&resume.run, Head { seq, epoch, owner: None, phase: Phase::Live, wake_at });
+        self.note_change(&resume.run, before);
         if let Some(note) = resume.note() {
             self.tell(&note);
         }

@@ -9,6 +9,7 @@ mod adoptions;
 mod audit;
 mod clock;
 mod dead_letters;
+mod feed;
 mod fleet;
 mod ids;
 mod inbox;

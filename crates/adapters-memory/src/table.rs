@@ -10,7 +10,7 @@ use domain::{
     runs::{CancelRun, EventRecord, Parent, Run, RunStatus, StepExecution},
 };
 
-use crate::{dead_letters::DeadLetterTable, inbox::Inbox};
+use crate::{dead_letters::DeadLetterTable, feed::Feed, inbox::Inbox};
 
 /// Whether anything more happens to a run by itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -101,6 +101,7 @@ pub(crate) struct RunTable {
     /// Cancellations of runs that have not arrived yet.
     pub(crate) early: BTreeMap<RunId, CancelRun>,
     pub(crate) dead_letters: DeadLetterTable,
+    pub(crate) feed: Feed,
 }
 
 impl RunTable {
@@ -123,8 +124,16 @@ impl RunTable {
 
     pub(crate) fn insert(&mut self, entry: Entry) {
         let (run, number, head) = (entry.run.id.clone(), entry.number, entry.head);
+        self.feed.note(&entry.run);
         self.entries.insert(run.clone(), entry);
         self.index(&run, number, head);
+    }
+
+    /// Writes into the feed what a run's status is, if it was another one before.
+    pub(crate) fn note_change(&mut self, run: &RunId, before: RunStatus) {
+        if let Some(entry) = self.entries.get(run).filter(|entry| entry.run.status != before) {
+            self.feed.note(&entry.run);
+        }
     }
 
     pub(crate) fn set_head(&mut self, run: &RunId, head: Head) {

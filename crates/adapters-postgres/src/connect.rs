@@ -21,6 +21,7 @@ const SCHEMA: &[&str] = &[
     "m0010_retry_strategies",
     "m0011_accounts",
     "m0012_audit",
+    "m0015_run_feed",
 ];
 
 /// How long the first connection may take.

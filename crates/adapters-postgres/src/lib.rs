@@ -16,6 +16,7 @@ mod entities;
 mod exact;
 mod external;
 mod failure;
+mod feed;
 mod fleet;
 pub mod floor;
 mod following;

@@ -13,6 +13,7 @@ mod codec;
 mod dead_letters;
 mod failure;
 mod families;
+mod feed;
 pub mod floor;
 mod following;
 mod inbox;

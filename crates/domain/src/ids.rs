@@ -410,6 +410,10 @@ counter!(
     InboxId
 );
 counter!(
+    /// A place in the feed of runs; later changes have higher places, and not every place has a change.
+    FeedPlace
+);
+counter!(
     /// The fencing token of a run: rises when its owner changes, and by nothing else.
     Epoch
 );

@@ -9,8 +9,8 @@ use domain::{
     audit::AuditEntry,
     ids::{PlanHash, RunId},
     ports::{
-        Accounts, AgentTraffic, Agents, AuditLog, DeadLetters, RunInbox, RunJournal, RunLeases, Runs, StoreError,
-        Transactions, UnitOfWork, Workflows,
+        Accounts, AgentTraffic, Agents, AuditLog, DeadLetters, RunFeed, RunInbox, RunJournal, RunLeases, Runs,
+        StoreError, Transactions, UnitOfWork, Workflows,
     },
     runs::{
         AdoptRun, AdvanceRun, CancelRun, CommitOutcome, EventRecord, ResumeRun, Run, RunCommit, RunTip, StartRun,
@@ -46,6 +46,8 @@ pub struct Stores {
     pub accounts: Arc<dyn Accounts>,
     /// See [`AuditLog`].
     pub audit: Arc<dyn AuditLog>,
+    /// See [`RunFeed`].
+    pub feed: Arc<dyn RunFeed>,
     /// What must outlive the store, such as its folder.
     guard: Option<Arc<dyn Any + Send + Sync>>,
 }
@@ -65,6 +67,7 @@ impl Stores {
             + AgentTraffic
             + Accounts
             + AuditLog
+            + RunFeed
             + 'static,
     {
         let store = Arc::new(store);
@@ -79,7 +82,8 @@ impl Stores {
             dead_letters: store.clone(),
             traffic: store.clone(),
             accounts: store.clone(),
-            audit: store,
+            audit: store.clone(),
+            feed: store,
             guard: None,
         }
     }

@@ -13,6 +13,7 @@ pub mod audit;
 pub mod chain;
 pub mod dead_letters;
 pub mod families;
+pub mod feed;
 mod fixture;
 pub mod fleet;
 pub mod following;
@@ -181,6 +182,17 @@ macro_rules! port_contracts {
                 what_is_done_to_a_dead_letter_writes_its_entry_if_anything_changes,
                 the_log_is_newest_first_in_pages_that_miss_and_repeat_nothing,
                 the_log_can_be_filtered,
+            ]
+            feed: [
+                a_change_says_which_run_of_which_workflow_what_and_when,
+                every_change_of_a_status_is_told_in_its_order,
+                what_changes_no_status_is_not_told,
+                a_refused_commit_is_not_told,
+                a_batch_tells_all_its_changes_and_those_of_one_run_in_their_order,
+                a_reader_goes_on_where_it_was_and_is_given_no_more_than_asked_for,
+                whoever_begins_at_the_end_is_given_what_comes,
+                a_change_that_is_forgotten_is_missed_by_who_has_not_read_it,
+                places_rise_though_all_is_forgotten,
             ]
             leases: [
                 a_claim_brings_all_that_is_needed_and_raises_the_epoch,
@@ -354,6 +366,7 @@ mod tests {
             include_str!("traffic.rs"),
             include_str!("audit.rs"),
             include_str!("chain.rs"),
+            include_str!("feed.rs"),
         ];
         let contracts = sources.iter().flat_map(|source| source.split("pub async fn ").skip(1));
         let names = contracts.filter_map(|rest| rest.split('(').next());

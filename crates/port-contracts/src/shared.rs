@@ -6,7 +6,7 @@ use domain::{
     ids::ExecutorId,
     ports::{
         Accounts, AgentTraffic, Agents, AuditLog, DeadLetters, Duties, Fleet, HeldShard, Outbox, QueuedMessage,
-        Requests, RunInbox, RunJournal, RunLeases, Runs, SHARDS, Shard,
+        Requests, RunFeed, RunInbox, RunJournal, RunLeases, Runs, SHARDS, Shard,
     },
     ports::{Transactions, Workflows},
     runs::{OutboxMessage, RunEnded},
@@ -47,6 +47,7 @@ impl SharedStores {
             + AgentTraffic
             + Accounts
             + AuditLog
+            + RunFeed
             + Fleet
             + Outbox
             + Clone

@@ -51,7 +51,7 @@ const MANY: &str = "
     INSERT INTO agent_traffic (agent_id, version, traffic) SELECT id, 1, '{}' FROM agents;
     ANALYZE;";
 
-const LARGE: [&str; 11] = [
+const LARGE: [&str; 12] = [
     "dlq_entries",
     "workflow_runs",
     "run_heads",
@@ -63,6 +63,7 @@ const LARGE: [&str; 11] = [
     "run_inbox",
     "run_waits",
     "agent_traffic",
+    "run_changes",
 ];
 
 macro_rules! statements {
@@ -85,6 +86,9 @@ const ASKED: Statements = statements![
     "delete_dead_letter",
     "delete_old_dead_letters",
     "delivered",
+    "feed_after",
+    "feed_end",
+    "forget_changes",
     "give_back",
     "give_back_dead_letter",
     "give_back_shards",

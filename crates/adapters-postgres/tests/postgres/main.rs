@@ -7,6 +7,7 @@ mod differential;
 mod explain;
 mod external;
 mod faults;
+mod feed;
 mod list_plans;
 mod lists;
 mod opening;

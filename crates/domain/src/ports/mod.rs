@@ -8,6 +8,7 @@ mod bus;
 mod dead_letters;
 mod engine;
 mod external;
+mod feed;
 mod fleet;
 mod gateway;
 mod inbox;
@@ -32,6 +33,7 @@ pub use bus::{
 pub use dead_letters::{DeadLetterCounts, DeadLetters};
 pub use engine::{Adopted, Engine};
 pub use external::ExternalRuns;
+pub use feed::{FeedSlice, RunFeed};
 pub use fleet::{Duties, Fleet, LifeSign, Requests};
 pub use gateway::{AgentCard, AgentGateway, AgentHealth};
 pub use inbox::{Appended, InboxNote, Mail, RunInbox};
@@ -54,6 +56,7 @@ pub use {
     dead_letters::MockDeadLetters,
     engine::MockEngine,
     external::MockExternalRuns,
+    feed::MockRunFeed,
     fleet::MockFleet,
     gateway::MockAgentGateway,
     inbox::MockRunInbox,

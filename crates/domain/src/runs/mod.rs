@@ -6,6 +6,7 @@
 mod block_state;
 mod blocks;
 mod call;
+mod change;
 mod child;
 mod commit;
 mod contract;
@@ -41,6 +42,7 @@ mod waiting_tests;
 
 pub use block_state::{BlockPhase, BlockState};
 pub use call::{AgentCall, AgentRequest, CallFailure, CallIds, CallKey, CallOutcome, CallPass, FailureKind, Verdict};
+pub use change::RunChange;
 pub use child::{ChildDefinition, ChildOutcome, ChildResume, Parent};
 pub use commit::{
     AdoptRun, Adoption, AdvanceRun, CancelRun, ClosedAttempt, CommitOutcome, EventWait, Outward, ResumeRun, Resumption,
