@@ -19,8 +19,8 @@ use domain::{
     ids::{RunId, StepPath, WorkflowId},
     payload::Payload,
     ports::{
-        Appended, EventHandler, Handled, MockAgentGateway, MockEngine, MockExternalRuns, MockRunInbox, MockRunWriter,
-        Overloaded, RequestHandler, RunWriter, Runs, StoreError, Then,
+        Appended, EventHandler, Handled, MockAgentGateway, MockEngine, MockExternalRuns, MockRunInbox, MockRunWatch,
+        MockRunWriter, Overloaded, RequestHandler, RunWriter, Runs, StoreError, Then,
     },
     runs::{
         CancellationRequest, CommitOutcome, ExecutionRequest, RaisedEvent, Receivers, Run, RunCommit, RunEngine,
@@ -52,6 +52,7 @@ fn ports(store: &Arc<MemoryStore>, external: Option<External>) -> Ports {
         workflows: store.clone(),
         transactions: store.clone(),
         runs: store.clone(),
+        watch: Arc::new(MockRunWatch::new()),
         inbox: store.clone(),
         leases: store.clone(),
         fleet: None,

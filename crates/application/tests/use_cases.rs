@@ -18,7 +18,7 @@ use domain::{
     ids::StepId,
     page::PageRequest,
     payload::Payload,
-    ports::{MockAgentGateway, MockEngine, MockRunWriter, Overloaded, RunWriter},
+    ports::{MockAgentGateway, MockEngine, MockRunWatch, MockRunWriter, Overloaded, RunWriter},
     runs::RunStatus,
     workflows::{StepDocument, WorkflowDefinition, WorkflowName, WorkflowStatus},
 };
@@ -47,6 +47,7 @@ fn ports(engine: MockEngine, writer: Option<MockRunWriter>) -> Ports {
         workflows: store.clone(),
         transactions: store.clone(),
         runs: store.clone(),
+        watch: Arc::new(MockRunWatch::new()),
         inbox: store.clone(),
         leases: store.clone(),
         fleet: None,

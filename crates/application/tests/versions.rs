@@ -22,7 +22,7 @@ use domain::{
     agents::{AgentAuth, AgentName, AgentSchemas, AgentStatus, AgentUrl, RetryPolicy},
     ids::{AgentId, WorkflowId},
     payload::Payload,
-    ports::{MockAgentGateway, MockEngine, Overloaded, RunWriter, Then, Workflows},
+    ports::{MockAgentGateway, MockEngine, MockRunWatch, Overloaded, RunWriter, Then, Workflows},
     runs::{CommitOutcome, RunCommit},
     workflows::{
         ChangeSummary, StepDocument, WorkflowDefinition, WorkflowName,
@@ -103,6 +103,7 @@ fn ports(store: &Arc<MemoryStore>) -> Ports {
         workflows: store.clone(),
         transactions: store.clone(),
         runs: store.clone(),
+        watch: Arc::new(MockRunWatch::new()),
         inbox: store.clone(),
         leases: store.clone(),
         fleet: None,

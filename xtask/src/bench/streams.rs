@@ -16,11 +16,13 @@ use super::{
     figures::{number, percentile},
     machine::Machine,
     page,
-    process::{self, Process},
     runs::{data_folder, in_release},
     store::Home,
 };
-use crate::workspace::{Profile, server};
+use crate::{
+    process::{self, Process},
+    workspace::{Profile, server},
+};
 
 /// How long the server is left alone before its memory is read, and watched while nothing happens.
 const SETTLED: Duration = Duration::from_secs(5);
@@ -78,7 +80,7 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
         let client = process::client()?;
         let agents = Process::agents(&binary, folder.path(), &client).await?;
         let home = Home::Folder(folder.path().join("data"));
-        let server = Process::server(&binary, &home, &folder.path().join("server.log"), &client).await?;
+        let server = Process::server(&binary, &home.arguments(), &folder.path().join("server.log"), &client).await?;
         let api = Api::new(client.clone(), &server.url);
         api.register_agent("echo", &format!("{}/echo", agents.url), Patience::NeverTriesAgain).await?;
         let mut measured = measure(&server, &client, &api, usize::try_from(options.count)?).await?;

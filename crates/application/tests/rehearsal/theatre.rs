@@ -16,7 +16,7 @@ use domain::{
     agents::{AgentAuth, AgentName, AgentSchemas, AgentUrl, RetryPolicy},
     ids::WorkflowId,
     payload::Payload,
-    ports::{Clock, MockAgentGateway, MockEngine, MockRunWriter},
+    ports::{Clock, MockAgentGateway, MockEngine, MockRunWatch, MockRunWriter},
     workflows::{WorkflowName, WorkflowStatus},
 };
 use serde_json::Value;
@@ -38,6 +38,7 @@ impl Theatre {
             workflows: store.clone(),
             transactions: store.clone(),
             runs: store.clone(),
+            watch: Arc::new(MockRunWatch::new()),
             inbox: store.clone(),
             leases: store.clone(),
             fleet: None,

@@ -65,5 +65,6 @@ pub use {
     store::{MockTransactions, MockUnitOfWork},
     time::{MockClock, MockIdGenerator},
     traffic::MockAgentTraffic,
+    watch::MockRunWatch,
     workflows::MockWorkflows,
 };

@@ -6,6 +6,7 @@ use crate::{ids::RunId, runs::RunTip};
 
 /// Tells when runs move. Only the last that is known of a run is told, not each step on the way; what has happened is read from
 /// [`Runs`](super::Runs). It reads nothing for runs that nobody watches.
+#[cfg_attr(any(test, feature = "testing"), mockall::automock)]
 pub trait RunWatch: Send + Sync {
     /// Begins to watch a run, until the answer is dropped.
     fn watch(&self, run: &RunId) -> Box<dyn WatchedRun>;
