@@ -15,6 +15,7 @@ mod m0009_agent_traffic;
 mod m0010_retry_strategies;
 mod m0011_accounts;
 mod m0012_audit;
+mod m0013_lists;
 mod m0015_run_feed;
 mod migrator;
 

@@ -6,7 +6,7 @@ use sqlx::{Connection, PgConnection};
 
 const OLD_SYSTEM: &str = include_str!("old_system.sql");
 
-const NAMES: [&str; 13] = [
+const NAMES: [&str; 14] = [
     "m0001_initial",
     "m0002_fleet_and_bus",
     "m0003_inbox",
@@ -19,6 +19,7 @@ const NAMES: [&str; 13] = [
     "m0010_retry_strategies",
     "m0011_accounts",
     "m0012_audit",
+    "m0013_lists",
     "m0015_run_feed",
 ];
 

@@ -103,9 +103,8 @@ impl Accounts for MemoryStore {
 
     async fn api_keys(&self, page: PageRequest) -> Result<Page<ApiKey>, StoreError> {
         let state = self.lock();
-        let keys = state.management.accounts.keys.values().map(AsRef::as_ref).collect();
-        let compare = |a: &ApiKey, b: &ApiKey| (a.created_at, a.id).cmp(&(b.created_at, b.id));
-        Ok(page_of(keys, compare, SortOrder::Descending, page))
+        let keys = state.management.accounts.keys.values().map(AsRef::as_ref);
+        Ok(page_of(keys, ApiKey::cursor, SortOrder::Descending, &page))
     }
 
     async fn user(&self, id: UserId) -> Result<Option<User>, StoreError> {
@@ -120,8 +119,8 @@ impl Accounts for MemoryStore {
 
     async fn users(&self, page: PageRequest) -> Result<Page<User>, StoreError> {
         let state = self.lock();
-        let users = state.management.accounts.users.values().map(AsRef::as_ref).collect();
-        Ok(page_of(users, |a, b| a.name.cmp(&b.name), SortOrder::Ascending, page))
+        let users = state.management.accounts.users.values().map(AsRef::as_ref);
+        Ok(page_of(users, User::cursor, SortOrder::Ascending, &page))
     }
 
     async fn revoked(&self, ids: &[String]) -> Result<Vec<String>, StoreError> {

@@ -2,7 +2,7 @@
 
 use domain::{
     ids::{Epoch, Seq},
-    runs::{AdoptRun, CommitOutcome, Run, RunEngine, RunEvent, RunStatus},
+    runs::{AdoptRun, CommitOutcome, Labels, Run, RunEngine, RunEvent, RunStatus},
 };
 
 use crate::{
@@ -55,6 +55,7 @@ fn adopted_row(adopt: &AdoptRun) -> Run {
         paused: false,
         input: adopt.input.clone(),
         triggered_by: None,
+        labels: Labels::default(),
         created_at: adopt.at,
         updated_at: adopt.at,
         completed_at: None,

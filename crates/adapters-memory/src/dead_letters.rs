@@ -77,9 +77,8 @@ impl DeadLetters for MemoryStore {
         page: PageRequest,
     ) -> Result<Page<DeadLetterEntry>, StoreError> {
         let state = self.lock();
-        let found = state.runs.dead_letters.0.values().filter(|entry| filter.matches(entry)).collect();
-        let place = |entry: &DeadLetterEntry| (entry.last_failed_at, entry.last.id);
-        Ok(page_of(found, |a, b| place(a).cmp(&place(b)), order, page))
+        let found = state.runs.dead_letters.0.values().filter(|entry| filter.matches(entry));
+        Ok(page_of(found, DeadLetterEntry::cursor, order, &page))
     }
 
     async fn attempts(&self, run: &RunId, path: &StepPath) -> Result<Vec<StepExecution>, StoreError> {

@@ -60,6 +60,7 @@ impl RunTable {
             paused: false,
             input: start.input.clone(),
             triggered_by: Some(start.triggered_by.clone()),
+            labels: start.labels.clone(),
             created_at: start.at,
             updated_at: start.at,
             completed_at: None,

@@ -1,12 +1,12 @@
 //! Agents and workflow definitions: reading them, and the unit of work that changes them.
 
-use std::{cmp::Ordering, collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc};
 
 use async_trait::async_trait;
 use domain::{
     Timestamp,
     access::{ApiKey, User},
-    agents::{Agent, AgentFilter, AgentName},
+    agents::{Agent, AgentFilter, AgentName, AgentSort},
     audit::AuditEntry,
     ids::{AgentId, PlanHash, WorkflowId},
     page::{Page, PageRequest, SortOrder},
@@ -103,10 +103,16 @@ impl Agents for MemoryStore {
         Ok(ids.filter_map(|id| agents.get(id)).map(|agent| Agent::clone(agent)).collect())
     }
 
-    async fn list(&self, filter: &AgentFilter, page: PageRequest) -> Result<Page<Agent>, StoreError> {
+    async fn list(
+        &self,
+        filter: &AgentFilter,
+        sort: AgentSort,
+        order: SortOrder,
+        page: PageRequest,
+    ) -> Result<Page<Agent>, StoreError> {
         let state = self.lock();
         let found = state.management.agents.values().map(AsRef::as_ref).filter(|agent| filter.matches(agent));
-        Ok(page_of(found.collect(), |a, b| a.name.cmp(&b.name), SortOrder::Ascending, page))
+        Ok(page_of(found, |agent| agent.cursor(sort), order, &page))
     }
 }
 
@@ -143,15 +149,7 @@ impl Workflows for MemoryStore {
     ) -> Result<Page<WorkflowDefinition>, StoreError> {
         let state = self.lock();
         let heads = state.management.workflows.values().map(AsRef::as_ref).filter(|row| row.is_head());
-        let compare = |a: &WorkflowDefinition, b: &WorkflowDefinition| -> Ordering {
-            let by = match sort {
-                WorkflowSort::CreatedAt => a.created_at.cmp(&b.created_at),
-                WorkflowSort::UpdatedAt => a.updated_at.cmp(&b.updated_at),
-                WorkflowSort::Name => a.name.cmp(&b.name),
-            };
-            by.then_with(|| a.id.cmp(&b.id))
-        };
-        Ok(page_of(heads.filter(|head| filter.matches(head)).collect(), compare, order, page))
+        Ok(page_of(heads.filter(|head| filter.matches(head)), |head| head.cursor(sort), order, &page))
     }
 
     async fn version(&self, head: WorkflowId, number: u32) -> Result<Option<WorkflowDefinition>, StoreError> {
@@ -161,12 +159,8 @@ impl Workflows for MemoryStore {
 
     async fn versions(&self, head: WorkflowId, page: PageRequest) -> Result<Page<WorkflowDefinition>, StoreError> {
         let state = self.lock();
-        Ok(page_of(
-            state.management.chain(head).collect(),
-            |a, b| a.version.cmp(&b.version),
-            SortOrder::Descending,
-            page,
-        ))
+        let chain = state.management.chain(head);
+        Ok(page_of(chain, WorkflowDefinition::version_cursor, SortOrder::Descending, &page))
     }
 
     async fn plan(&self, hash: PlanHash) -> Result<Option<WorkflowDocument>, StoreError> {

@@ -26,12 +26,8 @@ impl Runs for MemoryStore {
         page: PageRequest,
     ) -> Result<Page<Run>, StoreError> {
         let state = self.lock();
-        let found = state.runs.entries().map(|entry| &entry.run).filter(|run| filter.matches(run)).collect();
-        let time = |run: &Run| match sort {
-            RunSort::CreatedAt => run.created_at,
-            RunSort::UpdatedAt => run.updated_at,
-        };
-        Ok(page_of(found, |a, b| time(a).cmp(&time(b)).then_with(|| a.id.cmp(&b.id)), order, page))
+        let found = state.runs.entries().map(|entry| &entry.run).filter(|run| filter.matches(run));
+        Ok(page_of(found, |run| run.cursor(sort), order, &page))
     }
 
     async fn live_of(&self, version: VersionAddress) -> Result<u64, StoreError> {

@@ -7,12 +7,12 @@ use domain::{
     Timestamp,
     access::{AccountName, ApiKey, KeyDigest, PasswordHash, PreviousDigest, Role, Scope, User},
     ids::{ApiKeyId, UserId},
-    page::{Page, PageRequest},
+    page::{Page, PageRequest, SortOrder},
     ports::{Accounts, LAST_ADMIN, StoreError},
 };
 use sea_orm::{
     ActiveValue::{NotSet, Set},
-    ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, Order, QueryFilter, QueryOrder, QuerySelect,
+    ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, QueryFilter, QuerySelect,
     sea_query::OnConflict,
 };
 use serde_json::{Value, json};
@@ -22,7 +22,7 @@ use crate::{
     codec::{count, parsed, signed, signed_small, small, sound},
     entities::{access_key, access_user, revocation},
     failure::{Failure, Outcome},
-    lists,
+    lists::{self, Ids, Sorting, Times},
 };
 
 /// The key of the advisory lock of those who may take the last administrator away: "admins" in ASCII.
@@ -42,13 +42,11 @@ impl Accounts for PgStore {
 
     async fn api_keys(&self, page: PageRequest) -> Result<Page<ApiKey>, StoreError> {
         let wanted = access_key::Entity::find();
-        let sorted = wanted
-            .clone()
-            .order_by(access_key::Column::CreatedAt, Order::Desc)
-            .order_by(access_key::Column::KeyId, Order::Desc);
-        let rows = lists::page(self.management(), sorted, page).await?;
-        let items = rows.into_iter().map(decode_key).collect::<Outcome<_>>()?;
-        Ok(Page { items, total: lists::total(self.management(), wanted).await? })
+        let sorting = sorting("created_at", "key_id", SortOrder::Descending);
+        let rows = sorting.page(self.management(), wanted.clone(), &page).await?;
+        let found = rows.into_iter().map(decode_key).collect::<Outcome<_>>()?;
+        let total = lists::total(self, wanted, &page).await?;
+        Ok(Page::of(found, &page, total, ApiKey::cursor))
     }
 
     async fn user(&self, id: UserId) -> Result<Option<User>, StoreError> {
@@ -64,10 +62,11 @@ impl Accounts for PgStore {
 
     async fn users(&self, page: PageRequest) -> Result<Page<User>, StoreError> {
         let wanted = access_user::Entity::find();
-        let sorted = wanted.clone().order_by(access_user::Column::Name, Order::Asc);
-        let rows = lists::page(self.management(), sorted, page).await?;
-        let items = rows.into_iter().map(decode_user).collect::<Outcome<_>>()?;
-        Ok(Page { items, total: lists::total(self.management(), wanted).await? })
+        let sorting = sorting("name", "user_id", SortOrder::Ascending);
+        let rows = sorting.page(self.management(), wanted.clone(), &page).await?;
+        let found = rows.into_iter().map(decode_user).collect::<Outcome<_>>()?;
+        let total = lists::total(self, wanted, &page).await?;
+        Ok(Page::of(found, &page, total, User::cursor))
     }
 
     async fn revoked(&self, ids: &[String]) -> Result<Vec<String>, StoreError> {
@@ -92,6 +91,10 @@ impl Accounts for PgStore {
         let old = revocation::Entity::delete_many().filter(revocation::Column::Until.lt(before));
         Ok(old.exec(self.management()).await.map_err(Failure::from)?.rows_affected)
     }
+}
+
+fn sorting(value: &'static str, id: &'static str, order: SortOrder) -> Sorting {
+    Sorting { value, id, times: Times::Zoned, ids: Ids::Uuid, order }
 }
 
 pub(crate) async fn insert_key(to: &DatabaseTransaction, key: &ApiKey) -> Outcome<u64> {

@@ -5,14 +5,14 @@ use std::time::Duration;
 use async_trait::async_trait;
 use domain::{
     agents::{
-        Agent, AgentAuth, AgentFilter, AgentName, AgentSchemas, AgentStatus, AgentUrl, ApiKey, CallLimit,
+        Agent, AgentAuth, AgentFilter, AgentName, AgentSchemas, AgentSort, AgentStatus, AgentUrl, ApiKey, CallLimit,
         CircuitBreakerConfig, OnOpen, RetryPolicy, Secret,
     },
     ids::AgentId,
-    page::{Page, PageRequest},
+    page::{Page, PageRequest, SortOrder},
     ports::{Agents, StoreError, Vault},
 };
-use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, Order, QueryFilter, QueryOrder, Select};
+use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter, Select};
 use serde_json::{Value, json};
 
 use crate::{
@@ -20,7 +20,8 @@ use crate::{
     codec::{count, parsed, signed, signed_small, small, sound},
     entities::agent,
     failure::{Failure, Outcome},
-    lists, secrets,
+    lists::{self, Ids, Sorting, Times},
+    secrets,
 };
 
 #[async_trait]
@@ -39,12 +40,24 @@ impl Agents for PgStore {
         Ok(found.into_iter().map(|row| decode(row, &**self.vault())).collect::<Outcome<_>>()?)
     }
 
-    async fn list(&self, filter: &AgentFilter, page: PageRequest) -> Result<Page<Agent>, StoreError> {
+    async fn list(
+        &self,
+        filter: &AgentFilter,
+        sort: AgentSort,
+        order: SortOrder,
+        page: PageRequest,
+    ) -> Result<Page<Agent>, StoreError> {
         let wanted = wanted(filter);
-        let sorted = wanted.clone().order_by(lists::in_code_points("name"), Order::Asc);
-        let rows = lists::page(self.management(), sorted, page).await?;
-        let items = rows.into_iter().map(|row| decode(row, &**self.vault())).collect::<Outcome<_>>()?;
-        Ok(Page { items, total: lists::total(self.management(), wanted).await? })
+        let value = match sort {
+            AgentSort::Name => lists::NAME,
+            AgentSort::CreatedAt => "created_at",
+            AgentSort::UpdatedAt => "updated_at",
+        };
+        let sorting = Sorting { value, id: "id", times: Times::Naive, ids: Ids::Uuid, order };
+        let rows = sorting.page(self.management(), wanted.clone(), &page).await?;
+        let found = rows.into_iter().map(|row| decode(row, &**self.vault())).collect::<Outcome<_>>()?;
+        let total = lists::total(self, wanted, &page).await?;
+        Ok(Page::of(found, &page, total, |agent| agent.cursor(sort)))
     }
 }
 
@@ -53,6 +66,9 @@ fn wanted(filter: &AgentFilter) -> Select<agent::Entity> {
     let mut wanted = agent::Entity::find();
     if let Some(name) = &filter.name {
         wanted = wanted.filter(agent::Column::Name.eq(name.as_str()));
+    }
+    if let Some(part) = &filter.name_contains {
+        wanted = wanted.filter(lists::has_part("name", part));
     }
     match filter.status {
         Some(status) => wanted.filter(agent::Column::Status.eq(status.as_str())),

@@ -21,6 +21,7 @@ const SCHEMA: &[&str] = &[
     "m0010_retry_strategies",
     "m0011_accounts",
     "m0012_audit",
+    "m0013_lists",
     "m0015_run_feed",
 ];
 

@@ -20,7 +20,7 @@ use crate::{
     codec::{count, parsed, signed, small, sound},
     entities::{dead_letter, step},
     failure::{Failure, Outcome},
-    lists,
+    lists::{self, Ids, Sorting, Times},
     runs::decode_step,
 };
 
@@ -38,14 +38,11 @@ impl DeadLetters for PgStore {
         page: PageRequest,
     ) -> Result<Page<DeadLetterEntry>, StoreError> {
         let wanted = wanted(filter);
-        let order = lists::direction(order);
-        let sorted = wanted
-            .clone()
-            .order_by(dead_letter::Column::LastFailedAt, order.clone())
-            .order_by(dead_letter::Column::DlqId, order);
-        let rows = lists::page(self.management(), sorted, page).await?;
-        let items = rows.into_iter().map(decode).collect::<Outcome<_>>()?;
-        Ok(Page { items, total: lists::total(self.management(), wanted).await? })
+        let sorting = Sorting { value: "last_failed_at", id: "dlq_id", times: Times::Zoned, ids: Ids::Uuid, order };
+        let rows = sorting.page(self.management(), wanted.clone(), &page).await?;
+        let found = rows.into_iter().map(decode).collect::<Outcome<_>>()?;
+        let total = lists::total(self, wanted, &page).await?;
+        Ok(Page::of(found, &page, total, DeadLetterEntry::cursor))
     }
 
     async fn attempts(&self, run: &RunId, path: &StepPath) -> Result<Vec<StepExecution>, StoreError> {

@@ -70,6 +70,7 @@ impl PgStore {
             .bind(beyond_jsonb(start.input.text()))
             .bind(&start.triggered_by)
             .bind(start.at)
+            .bind(start.labels.to_json())
             .execute(&mut *transaction)
             .await?;
         if inserted.rows_affected() == 0 {

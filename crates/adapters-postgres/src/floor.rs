@@ -14,7 +14,7 @@ use domain::{
     ids::{AuditId, CommitId, Epoch, ExecutorId, PlanHash, RunId, Seq, StepId, StepPath, WorkflowId},
     payload::Payload,
     ports::{RunJournal, StoreError, Vault},
-    runs::{AdvanceRun, ClosedAttempt, CommitOutcome, Outward, RunCommit, RunEvent, RunStatus, StartRun, Wake},
+    runs::{AdvanceRun, ClosedAttempt, CommitOutcome, Labels, Outward, RunCommit, RunEvent, RunStatus, StartRun, Wake},
 };
 use sqlx::{ConnectOptions, Connection, PgConnection, postgres::PgConnectOptions};
 use tokio::task::JoinSet;
@@ -167,6 +167,7 @@ impl Lane {
             plan,
             input: payload(),
             triggered_by: "floor".to_owned(),
+            labels: Labels::default(),
             at: Timestamp::UNIX_EPOCH,
             events: vec![RunEvent::Started { plan, parent: None }, dispatched()],
             status: RunStatus::Running,

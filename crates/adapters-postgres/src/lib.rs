@@ -28,6 +28,7 @@ mod outbox;
 mod runs;
 mod secrets;
 mod store;
+mod totals;
 mod traffic;
 mod units;
 mod workflows;

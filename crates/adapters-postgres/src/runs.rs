@@ -1,6 +1,6 @@
 //! Reading runs.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use async_trait::async_trait;
 use domain::{
@@ -10,7 +10,7 @@ use domain::{
     payload::Payload,
     ports::{Runs, StoreError},
     runs::{
-        EndedAttempt, EventRecord, NumberedEvent, Run, RunEngine, RunFilter, RunSort, RunStatus, RunTip, StepExecution,
+        EndedAttempt, EventRecord, Labels, NumberedEvent, Run, RunEngine, RunFilter, RunSort, RunStatus, RunTip, StepExecution,
         StepStatus,
     },
     workflows::VersionAddress,
@@ -24,7 +24,8 @@ use crate::{
     entities::{event, run, step},
     exact,
     failure::{Failure, Outcome},
-    following, lists,
+    following,
+    lists::{self, Ids, Sorting, Times},
 };
 
 #[async_trait]
@@ -42,15 +43,15 @@ impl Runs for PgStore {
         page: PageRequest,
     ) -> Result<Page<Run>, StoreError> {
         let wanted = wanted(filter);
-        let order = lists::direction(order);
-        let by = match sort {
-            RunSort::CreatedAt => run::Column::CreatedAt,
-            RunSort::UpdatedAt => run::Column::UpdatedAt,
+        let value = match sort {
+            RunSort::CreatedAt => "created_at",
+            RunSort::UpdatedAt => "updated_at",
         };
-        let sorted = wanted.clone().order_by(by, order.clone()).order_by(lists::in_code_points("run_id"), order);
-        let rows = lists::page(self.management(), sorted, page).await?;
-        let items = rows.into_iter().map(decode).collect::<Outcome<_>>()?;
-        Ok(Page { items, total: lists::total(self.management(), wanted).await? })
+        let sorting = Sorting { value, id: lists::RUN_ID, times: Times::Naive, ids: Ids::Text, order };
+        let rows = sorting.page(self.management(), wanted.clone(), &page).await?;
+        let found = rows.into_iter().map(decode).collect::<Outcome<_>>()?;
+        let total = lists::total(self, wanted, &page).await?;
+        Ok(Page::of(found, &page, total, |run| run.cursor(sort)))
     }
 
     async fn live_of(&self, version: VersionAddress) -> Result<u64, StoreError> {
@@ -122,8 +123,10 @@ impl Runs for PgStore {
 /// The translation of [`RunFilter::matches`].
 fn wanted(filter: &RunFilter) -> Select<run::Entity> {
     let mut wanted = run::Entity::find();
-    if let Some(status) = filter.status {
-        wanted = wanted.filter(run::Column::Status.eq(status.as_str()));
+    match filter.statuses.as_slice() {
+        [] => {}
+        [status] => wanted = wanted.filter(run::Column::Status.eq(status.as_str())),
+        several => wanted = wanted.filter(run::Column::Status.is_in(several.iter().map(|status| status.as_str()))),
     }
     if let Some(workflow) = filter.workflow {
         wanted = wanted.filter(run::Column::WorkflowId.eq(workflow.to_string()));
@@ -134,10 +137,38 @@ fn wanted(filter: &RunFilter) -> Select<run::Entity> {
     if let Some(before) = filter.created_before {
         wanted = wanted.filter(run::Column::CreatedAt.lte(before.naive_utc()));
     }
+    if let Some(name) = &filter.workflow_name {
+        wanted = wanted.filter(run::Column::WorkflowName.eq(name.as_str()));
+    }
+    if let Some(version) = filter.workflow_version {
+        wanted = wanted.filter(run::Column::WorkflowVersion.eq(i64::from(version)));
+    }
+    if let Some(after) = filter.completed_after {
+        wanted = wanted.filter(run::Column::CompletedAt.gte(after.naive_utc()));
+    }
+    if let Some(before) = filter.completed_before {
+        wanted = wanted.filter(run::Column::CompletedAt.lte(before.naive_utc()));
+    }
+    if let Some(name) = &filter.triggered_by {
+        wanted = wanted.filter(run::Column::TriggeredBy.eq(name.as_str()));
+    }
+    if let Some(part) = &filter.error_contains {
+        // The first for the index over the runs that have one.
+        wanted = wanted.filter(run::Column::ErrorMessage.is_not_null()).filter(lists::has_part("error_message", part));
+    }
+    if let Some(labels) = filter.labels.to_json() {
+        wanted = wanted.filter(Expr::cust_with_values("labels @> $1::jsonb", [labels]));
+    }
     if let Some(parent) = &filter.parent {
         wanted = wanted.filter(run::Column::ParentRunId.eq(parent.as_str()));
     }
     wanted
+}
+
+fn labels(stored: Option<Value>) -> Outcome<Labels> {
+    let Some(stored) = stored else { return Ok(Labels::default()) };
+    let labels: BTreeMap<String, String> = parsed("list of labels", serde_json::from_value(stored))?;
+    parsed("list of labels", Labels::parse(labels))
 }
 
 /// A run of the old system says neither which version it executes nor which plan it is pinned to.
@@ -157,6 +188,7 @@ fn decode(row: run::Model) -> Outcome<Run> {
         paused: row.paused,
         input: exact::payload(row.input_text, row.input_data)?.unwrap_or_else(Payload::empty),
         triggered_by: row.triggered_by,
+        labels: labels(row.labels)?,
         created_at: row.created_at.and_utc(),
         updated_at: row.updated_at.and_utc(),
         completed_at: row.completed_at.map(|at| at.and_utc()),

@@ -6,7 +6,7 @@ use domain::ports::Vault;
 use sea_orm::{DatabaseConnection, SqlxPostgresConnector};
 use sqlx::PgPool;
 
-use crate::{ConnectError, connect, doorbell::Ears, fleet::Heart};
+use crate::{ConnectError, connect, doorbell::Ears, fleet::Heart, totals::Totals};
 
 /// Agents, workflows and runs in a PostgreSQL database, behind every storage port. Clones share their connections.
 #[derive(Clone)]
@@ -23,6 +23,7 @@ struct Inner {
     ears: Ears,
     settings: PgSettings,
     vault: Arc<dyn Vault>,
+    totals: Totals,
 }
 
 /// What a store does beyond keeping things.
@@ -53,7 +54,24 @@ impl PgStore {
         let (writers, heart) = (connect::writers(&options), Heart::new(connect::heart(&options)));
         let leases = connect::leases(&options);
         let ears = Ears::new(connect::ears(&options));
-        Ok(Self { inner: Arc::new(Inner { management, pool, writers, leases, heart, ears, settings, vault }) })
+        Ok(Self {
+            inner: Arc::new(Inner {
+                management,
+                pool,
+                writers,
+                leases,
+                heart,
+                ears,
+                settings,
+                vault,
+                totals: Totals::default(),
+            }),
+        })
+    }
+
+    /// What was estimated a moment ago.
+    pub(crate) fn totals(&self) -> &Totals {
+        &self.inner.totals
     }
 
     /// The connections as sea-orm sees them.

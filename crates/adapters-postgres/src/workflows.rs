@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use domain::{
     ids::{PlanHash, WorkflowId},
-    page::{Page, PageRequest, SortOrder},
+    page::{Cursor, Page, PageRequest, SortOrder},
     ports::{NoSchemas, StoreError, Workflows},
     workflows::{
         ChangeSummary, ExecutableVersion, WorkflowDefinition, WorkflowDocument, WorkflowFilter, WorkflowName,
@@ -24,7 +24,7 @@ use crate::{
     entities::{plan, workflow},
     exact::beyond_jsonb,
     failure::{Failure, Outcome},
-    lists,
+    lists::{self, Ids, Sorting, Times},
 };
 
 #[async_trait]
@@ -64,14 +64,12 @@ impl Workflows for PgStore {
         order: SortOrder,
         page: PageRequest,
     ) -> Result<Page<WorkflowDefinition>, StoreError> {
-        let wanted = wanted(filter);
-        let order = lists::direction(order);
-        let sorted = match sort {
-            WorkflowSort::CreatedAt => wanted.clone().order_by(workflow::Column::CreatedAt, order.clone()),
-            WorkflowSort::UpdatedAt => wanted.clone().order_by(workflow::Column::UpdatedAt, order.clone()),
-            WorkflowSort::Name => wanted.clone().order_by(lists::in_code_points("name"), order.clone()),
+        let value = match sort {
+            WorkflowSort::CreatedAt => "created_at",
+            WorkflowSort::UpdatedAt => "updated_at",
+            WorkflowSort::Name => lists::NAME,
         };
-        self.page(wanted, sorted.order_by(workflow::Column::Id, order), page).await
+        self.page(wanted(filter), sorting(value, "id", order), &page, |head| head.cursor(sort)).await
     }
 
     async fn version(&self, head: WorkflowId, number: u32) -> Result<Option<WorkflowDefinition>, StoreError> {
@@ -86,7 +84,8 @@ impl Workflows for PgStore {
 
     async fn versions(&self, head: WorkflowId, page: PageRequest) -> Result<Page<WorkflowDefinition>, StoreError> {
         let chain = workflow::Entity::find().filter(workflow::Column::HeadId.eq(head.uuid()));
-        self.page(chain.clone(), chain.order_by(workflow::Column::Version, Order::Desc), page).await
+        let newest = sorting("version", "head_id", SortOrder::Descending);
+        self.page(chain, newest, &page, WorkflowDefinition::version_cursor).await
     }
 
     async fn plan(&self, hash: PlanHash) -> Result<Option<WorkflowDocument>, StoreError> {
@@ -141,13 +140,19 @@ impl PgStore {
     async fn page(
         &self,
         wanted: Select<workflow::Entity>,
-        sorted: Select<workflow::Entity>,
-        page: PageRequest,
+        sorting: Sorting,
+        page: &PageRequest,
+        cursor: impl FnOnce(&WorkflowDefinition) -> Cursor + Send,
     ) -> Result<Page<WorkflowDefinition>, StoreError> {
-        let rows = lists::page(self.management(), sorted, page).await?;
-        let items = rows.into_iter().map(decode).collect::<Outcome<_>>()?;
-        Ok(Page { items, total: lists::total(self.management(), wanted).await? })
+        let rows = sorting.page(self.management(), wanted.clone(), page).await?;
+        let found = rows.into_iter().map(decode).collect::<Outcome<_>>()?;
+        let total = lists::total(self, wanted, page).await?;
+        Ok(Page::of(found, page, total, cursor))
     }
+}
+
+fn sorting(value: &'static str, id: &'static str, order: SortOrder) -> Sorting {
+    Sorting { value, id, times: Times::Naive, ids: Ids::Uuid, order }
 }
 
 fn heads() -> Select<workflow::Entity> {
@@ -159,6 +164,9 @@ fn wanted(filter: &WorkflowFilter) -> Select<workflow::Entity> {
     let mut wanted = heads();
     if let Some(name) = &filter.name {
         wanted = wanted.filter(workflow::Column::Name.eq(name.as_str()));
+    }
+    if let Some(part) = &filter.name_contains {
+        wanted = wanted.filter(lists::has_part("name", part));
     }
     match filter.status {
         Some(status) => wanted.filter(workflow::Column::Status.eq(status.as_str())),

@@ -18,7 +18,8 @@ use domain::{
     payload::{NotStorable, Payload},
     ports::{RunJournal, StoreError},
     runs::{
-        AdvanceRun, ClosedAttempt, CommitOutcome, Outward, RunCommit, RunEvent, RunStatus, RunUpdate, StartRun, Wake,
+        AdvanceRun, ClosedAttempt, CommitOutcome, Labels, Outward, RunCommit, RunEvent, RunStatus, RunUpdate, StartRun,
+        Wake,
     },
 };
 use uuid::Uuid;
@@ -68,6 +69,7 @@ impl Load {
             plan,
             input: self.payload.clone(),
             triggered_by: "example".to_owned(),
+            labels: Labels::default(),
             at: now,
             events: vec![RunEvent::Started { plan, parent: None }, self.dispatched()],
             status: RunStatus::Running,

@@ -5,7 +5,7 @@ use domain::{
     Timestamp,
     access::{AccountName, ApiKey, KeyDigest, PasswordHash, PreviousDigest, Role, Scope, User},
     ids::{ApiKeyId, UserId},
-    page::{Page, PageRequest, Total},
+    page::{Page, PageRequest, SortOrder, Total},
     ports::{Accounts, LAST_ADMIN, StoreError},
 };
 use rusqlite::{Connection, OptionalExtension, Row, named_params, params, params_from_iter};
@@ -15,7 +15,7 @@ use crate::{
     SqliteStore,
     codec::{all, count, first, maybe_time, micros, parsed, signed, small, sound, text, time, uuid},
     failure::{Failure, Outcome},
-    lists::Conditions,
+    lists::{Conditions, Id},
     units::refused,
 };
 
@@ -56,11 +56,15 @@ impl Accounts for SqliteStore {
 
     async fn api_keys(&self, page: PageRequest) -> Result<Page<ApiKey>, StoreError> {
         let read = move |connection: &Connection| {
-            let every = Conditions::default();
-            let sql = format!("SELECT {KEY} FROM access_keys ORDER BY created_at DESC, key_id DESC LIMIT ? OFFSET ?");
-            let values = params_from_iter(every.paged(page)?);
-            let items = all(&mut *connection.prepare_cached(&sql)?, values, key)?;
-            Ok(Page { items, total: rows(connection, "access_keys")? })
+            let order = SortOrder::Descending;
+            let following = Conditions::default().after(&page, ["created_at", "key_id"], order, Id::Uuid)?;
+            let sql = format!(
+                "SELECT {KEY} FROM access_keys{} ORDER BY created_at DESC, key_id DESC LIMIT ? OFFSET ?",
+                following.sql()
+            );
+            let values = params_from_iter(following.paged(&page)?);
+            let found = all(&mut *connection.prepare_cached(&sql)?, values, key)?;
+            Ok(Page::of(found, &page, rows(connection, &page, "access_keys")?, ApiKey::cursor))
         };
         self.readers().read(read).await
     }
@@ -84,11 +88,12 @@ impl Accounts for SqliteStore {
 
     async fn users(&self, page: PageRequest) -> Result<Page<User>, StoreError> {
         let read = move |connection: &Connection| {
-            let every = Conditions::default();
-            let sql = format!("SELECT {USER} FROM access_users ORDER BY name LIMIT ? OFFSET ?");
-            let values = params_from_iter(every.paged(page)?);
-            let items = all(&mut *connection.prepare_cached(&sql)?, values, user)?;
-            Ok(Page { items, total: rows(connection, "access_users")? })
+            let following = Conditions::default().after(&page, ["name", "user_id"], SortOrder::Ascending, Id::Uuid)?;
+            let sql =
+                format!("SELECT {USER} FROM access_users{} ORDER BY name, user_id LIMIT ? OFFSET ?", following.sql());
+            let values = params_from_iter(following.paged(&page)?);
+            let found = all(&mut *connection.prepare_cached(&sql)?, values, user)?;
+            Ok(Page::of(found, &page, rows(connection, &page, "access_users")?, User::cursor))
         };
         self.readers().read(read).await
     }
@@ -283,10 +288,13 @@ fn user(row: &Row<'_>) -> Outcome<User> {
 }
 
 /// Keys and people are few enough to be counted.
-fn rows(connection: &Connection, table: &str) -> Outcome<Total> {
+fn rows(connection: &Connection, page: &PageRequest, table: &str) -> Outcome<Option<Total>> {
+    if !page.is_counted() {
+        return Ok(None);
+    }
     let sql = format!("SELECT count(*) FROM {table}");
     let rows = first(&mut *connection.prepare_cached(&sql)?, [], |row| count(row, 0))?;
-    Ok(Total::Exact(rows.unwrap_or_default()))
+    Ok(Some(Total::Exact(rows.unwrap_or_default())))
 }
 
 fn digest(row: &Row<'_>, column: usize) -> Outcome<[u8; 32]> {

@@ -5,11 +5,11 @@ use std::time::Duration;
 use async_trait::async_trait;
 use domain::{
     agents::{
-        Agent, AgentAuth, AgentFilter, AgentName, AgentSchemas, AgentStatus, AgentUrl, ApiKey, CallLimit,
+        Agent, AgentAuth, AgentFilter, AgentName, AgentSchemas, AgentSort, AgentStatus, AgentUrl, ApiKey, CallLimit,
         CircuitBreakerConfig, OnOpen, RetryPolicy, Secret,
     },
     ids::AgentId,
-    page::{Page, PageRequest},
+    page::{Page, PageRequest, SortOrder},
     ports::{Agents, StoreError, Vault},
 };
 use rusqlite::{Connection, Row, named_params, params_from_iter};
@@ -19,7 +19,7 @@ use crate::{
     SqliteStore,
     codec::{all, count, first, micros, parsed, signed, small, sound, text, time, uuid},
     failure::{Failure, Outcome},
-    lists::Conditions,
+    lists::{Conditions, Id, direction},
     secrets,
 };
 
@@ -58,17 +58,36 @@ impl Agents for SqliteStore {
         self.readers().read(read).await
     }
 
-    async fn list(&self, filter: &AgentFilter, page: PageRequest) -> Result<Page<Agent>, StoreError> {
+    async fn list(
+        &self,
+        filter: &AgentFilter,
+        sort: AgentSort,
+        order: SortOrder,
+        page: PageRequest,
+    ) -> Result<Page<Agent>, StoreError> {
         let conditions = conditions(filter);
         let vault = self.vault().clone();
         let read = move |connection: &Connection| {
-            let sql = format!("SELECT {AGENT} FROM agents{} ORDER BY name LIMIT ? OFFSET ?", conditions.sql());
-            let values = conditions.paged(page)?;
-            let items =
-                all(&mut *connection.prepare_cached(&sql)?, params_from_iter(values), |row| agent(row, &*vault))?;
-            Ok(Page { items, total: conditions.total(connection, "agents", "rowid")? })
+            let (by, direction) = (column(sort), direction(order));
+            let following = conditions.after(&page, [by, "id"], order, Id::Uuid)?;
+            let sql = format!(
+                "SELECT {AGENT} FROM agents{} ORDER BY {by} {direction}, id {direction} LIMIT ? OFFSET ?",
+                following.sql()
+            );
+            let values = params_from_iter(following.paged(&page)?);
+            let found = all(&mut *connection.prepare_cached(&sql)?, values, |row| agent(row, &*vault))?;
+            let total = conditions.total(connection, &page, "agents", "rowid")?;
+            Ok(Page::of(found, &page, total, |agent| agent.cursor(sort)))
         };
         self.readers().read(read).await
+    }
+}
+
+fn column(sort: AgentSort) -> &'static str {
+    match sort {
+        AgentSort::Name => "name",
+        AgentSort::CreatedAt => "created_at",
+        AgentSort::UpdatedAt => "updated_at",
     }
 }
 
@@ -77,6 +96,9 @@ fn conditions(filter: &AgentFilter) -> Conditions {
     let mut conditions = Conditions::default();
     if let Some(name) = &filter.name {
         conditions.add("name = ?", name.clone());
+    }
+    if let Some(part) = &filter.name_contains {
+        conditions.add_part("name", part);
     }
     match filter.status {
         Some(status) => conditions.add("status = ?", status.as_str().to_owned()),

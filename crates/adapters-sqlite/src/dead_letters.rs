@@ -16,7 +16,7 @@ use crate::{
     SqliteStore, audit,
     codec::{all, count, first, maybe_time, micros, parsed, signed, small, sound, text, time, uuid},
     failure::Outcome,
-    lists::{Conditions, direction},
+    lists::{Conditions, Id, direction},
     runs::{STEP, step},
 };
 
@@ -82,7 +82,7 @@ impl DeadLetters for SqliteStore {
         page: PageRequest,
     ) -> Result<Page<DeadLetterEntry>, StoreError> {
         let conditions = conditions(filter);
-        self.readers().read(move |connection| list(connection, &conditions, order, page)).await
+        self.readers().read(move |connection| list(connection, &conditions, order, &page)).await
     }
 
     async fn attempts(&self, run: &RunId, path: &StepPath) -> Result<Vec<StepExecution>, StoreError> {
@@ -237,15 +237,20 @@ fn list(
     connection: &Connection,
     conditions: &Conditions,
     order: SortOrder,
-    page: PageRequest,
+    page: &PageRequest,
 ) -> Outcome<Page<DeadLetterEntry>> {
-    let (wanted, direction) = (conditions.sql(), direction(order));
+    let following = conditions.after(page, ["last_failed_at", "dlq_id"], order, Id::Uuid)?;
+    let (wanted, direction) = (following.sql(), direction(order));
     let sql = format!(
         "SELECT {ENTRY} FROM dlq_entries{wanted} ORDER BY last_failed_at {direction}, dlq_id {direction} LIMIT ? OFFSET ?"
     );
-    let items = all(&mut *connection.prepare_cached(&sql)?, params_from_iter(conditions.paged(page)?), entry)?;
-    let exact = conditions.count(connection, "dlq_entries")?;
-    Ok(Page { items, total: if exact > EXACT_TOTAL { Total::Estimate(exact) } else { Total::Exact(exact) } })
+    let found = all(&mut *connection.prepare_cached(&sql)?, params_from_iter(following.paged(page)?), entry)?;
+    let count = || conditions.count(connection, "dlq_entries");
+    let total = page.is_counted().then(count).transpose()?.map(|count| match count {
+        more if more > EXACT_TOTAL => Total::Estimate(more),
+        exact => Total::Exact(exact),
+    });
+    Ok(Page::of(found, page, total, DeadLetterEntry::cursor))
 }
 
 fn entry(row: &Row<'_>) -> Outcome<DeadLetterEntry> {

@@ -89,8 +89,9 @@ pub(crate) fn apply_start(connection: &Connection, start: &StartRun) -> Outcome<
     let inserted = connection
         .prepare_cached(
             "INSERT INTO workflow_runs (run_id, workflow_id, workflow_name, workflow_version, plan, status,
-                                        triggered_by, created_at, updated_at, completed_at, error, parent, parent_path)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?8, ?9, ?10, ?11, ?12) ON CONFLICT (run_id) DO NOTHING",
+                                        triggered_by, created_at, updated_at, completed_at, error, parent, parent_path,
+                                        labels)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?8, ?9, ?10, ?11, ?12, ?13) ON CONFLICT (run_id) DO NOTHING",
         )?
         .execute(params![
             start.run.as_str(),
@@ -105,6 +106,7 @@ pub(crate) fn apply_start(connection: &Connection, start: &StartRun) -> Outcome<
             first_error(&start.events),
             parent,
             start.parent.as_ref().map(|parent| parent.path.as_str()),
+            start.labels.to_json(),
         ])?;
     if inserted == 0 {
         let run = number_of(connection, &start.run)?;

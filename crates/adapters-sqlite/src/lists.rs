@@ -1,15 +1,43 @@
 //! Lists: conditions, pages and totals.
 
-use domain::page::{EXACT_TOTAL, PageRequest, SortOrder, Total};
+use domain::page::{EXACT_TOTAL, PageRequest, SortOrder, SortValue, Total};
 use rusqlite::{Connection, params_from_iter, types::Value};
+use uuid::Uuid;
 
 use crate::{
     codec,
     failure::{Failure, Outcome},
 };
 
+/// How a list's ids are stored.
+#[derive(Clone, Copy)]
+pub(crate) enum Id {
+    /// As text.
+    Text,
+    /// As the bytes of a UUID.
+    Uuid,
+}
+
+impl Id {
+    /// A cursor's id as it is stored.
+    fn value(self, id: &str) -> Outcome<Value> {
+        match self {
+            Self::Text => Ok(id.to_owned().into()),
+            Self::Uuid => Ok(codec::parsed("id of a cursor", Uuid::parse_str(id))?.as_bytes().to_vec().into()),
+        }
+    }
+}
+
+fn sort_value(value: &SortValue) -> Value {
+    match value {
+        SortValue::Time(time) => codec::micros(*time).into(),
+        SortValue::Number(number) => i64::from(*number).into(),
+        SortValue::Text(text) => text.clone().into(),
+    }
+}
+
 /// The conditions of a list, with their values in order.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Conditions {
     sql: String,
     values: Vec<Value>,
@@ -30,8 +58,18 @@ impl Conditions {
 
     /// Adds a condition on two numbers.
     pub(crate) fn add_pair(&mut self, condition: &str, first: i64, second: i64) {
+        self.add_all(condition, [Value::from(first), Value::from(second)]);
+    }
+
+    /// Adds a condition on several values.
+    pub(crate) fn add_all(&mut self, condition: &str, values: impl IntoIterator<Item = Value>) {
         self.add_bare(condition);
-        self.values.extend([Value::from(first), Value::from(second)]);
+        self.values.extend(values);
+    }
+
+    /// Adds the condition that a column has a text in it, as [`domain::page::has_part`] says: SQLite changes the case of A to Z only.
+    pub(crate) fn add_part(&mut self, column: &str, part: &str) {
+        self.add(&format!("instr(lower({column}), ?) > 0"), part.to_ascii_lowercase());
     }
 
     /// The values, followed by a limit.
@@ -44,30 +82,55 @@ impl Conditions {
         &self.sql
     }
 
-    /// The values, followed by the limit and the offset of a page.
-    pub(crate) fn paged(&self, page: PageRequest) -> Outcome<Vec<Value>> {
+    /// The conditions and that of a page that follows a place in a list sorted by these columns.
+    ///
+    /// One comparison of tuples, because only that is a range of an index over them; `a > ? OR (a = ? AND b > ?)` is none.
+    pub(crate) fn after(&self, page: &PageRequest, columns: [&str; 2], order: SortOrder, id: Id) -> Outcome<Self> {
+        let mut conditions = self.clone();
+        if let Some(cursor) = page.cursor() {
+            let than = match order {
+                SortOrder::Ascending => ">",
+                SortOrder::Descending => "<",
+            };
+            conditions.add_bare(&format!("({}) {than} (?, ?)", columns.join(", ")));
+            conditions.values.extend([sort_value(&cursor.value), id.value(&cursor.id)?]);
+        }
+        Ok(conditions)
+    }
+
+    /// The values, followed by the limit, one above the page's size, and the offset of a page.
+    pub(crate) fn paged(&self, page: &PageRequest) -> Outcome<Vec<Value>> {
         let mut values = self.values.clone();
-        values.push(i64::from(page.size()).into());
+        values.push(codec::signed(page.reads())?.into());
         values.push(codec::signed(page.offset())?.into());
         Ok(values)
     }
 
-    /// Counts the rows of a table, exactly up to [`EXACT_TOTAL`].
+    /// Counts the rows of a table, exactly up to [`EXACT_TOTAL`], if a page wants to know.
     ///
     /// Above it the newest rows are counted and what they say is taken for all; the table must then have a number `key`
     /// that rises with each row and leaves no gaps.
-    pub(crate) fn total(&self, connection: &Connection, table: &str, key: &str) -> Outcome<Total> {
+    pub(crate) fn total(
+        &self,
+        connection: &Connection,
+        page: &PageRequest,
+        table: &str,
+        key: &str,
+    ) -> Outcome<Option<Total>> {
+        if !page.is_counted() {
+            return Ok(None);
+        }
         let sql = &self.sql;
         let exact = self.count(connection, table)?;
         if exact <= EXACT_TOTAL {
-            return Ok(Total::Exact(exact));
+            return Ok(Some(Total::Exact(exact)));
         }
         let newest = format!("SELECT * FROM {table} ORDER BY {key} DESC LIMIT {EXACT_TOTAL}");
         let among_newest = self.counted(connection, &format!("SELECT count(*) FROM ({newest}){sql}"))?;
         let rows: i64 =
             connection.prepare_cached(&format!("SELECT max({key}) FROM {table}"))?.query_row([], |row| row.get(0))?;
         let rows = u64::try_from(rows).unwrap_or_default();
-        Ok(Total::Estimate((rows * among_newest / EXACT_TOTAL).max(exact)))
+        Ok(Some(Total::Estimate((rows * among_newest / EXACT_TOTAL).max(exact))))
     }
 
     /// Counts the rows of a table, but no more than one above [`EXACT_TOTAL`].

@@ -1,5 +1,7 @@
 //! Reading runs.
 
+use std::collections::BTreeMap;
+
 use async_trait::async_trait;
 use domain::{
     agents::AgentName,
@@ -8,12 +10,12 @@ use domain::{
     payload::Payload,
     ports::{Runs, StoreError},
     runs::{
-        EndedAttempt, EventRecord, NumberedEvent, Run, RunEngine, RunFilter, RunSort, RunStatus, RunTip, StepExecution,
+        EndedAttempt, EventRecord, Labels, NumberedEvent, Run, RunEngine, RunFilter, RunSort, RunStatus, RunTip, StepExecution,
         StepStatus,
     },
     workflows::VersionAddress,
 };
-use rusqlite::{Connection, Row, params, params_from_iter};
+use rusqlite::{Connection, Row, params, params_from_iter, types::Value};
 
 use crate::{
     SqliteStore,
@@ -22,7 +24,7 @@ use crate::{
     },
     failure::Outcome,
     following,
-    lists::{Conditions, direction},
+    lists::{Conditions, Id, direction},
 };
 
 /// The columns that [`run`] reads.
@@ -30,7 +32,7 @@ const RUN: &str = "run_id, workflow_id, workflow_name, workflow_version, plan, s
     updated_at, completed_at, cancelled_at, cancelled_by, error,
     (SELECT input FROM run_inputs WHERE run_inputs.run = workflow_runs.run), paused,
     (SELECT parent.run_id FROM workflow_runs AS parent WHERE parent.run = workflow_runs.parent),
-    (SELECT output FROM run_outputs WHERE run_outputs.run = workflow_runs.run)";
+    (SELECT output FROM run_outputs WHERE run_outputs.run = workflow_runs.run), labels";
 
 /// The columns that [`step`] reads.
 pub(crate) const STEP: &str = "execution, step_id, path, agent_name, status, attempt, input, output, started_at,
@@ -57,7 +59,7 @@ impl Runs for SqliteStore {
         page: PageRequest,
     ) -> Result<Page<Run>, StoreError> {
         let conditions = conditions(filter);
-        self.readers().read(move |connection| list(connection, &conditions, sort, order, page)).await
+        self.readers().read(move |connection| list(connection, &conditions, sort, order, &page)).await
     }
 
     async fn live_of(&self, version: VersionAddress) -> Result<u64, StoreError> {
@@ -133,8 +135,10 @@ impl Runs for SqliteStore {
 /// The translation of [`RunFilter::matches`].
 fn conditions(filter: &RunFilter) -> Conditions {
     let mut conditions = Conditions::default();
-    if let Some(status) = filter.status {
-        conditions.add("status = ?", status.as_str().to_owned());
+    if !filter.statuses.is_empty() {
+        let places = vec!["?"; filter.statuses.len()].join(", ");
+        let statuses = filter.statuses.iter().map(|status| Value::from(status.as_str().to_owned()));
+        conditions.add_all(&format!("status IN ({places})"), statuses);
     }
     if let Some(workflow) = filter.workflow {
         conditions.add("workflow_id = ?", workflow.uuid().as_bytes().to_vec());
@@ -144,6 +148,34 @@ fn conditions(filter: &RunFilter) -> Conditions {
     }
     if let Some(before) = filter.created_before {
         conditions.add("created_at <= ?", micros(before));
+    }
+    if let Some(name) = &filter.workflow_name {
+        conditions.add("workflow_name = ?", name.clone());
+    }
+    if let Some(version) = filter.workflow_version {
+        conditions.add("workflow_version = ?", i64::from(version));
+    }
+    if let Some(after) = filter.completed_after {
+        conditions.add("completed_at >= ?", micros(after));
+    }
+    if let Some(before) = filter.completed_before {
+        conditions.add("completed_at <= ?", micros(before));
+    }
+    if let Some(name) = &filter.triggered_by {
+        conditions.add("triggered_by = ?", name.clone());
+    }
+    if let Some(part) = &filter.error_contains {
+        // Said aloud for the index over the runs that have one; likewise below.
+        conditions.add_bare("error IS NOT NULL");
+        conditions.add_part("error", part);
+    }
+    if !filter.labels.is_empty() {
+        conditions.add_bare("labels IS NOT NULL");
+    }
+    for (name, value) in filter.labels.iter() {
+        // No name has a quotation mark.
+        let path = format!("$.\"{name}\"");
+        conditions.add_all("json_extract(labels, ?) = ?", [path.into(), value.to_owned().into()]);
     }
     if let Some(parent) = &filter.parent {
         let number = "parent = (SELECT run FROM workflow_runs AS above WHERE above.run_id = ?)";
@@ -157,22 +189,25 @@ fn list(
     conditions: &Conditions,
     sort: RunSort,
     order: SortOrder,
-    page: PageRequest,
+    page: &PageRequest,
 ) -> Outcome<Page<Run>> {
     let by = match sort {
         RunSort::CreatedAt => "created_at",
         RunSort::UpdatedAt => "updated_at",
     };
-    let (wanted, direction) = (conditions.sql(), direction(order));
+    let following = conditions.after(page, [by, "run_id"], order, Id::Text)?;
+    let direction = direction(order);
     // First the page, then its rows: a sort that no index helps must not carry the inputs of all runs along.
     let sql = format!(
-        "WITH page AS (SELECT run FROM workflow_runs{wanted}
+        "WITH page AS (SELECT run FROM workflow_runs{}
                        ORDER BY {by} {direction}, run_id {direction} LIMIT ? OFFSET ?)
-         SELECT {RUN} FROM page CROSS JOIN workflow_runs USING (run) ORDER BY +{by} {direction}, run_id {direction}"
+         SELECT {RUN} FROM page CROSS JOIN workflow_runs USING (run) ORDER BY +{by} {direction}, run_id {direction}",
+        following.sql()
     );
-    let values = conditions.paged(page)?;
-    let items = all(&mut *connection.prepare_cached(&sql)?, params_from_iter(values), run)?;
-    Ok(Page { items, total: conditions.total(connection, "workflow_runs", "run")? })
+    let values = following.paged(page)?;
+    let found = all(&mut *connection.prepare_cached(&sql)?, params_from_iter(values), run)?;
+    let total = conditions.total(connection, page, "workflow_runs", "run")?;
+    Ok(Page::of(found, page, total, |run| run.cursor(sort)))
 }
 
 /// The events of a run by its number.
@@ -192,6 +227,12 @@ pub(crate) fn record(row: &Row<'_>) -> Outcome<EventRecord> {
     })
 }
 
+fn labels(stored: Option<String>) -> Outcome<Labels> {
+    let Some(text) = stored else { return Ok(Labels::default()) };
+    let labels: BTreeMap<String, String> = parsed("list of labels", serde_json::from_str(&text))?;
+    parsed("list of labels", Labels::parse(labels))
+}
+
 fn run(row: &Row<'_>) -> Outcome<Run> {
     Ok(Run {
         id: parsed("run id", RunId::parse(text(row, 0)?))?,
@@ -202,6 +243,7 @@ fn run(row: &Row<'_>) -> Outcome<Run> {
         plan: Some(plan_hash(row, 4)?),
         status: sound("status", RunStatus::parse(text(row, 5)?))?,
         triggered_by: row.get(6)?,
+        labels: labels(row.get(17)?)?,
         created_at: time(row, 7)?,
         updated_at: time(row, 8)?,
         completed_at: maybe_time(row, 9)?,

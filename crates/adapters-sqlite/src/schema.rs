@@ -19,6 +19,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/0008_retry_strategies.sql"),
     include_str!("../migrations/0009_accounts.sql"),
     include_str!("../migrations/0010_audit.sql"),
+    include_str!("../migrations/0011_lists.sql"),
     include_str!("../migrations/0013_run_feed.sql"),
 ];
 

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use domain::{
     ids::{PlanHash, WorkflowId},
-    page::{Page, PageRequest, SortOrder},
+    page::{Cursor, Page, PageRequest, SortOrder},
     ports::{StoreError, Workflows},
     workflows::{
         ChangeSummary, ExecutableVersion, WorkflowDefinition, WorkflowDocument, WorkflowFilter, WorkflowName,
@@ -16,7 +16,7 @@ use crate::{
     SqliteStore,
     codec::{all, count, first, micros, parsed, plan_hash, signed, small, sound, text, time, uuid},
     failure::{Failure, Outcome},
-    lists::{Conditions, direction},
+    lists::{Conditions, Id, direction},
 };
 
 const WORKFLOW: &str = "id, head_id, name, version, description, document, plan, status, revision, created_at,
@@ -75,9 +75,8 @@ impl Workflows for SqliteStore {
         order: SortOrder,
         page: PageRequest,
     ) -> Result<Page<WorkflowDefinition>, StoreError> {
-        let (by, direction) = (column(sort), direction(order));
-        let order = format!("{by} {direction}, id {direction}");
-        self.page(heads(filter), order, page).await
+        let by = [column(sort), "id"];
+        self.page(heads(filter), by, order, page, move |head| head.cursor(sort)).await
     }
 
     async fn version(&self, head: WorkflowId, number: u32) -> Result<Option<WorkflowDefinition>, StoreError> {
@@ -91,7 +90,8 @@ impl Workflows for SqliteStore {
     async fn versions(&self, head: WorkflowId, page: PageRequest) -> Result<Page<WorkflowDefinition>, StoreError> {
         let mut chain = Conditions::default();
         chain.add("head_id = ?", head.uuid().as_bytes().to_vec());
-        self.page(chain, "version DESC".to_owned(), page).await
+        let by = ["version", "head_id"];
+        self.page(chain, by, SortOrder::Descending, page, WorkflowDefinition::version_cursor).await
     }
 
     async fn plan(&self, hash: PlanHash) -> Result<Option<WorkflowDocument>, StoreError> {
@@ -107,15 +107,22 @@ impl SqliteStore {
     async fn page(
         &self,
         conditions: Conditions,
-        order: String,
+        by: [&'static str; 2],
+        order: SortOrder,
         page: PageRequest,
+        cursor: impl FnOnce(&WorkflowDefinition) -> Cursor + Send + 'static,
     ) -> Result<Page<WorkflowDefinition>, StoreError> {
         let read = move |connection: &Connection| {
-            let wanted = conditions.sql();
-            let sql = format!("SELECT {WORKFLOW} FROM workflow_definitions{wanted} ORDER BY {order} LIMIT ? OFFSET ?");
-            let values = conditions.paged(page)?;
-            let items = all(&mut *connection.prepare_cached(&sql)?, params_from_iter(values), workflow)?;
-            Ok(Page { items, total: conditions.total(connection, "workflow_definitions", "rowid")? })
+            let following = conditions.after(&page, by, order, Id::Uuid)?;
+            let (wanted, direction, [value, id]) = (following.sql(), direction(order), by);
+            let sql = format!(
+                "SELECT {WORKFLOW} FROM workflow_definitions{wanted}
+                 ORDER BY {value} {direction}, {id} {direction} LIMIT ? OFFSET ?"
+            );
+            let values = params_from_iter(following.paged(&page)?);
+            let found = all(&mut *connection.prepare_cached(&sql)?, values, workflow)?;
+            let total = conditions.total(connection, &page, "workflow_definitions", "rowid")?;
+            Ok(Page::of(found, &page, total, cursor))
         };
         self.readers().read(read).await
     }
@@ -135,6 +142,9 @@ fn heads(filter: &WorkflowFilter) -> Conditions {
     conditions.add_bare("id = head_id");
     if let Some(name) = &filter.name {
         conditions.add("name = ?", name.clone());
+    }
+    if let Some(part) = &filter.name_contains {
+        conditions.add_part("name", part);
     }
     match filter.status {
         Some(status) => conditions.add("status = ?", status.as_str().to_owned()),

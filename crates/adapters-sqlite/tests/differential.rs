@@ -5,7 +5,7 @@ use adapters_memory::MemoryStore;
 use adapters_sqlite::SqliteStore;
 use domain::{
     ids::{CommitId, Epoch, ExecutorId, RunId, Seq},
-    page::{Page, SortOrder},
+    page::{Page, PageRequest, SortOrder},
     payload::Payload,
     ports::{Claimed, RunJournal, RunLeases, Runs, StoreError},
     runs::{
@@ -13,7 +13,9 @@ use domain::{
         RunStatus, RunUpdate, StartRun, StepExecution, Wake,
     },
 };
-use port_contracts::samples::{advance, all, at, cancel, closed, dispatched, executor, resume, run_id, start, uuid};
+use port_contracts::samples::{
+    advance, all, at, cancel, closed, dispatched, executor, labels, page, resume, run_id, start, uuid,
+};
 use proptest::prelude::*;
 
 /// Few runs, numbers and commits, so that they meet.
@@ -45,6 +47,12 @@ fn a_start() -> impl Strategy<Value = RunCommit> {
             RunCommit::Start(StartRun {
                 commit,
                 owner: owner.map(executor),
+                // As many kinds as there are seconds, for the filters to tell apart.
+                workflow_version: u32::try_from(second).expect("few seconds"),
+                triggered_by: format!("user:{}", second % 2),
+                labels: labels(
+                    ["", "team:blue", "team:red", "team:blue,env:prod"][(second % 4).unsigned_abs() as usize],
+                ),
                 at: at(second),
                 events,
                 status,
@@ -126,6 +134,21 @@ async fn take(store: &(impl RunJournal + RunLeases), step: &Step) -> Result<Answ
     })
 }
 
+/// What finds some of the runs and not others.
+fn filters() -> Vec<RunFilter> {
+    let none = RunFilter::default;
+    vec![
+        none(),
+        RunFilter { statuses: vec![RunStatus::Failed, RunStatus::Cancelled], ..none() },
+        RunFilter { workflow_version: Some(2), ..none() },
+        RunFilter { completed_after: Some(at(3)), ..none() },
+        RunFilter { completed_before: Some(at(3)), ..none() },
+        RunFilter { triggered_by: Some("user:1".to_owned()), ..none() },
+        RunFilter { error_contains: Some("O".to_owned()), ..none() },
+        RunFilter { labels: labels("team:blue"), ..none() },
+    ]
+}
+
 /// Everything that can be read.
 #[derive(Debug, PartialEq)]
 struct View {
@@ -139,7 +162,15 @@ type RunView = (Vec<StepExecution>, Vec<EventRecord>, Vec<(Seq, Payload)>);
 async fn view(store: &(impl Runs + RunLeases)) -> Result<View, StoreError> {
     let (mut lists, mut runs) = (Vec::new(), Vec::new());
     for (sort, order) in [(RunSort::CreatedAt, SortOrder::Ascending), (RunSort::UpdatedAt, SortOrder::Descending)] {
-        lists.push(store.list(&RunFilter::default(), sort, order, all()).await?);
+        for filter in filters() {
+            lists.push(store.list(&filter, sort, order, all()).await?);
+            let mut next = Some(page(1, 1));
+            while let Some(asked) = next {
+                let found = store.list(&filter, sort, order, asked).await?;
+                next = found.next.clone().and_then(|next| PageRequest::after(next, 1));
+                lists.push(found);
+            }
+        }
     }
     for run in RUNS.map(run_id) {
         let numbers: Vec<_> = (1..6).map(Seq::new).collect();

@@ -10,8 +10,8 @@ use domain::{
     payload::Payload,
     ports::DeadLetters,
     runs::{
-        AdvanceRun, CommitOutcome, DeadLetter, DeadLetterFilter, Outward, RunCommit, RunEvent, RunStatus, StartRun,
-        Wake,
+        AdvanceRun, CommitOutcome, DeadLetter, DeadLetterFilter, Labels, Outward, RunCommit, RunEvent, RunStatus,
+        StartRun, Wake,
     },
 };
 use executor::DeadLetterKeeper;
@@ -41,6 +41,7 @@ fn failures(store: &MemoryStore, day: i64, steps: u64) {
         plan,
         input: Payload::empty(),
         triggered_by: "test".into(),
+        labels: Labels::default(),
         at: at(day),
         events: vec![RunEvent::Started { plan, parent: None }],
         status: RunStatus::Running,
@@ -89,7 +90,7 @@ fn keep(store: &MemoryStore, clock: &VirtualClock, keep_for: Option<Duration>) -
 async fn kept(store: &MemoryStore) -> u64 {
     let page = PageRequest::new(1, 1).expect("a page");
     let found = DeadLetters::list(store, &DeadLetterFilter::default(), SortOrder::Ascending, page).await;
-    found.expect("memory works").total.count()
+    found.expect("memory works").total.expect("a numbered page").count()
 }
 
 #[tokio::test(start_paused = true)]

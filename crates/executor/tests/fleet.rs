@@ -15,7 +15,7 @@ use domain::{
     ids::{CommitId, ExecutorId, PlanHash, RunId, WorkflowId},
     payload::Payload,
     ports::{Duties, Fleet, IdGenerator, LifeSign, Requests, RunLeases, StoreError},
-    runs::{RunCommit, RunEvent, RunStatus, StartRun},
+    runs::{Labels, RunCommit, RunEvent, RunStatus, StartRun},
 };
 use executor::{FleetPorts, Heart, JoinError, LEASE, Membership};
 use tokio::task::JoinHandle;
@@ -66,6 +66,7 @@ impl House {
             plan,
             input: Payload::empty(),
             triggered_by: "test".into(),
+            labels: Labels::default(),
             at: now(),
             events: vec![RunEvent::Started { plan, parent: None }],
             status: RunStatus::Pending,

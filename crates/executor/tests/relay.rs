@@ -13,7 +13,7 @@ use domain::{
     ids::{CommitId, PlanHash, RunId, WorkflowId},
     payload::Payload,
     ports::{Delivery, Duties, IdGenerator, Outbox, Publisher, QueuedMessage, Requests, SHARDS},
-    runs::{CancelRun, CommitOutcome, ResumeRun, Resumption, RunCommit, RunEvent, RunStatus, StartRun},
+    runs::{CancelRun, CommitOutcome, Labels, ResumeRun, Resumption, RunCommit, RunEvent, RunStatus, StartRun},
 };
 use executor::{FleetPorts, Heart, LEASE, Membership, Relay, RelayPorts};
 use tokio::task::JoinHandle;
@@ -102,6 +102,7 @@ fn two_ends(store: &MemoryStore, ids: &SequentialIds, run: &str) {
         plan,
         input: Payload::empty(),
         triggered_by: "test".into(),
+        labels: Labels::default(),
         at: at(0),
         events: vec![RunEvent::Started { plan, parent: None }],
         status: RunStatus::Pending,

@@ -80,7 +80,7 @@ pub async fn keys_are_listed_newest_first_in_pages_revoked_ones_included(stores:
     for (number, wanted) in [(1, vec!["3", "2", "4"]), (2, vec!["1"]), (3, vec![])] {
         let found = stores.accounts.api_keys(page(number, 3)).await.expect("the store works");
         assert_eq!(found.items.iter().map(|key| key.name.as_str()).collect::<Vec<_>>(), wanted);
-        assert_eq!(found.total, Total::Exact(4));
+        assert_eq!(found.total, Some(Total::Exact(4)));
     }
 }
 
@@ -167,7 +167,7 @@ pub async fn people_are_listed_by_name_in_pages(stores: &Stores) {
     for (number, wanted) in [(1, vec!["B", "a"]), (2, vec!["c", "d"]), (3, vec!["é"]), (4, vec![])] {
         let found = stores.accounts.users(page(number, 2)).await.expect("the store works");
         assert_eq!(found.items.iter().map(|user| user.name.as_str()).collect::<Vec<_>>(), wanted);
-        assert_eq!(found.total, Total::Exact(5));
+        assert_eq!(found.total, Some(Total::Exact(5)));
     }
 }
 

@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use chrono::TimeDelta;
 use domain::agents::{
-    Agent, AgentAuth, AgentFilter, AgentSchemas, AgentStatus, ApiKey, CallLimit, CircuitBreakerConfig, OnOpen,
-    RetryPolicy, Secret,
+    Agent, AgentAuth, AgentFilter, AgentSchemas, AgentSort, AgentStatus, ApiKey, CallLimit, CircuitBreakerConfig,
+    OnOpen, RetryPolicy, Secret,
 };
-use domain::page::Total;
+use domain::page::{SortOrder, Total};
 use serde_json::json;
 
 use crate::{
@@ -72,9 +72,10 @@ pub async fn agents_are_found_by_names_deleted_ones_included(stores: &Stores) {
 }
 
 async fn listed(stores: &Stores, name: Option<&str>, status: Option<AgentStatus>) -> Vec<String> {
-    let filter = AgentFilter { name: name.map(str::to_owned), status };
-    let found = stores.agents.list(&filter, all()).await.expect("the store works");
-    assert_eq!(found.total, Total::Exact(found.items.len() as u64));
+    let filter = AgentFilter { name: name.map(str::to_owned), status, ..AgentFilter::default() };
+    let found =
+        stores.agents.list(&filter, AgentSort::Name, SortOrder::Ascending, all()).await.expect("the store works");
+    assert_eq!(found.total, Some(Total::Exact(found.items.len() as u64)));
     found.items.iter().map(|agent| agent.name.to_string()).collect()
 }
 
@@ -99,14 +100,35 @@ pub async fn a_list_by_name_or_status_holds_what_was_asked_for(stores: &Stores) 
     assert_eq!(listed(stores, Some("on"), Some(AgentStatus::Inactive)).await, [""; 0]);
 }
 
+pub async fn agents_are_found_by_parts_of_their_names(stores: &Stores) {
+    one_of_each_status(stores).await;
+    stores.changed(&[Change::AddAgent(agent("Of_\u{dc}ber"))]).await;
+    for (part, status, wanted) in [
+        ("oF", None, vec!["Of_\u{dc}ber", "off"]),
+        ("gone", None, vec![]),
+        ("O", Some(AgentStatus::Deleted), vec!["gone"]),
+        ("f_\u{dc}", None, vec!["Of_\u{dc}ber"]),
+        ("f_\u{fc}", None, vec![]),
+        ("%", None, vec![]),
+    ] {
+        let filter = AgentFilter { name_contains: Some(part.into()), status, ..AgentFilter::default() };
+        let found = stores.agents.list(&filter, AgentSort::Name, SortOrder::Ascending, all()).await;
+        let found = found.expect("the store works").items;
+        assert!(found.iter().all(|agent| filter.matches(agent)));
+        assert_eq!(found.iter().map(|agent| agent.name.as_str()).collect::<Vec<_>>(), wanted, "{part}");
+    }
+}
+
 pub async fn agents_are_listed_by_name_in_pages(stores: &Stores) {
     for name in ["d", "B", "a", "é", "c"] {
         stores.changed(&[Change::AddAgent(agent(name))]).await;
     }
     for (number, wanted) in [(1, vec!["B", "a"]), (2, vec!["c", "d"]), (3, vec!["é"]), (4, vec![])] {
-        let found = stores.agents.list(&AgentFilter::default(), page(number, 2)).await.expect("the store works");
+        let filter = AgentFilter::default();
+        let found = stores.agents.list(&filter, AgentSort::Name, SortOrder::Ascending, page(number, 2)).await;
+        let found = found.expect("the store works");
         assert_eq!(found.items.iter().map(|agent| agent.name.as_str()).collect::<Vec<_>>(), wanted);
-        assert_eq!(found.total, Total::Exact(5));
+        assert_eq!(found.total, Some(Total::Exact(5)));
     }
 }
 

@@ -21,6 +21,7 @@ pub mod inbox;
 pub mod journal;
 pub mod leases;
 pub mod outbox;
+pub mod pages;
 pub mod runs;
 pub mod samples;
 mod shared;
@@ -43,6 +44,7 @@ macro_rules! port_contracts {
                 agents_are_found_by_names_deleted_ones_included,
                 a_list_leaves_deleted_agents_out,
                 a_list_by_name_or_status_holds_what_was_asked_for,
+                agents_are_found_by_parts_of_their_names,
                 agents_are_listed_by_name_in_pages,
                 an_agent_that_is_replaced_has_the_new_schemas_only,
             ]
@@ -60,6 +62,15 @@ macro_rules! port_contracts {
                 workflows_are_listed_in_pages,
                 versions_are_listed_newest_first_in_pages,
                 a_plan_comes_back_as_it_was_kept,
+            ]
+            pages: [
+                runs_are_walked_by_cursor,
+                agents_are_walked_by_cursor,
+                workflows_are_walked_by_cursor,
+                versions_are_walked_by_cursor,
+                dead_letters_are_walked_by_cursor,
+                keys_and_people_are_walked_by_cursor,
+                what_is_added_or_changed_before_a_place_does_not_shift_what_follows_it,
             ]
             units: [
                 a_dropped_unit_of_work_changes_nothing,
@@ -114,6 +125,8 @@ macro_rules! port_contracts {
                 runs_can_be_filtered,
                 runs_are_sorted_with_ties_by_id_in_the_same_direction,
                 runs_sorted_by_change_move_when_they_change,
+                runs_can_be_filtered_by_all_that_is_known_of_them,
+                labels_come_back_as_they_were_given,
                 runs_are_listed_in_pages_with_an_exact_total,
                 the_live_runs_of_a_version_are_counted_however_it_was_addressed,
                 steps_come_in_the_order_of_their_dispatch,

@@ -16,8 +16,8 @@ use domain::{
     page::PageRequest,
     payload::Payload,
     runs::{
-        AdoptRun, Adoption, AdvanceRun, CancelRun, ClosedAttempt, Outward, ResumeRun, Resumption, RunEvent, RunStatus,
-        RunUpdate, StartRun, Wake,
+        AdoptRun, Adoption, AdvanceRun, CancelRun, ClosedAttempt, Labels, Outward, ResumeRun, Resumption, RunEvent,
+        RunStatus, RunUpdate, StartRun, Wake,
     },
     workflows::{StepDocument, WorkflowDefinition, WorkflowDocument, WorkflowName, WorkflowStatus},
 };
@@ -37,6 +37,12 @@ pub fn page(number: u32, size: u32) -> PageRequest {
 /// The page that holds all of a small list.
 pub fn all() -> PageRequest {
     page(1, 100)
+}
+
+/// Labels such as `team:blue,env:prod`.
+pub fn labels(text: &str) -> Labels {
+    let pairs = text.split(',').filter_map(|label| label.split_once(':'));
+    Labels::parse(pairs.map(|(name, value)| (name.to_owned(), value.to_owned()))).expect("labels")
 }
 
 /// A UUID that sorts by the number.
@@ -191,6 +197,7 @@ pub fn start(run: &str) -> StartRun {
         plan: plan_hash(1),
         input: payload(json!({"x": 1})),
         triggered_by: "tester".to_owned(),
+        labels: Labels::default(),
         at: at(0),
         events: vec![RunEvent::Started { plan: plan_hash(1), parent: None }],
         status: RunStatus::Pending,

@@ -1,8 +1,9 @@
 //! The contracts of [`Transactions`](domain::ports::Transactions) and [`UnitOfWork`](domain::ports::UnitOfWork).
 
 use domain::{
-    agents::{Agent, AgentFilter, AgentStatus},
+    agents::{Agent, AgentFilter, AgentSort, AgentStatus},
     ids::{AgentId, WorkflowId},
+    page::SortOrder,
     workflows::WorkflowDefinition,
 };
 
@@ -12,7 +13,8 @@ use crate::{
 };
 
 async fn agents(stores: &Stores) -> Vec<Agent> {
-    stores.agents.list(&AgentFilter::default(), all()).await.expect("the store works").items
+    let found = stores.agents.list(&AgentFilter::default(), AgentSort::Name, SortOrder::Ascending, all()).await;
+    found.expect("the store works").items
 }
 
 async fn version_of(stores: &Stores, id: u64) -> Option<u32> {

@@ -27,7 +27,7 @@ impl World {
         }
         // Nor do the runs that they have started and do not need any more go on for ever.
         for status in [RunStatus::Pending, RunStatus::Running] {
-            let filter = RunFilter { status: Some(status), ..RunFilter::default() };
+            let filter = RunFilter::with_status(status);
             let page = PageRequest::new(1, 1).expect("a page");
             let live = now(self.wiring.store.list(&filter, RunSort::CreatedAt, SortOrder::Ascending, page));
             if !live.map_err(|e| e.to_string())?.items.is_empty() {

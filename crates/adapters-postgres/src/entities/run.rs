@@ -18,6 +18,8 @@ pub(crate) struct Model {
     pub(crate) input_data: Option<Json>,
     pub(crate) input_text: Option<String>,
     pub(crate) triggered_by: Option<String>,
+    #[sea_orm(column_type = "JsonBinary", nullable)]
+    pub(crate) labels: Option<Json>,
     pub(crate) created_at: DateTime,
     pub(crate) updated_at: DateTime,
     pub(crate) completed_at: Option<DateTime>,

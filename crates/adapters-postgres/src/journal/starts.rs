@@ -84,6 +84,7 @@ async fn insert(connection: &mut PgConnection, starts: &[&StartRun]) -> Outcome<
         .bind(column(starts, |start| first_error(&start.events)))
         .bind(column(starts, |start| start.parent.as_ref().map(|parent| parent.run.as_str())))
         .bind(column(starts, |start| start.parent.as_ref().map(|parent| parent.path.as_str())))
+        .bind(column(starts, |start| start.labels.to_json()))
         .fetch_all(connection)
         .await?;
     Ok(inserted.into_iter().collect())

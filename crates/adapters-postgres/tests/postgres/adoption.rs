@@ -2,7 +2,7 @@
 
 use dev_services::Database;
 use domain::{
-    agents::{AgentAuth, AgentFilter, RetryPolicy},
+    agents::{AgentAuth, AgentFilter, AgentSort, RetryPolicy},
     ids::WorkflowId,
     page::SortOrder,
     payload::Payload,
@@ -28,7 +28,8 @@ pub(crate) async fn adopted() -> Database {
 async fn agents_of_the_old_system_are_read_whether_a_member_is_null_or_missing() {
     let database = adopted().await;
     let store = open(&database).await;
-    let agents = Agents::list(&store, &AgentFilter::default(), all()).await.expect("the store works").items;
+    let (filter, sort) = (AgentFilter::default(), AgentSort::Name);
+    let agents = Agents::list(&store, &filter, sort, SortOrder::Ascending, all()).await.expect("the store works").items;
     let (fetcher, writer) = (&agents[0], &agents[1]);
     assert_eq!((fetcher.name.as_str(), &fetcher.auth), ("Fetcher", &AgentAuth::None));
     assert_eq!((fetcher.created_at, fetcher.revision), (at(0) + std::time::Duration::from_millis(500), 1));

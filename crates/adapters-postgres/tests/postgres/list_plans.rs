@@ -2,17 +2,18 @@
 //! walks a table, or an index whose order fits and whose filter does not, reads nearly all of them.
 
 use adapters_postgres::PgStore;
+use chrono::TimeDelta;
 use dev_services::Database;
 use domain::{
     Timestamp,
-    agents::{AgentFilter, AgentName, AgentStatus},
+    agents::{AgentFilter, AgentName, AgentSort, AgentStatus},
     ids::{RunId, WorkflowId},
-    page::{EXACT_TOTAL, SortOrder},
+    page::{Cursor, EXACT_TOTAL, PageRequest, SortOrder},
     ports::{Agents, DeadLetters, Runs, Workflows},
     runs::{DeadLetterFilter, DeadLetterStatus, RunFilter, RunSort, RunStatus},
     workflows::{WorkflowFilter, WorkflowSort, WorkflowStatus},
 };
-use port_contracts::samples::page;
+use port_contracts::samples::{labels, page};
 use sqlx::{Connection, PgConnection};
 use uuid::Uuid;
 
@@ -20,11 +21,14 @@ use crate::stores::{migrated, open};
 
 /// What is rare stands at the end that a walk in either order reaches last: in the middle.
 const MANY: &str = "
-    INSERT INTO workflow_runs (run_id, workflow_id, workflow_name, status, input_data, created_at, updated_at)
+    INSERT INTO workflow_runs (run_id, workflow_id, workflow_name, status, input_data, created_at, updated_at, labels, error_message)
     SELECT 'many-' || n, CASE WHEN n BETWEEN 100000 AND 100009 THEN '00000000-0000-0000-0000-000000000001'
                               ELSE '00000000-0000-0000-0000-000000000002' END,
            'w', CASE WHEN n BETWEEN 100005 AND 100014 THEN 'FAILED' ELSE 'COMPLETED' END, '{}',
-           timestamp '2025-01-01' + n * interval '1 s', timestamp '2025-01-02' + n * interval '1 s'
+           timestamp '2025-01-01' + n * interval '1 s', timestamp '2025-01-02' + n * interval '1 s',
+           CASE WHEN n BETWEEN 100000 AND 100009 THEN '{\"team\": \"rare\", \"env\": \"x\"}'::jsonb
+                WHEN n % 2 = 0 THEN '{\"team\": \"usual\"}' END,
+           CASE WHEN n BETWEEN 100005 AND 100014 THEN 'timed out' END
     FROM generate_series(1, 200000) n;
     INSERT INTO agents (name, url, status)
     SELECT 'a' || n, 'http://a/', CASE WHEN n BETWEEN 50000 AND 50009 THEN 'active' ELSE 'deleted' END
@@ -91,7 +95,8 @@ async fn no_list_of_runs_reads_more_than_it_shows_and_counts() {
     for status in [None, Some(RunStatus::Completed), Some(RunStatus::Failed)] {
         for workflow in [None, workflow(1), workflow(2)] {
             for (created_after, created_before) in ranges {
-                let filter = RunFilter { status, workflow, created_after, created_before, parent: None };
+                let statuses = status.into_iter().collect();
+                let filter = RunFilter { statuses, workflow, created_after, created_before, ..RunFilter::default() };
                 for (sort, order) in SORTS.into_iter().filter(|sorted| !is_walked(&filter, *sorted)) {
                     let what = format!("{filter:?} by {sort:?}, {order:?}");
                     let list = async |store: &PgStore| {
@@ -99,6 +104,64 @@ async fn no_list_of_runs_reads_more_than_it_shows_and_counts() {
                     };
                     much.extend(reads_much(&database, what, list).await);
                 }
+            }
+        }
+    }
+    assert_eq!(much, [""; 0]);
+}
+
+#[tokio::test]
+async fn no_list_of_runs_by_label_or_error_reads_more_than_it_shows_and_counts() {
+    let database = migrated().await;
+    database.run(MANY).await;
+    rows_read(&database).await;
+    let all = RunFilter::default;
+    let filters = [
+        RunFilter { labels: labels("team:rare"), ..all() },
+        RunFilter { labels: labels("team:rare,env:x"), ..RunFilter::with_status(RunStatus::Completed) },
+        RunFilter { labels: labels("team:usual"), ..all() },
+        RunFilter { labels: labels("team:nobody's"), ..all() },
+        RunFilter { error_contains: Some("OUT".into()), ..all() },
+        RunFilter { error_contains: Some("nowhere".into()), ..all() },
+        RunFilter { statuses: vec![RunStatus::Failed, RunStatus::Cancelled], ..all() },
+        RunFilter { statuses: vec![RunStatus::Failed, RunStatus::Completed], ..all() },
+    ];
+    let mut much = Vec::new();
+    for (filter, (sort, order)) in filters.iter().flat_map(|filter| SORTS.map(|sorted| (filter, sorted))) {
+        let list = async |store: &PgStore| {
+            Runs::list(store, filter, sort, order, page(1, 20)).await.expect("the store works");
+        };
+        much.extend(reads_much(&database, format!("{filter:?} by {sort:?}, {order:?}"), list).await);
+    }
+    assert_eq!(much, [""; 0]);
+}
+
+/// The rows of one page, and what a scan of an index may look at besides.
+const A_PAGE: i64 = 100;
+
+#[tokio::test]
+async fn a_page_by_cursor_reads_the_rows_that_it_shows_wherever_it_is() {
+    let database = migrated().await;
+    database.run(MANY).await;
+    rows_read(&database).await;
+    let usual = Some(WorkflowId::new(Uuid::from_u128(2)));
+    let all = RunFilter::default;
+    let filters = [all(), RunFilter::with_status(RunStatus::Completed), RunFilter { workflow: usual, ..all() }];
+    let mut much = Vec::new();
+    for second in [100, 100_000, 199_900] {
+        let at = "2025-01-02T00:00:00Z".parse::<Timestamp>().expect("a time") + TimeDelta::seconds(second);
+        let cursor = Cursor::new(at, &"many-0");
+        for (filter, (sort, order)) in filters.iter().flat_map(|filter| SORTS.map(|sorted| (filter, sorted))) {
+            // Created a day before they changed last.
+            let at = if sort == RunSort::CreatedAt { at - TimeDelta::days(1) } else { at };
+            let page = PageRequest::after(Cursor { value: at.into(), ..cursor.clone() }, 20).expect("a page");
+            let store = open(&database).await;
+            let found = Runs::list(&store, filter, sort, order, page).await.expect("the store works");
+            assert_eq!(found.items.len(), 20);
+            drop(store);
+            let read = rows_read(&database).await;
+            if read > A_PAGE {
+                much.push(format!("{read} rows are read for {filter:?} by {sort:?}, {order:?} at {second}"));
             }
         }
     }
@@ -169,18 +232,23 @@ async fn no_list_of_agents_or_workflows_reads_more_than_it_shows_and_counts() {
     let mut much = Vec::new();
     for name in [None, Some("a7".to_owned())] {
         for status in [None, Some(AgentStatus::Active), Some(AgentStatus::Inactive), Some(AgentStatus::Deleted)] {
-            let filter = AgentFilter { name: name.clone(), status };
-            let list = async |store: &PgStore| {
-                Agents::list(store, &filter, page(1, 20)).await.expect("the store works");
-            };
-            much.extend(reads_much(&database, format!("{filter:?}"), list).await);
+            let filter = AgentFilter { name: name.clone(), status, ..AgentFilter::default() };
+            for sort in [AgentSort::Name, AgentSort::CreatedAt, AgentSort::UpdatedAt] {
+                for order in [SortOrder::Ascending, SortOrder::Descending] {
+                    let what = format!("{filter:?} by {sort:?}, {order:?}");
+                    let list = async |store: &PgStore| {
+                        Agents::list(store, &filter, sort, order, page(1, 20)).await.expect("the store works");
+                    };
+                    much.extend(reads_much(&database, what, list).await);
+                }
+            }
         }
     }
     for name in [None, Some("w7".to_owned())] {
         for status in
             [None, Some(WorkflowStatus::Active), Some(WorkflowStatus::Inactive), Some(WorkflowStatus::Deleted)]
         {
-            let filter = WorkflowFilter { name: name.clone(), status };
+            let filter = WorkflowFilter { name: name.clone(), status, ..WorkflowFilter::default() };
             for sort in [WorkflowSort::CreatedAt, WorkflowSort::UpdatedAt, WorkflowSort::Name] {
                 for order in [SortOrder::Ascending, SortOrder::Descending] {
                     let what = format!("{filter:?} by {sort:?}, {order:?}");

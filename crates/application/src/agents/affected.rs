@@ -3,7 +3,7 @@
 use domain::{
     agents::{Agent, AgentSchemas},
     ids::WorkflowId,
-    page::{PageRequest, SortOrder},
+    page::{Page, PageRequest, SortOrder},
     ports::{Agents, Schemas, StoreError, Workflows},
     workflows::{
         Declared, Diagnostic, Severity, WorkflowDefinition, WorkflowDocument, WorkflowFilter, WorkflowName,
@@ -48,19 +48,17 @@ impl Affected<'_> {
     ) -> Result<Vec<AffectedWorkflow>, StoreError> {
         let filter = WorkflowFilter { status: Some(WorkflowStatus::Active), ..WorkflowFilter::default() };
         let mut affected = Vec::new();
-        for number in 1.. {
-            let Some(page) = PageRequest::new(number, AT_ONCE) else { break };
-            let found = self.workflows.list(&filter, WorkflowSort::CreatedAt, SortOrder::Ascending, page).await?.items;
-            let is_last = found.len() < AT_ONCE as usize;
-            for head in found.into_iter().filter(|head| uses(&head.document, after)) {
+        let mut page = PageRequest::first(AT_ONCE);
+        while let Some(asked) = page {
+            let sort = (WorkflowSort::CreatedAt, SortOrder::Ascending);
+            let Page { items, next, .. } = self.workflows.list(&filter, sort.0, sort.1, asked).await?;
+            for head in items.into_iter().filter(|head| uses(&head.document, after)) {
                 affected.extend(self.broken(head, before, after).await?);
                 if affected.len() == MOST {
                     return Ok(affected);
                 }
             }
-            if is_last {
-                break;
-            }
+            page = next.and_then(|next| PageRequest::after(next, AT_ONCE));
         }
         Ok(affected)
     }

@@ -3,15 +3,15 @@
 use std::sync::Arc;
 
 use domain::{
-    agents::AgentFilter,
-    page::{Page, PageRequest},
+    agents::{AgentFilter, AgentSort},
+    page::{Page, PageRequest, SortOrder},
     ports::{Agents, StoreError},
 };
 
 use super::observed::{ObservedAgent, Observers};
 use crate::Ports;
 
-/// Lists agents by name.
+/// Lists agents.
 pub struct ListAgents {
     agents: Arc<dyn Agents>,
     observers: Observers,
@@ -23,8 +23,14 @@ impl ListAgents {
     }
 
     /// A page of the agents that the filter lets through.
-    pub async fn execute(&self, filter: &AgentFilter, page: PageRequest) -> Result<Page<ObservedAgent>, StoreError> {
-        let found = self.agents.list(filter, page).await?;
-        Ok(Page { items: self.observers.observe(found.items).await, total: found.total })
+    pub async fn execute(
+        &self,
+        filter: &AgentFilter,
+        sort: AgentSort,
+        order: SortOrder,
+        page: PageRequest,
+    ) -> Result<Page<ObservedAgent>, StoreError> {
+        let Page { items, total, next } = self.agents.list(filter, sort, order, page).await?;
+        Ok(Page { items: self.observers.observe(items).await, total, next })
     }
 }

@@ -151,13 +151,14 @@ impl ReplayDeadLetter {
         manner: ReplayManner,
         doer: Doer<'_>,
     ) -> Result<Prepared, ReplayDeadLetterError> {
-        let input = match self.runs.get(&entry.run).await? {
-            Some(run) => run.input,
+        // The new run is found as the old one is.
+        let (input, labels) = match self.runs.get(&entry.run).await? {
+            Some(run) => (run.input, run.labels),
             None => return Err(ReplayDeadLetterError::RunGone(entry.run.clone())),
         };
         let (workflow, version) = self.addressed(entry, manner).await?;
         let replays = Some(ReplayOf { entry: entry.last.id, path: entry.last.path.clone() });
-        let new = New { run: replay.run.clone(), input, by: doer.by, replays, bulk: doer.bulk };
+        let new = New { run: replay.run.clone(), input, labels, by: doer.by, replays, bulk: doer.bulk };
         Ok(self.execute_workflow.prepare(workflow, version, new).await?)
     }
 

@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, sync::Arc};
 use domain::{
     access::Actor,
     ids::{BulkId, DeadLetterId, RunId},
-    page::{MAX_PAGE_SIZE, PageRequest, SortOrder},
+    page::{MAX_PAGE_SIZE, Page, PageRequest, SortOrder},
     ports::{DeadLetters, IdGenerator, StoreError},
     runs::{DeadLetterFilter, DeadLetterStatus},
 };
@@ -113,14 +113,11 @@ impl ReplayDeadLetters {
         };
         filter.status.get_or_insert(DeadLetterStatus::PendingReplay);
         let mut ids = Vec::new();
-        for number in 1.. {
-            let Some(page) = PageRequest::new(number, MAX_PAGE_SIZE) else { break };
-            let found = self.dead_letters.list(&filter, SortOrder::Ascending, page).await?.items;
-            let is_last = found.len() < MAX_PAGE_SIZE as usize;
-            ids.extend(found.into_iter().map(|entry| entry.last.id));
-            if is_last || ids.len() >= limit {
-                break;
-            }
+        let mut page = PageRequest::first(MAX_PAGE_SIZE);
+        while let Some(asked) = page.filter(|_| ids.len() < limit) {
+            let Page { items, next, .. } = self.dead_letters.list(&filter, SortOrder::Ascending, asked).await?;
+            ids.extend(items.into_iter().map(|entry| entry.last.id));
+            page = next.and_then(|next| PageRequest::after(next, MAX_PAGE_SIZE));
         }
         ids.truncate(limit);
         Ok(ids)

@@ -6,7 +6,7 @@ use domain::{
     Timestamp,
     access::Actor,
     ids::{BulkId, RunId},
-    page::{MAX_PAGE_SIZE, PageRequest, SortOrder},
+    page::{MAX_PAGE_SIZE, Page, PageRequest, SortOrder},
     ports::{IdGenerator, Runs, StoreError},
     runs::{RunFilter, RunSort, RunStatus},
 };
@@ -107,42 +107,36 @@ impl ChangeManyRuns {
             }
             Selection::Found { filter, limit } => (filter, limit),
         };
-        let statuses: Vec<RunStatus> = match filter.status {
-            Some(status) => vec![status],
-            None => change.takes().to_vec(),
-        };
+        let statuses = if filter.statuses.is_empty() { change.takes() } else { &filter.statuses };
         let limit = usize::try_from(limit.min(MAX_CHANGED)).unwrap_or(usize::MAX);
-        let (mut found, mut all) = (Vec::new(), 0);
-        for status in statuses {
-            let filter = RunFilter { status: Some(status), ..filter.clone() };
-            all += self.oldest(&filter, limit, &mut found).await?;
+        let (mut found, mut more) = (Vec::new(), false);
+        // Each by itself, in the order of an index.
+        for &status in statuses {
+            let filter = RunFilter { statuses: vec![status], ..filter.clone() };
+            more |= self.oldest(&filter, limit, &mut found).await?;
         }
         found.sort();
+        more |= found.len() > limit;
         found.truncate(limit);
-        let more = all > found.len() as u64;
         Ok((found.into_iter().map(|(_, run)| run).collect(), more))
     }
 
-    /// Adds the oldest that a filter finds; answers how many it finds in all.
+    /// Adds the oldest that a filter finds; answers whether there are more.
     async fn oldest(
         &self,
         filter: &RunFilter,
         limit: usize,
         found: &mut Vec<(Timestamp, RunId)>,
-    ) -> Result<u64, StoreError> {
-        let (mut number, mut taken) = (1, 0);
-        loop {
-            let Some(page) = PageRequest::new(number, MAX_PAGE_SIZE) else { return Ok(0) };
-            let page = self.runs.list(filter, RunSort::CreatedAt, SortOrder::Ascending, page).await?;
-            let all = page.total.count();
-            taken += page.items.len();
-            let is_last = page.items.len() < MAX_PAGE_SIZE as usize || taken >= limit;
-            found.extend(page.items.into_iter().map(|run| (run.created_at, run.id)));
-            if is_last {
-                return Ok(all);
-            }
-            number += 1;
+    ) -> Result<bool, StoreError> {
+        let end = found.len() + limit;
+        let mut page = PageRequest::first(MAX_PAGE_SIZE);
+        while let Some(asked) = page.take_if(|_| found.len() < end) {
+            let Page { items, next, .. } =
+                self.runs.list(filter, RunSort::CreatedAt, SortOrder::Ascending, asked).await?;
+            found.extend(items.into_iter().map(|run| (run.created_at, run.id)));
+            page = next.and_then(|next| PageRequest::after(next, MAX_PAGE_SIZE));
         }
+        Ok(page.is_some())
     }
 
     async fn would(&self, id: &RunId, change: &Change) -> Result<Changed, StoreError> {

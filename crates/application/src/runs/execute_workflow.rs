@@ -8,7 +8,7 @@ use domain::{
     ids::{AuditId, BulkId, CommitId, Epoch, ExecutorId, RunId, WorkflowId},
     payload::Payload,
     ports::{Adopted, Clock, Engine, IdGenerator, Overloaded, RunWriter, StoreError, Violation, Workflows},
-    runs::{CommitOutcome, ReplayOf, Run, RunCommit, RunEngine, RunEvent, RunStatus, StartRun, start_replay},
+    runs::{CommitOutcome, Labels, ReplayOf, Run, RunCommit, RunEngine, RunEvent, RunStatus, StartRun, start_replay},
     workflows::{Diagnostic, ExecutableVersion, SharedPlan, WorkflowStatus, doubtful_for_external, unfit_for_external},
 };
 
@@ -88,10 +88,22 @@ impl Execution {
     }
 }
 
+/// What is said about a run that somebody wants.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Order {
+    /// The number of the version; without it, the one that the id stands for.
+    pub version: Option<u32>,
+    /// The run's input.
+    pub input: Payload,
+    /// The run's labels.
+    pub labels: Labels,
+}
+
 /// A run to be started.
 pub(crate) struct New<'a> {
     pub(crate) run: RunId,
     pub(crate) input: Payload,
+    pub(crate) labels: Labels,
     pub(crate) by: &'a Actor,
     /// What it is to do after all.
     pub(crate) replays: Option<ReplayOf>,
@@ -131,12 +143,12 @@ impl ExecuteWorkflow {
         }
     }
 
-    /// [`ExecuteWorkflow::execute_version`] without asking for a number.
+    /// [`ExecuteWorkflow::execute_order`] with an input and nothing else.
     pub async fn execute(&self, id: WorkflowId, input: Payload, by: &Actor) -> Result<Run, ExecuteWorkflowError> {
         self.execute_version(id, None, input, by).await.map(|execution| execution.run)
     }
 
-    /// Starts a run of the version that [`ExecutableVersion::choose`] gives, and answers as soon as it is durable.
+    /// [`ExecuteWorkflow::execute_order`] without labels.
     pub async fn execute_version(
         &self,
         id: WorkflowId,
@@ -144,8 +156,20 @@ impl ExecuteWorkflow {
         input: Payload,
         by: &Actor,
     ) -> Result<Execution, ExecuteWorkflowError> {
+        self.execute_order(id, Order { version, input, labels: Labels::default() }, by).await
+    }
+
+    /// Starts a run of the version that [`ExecutableVersion::choose`] gives, and answers as soon as it is durable.
+    pub async fn execute_order(
+        &self,
+        id: WorkflowId,
+        order: Order,
+        by: &Actor,
+    ) -> Result<Execution, ExecuteWorkflowError> {
+        let Order { version, input, labels } = order;
         let run = RunId::mint(self.ids.unique());
-        self.begin(self.prepare(id, version, New { run, input, by, replays: None, bulk: None }).await?).await
+        let new = New { run, input, labels, by, replays: None, bulk: None };
+        self.begin(self.prepare(id, version, new).await?).await
     }
 
     /// Finds out whether the run could be started; nothing is changed.
@@ -207,6 +231,7 @@ impl ExecuteWorkflow {
             plan: definition.plan,
             input: new.input,
             triggered_by: new.by.name.clone(),
+            labels: new.labels,
             at: self.clock.now(),
             events,
             status: RunStatus::Pending,
@@ -315,6 +340,7 @@ fn accepted(start: &StartRun, engine: RunEngine) -> Run {
         paused: false,
         input: start.input.clone(),
         triggered_by: Some(start.triggered_by.clone()),
+        labels: start.labels.clone(),
         created_at: start.at,
         updated_at: start.at,
         completed_at: None,

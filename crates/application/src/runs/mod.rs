@@ -20,7 +20,7 @@ mod skip_step;
 
 pub use cancel_run::{CancelRun, CancelRunError};
 pub use change_many_runs::{Change, ChangeManyRuns, Changed, MAX_CHANGED, ManyChanged, Selection};
-pub use execute_workflow::{ExecuteWorkflow, ExecuteWorkflowError, Execution};
+pub use execute_workflow::{ExecuteWorkflow, ExecuteWorkflowError, Execution, Order};
 pub(crate) use execute_workflow::{New, Prepared};
 pub use follow_run::{FollowRun, FollowRunError, Following, RunEvents};
 pub use get_run::{GetRun, GetRunError, Reason};

@@ -28,7 +28,7 @@ pub use draft::Refused;
 pub use find_child::find_child;
 pub use get_version::{GetVersion, GetVersionError};
 pub use get_workflow::{GetWorkflow, GetWorkflowError};
-pub use list_versions::ListVersions;
+pub use list_versions::{ListVersions, ListVersionsError};
 pub use list_workflows::ListWorkflows;
 pub use rehearsal::{Begun, MAX_ATTEMPTS, MAX_EVENTS, MAX_PATH_TOLD, Mocks, RehearsalEnd, Rehearsed};
 pub use roll_back_workflow::{RollBackWorkflow, RollBackWorkflowError};

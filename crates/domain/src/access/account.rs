@@ -8,6 +8,7 @@ use super::{Role, Scope};
 use crate::{
     Timestamp,
     ids::{ApiKeyId, UserId},
+    page::Cursor,
 };
 
 /// The longest name of a key or user, in characters.
@@ -95,6 +96,11 @@ impl ApiKey {
             || address.is_some_and(|address| self.networks.iter().any(|network| network.contains(&address)))
     }
 
+    /// Its place in the list of keys.
+    pub fn cursor(&self) -> Cursor {
+        Cursor::new(self.created_at, &self.id)
+    }
+
     /// The name of the principal that it stands for.
     pub fn principal(&self) -> String {
         format!("key:{}", self.name)
@@ -105,6 +111,11 @@ impl User {
     /// Whether it keeps the installation manageable.
     pub fn is_keeper(&self) -> bool {
         self.role == Role::Admin && self.active
+    }
+
+    /// Their place in the list of people.
+    pub fn cursor(&self) -> Cursor {
+        Cursor::new(self.name.as_str(), &self.id)
     }
 
     /// The name of the principal.

@@ -5,7 +5,11 @@ use std::{fmt, time::Duration};
 use serde::{Deserialize, Serialize};
 
 use super::{AgentAuth, AgentSchemas, CallLimit, RetryPolicy};
-use crate::{Timestamp, ids::AgentId};
+use crate::{
+    Timestamp,
+    ids::AgentId,
+    page::{Cursor, has_part},
+};
 
 /// Why a value does not describe an agent.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -230,11 +234,36 @@ impl Agent {
     }
 }
 
+/// What a list of agents is sorted by.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum AgentSort {
+    /// By name, in the order of code points.
+    #[default]
+    Name,
+    /// When they were registered.
+    CreatedAt,
+    /// When they changed last.
+    UpdatedAt,
+}
+
+impl Agent {
+    /// Its place in a list.
+    pub fn cursor(&self, sort: AgentSort) -> Cursor {
+        match sort {
+            AgentSort::Name => Cursor::new(self.name.as_str(), &self.id),
+            AgentSort::CreatedAt => Cursor::new(self.created_at, &self.id),
+            AgentSort::UpdatedAt => Cursor::new(self.updated_at, &self.id),
+        }
+    }
+}
+
 /// Which agents a list holds.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct AgentFilter {
     /// Only this name, exactly.
     pub name: Option<String>,
+    /// Only names with this text in them, as [`has_part`] says.
+    pub name_contains: Option<String>,
     /// Only this status; without it, deleted agents are left out unless a name is given.
     pub status: Option<AgentStatus>,
 }
@@ -242,7 +271,8 @@ pub struct AgentFilter {
 impl AgentFilter {
     /// Whether an agent belongs to the list. The one definition, which SQL adapters translate.
     pub fn matches(&self, agent: &Agent) -> bool {
-        let named = self.name.as_ref().is_none_or(|name| agent.name.as_str() == name);
+        let named = self.name.as_ref().is_none_or(|name| agent.name.as_str() == name)
+            && self.name_contains.as_ref().is_none_or(|part| has_part(agent.name.as_str(), part));
         let status = match self.status {
             Some(wanted) => agent.status == wanted,
             None => self.name.is_some() || agent.status != AgentStatus::Deleted,

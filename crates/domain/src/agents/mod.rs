@@ -12,7 +12,9 @@ mod traffic;
 mod waiting;
 mod window;
 
-pub use agent::{Agent, AgentFilter, AgentName, AgentStatus, AgentUrl, CircuitBreakerConfig, InvalidAgent, OnOpen};
+pub use agent::{
+    Agent, AgentFilter, AgentName, AgentSort, AgentStatus, AgentUrl, CircuitBreakerConfig, InvalidAgent, OnOpen,
+};
 pub use auth::{AgentAuth, ApiKey, Secret};
 pub use breaker::{Breaker, BreakerChange, BreakerNews, BreakerPhase, Outcomes};
 pub use limit::{CallLimit, InvalidCallLimit};

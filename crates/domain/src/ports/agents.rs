@@ -4,9 +4,9 @@ use async_trait::async_trait;
 
 use super::StoreError;
 use crate::{
-    agents::{Agent, AgentFilter, AgentName},
+    agents::{Agent, AgentFilter, AgentName, AgentSort},
     ids::AgentId,
-    page::{Page, PageRequest},
+    page::{Page, PageRequest, SortOrder},
 };
 
 /// The registered agents, deleted ones included.
@@ -19,6 +19,12 @@ pub trait Agents: Send + Sync {
     /// The agents with these names, in any order, deleted or not; unknown names are left out.
     async fn by_names(&self, names: &[AgentName]) -> Result<Vec<Agent>, StoreError>;
 
-    /// A page of the agents that [`AgentFilter::matches`], by name.
-    async fn list(&self, filter: &AgentFilter, page: PageRequest) -> Result<Page<Agent>, StoreError>;
+    /// A page of the agents that [`AgentFilter::matches`], sorted, ties by id in the same direction.
+    async fn list(
+        &self,
+        filter: &AgentFilter,
+        sort: AgentSort,
+        order: SortOrder,
+        page: PageRequest,
+    ) -> Result<Page<Agent>, StoreError>;
 }

@@ -61,6 +61,8 @@ impl ChildDefinition {
             plan: self.plan,
             input,
             triggered_by: parent.run.to_string(),
+            // Labels are of those who start runs; a child is found by its parent.
+            labels: super::labels::Labels::default(),
             at,
             events: vec![RunEvent::Started { plan: self.plan, parent: Some(parent.clone()) }],
             status: RunStatus::Pending,

@@ -8,6 +8,7 @@ use super::{
     dead_letter::DeadLetter,
     event::RunEvent,
     inbox::InboxMessage,
+    labels::Labels,
     rerun::Rerun,
     state::RunStatus,
 };
@@ -121,6 +122,8 @@ pub struct StartRun {
     pub input: Payload,
     /// Who started it.
     pub triggered_by: String,
+    /// Its labels.
+    pub labels: Labels,
     /// When.
     pub at: Timestamp,
     /// The first events.

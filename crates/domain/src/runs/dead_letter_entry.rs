@@ -5,6 +5,7 @@ use crate::{
     Timestamp,
     agents::AgentName,
     ids::{RunId, WorkflowId, WorkflowRef},
+    page::Cursor,
 };
 
 /// Where an entry stands.
@@ -65,6 +66,13 @@ pub struct DeadLetterEntry {
     pub status: DeadLetterStatus,
     /// The run that was started last to do the work.
     pub replay: Option<Replay>,
+}
+
+impl DeadLetterEntry {
+    /// Its place in a list.
+    pub fn cursor(&self) -> Cursor {
+        Cursor::new(self.last_failed_at, &self.last.id)
+    }
 }
 
 /// Which dead letters a list holds.

@@ -226,6 +226,7 @@ fn open_attempts_are_derived_from_the_events() {
         status: RunStatus::Running,
         input: payload(1),
         triggered_by: None,
+        labels: crate::runs::Labels::default(),
         created_at: at(0),
         updated_at: at(0),
         completed_at: None,

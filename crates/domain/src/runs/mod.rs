@@ -17,6 +17,7 @@ mod decide;
 mod decision;
 mod event;
 mod inbox;
+mod labels;
 mod log;
 mod message;
 mod report;
@@ -58,6 +59,7 @@ pub use decide::{
 };
 pub use event::{EventRecord, RunEvent};
 pub use inbox::{InboxEntry, InboxMessage, Reported};
+pub use labels::{InvalidLabels, Labels, MAX_LABEL_NAME, MAX_LABEL_VALUE, MAX_LABELS};
 pub use log::{LogEntry, LogLevel};
 pub use message::{
     AgentTask, CancellationRequest, ExecutionRequest, ExternalRequest, MonitoringUpdate, News, OutboxMessage,

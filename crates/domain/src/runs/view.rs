@@ -5,12 +5,14 @@ use std::collections::HashSet;
 use super::{
     decide::{RunData, input_of, restore_outputs},
     event::{EventRecord, RunEvent},
+    labels::Labels,
     state::{RunState, RunStatus},
 };
 use crate::{
     Timestamp,
     agents::AgentName,
     ids::{PlanHash, RunId, Seq, StepExecutionId, StepId, StepPath, WorkflowId, WorkflowRef},
+    page::{Cursor, has_part},
     payload::Payload,
     workflows::Plan,
 };
@@ -38,6 +40,8 @@ pub struct Run {
     pub input: Payload,
     /// Who started it.
     pub triggered_by: Option<String>,
+    /// Its labels.
+    pub labels: Labels,
     /// When it was started.
     pub created_at: Timestamp,
     /// When its row changed last.
@@ -84,28 +88,68 @@ pub enum RunSort {
     UpdatedAt,
 }
 
+impl Run {
+    /// Its place in a list.
+    pub fn cursor(&self, sort: RunSort) -> Cursor {
+        let time = match sort {
+            RunSort::CreatedAt => self.created_at,
+            RunSort::UpdatedAt => self.updated_at,
+        };
+        Cursor::new(time, &self.id)
+    }
+}
+
 /// Which runs a list holds.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct RunFilter {
-    /// Only this status.
-    pub status: Option<RunStatus>,
+    /// Only these statuses; any, where there is none.
+    pub statuses: Vec<RunStatus>,
     /// Only runs of this workflow, as it was addressed.
     pub workflow: Option<WorkflowId>,
+    /// Only runs of the workflow with this name, exactly.
+    pub workflow_name: Option<String>,
+    /// Only runs of versions with this number.
+    pub workflow_version: Option<u32>,
     /// Only runs started at this time or later.
     pub created_after: Option<Timestamp>,
     /// Only runs started at this time or earlier.
     pub created_before: Option<Timestamp>,
+    /// Only runs that completed or failed at this time or later.
+    pub completed_after: Option<Timestamp>,
+    /// Only runs that completed or failed at this time or earlier.
+    pub completed_before: Option<Timestamp>,
+    /// Only runs that this one started, by name.
+    pub triggered_by: Option<String>,
+    /// Only runs whose error has this text in it, as [`has_part`] says.
+    pub error_contains: Option<String>,
+    /// Only runs that have all of these labels.
+    pub labels: Labels,
     /// Only runs that this run has started.
     pub parent: Option<RunId>,
 }
 
 impl RunFilter {
+    /// Of runs with one status.
+    pub fn with_status(status: RunStatus) -> Self {
+        Self { statuses: vec![status], ..Self::default() }
+    }
+
     /// Whether a run belongs to the list. The one definition, which SQL adapters translate.
     pub fn matches(&self, run: &Run) -> bool {
-        self.status.is_none_or(|status| run.status == status)
+        (self.statuses.is_empty() || self.statuses.contains(&run.status))
             && self.workflow.is_none_or(|workflow| run.workflow.definition() == Some(workflow))
+            && self.workflow_name.as_ref().is_none_or(|name| run.workflow_name == *name)
+            && self.workflow_version.is_none_or(|version| run.workflow_version == Some(version))
             && self.created_after.is_none_or(|after| run.created_at >= after)
             && self.created_before.is_none_or(|before| run.created_at <= before)
+            && self.completed_after.is_none_or(|after| run.completed_at.is_some_and(|at| at >= after))
+            && self.completed_before.is_none_or(|before| run.completed_at.is_some_and(|at| at <= before))
+            && self.triggered_by.as_ref().is_none_or(|name| run.triggered_by.as_ref() == Some(name))
+            && self
+                .error_contains
+                .as_ref()
+                .is_none_or(|part| run.error.as_ref().is_some_and(|error| has_part(error, part)))
+            && run.labels.include(&self.labels)
             && self.parent.as_ref().is_none_or(|parent| run.parent.as_ref() == Some(parent))
     }
 }

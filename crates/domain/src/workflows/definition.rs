@@ -6,6 +6,7 @@ use super::{WorkflowDocument, WorkflowStatus};
 use crate::{
     Timestamp,
     ids::{PlanHash, WorkflowId},
+    page::{Cursor, has_part},
 };
 
 /// A workflow's name: 1 to 255 characters, not blank.
@@ -102,11 +103,29 @@ pub enum WorkflowSort {
     Name,
 }
 
+impl WorkflowDefinition {
+    /// Its place in a list of workflows.
+    pub fn cursor(&self, sort: WorkflowSort) -> Cursor {
+        match sort {
+            WorkflowSort::CreatedAt => Cursor::new(self.created_at, &self.id),
+            WorkflowSort::UpdatedAt => Cursor::new(self.updated_at, &self.id),
+            WorkflowSort::Name => Cursor::new(self.name.as_str(), &self.id),
+        }
+    }
+
+    /// Its place in the list of its chain's versions.
+    pub fn version_cursor(&self) -> Cursor {
+        Cursor::new(self.version, &self.head)
+    }
+}
+
 /// Which workflows a list holds. Only heads are listed.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct WorkflowFilter {
     /// Only this name, exactly.
     pub name: Option<String>,
+    /// Only names with this text in them, as [`has_part`] says.
+    pub name_contains: Option<String>,
     /// Only this status; without it, deleted workflows are left out.
     pub status: Option<WorkflowStatus>,
 }
@@ -114,7 +133,8 @@ pub struct WorkflowFilter {
 impl WorkflowFilter {
     /// Whether a head belongs to the list. The one definition, which SQL adapters translate.
     pub fn matches(&self, head: &WorkflowDefinition) -> bool {
-        let named = self.name.as_ref().is_none_or(|name| head.name.as_str() == name);
+        let named = self.name.as_ref().is_none_or(|name| head.name.as_str() == name)
+            && self.name_contains.as_ref().is_none_or(|part| has_part(head.name.as_str(), part));
         let status = match self.status {
             Some(wanted) => head.status == wanted,
             None => head.status != WorkflowStatus::Deleted,

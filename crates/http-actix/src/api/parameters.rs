@@ -94,8 +94,12 @@ fn is_never_empty(contract: &Contract, name: &str) -> bool {
     contract.member(name).and_then(|schema| schema.get("minLength")?.as_u64()).is_some_and(|least| least > 0)
 }
 
-/// All values are texts; those that should be numbers or truth values and are become such, the schema refuses the others.
+/// All values are texts; those that should be numbers or truth values and are become such, and those that should be lists are
+/// divided at their commas. The schema refuses the others.
 fn typed(schema: Option<&Value>, text: String) -> Value {
+    if let Some(schema) = schema.filter(|schema| allows(schema, "array")) {
+        return text.split(',').map(|item| typed(schema.get("items"), item.to_owned())).collect();
+    }
     let number = || text.parse::<i64>().ok().map(Number::from).or_else(|| Number::from_f64(text.parse().ok()?));
     match schema {
         Some(schema) if allows(schema, "integer") || allows(schema, "number") => match number() {
@@ -132,6 +136,7 @@ fn parameters<T: Checked>() -> Vec<ParameterData> {
     let describe = |(name, mut schema): (String, Value)| {
         let description = schema.as_object_mut().and_then(|schema| schema.remove("description"));
         never_null(&mut schema);
+        let is_list = allows(&schema, "array");
         let example = schema.get("examples").and_then(|examples| examples.get(0)).cloned();
         ParameterData {
             required: required.as_array().is_some_and(|required| required.contains(&Value::from(name.as_str()))),
@@ -145,7 +150,8 @@ fn parameters<T: Checked>() -> Vec<ParameterData> {
             name,
             example,
             examples: Default::default(),
-            explode: None,
+            // At commas, as they are divided above.
+            explode: is_list.then_some(false),
             extensions: Default::default(),
         }
     };

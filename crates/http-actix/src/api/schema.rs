@@ -149,8 +149,17 @@ impl Contract {
                 let name = property.as_str().unwrap_or_default();
                 report(format!("{at}/{}", escape(name)), "missing", "is required".to_owned());
             }
+            ValidationErrorKind::PropertyNames { error } => {
+                let name = error.instance().as_str().unwrap_or_default();
+                let (kind, message) = describe(error.kind());
+                report(format!("{at}/{}", escape(name)), kind, format!("has a name that is not taken: it {message}"));
+            }
             kind => {
-                let (kind, message) = describe(kind);
+                let (kind, mut message) = describe(kind);
+                if part != Part::Body {
+                    // A parameter may be absent, but it has no way to be null.
+                    message = message.replace(" or null", "");
+                }
                 report(at.to_owned(), kind, message);
             }
         }
@@ -199,6 +208,7 @@ fn describe(kind: &ValidationErrorKind) -> (&'static str, String) {
         ValidationErrorKind::Maximum { limit } => ("less_than_equal", format!("must be at most {limit}")),
         ValidationErrorKind::MinProperties { limit: 1 } => ("too_short", "must have at least 1 member".into()),
         ValidationErrorKind::MinProperties { limit } => ("too_short", format!("must have at least {limit} members")),
+        ValidationErrorKind::MaxProperties { limit } => ("too_long", format!("must have at most {limit} members")),
         ValidationErrorKind::MinItems { limit } => ("too_short", format!("must have at least {limit} items")),
         ValidationErrorKind::MaxItems { limit } => ("too_long", format!("must have at most {limit} items")),
         ValidationErrorKind::Pattern { pattern } => {

@@ -163,13 +163,11 @@ fn issued(done: &str, issued: &IssuedApiKey) -> Said {
 /// All items of a list.
 async fn every<T>(page: impl AsyncFn(PageRequest) -> Result<Page<T>, StoreError>) -> anyhow::Result<Vec<T>> {
     let mut all = Vec::new();
-    for number in 1.. {
-        let Some(request) = PageRequest::new(number, MAX_PAGE_SIZE) else { break };
-        let items = page(request).await?.items;
-        if items.is_empty() {
-            break;
-        }
+    let mut wanted = PageRequest::first(MAX_PAGE_SIZE);
+    while let Some(request) = wanted {
+        let Page { items, next, .. } = page(request).await?;
         all.extend(items);
+        wanted = next.and_then(|next| PageRequest::after(next, MAX_PAGE_SIZE));
     }
     Ok(all)
 }

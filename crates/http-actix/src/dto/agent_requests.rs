@@ -6,7 +6,7 @@ use application::{
     access::Named,
     agents::{AgentChanges, AuthChange, NewAgent},
 };
-use domain::agents::{AgentFilter, AgentName, AgentSchemas, AgentStatus, AgentUrl, CallLimit, Networks};
+use domain::agents::{AgentFilter, AgentName, AgentSchemas, AgentSort, AgentStatus, AgentUrl, CallLimit, Networks};
 use garde::{Path, Report, Validate};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -17,7 +17,9 @@ use super::{
     agent_settings::{
         AuthConfig, AuthType, CircuitBreakerSettings, InvalidSettings, RetrySettings, Say, StrategySettings,
     },
-    lists, present,
+    cursor::Places,
+    lists::{self, Direction, ListQuery, Which},
+    present,
 };
 
 /// Names one agent.
@@ -29,34 +31,89 @@ pub(crate) struct AgentPath {
 }
 
 /// Which agents are listed.
-#[derive(Debug, Deserialize, JsonSchema, Validate)]
+#[derive(Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-#[garde(allow_unvalidated)]
 pub(crate) struct AgentQuery {
     /// Only the agent with exactly this name, whatever its status; the answer has 0 or 1 items.
     name: Option<String>,
+    /// Only names with this text in them; A to Z are the same in either case.
+    #[schemars(length(min = 1, max = 255))]
+    name_contains: Option<String>,
     /// Only this status. Without it, and without a name, deleted agents are left out.
     status: Option<AgentStatusName>,
-    /// The number of the page, from 1.
-    #[serde(default = "lists::first")]
+    /// What the list is sorted by.
+    #[serde(default)]
+    pub(crate) sort_by: AgentSortName,
+    /// The direction of the sorting.
+    #[serde(default = "lists::ascending")]
+    pub(crate) sort_order: Direction,
+    /// The number of the page, from 1; the first one without it. A late page costs more than an early one, and items that are
+    /// added meanwhile shift it: whoever reads a list to its end goes by `cursor`.
     #[schemars(range(min = 1, max = 1_000_000))]
-    page: u32,
+    page: Option<u32>,
+    /// The `next_cursor` of a page, to read the one that follows; the other parameters but `page_size` must be the same, and there
+    /// must be no `page`.
+    #[schemars(length(min = 1, max = 2800))]
+    cursor: Option<String>,
     /// How many items a page holds.
     #[serde(default = "lists::twenty")]
     #[schemars(range(min = 1, max = 100))]
     page_size: u32,
 }
 
-impl AgentQuery {
-    pub(crate) fn page(&self) -> domain::page::PageRequest {
-        match self.name {
-            Some(_) => lists::page(1, 1),
-            None => lists::page(self.page, self.page_size),
+impl Validate for AgentQuery {
+    type Context = ();
+
+    fn validate_into(&self, (): &(), parent: &mut dyn FnMut() -> Path, report: &mut Report) {
+        self.check_page(parent, report);
+    }
+}
+
+impl ListQuery for AgentQuery {
+    const LIST: &'static str = "agents";
+
+    fn places(&self) -> Places {
+        match self.sort_by {
+            AgentSortName::Name => Places::ByName,
+            AgentSortName::CreatedAt | AgentSortName::UpdatedAt => Places::ByTime,
         }
     }
 
-    pub(crate) fn filter(self) -> AgentFilter {
-        AgentFilter { name: self.name, status: self.status.map(Into::into) }
+    /// A name finds one agent, so there is one page (contract 1.6).
+    fn which(&self) -> Which<'_> {
+        let page_size = if self.name.is_some() { 1 } else { self.page_size };
+        let page = if self.name.is_some() { self.page.and(Some(1)) } else { self.page };
+        Which { cursor: self.cursor.as_deref(), page, page_size }
+    }
+}
+
+#[derive(Debug, Clone, Copy, Default, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[schemars(inline)]
+pub(crate) enum AgentSortName {
+    #[default]
+    Name,
+    CreatedAt,
+    UpdatedAt,
+}
+
+impl From<AgentSortName> for AgentSort {
+    fn from(name: AgentSortName) -> Self {
+        match name {
+            AgentSortName::Name => Self::Name,
+            AgentSortName::CreatedAt => Self::CreatedAt,
+            AgentSortName::UpdatedAt => Self::UpdatedAt,
+        }
+    }
+}
+
+impl AgentQuery {
+    pub(crate) fn filter(&self) -> AgentFilter {
+        AgentFilter {
+            name: self.name.clone(),
+            name_contains: self.name_contains.clone(),
+            status: self.status.map(Into::into),
+        }
     }
 }
 

@@ -16,7 +16,8 @@ use uuid::Uuid;
 use super::{
     Stamp,
     access::{RoleName, ScopeView, check_names},
-    lists,
+    cursor::Places,
+    lists::{self, ListQuery, Which},
 };
 use crate::api::Moment;
 
@@ -34,24 +35,41 @@ impl ApiKeyPath {
     }
 }
 
-/// Which page of keys or people is wanted.
-#[derive(Debug, Deserialize, JsonSchema, Validate)]
+/// Which page of the keys is wanted.
+#[derive(Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-#[garde(allow_unvalidated)]
-pub(crate) struct AccountQuery {
-    /// The number of the page, from 1.
-    #[serde(default = "lists::first")]
+pub(crate) struct ApiKeyQuery {
+    /// The number of the page, from 1; the first one without it. A late page costs more than an early one, and items that are
+    /// added meanwhile shift it: whoever reads a list to its end goes by `cursor`.
     #[schemars(range(min = 1, max = 1_000_000))]
-    page: u32,
+    page: Option<u32>,
+    /// The `next_cursor` of a page, to read the one that follows; the other parameters but `page_size` must be the same, and there
+    /// must be no `page`.
+    #[schemars(length(min = 1, max = 2800))]
+    cursor: Option<String>,
     /// How many items a page holds.
     #[serde(default = "lists::twenty")]
     #[schemars(range(min = 1, max = 100))]
     page_size: u32,
 }
 
-impl AccountQuery {
-    pub(crate) fn page(&self) -> domain::page::PageRequest {
-        lists::page(self.page, self.page_size)
+impl Validate for ApiKeyQuery {
+    type Context = ();
+
+    fn validate_into(&self, (): &(), parent: &mut dyn FnMut() -> Path, report: &mut Report) {
+        self.check_page(parent, report);
+    }
+}
+
+impl ListQuery for ApiKeyQuery {
+    const LIST: &'static str = "API keys";
+
+    fn places(&self) -> Places {
+        Places::ByTime
+    }
+
+    fn which(&self) -> Which<'_> {
+        Which { cursor: self.cursor.as_deref(), page: self.page, page_size: self.page_size }
     }
 }
 
@@ -196,6 +214,6 @@ impl From<IssuedApiKey> for IssuedApiKeyView {
 }
 
 impl crate::api::Checked for ApiKeyPath {}
-impl crate::api::Checked for AccountQuery {}
+impl crate::api::Checked for ApiKeyQuery {}
 impl crate::api::Checked for CreateApiKey {}
 impl crate::api::Checked for RotateApiKey {}

@@ -62,7 +62,7 @@ pub(crate) struct AuditQuery {
     created_after: Option<Moment>,
     /// Only what was done at this time or earlier. A time without a zone is UTC.
     created_before: Option<Moment>,
-    /// The `next_cursor` of a page, to read the one after it; the other parameters must be the same.
+    /// The `next_cursor` of a page, to read the one that follows; the other parameters but `page_size` must be the same.
     #[schemars(length(min = 1, max = 100))]
     cursor: Option<String>,
     /// How many rows a page holds.
@@ -76,7 +76,10 @@ impl Validate for AuditQuery {
 
     fn validate_into(&self, (): &(), parent: &mut dyn FnMut() -> Path, report: &mut Report) {
         if self.cursor.is_some() && self.before().is_none() {
-            report.append(parent().join("cursor"), garde::Error::new("is no `next_cursor` of a page"));
+            report.append(
+                parent().join("cursor"),
+                garde::Error::new("is no `next_cursor` of a page; leave it out to begin at the first one"),
+            );
         }
     }
 }
@@ -153,7 +156,7 @@ impl From<AuditRecord> for AuditRecordView {
 pub(crate) struct AuditPageView {
     /// The rows of this page.
     items: Vec<AuditRecordView>,
-    /// Send it as `cursor` to read what is older; absent on the last page.
+    /// Send it as `cursor`, with the same filter, to read the page that follows; absent on the last one.
     #[serde(skip_serializing_if = "Option::is_none")]
     next_cursor: Option<String>,
 }

@@ -14,7 +14,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::lists::{self, Direction};
+use super::{
+    cursor::Places,
+    lists::{self, Direction, ListQuery, Which},
+};
 use crate::api::Moment;
 
 /// Names one dead letter.
@@ -49,7 +52,7 @@ impl From<DeadLetterStatusName> for DeadLetterStatus {
 }
 
 /// Which dead letters are listed.
-#[derive(Debug, Deserialize, JsonSchema)]
+#[derive(Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct DeadLetterQuery {
     /// Only those of runs of this workflow, by the id that was executed.
@@ -69,21 +72,25 @@ pub(crate) struct DeadLetterQuery {
     /// The direction of the sorting, which is by the last failure.
     #[serde(default)]
     pub(crate) sort_order: Direction,
-    /// The number of the page, from 1.
-    #[serde(default = "lists::first")]
+    /// The number of the page, from 1; the first one without it. A late page costs more than an early one, and items that are
+    /// added meanwhile shift it: whoever reads a list to its end goes by `cursor`.
     #[schemars(range(min = 1, max = 1_000_000))]
-    pub(crate) page: u32,
+    page: Option<u32>,
+    /// The `next_cursor` of a page, to read the one that follows; the other parameters but `page_size` must be the same, and there
+    /// must be no `page`.
+    #[schemars(length(min = 1, max = 2800))]
+    cursor: Option<String>,
     /// How many items a page holds.
     #[serde(default = "lists::twenty")]
     #[schemars(range(min = 1, max = 100))]
-    pub(crate) page_size: u32,
+    page_size: u32,
 }
 
 impl DeadLetterQuery {
-    pub(crate) fn filter(self) -> DeadLetterFilter {
-        let Self { workflow_id, agent_name, run_id, status, failed_after, failed_before, .. } = self;
-        let criteria = ReplayFilter { workflow_id, agent_name, run_id, status, failed_after, failed_before };
-        criteria.filter()
+    pub(crate) fn filter(&self) -> DeadLetterFilter {
+        let &Self { workflow_id, status, failed_after, failed_before, .. } = self;
+        let (agent_name, run_id) = (self.agent_name.clone(), self.run_id.clone());
+        ReplayFilter { workflow_id, agent_name, run_id, status, failed_after, failed_before }.filter()
     }
 }
 
@@ -93,6 +100,19 @@ impl Validate for DeadLetterQuery {
     fn validate_into(&self, (): &(), parent: &mut dyn FnMut() -> Path, report: &mut Report) {
         names_are_sound(self.agent_name.as_deref(), self.run_id.as_deref(), parent, report);
         lists::check_range(FAILED, self.failed_after, self.failed_before, parent, report);
+        self.check_page(parent, report);
+    }
+}
+
+impl ListQuery for DeadLetterQuery {
+    const LIST: &'static str = "dead letters";
+
+    fn places(&self) -> Places {
+        Places::ByTime
+    }
+
+    fn which(&self) -> Which<'_> {
+        Which { cursor: self.cursor.as_deref(), page: self.page, page_size: self.page_size }
     }
 }
 

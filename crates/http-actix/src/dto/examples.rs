@@ -200,6 +200,7 @@ pub(crate) fn run(status: &str) -> Value {
         "output_data": null,
         "parent_run_id": null,
         "triggered_by": "system",
+        "labels": {"team": "blue"},
         "created_at": AT,
         "updated_at": AT,
         "completed_at": null,

@@ -15,7 +15,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::{lists, runs::RunStatusName};
+use super::{
+    labels::LabelsBody,
+    runs::{RunStatusName, check_run_times},
+};
 use crate::api::Moment;
 
 /// From where a run is to be done anew.
@@ -85,6 +88,12 @@ struct RunSelector {
     status: Option<RunStatusName>,
     /// Only runs of this workflow, by the id that was executed.
     workflow_id: Option<Uuid>,
+    /// Only runs of the workflow with exactly this name.
+    #[schemars(length(min = 1, max = 255))]
+    workflow_name: Option<String>,
+    /// Only runs of versions with this number.
+    #[schemars(range(min = 1, max = 2_147_483_647))]
+    workflow_version: Option<u32>,
     /// Only runs that this run has started.
     #[schemars(length(min = 1, max = 255))]
     parent_run_id: Option<String>,
@@ -92,6 +101,20 @@ struct RunSelector {
     created_after: Option<Moment>,
     /// Only runs created at this time or earlier. A time without a zone is UTC.
     created_before: Option<Moment>,
+    /// Only runs that completed or failed at this time or later. A time without a zone is UTC.
+    completed_after: Option<Moment>,
+    /// Only runs that completed or failed at this time or earlier. A time without a zone is UTC.
+    completed_before: Option<Moment>,
+    /// Only runs that this one started, by the name that runs tell: `user:alice`, `key:ci`; of a child, the id of its parent.
+    #[schemars(length(min = 1, max = 255))]
+    triggered_by: Option<String>,
+    /// Only runs with this text in their `error_message`; A to Z are the same in either case. Not for credentials that payloads are
+    /// hidden from.
+    #[schemars(length(min = 1, max = 500))]
+    error_contains: Option<String>,
+    /// Only runs that have all of these labels.
+    #[serde(default)]
+    labels: LabelsBody,
 }
 
 /// Runs to be cancelled: those that are named, or the oldest that a filter finds.
@@ -159,9 +182,15 @@ fn check_selection(
         let path = parent().join("filter").join("parent_run_id");
         report.append(path, garde::Error::new("must not contain control characters"));
     }
-    if let Some(RunSelector { created_after, created_before, .. }) = filter {
+    if let Some(filter) = filter {
         let mut parent = || parent().join("filter");
-        lists::check_range(["created_after", "created_before"], *created_after, *created_before, &mut parent, report);
+        let &RunSelector { created_after, created_before, completed_after, completed_before, .. } = filter;
+        check_run_times([created_after, created_before, completed_after, completed_before], &mut parent, report);
+        for (name, text) in filter.texts() {
+            if text.is_some_and(|text| text.contains(char::is_control)) {
+                report.append(parent().join(name), garde::Error::new("must not contain control characters"));
+            }
+        }
     }
 }
 
@@ -183,20 +212,32 @@ impl Validate for BulkRetry {
 
 impl RunSelector {
     fn is_empty(&self) -> bool {
-        let Self { status, workflow_id, parent_run_id, created_after, created_before } = self;
-        status.is_none()
-            && workflow_id.is_none()
-            && parent_run_id.is_none()
-            && created_after.is_none()
-            && created_before.is_none()
+        // Compared as a whole, so that no member can be forgotten.
+        self.filter() == RunFilter::default() && self.parent_run_id.is_none()
     }
 
-    fn filter(self) -> RunFilter {
+    /// The texts that stores look for as they are.
+    fn texts(&self) -> [(&'static str, Option<&String>); 3] {
+        [
+            ("workflow_name", self.workflow_name.as_ref()),
+            ("triggered_by", self.triggered_by.as_ref()),
+            ("error_contains", self.error_contains.as_ref()),
+        ]
+    }
+
+    fn filter(&self) -> RunFilter {
         RunFilter {
-            status: self.status.map(Into::into),
+            statuses: self.status.map(Into::into).into_iter().collect(),
             workflow: self.workflow_id.map(WorkflowId::new),
+            workflow_name: self.workflow_name.clone(),
+            workflow_version: self.workflow_version,
             created_after: self.created_after.map(|at| at.0),
             created_before: self.created_before.map(|at| at.0),
+            completed_after: self.completed_after.map(|at| at.0),
+            completed_before: self.completed_before.map(|at| at.0),
+            triggered_by: self.triggered_by.clone(),
+            error_contains: self.error_contains.clone(),
+            labels: self.labels.clone().labels().unwrap_or_default(),
             parent: self.parent_run_id.as_deref().and_then(|id| RunId::parse(id).ok()),
         }
     }
@@ -204,11 +245,12 @@ impl RunSelector {
 
 /// Each run, or the workflow of the filter: whatever else that says only makes it find less.
 fn names(run_ids: Option<&Vec<String>>, filter: Option<&RunSelector>) -> Vec<Named> {
-    match (run_ids, filter.and_then(|filter| filter.workflow_id)) {
-        (Some(ids), _) => ids.iter().filter_map(|id| RunId::parse(id).ok()).map(Named::Run).collect(),
-        (None, Some(id)) => vec![Named::Workflow(WorkflowId::new(id))],
-        (None, None) => vec![Named::Anything],
+    if let Some(ids) = run_ids {
+        return ids.iter().filter_map(|id| RunId::parse(id).ok()).map(Named::Run).collect();
     }
+    let workflow = filter.and_then(|filter| filter.workflow_id).map(|id| Named::Workflow(WorkflowId::new(id)));
+    let name = || filter.and_then(|filter| filter.workflow_name.clone()).map(Named::WorkflowName);
+    vec![workflow.or_else(name).unwrap_or(Named::Anything)]
 }
 
 fn selection(run_ids: Option<Vec<String>>, filter: Option<RunSelector>, limit: u32) -> Selection {
@@ -219,12 +261,22 @@ fn selection(run_ids: Option<Vec<String>>, filter: Option<RunSelector>, limit: u
 }
 
 impl BulkCancel {
+    /// Whether it asks for what only those may know who may see payloads.
+    pub(crate) fn reads_payloads(&self) -> bool {
+        self.filter.as_ref().is_some_and(|filter| filter.error_contains.is_some())
+    }
+
     pub(crate) fn command(self) -> (Selection, Change) {
         (selection(self.run_ids, self.filter, self.limit), Change::Cancel { reason: self.reason })
     }
 }
 
 impl BulkRetry {
+    /// Whether it asks for what only those may know who may see payloads.
+    pub(crate) fn reads_payloads(&self) -> bool {
+        self.filter.as_ref().is_some_and(|filter| filter.error_contains.is_some())
+    }
+
     pub(crate) fn command(self) -> (Selection, Change) {
         (selection(self.run_ids, self.filter, self.limit), Change::Retry)
     }

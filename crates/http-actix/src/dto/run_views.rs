@@ -10,7 +10,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::{Json, Stamp, reasons::ReasonView};
+use super::{Json, Stamp, labels::LabelsBody, reasons::ReasonView};
 
 /// A run.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -43,6 +43,8 @@ pub(crate) struct RunView {
     /// The run whose step of type `sub_workflow` has started this one.
     parent_run_id: Option<String>,
     triggered_by: Option<String>,
+    /// What whoever started it calls it by, to find it again.
+    labels: LabelsBody,
     created_at: Stamp,
     updated_at: Stamp,
     /// When it completed or failed.
@@ -70,6 +72,7 @@ impl From<Run> for RunView {
             output_data: run.output.map(Json),
             parent_run_id: run.parent.map(|parent| parent.to_string()),
             triggered_by: run.triggered_by,
+            labels: run.labels.into(),
             created_at: Stamp(run.created_at),
             updated_at: Stamp(run.updated_at),
             completed_at: run.completed_at.map(Stamp),

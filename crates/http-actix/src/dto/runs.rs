@@ -1,9 +1,10 @@
 //! What is asked about runs.
 
+use application::runs::Order;
 use domain::{
     ids::{InvalidId, RunId, StepId, WorkflowId},
-    payload::{NotStorable, Payload},
-    runs::{RunFilter, RunSort, RunStatus},
+    payload::Payload,
+    runs::{InvalidLabels, Labels, RunFilter, RunSort, RunStatus},
 };
 use garde::{Path, Report, Validate};
 use schemars::JsonSchema;
@@ -11,8 +12,12 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
-use super::lists::{self, Direction};
-use crate::api::Moment;
+use super::{
+    cursor::Places,
+    labels::{self, LabelItem, LabelsBody},
+    lists::{self, Direction, ListQuery, Which},
+};
+use crate::{api::Moment, problem::Problem};
 
 /// Names one run.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -44,15 +49,21 @@ impl Validate for RunPath {
 pub(crate) struct NothingMore {}
 
 /// Which runs are listed.
-#[derive(Debug, Deserialize, JsonSchema)]
+#[derive(Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct RunQuery {
-    /// Only this status.
-    status: Option<RunStatusName>,
+    /// Only this status, or one of these: `FAILED,CANCELLED`.
+    status: Option<Vec<RunStatusName>>,
     /// Only runs of this workflow, by the id that was executed.
     workflow_id: Option<Uuid>,
     /// The same as `workflow_id`.
     workflow_definition_id: Option<Uuid>,
+    /// Only runs of the workflow with exactly this name.
+    #[schemars(length(min = 1, max = 255))]
+    workflow_name: Option<String>,
+    /// Only runs of versions with this number.
+    #[schemars(range(min = 1, max = 2_147_483_647))]
+    workflow_version: Option<u32>,
     /// Only runs that this run has started.
     #[schemars(length(min = 1, max = 255))]
     parent_run_id: Option<String>,
@@ -60,20 +71,38 @@ pub(crate) struct RunQuery {
     created_after: Option<Moment>,
     /// Only runs created at this time or earlier. A time without a zone is UTC.
     created_before: Option<Moment>,
+    /// Only runs that completed or failed at this time or later. A time without a zone is UTC.
+    completed_after: Option<Moment>,
+    /// Only runs that completed or failed at this time or earlier. A time without a zone is UTC.
+    completed_before: Option<Moment>,
+    /// Only runs that this one started, by the name that runs tell: `user:alice`, `key:ci`; of a child, the id of its parent.
+    #[schemars(length(min = 1, max = 255))]
+    triggered_by: Option<String>,
+    /// Only runs with this text in their `error_message`; A to Z are the same in either case. Not for credentials that payloads are
+    /// hidden from.
+    #[schemars(length(min = 1, max = 500))]
+    error_contains: Option<String>,
+    /// Only runs that have all of these labels: `team:blue,env:prod`.
+    #[schemars(length(max = 16))]
+    labels: Option<Vec<LabelItem>>,
     /// What the list is sorted by.
     #[serde(default)]
     pub(crate) sort_by: RunSortName,
     /// The direction of the sorting.
     #[serde(default)]
     pub(crate) sort_order: Direction,
-    /// The number of the page, from 1.
-    #[serde(default = "lists::first")]
+    /// The number of the page, from 1; the first one without it. A late page costs more than an early one, and items that are
+    /// added meanwhile shift it: whoever reads a list to its end goes by `cursor`.
     #[schemars(range(min = 1, max = 1_000_000))]
-    pub(crate) page: u32,
+    page: Option<u32>,
+    /// The `next_cursor` of a page, to read the one that follows; the other parameters but `page_size` must be the same, and there
+    /// must be no `page`.
+    #[schemars(length(min = 1, max = 2800))]
+    cursor: Option<String>,
     /// How many items a page holds.
     #[serde(default = "lists::twenty")]
     #[schemars(range(min = 1, max = 100))]
-    pub(crate) page_size: u32,
+    page_size: u32,
 }
 
 impl Validate for RunQuery {
@@ -89,23 +118,63 @@ impl Validate for RunQuery {
         if self.parent_run_id.as_deref().is_some_and(|id| RunId::parse(id).is_err()) {
             report.append(parent().join("parent_run_id"), garde::Error::new("must not contain control characters"));
         }
-        lists::check_range(
-            ["created_after", "created_before"],
-            self.created_after,
-            self.created_before,
+        check_run_times(
+            [self.created_after, self.created_before, self.completed_after, self.completed_before],
             parent,
             report,
         );
+        if self.labels().is_err() {
+            report.append(parent().join("labels"), garde::Error::new("must not give a label two values"));
+        }
+        self.check_page(parent, report);
+    }
+}
+
+/// That the ranges of times have something in between.
+pub(super) fn check_run_times(
+    [created_after, created_before, completed_after, completed_before]: [Option<Moment>; 4],
+    parent: &mut dyn FnMut() -> Path,
+    report: &mut Report,
+) {
+    lists::check_range(["created_after", "created_before"], created_after, created_before, parent, report);
+    lists::check_range(["completed_after", "completed_before"], completed_after, completed_before, parent, report);
+}
+
+impl ListQuery for RunQuery {
+    const LIST: &'static str = "runs";
+
+    fn places(&self) -> Places {
+        Places::RunsByTime
+    }
+
+    fn which(&self) -> Which<'_> {
+        Which { cursor: self.cursor.as_deref(), page: self.page, page_size: self.page_size }
     }
 }
 
 impl RunQuery {
+    fn labels(&self) -> Result<Labels, InvalidLabels> {
+        labels::wanted(self.labels.as_deref().unwrap_or_default())
+    }
+
+    /// Whether it asks for what only those may know who may see payloads.
+    pub(crate) fn reads_payloads(&self) -> bool {
+        self.error_contains.is_some()
+    }
+
     pub(crate) fn filter(&self) -> RunFilter {
         RunFilter {
-            status: self.status.map(Into::into),
+            statuses: self.status.iter().flatten().copied().map(Into::into).collect(),
             workflow: self.workflow_id.or(self.workflow_definition_id).map(WorkflowId::new),
+            workflow_name: self.workflow_name.clone(),
+            workflow_version: self.workflow_version,
             created_after: self.created_after.map(|at| at.0),
             created_before: self.created_before.map(|at| at.0),
+            completed_after: self.completed_after.map(|at| at.0),
+            completed_before: self.completed_before.map(|at| at.0),
+            triggered_by: self.triggered_by.clone(),
+            error_contains: self.error_contains.clone(),
+            labels: self.labels().unwrap_or_default(),
             parent: self.parent_run_id.as_deref().and_then(|id| RunId::parse(id).ok()),
         }
     }
@@ -162,12 +231,20 @@ pub(crate) struct ExecuteWorkflow {
     /// The number of the version to be executed, which must be active or deprecated. Without it, an older version's id stands
     /// for that version, and the workflow's for its newest active one.
     #[schemars(range(min = 1, max = 2_147_483_647))]
-    pub(crate) version: Option<u32>,
+    version: Option<u32>,
+    /// Short texts by which the run is found again. Runs that it starts do not have them; a replay of one of its dead letters does.
+    #[serde(default)]
+    labels: LabelsBody,
 }
 
 impl ExecuteWorkflow {
-    pub(crate) fn input(self) -> Result<Payload, NotStorable> {
-        Payload::new(Value::Object(self.input_data))
+    /// What is wanted. Fails only for an input that cannot be stored; the schema keeps the bounds of labels.
+    pub(crate) fn order(self) -> Result<Order, Problem> {
+        Ok(Order {
+            version: self.version,
+            input: Payload::new(Value::Object(self.input_data))?,
+            labels: self.labels.labels().map_err(Problem::internal)?,
+        })
     }
 }
 

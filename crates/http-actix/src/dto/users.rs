@@ -11,7 +11,12 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::{Stamp, access::RoleName};
+use super::{
+    Stamp,
+    access::RoleName,
+    cursor::Places,
+    lists::{self, ListQuery, Which},
+};
 
 /// Names one person.
 #[derive(Debug, Deserialize, JsonSchema, Validate)]
@@ -24,6 +29,44 @@ pub(crate) struct UserPath {
 impl UserPath {
     pub(crate) fn id(&self) -> UserId {
         UserId::new(self.user_id)
+    }
+}
+
+/// Which page of the people is wanted.
+#[derive(Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct UserQuery {
+    /// The number of the page, from 1; the first one without it. A late page costs more than an early one, and items that are
+    /// added meanwhile shift it: whoever reads a list to its end goes by `cursor`.
+    #[schemars(range(min = 1, max = 1_000_000))]
+    page: Option<u32>,
+    /// The `next_cursor` of a page, to read the one that follows; the other parameters but `page_size` must be the same, and there
+    /// must be no `page`.
+    #[schemars(length(min = 1, max = 2800))]
+    cursor: Option<String>,
+    /// How many items a page holds.
+    #[serde(default = "lists::twenty")]
+    #[schemars(range(min = 1, max = 100))]
+    page_size: u32,
+}
+
+impl Validate for UserQuery {
+    type Context = ();
+
+    fn validate_into(&self, (): &(), parent: &mut dyn FnMut() -> Path, report: &mut Report) {
+        self.check_page(parent, report);
+    }
+}
+
+impl ListQuery for UserQuery {
+    const LIST: &'static str = "users";
+
+    fn places(&self) -> Places {
+        Places::ByName
+    }
+
+    fn which(&self) -> Which<'_> {
+        Which { cursor: self.cursor.as_deref(), page: self.page, page_size: self.page_size }
     }
 }
 
@@ -128,5 +171,6 @@ impl From<User> for UserView {
 }
 
 impl crate::api::Checked for UserPath {}
+impl crate::api::Checked for UserQuery {}
 impl crate::api::Checked for CreateUser {}
 impl crate::api::Checked for UpdateUser {}

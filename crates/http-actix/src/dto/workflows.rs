@@ -23,7 +23,8 @@ use uuid::Uuid;
 use crate::{api::Checked, problem::Mistake};
 
 use super::{
-    lists::{self, Direction},
+    cursor::Places,
+    lists::{self, Direction, ListQuery, Which},
     present,
     workflow_status::{EditableStatus, InitialStatus, WorkflowStatusName},
 };
@@ -37,12 +38,14 @@ pub(crate) struct WorkflowPath {
 }
 
 /// Which workflows are listed.
-#[derive(Debug, Deserialize, JsonSchema, Validate)]
+#[derive(Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-#[garde(allow_unvalidated)]
 pub(crate) struct WorkflowQuery {
     /// Only the workflow with exactly this name.
     name: Option<String>,
+    /// Only names with this text in them; A to Z are the same in either case.
+    #[schemars(length(min = 1, max = 255))]
+    name_contains: Option<String>,
     /// Only this status. Without it, deleted workflows are left out.
     status: Option<WorkflowStatusName>,
     /// What the list is sorted by.
@@ -51,35 +54,89 @@ pub(crate) struct WorkflowQuery {
     /// The direction of the sorting.
     #[serde(default)]
     pub(crate) sort_order: Direction,
-    /// The number of the page, from 1.
-    #[serde(default = "lists::first")]
+    /// The number of the page, from 1; the first one without it. A late page costs more than an early one, and items that are
+    /// added meanwhile shift it: whoever reads a list to its end goes by `cursor`.
     #[schemars(range(min = 1, max = 1_000_000))]
-    pub(crate) page: u32,
+    page: Option<u32>,
+    /// The `next_cursor` of a page, to read the one that follows; the other parameters but `page_size` must be the same, and there
+    /// must be no `page`.
+    #[schemars(length(min = 1, max = 2800))]
+    cursor: Option<String>,
     /// How many items a page holds.
     #[serde(default = "lists::twenty")]
     #[schemars(range(min = 1, max = 100))]
-    pub(crate) page_size: u32,
+    page_size: u32,
+}
+
+impl Validate for WorkflowQuery {
+    type Context = ();
+
+    fn validate_into(&self, (): &(), parent: &mut dyn FnMut() -> Path, report: &mut Report) {
+        self.check_page(parent, report);
+    }
+}
+
+impl ListQuery for WorkflowQuery {
+    const LIST: &'static str = "workflows";
+
+    fn places(&self) -> Places {
+        match self.sort_by {
+            WorkflowSortName::Name => Places::ByName,
+            WorkflowSortName::CreatedAt | WorkflowSortName::UpdatedAt => Places::ByTime,
+        }
+    }
+
+    fn which(&self) -> Which<'_> {
+        Which { cursor: self.cursor.as_deref(), page: self.page, page_size: self.page_size }
+    }
 }
 
 impl WorkflowQuery {
-    pub(crate) fn filter(self) -> WorkflowFilter {
-        WorkflowFilter { name: self.name, status: self.status.map(Into::into) }
+    pub(crate) fn filter(&self) -> WorkflowFilter {
+        WorkflowFilter {
+            name: self.name.clone(),
+            name_contains: self.name_contains.clone(),
+            status: self.status.map(Into::into),
+        }
     }
 }
 
 /// Which page of the versions is listed.
-#[derive(Debug, Deserialize, JsonSchema, Validate)]
+#[derive(Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-#[garde(allow_unvalidated)]
 pub(crate) struct VersionQuery {
-    /// The number of the page, from 1.
-    #[serde(default = "lists::first")]
+    /// The number of the page, from 1; the first one without it. A late page costs more than an early one, and items that are
+    /// added meanwhile shift it: whoever reads a list to its end goes by `cursor`.
     #[schemars(range(min = 1, max = 1_000_000))]
-    pub(crate) page: u32,
+    page: Option<u32>,
+    /// The `next_cursor` of a page, to read the one that follows; the other parameters but `page_size` must be the same, and there
+    /// must be no `page`.
+    #[schemars(length(min = 1, max = 2800))]
+    cursor: Option<String>,
     /// How many items a page holds.
     #[serde(default = "lists::twenty")]
     #[schemars(range(min = 1, max = 100))]
-    pub(crate) page_size: u32,
+    page_size: u32,
+}
+
+impl Validate for VersionQuery {
+    type Context = ();
+
+    fn validate_into(&self, (): &(), parent: &mut dyn FnMut() -> Path, report: &mut Report) {
+        self.check_page(parent, report);
+    }
+}
+
+impl ListQuery for VersionQuery {
+    const LIST: &'static str = "versions";
+
+    fn places(&self) -> Places {
+        Places::ByNumber
+    }
+
+    fn which(&self) -> Which<'_> {
+        Which { cursor: self.cursor.as_deref(), page: self.page, page_size: self.page_size }
+    }
 }
 
 #[derive(Debug, Clone, Copy, Default, Deserialize, Serialize, JsonSchema)]

@@ -12,7 +12,7 @@ use crate::{
         agent_requests::{AgentPath, AgentQuery, CreateAgent, UpdateAgent},
         agents::{AgentHealthView, AgentView, UpdatedAgentView},
         examples,
-        lists::PageView,
+        lists::{ListQuery as _, PageView},
     },
     problem::{Code, Problem},
 };
@@ -112,10 +112,10 @@ async fn list_agents(
     State(clock): State<dyn Clock>,
     Query(query): Query<AgentQuery>,
 ) -> Result<Reply<200, PageView<AgentView>>, Problem> {
-    let page = query.page();
-    let found = app.list_agents.execute(&query.filter(), page).await?;
+    let (sort, order) = (query.sort_by.into(), query.sort_order.into());
+    let found = app.list_agents.execute(&query.filter(), sort, order, query.page()).await?;
     let now = clock.now();
-    Ok(Reply(PageView::new(found.map(|observed| AgentView::observed(observed, now)), page)))
+    Ok(Reply(query.view(found.map(|observed| AgentView::observed(observed, now)))))
 }
 
 async fn get_agent(

@@ -12,9 +12,9 @@ use crate::{
     api::{About, Body, Caller, Declarations, Known, Located, NotKept, Path, Query, Reply, State},
     dto::{
         MessageView, access_examples as shown,
-        api_keys::{AccountQuery, ApiKeyPath, ApiKeyView, CreateApiKey, IssuedApiKeyView, RotateApiKey},
+        api_keys::{ApiKeyPath, ApiKeyQuery, ApiKeyView, CreateApiKey, IssuedApiKeyView, RotateApiKey},
         examples,
-        lists::PageView,
+        lists::{ListQuery as _, PageView},
     },
     problem::{Code, Mistake, Part, Problem},
 };
@@ -100,10 +100,9 @@ async fn create_api_key(
 
 async fn list_api_keys(
     State(access): State<AccessUseCases>,
-    Query(query): Query<AccountQuery>,
+    Query(query): Query<ApiKeyQuery>,
 ) -> Result<Reply<200, PageView<ApiKeyView>>, Problem> {
-    let page = query.page();
-    Ok(Reply(PageView::new(access.list_api_keys.execute(page).await?, page)))
+    Ok(Reply(query.view(access.list_api_keys.execute(query.page()).await?)))
 }
 
 async fn get_api_key(

@@ -13,7 +13,7 @@ use crate::{
         dead_letter_views::{BulkReplayView, DeadLetterDetailView, DeadLetterView, ReplayReceipt},
         dead_letters::{BulkReplay, DeadLetterPath, DeadLetterQuery, ReplayDeadLetter},
         examples,
-        lists::{self, PageView},
+        lists::{ListQuery as _, PageView},
     },
     problem::{Code, Problem},
 };
@@ -106,9 +106,8 @@ async fn list_dead_letters(
     State(app): State<UseCases>,
     Query(query): Query<DeadLetterQuery>,
 ) -> Result<Reply<200, PageView<DeadLetterView>>, Problem> {
-    let (page, order) = (lists::page(query.page, query.page_size), query.sort_order.into());
-    let found = app.list_dead_letters.execute(&query.filter(), order, page).await?;
-    Ok(Reply(PageView::new(found, page)))
+    let (filter, order) = (query.filter(), query.sort_order.into());
+    Ok(Reply(query.view(app.list_dead_letters.execute(&filter, order, query.page()).await?)))
 }
 
 async fn get_dead_letter(

@@ -10,7 +10,8 @@ use application::{
     tasks::TaskError,
     workflows::{
         ChangeVersionStatusError, CreateWorkflowError, DeleteVersionError, DeleteWorkflowError, GetVersionError,
-        GetWorkflowError, LiveRuns, Refused, RollBackWorkflowError, TestWorkflowError, UpdateWorkflowError,
+        GetWorkflowError, ListVersionsError, LiveRuns, Refused, RollBackWorkflowError, TestWorkflowError,
+        UpdateWorkflowError,
     },
 };
 use domain::{
@@ -31,6 +32,19 @@ impl From<StoreError> for Problem {
                 Self::new(Code::StoreUnavailable, "Database service is temporarily unavailable").cause(error)
             }
             StoreError::Corrupt(_) => Self::internal(error),
+        }
+    }
+}
+
+impl From<ListVersionsError> for Problem {
+    fn from(error: ListVersionsError) -> Self {
+        match error {
+            ListVersionsError::NotFound(_) => Self::new(Code::WorkflowNotFound, error.to_string()),
+            ListVersionsError::ForeignPlace => {
+                let mistake = Mistake::new(Part::Query, "/cursor", "value_error", error.to_string());
+                Self::mistakes(Code::ValidationFailed, vec![mistake])
+            }
+            ListVersionsError::Store(error) => error.into(),
         }
     }
 }

@@ -6,9 +6,9 @@ use domain::access::{Access, Right};
 use domain::ports::Clock;
 use serde_json::json;
 
-use super::runs::GROUP;
+use super::runs::{GROUP, may_search_errors};
 use crate::{
-    api::{About, Body, Caller, Declarations, Path, Reply, State},
+    api::{About, Body, Caller, Declarations, Known, Path, Reply, State},
     dto::{
         examples,
         run_changes::{BulkCancel, BulkRetry, BulkView, RerunRun, SkipStep},
@@ -120,9 +120,11 @@ async fn skip_step(
 
 async fn bulk_cancel(
     Caller(by): Caller,
+    Known(session): Known,
     State(app): State<UseCases>,
     Body(body): Body<BulkCancel>,
 ) -> Result<Reply<200, BulkView>, Problem> {
+    may_search_errors(&session, body.reads_payloads())?;
     let dry_run = body.dry_run;
     let (selection, change) = body.command();
     let many = app.change_many_runs.execute(selection, &change, dry_run, &by).await?;
@@ -131,9 +133,11 @@ async fn bulk_cancel(
 
 async fn bulk_retry(
     Caller(by): Caller,
+    Known(session): Known,
     State(app): State<UseCases>,
     Body(body): Body<BulkRetry>,
 ) -> Result<Reply<200, BulkView>, Problem> {
+    may_search_errors(&session, body.reads_payloads())?;
     let dry_run = body.dry_run;
     let (selection, change) = body.command();
     let many = app.change_many_runs.execute(selection, &change, dry_run, &by).await?;

@@ -1,16 +1,16 @@
 //! Runs over HTTP.
 
 use actix_web::http::Method;
-use application::UseCases;
-use domain::access::{Access, Right};
+use application::{UseCases, access::Session};
+use domain::access::{Access, Forbidden, Right};
 use domain::ports::Clock;
 
 use super::following::ended_in_time;
 use crate::{
-    api::{About, Awaited, Body, Caller, Declarations, Ending, Located, Path, Prefer, Query, Reply, State},
+    api::{About, Awaited, Body, Caller, Declarations, Ending, Known, Located, Path, Prefer, Query, Reply, State},
     dto::{
         examples,
-        lists::{self, PageView},
+        lists::{ListQuery as _, PageView},
         run_views::{ExplainedRunView, RetryReceipt, RunReceipt, RunView, StepExecutionView},
         runs::{CancelRun, NothingMore, RetryRun, RunPath, RunQuery},
     },
@@ -132,12 +132,22 @@ async fn unpause_run(
 }
 
 async fn list_runs(
+    Known(session): Known,
     State(app): State<UseCases>,
     Query(query): Query<RunQuery>,
 ) -> Result<Reply<200, PageView<RunView>>, Problem> {
-    let page = lists::page(query.page, query.page_size);
-    let found = app.list_runs.execute(&query.filter(), query.sort_by.into(), query.sort_order.into(), page).await?;
-    Ok(Reply(PageView::new(found, page)))
+    may_search_errors(&session, query.reads_payloads())?;
+    let (sort, order) = (query.sort_by.into(), query.sort_order.into());
+    Ok(Reply(query.view(app.list_runs.execute(&query.filter(), sort, order, query.page()).await?)))
+}
+
+/// Who finds runs by their errors knows the errors.
+pub(super) fn may_search_errors(session: &Session, wants_to: bool) -> Result<(), Problem> {
+    if wants_to && session.principal.hides_payloads {
+        let restriction = "error messages are hidden from it, so it cannot search them by error_contains";
+        return Err(Problem::forbidden(Forbidden::OutOfScope(restriction.to_owned())));
+    }
+    Ok(())
 }
 
 async fn get_run(

@@ -11,11 +11,9 @@ use super::access::GROUP;
 use crate::{
     api::{About, Body, Caller, Declarations, Known, Located, Path, Query, Reply, State},
     dto::{
-        MessageView, access_examples as shown,
-        api_keys::AccountQuery,
-        examples,
-        lists::PageView,
-        users::{CreateUser, UpdateUser, UserPath, UserView},
+        MessageView, access_examples as shown, examples,
+        lists::{ListQuery as _, PageView},
+        users::{CreateUser, UpdateUser, UserPath, UserQuery, UserView},
     },
     problem::{Code, Problem},
 };
@@ -95,10 +93,9 @@ async fn create_user(
 
 async fn list_users(
     State(access): State<AccessUseCases>,
-    Query(query): Query<AccountQuery>,
+    Query(query): Query<UserQuery>,
 ) -> Result<Reply<200, PageView<UserView>>, Problem> {
-    let page = query.page();
-    Ok(Reply(PageView::new(access.list_users.execute(page).await?, page)))
+    Ok(Reply(query.view(access.list_users.execute(query.page()).await?)))
 }
 
 async fn get_user(

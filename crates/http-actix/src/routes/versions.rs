@@ -10,7 +10,7 @@ use crate::{
     api::{About, Body, Caller, Declarations, Located, Path, Query, Reply, State},
     dto::{
         MessageView, examples,
-        lists::{self, PageView},
+        lists::{ListQuery as _, PageView},
         version_views::DifferenceView,
         versions::{ChangeVersion, RollBackWorkflow, VersionPath, VersionsPath},
         workflow_views::WorkflowView,
@@ -107,9 +107,8 @@ async fn list_versions(
     Path(path): Path<WorkflowPath>,
     Query(query): Query<VersionQuery>,
 ) -> Result<Reply<200, PageView<WorkflowView>>, Problem> {
-    let page = lists::page(query.page, query.page_size);
-    let found = app.list_versions.execute(WorkflowId::new(path.workflow_id), page).await?;
-    Ok(Reply(PageView::new(found, page)))
+    let id = WorkflowId::new(path.workflow_id);
+    Ok(Reply(query.view(app.list_versions.execute(id, query.page()).await?)))
 }
 
 async fn get_version(

@@ -10,7 +10,7 @@ use crate::{
     api::{About, Awaited, Body, Caller, Declarations, Ending, Located, Path, Prefer, Query, Reply, State, Warned},
     dto::{
         MessageView, examples,
-        lists::{self, PageView},
+        lists::{ListQuery as _, PageView},
         run_views::{RunReceipt, RunView},
         runs::ExecuteWorkflow,
         workflow_views::{ValidationView, WorkflowView},
@@ -153,10 +153,8 @@ async fn list_workflows(
     State(app): State<UseCases>,
     Query(query): Query<WorkflowQuery>,
 ) -> Result<Reply<200, PageView<WorkflowView>>, Problem> {
-    let page = lists::page(query.page, query.page_size);
     let (sort, order) = (query.sort_by.into(), query.sort_order.into());
-    let found = app.list_workflows.execute(&query.filter(), sort, order, page).await?;
-    Ok(Reply(PageView::new(found, page)))
+    Ok(Reply(query.view(app.list_workflows.execute(&query.filter(), sort, order, query.page()).await?)))
 }
 
 async fn get_workflow(
@@ -193,8 +191,8 @@ async fn execute_workflow(
     Path(path): Path<WorkflowPath>,
     (Body(body), prefer, ending): (Body<ExecuteWorkflow>, Prefer, Ending),
 ) -> Result<Warned<Awaited<Located<200, RunView>, Located<202, RunReceipt>>>, Problem> {
-    let (id, version) = (WorkflowId::new(path.workflow_id), body.version);
-    let execution = app.execute_workflow.execute_version(id, version, body.input()?, &by).await?;
+    let id = WorkflowId::new(path.workflow_id);
+    let execution = app.execute_workflow.execute_order(id, body.order()?, &by).await?;
     let warning = execution.warning();
     let run = execution.run;
     let id = run.id.clone();

@@ -94,6 +94,21 @@ fn nothing_of_any_form_is_answered_that_is_not_marked() {
 }
 
 #[actix_web::test]
+async fn nobody_searches_errors_that_are_hidden_from_them() {
+    let furnished = Furnished::new().await;
+    let searches = "/api/v1/runs?error_contains=secret";
+    furnished.get(searches, BLIND).await.problem(403, "out_of_scope");
+    let seen = furnished.get(searches, &callers::key_of(domain::access::Role::Admin)).await.expect(200);
+    assert_eq!(seen["total"], 1);
+    for name in ["POST /api/v1/runs/bulk-cancel", "POST /api/v1/runs/bulk-retry"] {
+        let operation = operations().into_iter().find(|operation| operation.name == name).expect("it is declared");
+        let body = serde_json::json!({"filter": {"error_contains": "secret"}, "dry_run": true});
+        let path = furnished.path(&operation);
+        furnished.send(&operation, &path, body, Some(BLIND)).await.problem(403, "out_of_scope");
+    }
+}
+
+#[actix_web::test]
 async fn data_is_hidden_in_every_answer_that_has_some_and_statuses_are_not() {
     let names = names();
     let mut with_data = Vec::new();

@@ -67,6 +67,7 @@ async fn lists_must_be_filtered_by_what_the_key_is_restricted_to() {
         ("/api/v1/workflows", "name=w".to_owned()),
         ("/api/v1/runs", format!("workflow_id={workflow}")),
         ("/api/v1/runs", format!("workflow_definition_id={workflow}&status=FAILED")),
+        ("/api/v1/runs", "workflow_name=w&page_size=5".to_owned()),
         ("/api/v1/dlq", format!("workflow_id={workflow}")),
         ("/api/v1/dlq", format!("run_id={run}")),
         ("/api/v1/agents", "name=A".to_owned()),
@@ -81,6 +82,22 @@ async fn lists_must_be_filtered_by_what_the_key_is_restricted_to() {
     assert!(is_refused(&empty), "a parameter without a value counts as absent");
     let parent = furnished.get(&format!("/api/v1/runs?parent_run_id={run}"), SCOPED).await;
     assert!(is_refused(&parent), "children may be runs of any workflow");
+    for narrowing in [
+        "runs?labels=team:blue",
+        "runs?error_contains=x",
+        "runs?triggered_by=system",
+        "runs?workflow_version=1",
+        "runs?workflow_name=",
+        "runs?status=FAILED,PENDING",
+        "workflows?name_contains=w",
+        "agents?name_contains=A",
+    ] {
+        let answer = furnished.get(&format!("/api/v1/{narrowing}"), SCOPED).await;
+        assert!(is_refused(&answer), "{narrowing} narrows a list and restricts it to nothing");
+    }
+    // Both must hold, so the name that the guard does not look at finds nothing more.
+    let both = format!("/api/v1/runs?workflow_id={workflow}&workflow_name=v");
+    assert_eq!(furnished.get(&both, SCOPED).await.expect(200)["total"], 0);
 }
 
 #[actix_web::test]
@@ -98,6 +115,14 @@ async fn what_a_body_names_must_lie_in_the_scope_as_well() {
             true,
         ),
         ("POST /api/v1/runs/bulk-retry", "/api/v1/runs/bulk-retry", json!({"filter": {"status": "FAILED"}}), false),
+        (
+            "POST /api/v1/runs/bulk-retry",
+            "/api/v1/runs/bulk-retry",
+            json!({"filter": {"workflow_name": "w"}, "dry_run": true}),
+            true,
+        ),
+        ("POST /api/v1/runs/bulk-retry", "/api/v1/runs/bulk-retry", json!({"filter": {"workflow_name": "v"}}), false),
+        ("POST /api/v1/runs/bulk-cancel", "/api/v1/runs/bulk-cancel", json!({"filter": {"labels": {"a": "b"}}}), false),
         (
             "POST /api/v1/dlq/bulk-replay",
             "/api/v1/dlq/bulk-replay",

@@ -567,9 +567,11 @@ impl Agents for BrokenAgents {
     async fn list(
         &self,
         _: &domain::agents::AgentFilter,
+        _: domain::agents::AgentSort,
+        _: domain::page::SortOrder,
         _: domain::page::PageRequest,
     ) -> Result<domain::page::Page<Agent>, StoreError> {
         use domain::page::{Page, Total};
-        Ok(Page { items: Vec::new(), total: Total::Estimate(12_345) })
+        Ok(Page { items: Vec::new(), total: Some(Total::Estimate(12_345)), next: None })
     }
 }

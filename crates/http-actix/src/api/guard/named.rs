@@ -35,6 +35,9 @@ fn of_query(request: &HttpRequest, right: Right) -> Option<Named> {
     if let Some(id) = find("run_id") {
         return Some(run(id));
     }
+    if let Some(name) = find("workflow_name") {
+        return Some(Named::WorkflowName(name.clone()));
+    }
     let name = find("name")?.clone();
     Some(match right {
         Right::AgentsRead | Right::AgentsWrite | Right::AgentsCheck => Named::AgentName(name),
