@@ -131,6 +131,19 @@ impl Api {
         Ok(serde_json::from_str(&answer.error_for_status()?.text().await?)?)
     }
 
+    /// A page of runs.
+    pub(super) async fn runs(&self, query: &str) -> anyhow::Result<Value> {
+        Ok(serde_json::from_str(&self.runs_text(query).await?)?)
+    }
+
+    /// The same as it was sent.
+    pub(super) async fn runs_text(&self, query: &str) -> anyhow::Result<String> {
+        let answer = self.client.get(format!("{}/api/v1/runs?{query}", self.base)).send().await?;
+        let (status, text) = (answer.status(), answer.text().await?);
+        anyhow::ensure!(status.is_success(), "GET /runs?{query} answered {status}: {text}");
+        Ok(text)
+    }
+
     /// Starts a run.
     pub(super) async fn execute(&self, workflow: &str) -> anyhow::Result<Started> {
         let url = format!("{}/api/v1/workflows/{workflow}/execute", self.base);

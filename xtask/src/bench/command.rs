@@ -1,6 +1,6 @@
 //! Which measurement is asked for.
 
-use super::{access, language, runs, streams};
+use super::{access, language, lists, runs, streams};
 
 /// What can be measured.
 #[derive(clap::Subcommand)]
@@ -11,6 +11,8 @@ pub(crate) enum Bench {
     Language(language::Options),
     /// What it costs a request that somebody is asked who they are.
     Access(access::Options),
+    /// What pages of long lists of runs cost, at both ends.
+    Lists(lists::Options),
     /// What open streams of events cost, and how late an event is told.
     Streams(streams::Options),
 }
@@ -20,6 +22,7 @@ pub(crate) fn run(bench: &Bench) -> anyhow::Result<()> {
         Bench::Runs(options) => runs::run(options),
         Bench::Language(options) => language::run(options),
         Bench::Access(options) => access::run(options),
+        Bench::Lists(options) => lists::run(options),
         Bench::Streams(options) => streams::run(options),
     }
 }

@@ -10,6 +10,7 @@ mod delays;
 mod figures;
 mod floors;
 mod language;
+mod lists;
 mod machine;
 mod page;
 mod parked;

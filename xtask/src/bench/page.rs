@@ -15,6 +15,8 @@ pub(crate) enum Part {
     Language,
     /// What `bench access` says.
     Access,
+    /// What `bench lists` says.
+    Lists,
     /// What `bench streams` says.
     Streams,
     /// What `chaos` says.
@@ -24,7 +26,9 @@ pub(crate) enum Part {
 impl Part {
     fn page(self) -> &'static str {
         match self {
-            Self::Runs(_) | Self::Language | Self::Access | Self::Streams => "docs/reference/performance.md",
+            Self::Runs(_) | Self::Language | Self::Access | Self::Lists | Self::Streams => {
+                "docs/reference/performance.md"
+            }
             Self::Chaos => "docs/reference/guarantees.md",
         }
     }
@@ -50,6 +54,7 @@ fn marks(part: Part) -> (String, String) {
         }
         Part::Language => ("bench language".to_owned(), "bench language".to_owned()),
         Part::Access => ("bench access".to_owned(), "bench access".to_owned()),
+        Part::Lists => ("bench lists".to_owned(), "bench lists".to_owned()),
         Part::Streams => ("bench streams".to_owned(), "bench streams".to_owned()),
         Part::Chaos => ("chaos".to_owned(), "chaos".to_owned()),
     };
@@ -83,7 +88,7 @@ mod tests {
 
     #[test]
     fn the_pages_have_marks_for_every_part() {
-        for part in [SQLITE, POSTGRES, Part::Language, Part::Access, Part::Streams, Part::Chaos] {
+        for part in [SQLITE, POSTGRES, Part::Language, Part::Access, Part::Streams, Part::Lists, Part::Chaos] {
             let page = std::fs::read_to_string(root().join(part.page())).expect("the page is there");
             assert!(replaced(&page, part, "new").is_some(), "{part:?}");
         }
