@@ -10,8 +10,8 @@ use domain::{
     payload::Payload,
     ports::{Runs, StoreError},
     runs::{
-        EndedAttempt, EventRecord, Labels, NumberedEvent, Run, RunEngine, RunFilter, RunSort, RunStatus, RunTip, StepExecution,
-        StepStatus,
+        EndedAttempt, EventRecord, Labels, NumberedEvent, Run, RunEngine, RunFilter, RunSort, RunStatus, RunTip,
+        StepExecution, StepStatus,
     },
     workflows::VersionAddress,
 };

@@ -19,12 +19,14 @@ use super::{
     figures::percentile,
     machine::Machine,
     page,
-    process::{self, Process},
     runs::{data_folder, in_release},
     services::Services,
     store::{Home, Store},
 };
-use crate::workspace::{Profile, server};
+use crate::{
+    process::{self, Process},
+    workspace::{Profile, server},
+};
 
 /// How many runs a page holds: the default.
 const PAGE: u64 = 20;
@@ -122,7 +124,7 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
         let home = store.fresh(scratch.path()).await?;
         fill(&home, options.rows).await?;
         let client = process::client()?;
-        let server = Process::server(&binary, &home, &scratch.path().join("server.log"), &client).await?;
+        let server = Process::server(&binary, &home.arguments(), &scratch.path().join("server.log"), &client).await?;
         let api = Api::new(client, &server.url);
         let database = Database::open(home.url().context("the store is no database")?)?;
         let mut measured = Vec::new();
