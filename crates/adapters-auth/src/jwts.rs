@@ -14,7 +14,7 @@ use async_trait::async_trait;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use domain::{
     Timestamp,
-    access::{Principal, Refused},
+    access::{JwtHolder, Refused},
     agents::Secret,
     ports::Jwts,
 };
@@ -54,7 +54,7 @@ impl ProviderJwts {
         let issuer = |settings: IssuerSettings| {
             let keys = match &settings.keys {
                 KeySource::Secret(secret) => Keys::Secret(DecodingKey::from_secret(secret.reveal().as_bytes())),
-                KeySource::Url(url) => Keys::Published(KeySet::at(url)?),
+                KeySource::Url(url) => Keys::Published(KeySet::at(&settings.issuer, url)?),
                 KeySource::File(path) => Keys::Published(KeySet::in_file(path)),
             };
             Ok(Issuer { settings, keys })
@@ -65,7 +65,7 @@ impl ProviderJwts {
 
 #[async_trait]
 impl Jwts for ProviderJwts {
-    async fn verify(&self, token: &Secret, now: Timestamp) -> Result<Principal, Refused> {
+    async fn verify(&self, token: &Secret, now: Timestamp) -> Result<JwtHolder, Refused> {
         let text = token.reveal();
         if text.len() > MAX_TOKEN {
             return Err(Refused::Oversized);
@@ -83,7 +83,7 @@ impl Jwts for ProviderJwts {
         let issuer = issuer.ok_or(Refused::Unknown)?;
         let (key, algorithm) = issuer.key(&header, now).await?;
         match jsonwebtoken::crypto::verify(signature, message.as_bytes(), &key, algorithm) {
-            Ok(true) => issuer.settings.principal(&claims, now),
+            Ok(true) => issuer.settings.holder(&claims, now),
             Ok(false) => Err(Refused::Forged),
             Err(_) => Err(Refused::Malformed),
         }

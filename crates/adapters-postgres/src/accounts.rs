@@ -156,7 +156,8 @@ pub(crate) async fn keep_an_admin(to: &DatabaseTransaction) -> Outcome<()> {
         .filter(access_key::Column::Workflows.is_null())
         .filter(access_key::Column::Agents.is_null())
         .filter(access_key::Column::RevokedAt.is_null())
-        .filter(access_key::Column::ExpiresAt.is_null());
+        .filter(access_key::Column::ExpiresAt.is_null())
+        .filter(access_key::Column::Networks.eq(json!([])));
     if keys.one(to).await?.is_some() {
         return Ok(());
     }

@@ -197,7 +197,7 @@ fn revoke(connection: &Connection, ids: &[String], until: Timestamp) -> Outcome<
 /// The translation of [`ApiKey::is_keeper`] and [`User::is_keeper`].
 fn keep_an_admin(connection: &Connection) -> Outcome<()> {
     let sql = "SELECT 1 FROM access_keys WHERE role = ?1 AND workflows IS NULL AND agents IS NULL
-                                           AND revoked_at IS NULL AND expires_at IS NULL
+                                           AND revoked_at IS NULL AND expires_at IS NULL AND networks = '[]'
                UNION ALL SELECT 1 FROM access_users WHERE role = ?1 AND active LIMIT 1";
     let keeper = connection.prepare_cached(sql)?.query_row([Role::Admin.as_str()], |_| Ok(())).optional()?;
     keeper.ok_or(Failure::Conflict(LAST_ADMIN))

@@ -232,6 +232,7 @@ pub async fn the_last_administrator_stays(stores: &Stores) {
     for (n, other) in [
         ApiKey { role: Role::Designer, ..api_key("lesser") },
         ApiKey { expires_at: Some(at(1_000_000_000)), ..api_key("ending") },
+        ApiKey { networks: vec!["10.0.0.0/8".parse().expect("a network")], ..api_key("from one network") },
         ApiKey { scope: Scope { workflows: Some(names(&["w"])), agents: None }, ..api_key("one workflow") },
         ApiKey { scope: Scope { workflows: None, agents: Some(names(&[])) }, ..api_key("no agent") },
     ]

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use domain::{
     Timestamp,
-    access::{Principal, Refused, Role, Scope},
+    access::{JwtHolder, Principal, Refused, Role, Scope},
 };
 use serde_json::{Map, Value};
 
@@ -16,10 +16,14 @@ type Claims = Map<String, Value>;
 const MAX_SUBJECT: usize = 255;
 
 impl IssuerSettings {
-    /// Who it is.
-    pub(super) fn principal(&self, claims: &Claims, now: Timestamp) -> Result<Principal, Refused> {
+    /// Who it is, and until when.
+    pub(super) fn holder(&self, claims: &Claims, now: Timestamp) -> Result<JwtHolder, Refused> {
         self.check_audience(claims)?;
-        self.check_times(claims, now)?;
+        let expires_at = self.check_times(claims, now)?;
+        Ok(JwtHolder { principal: self.principal(claims)?, expires_at })
+    }
+
+    fn principal(&self, claims: &Claims) -> Result<Principal, Refused> {
         let subject = claims.get("sub").and_then(Value::as_str).ok_or(Refused::Malformed)?;
         let is_name = !subject.is_empty() && !subject.chars().any(char::is_control);
         if !is_name || subject.chars().count() > MAX_SUBJECT {
@@ -34,8 +38,7 @@ impl IssuerSettings {
                 workflows: names(self.workflows.as_ref(), claims),
                 agents: names(self.agents.as_ref(), claims),
             },
-            // Whatever is there and not plainly "no" hides them.
-            hides_payloads: hides.is_some_and(|value| *value != Value::Bool(false) && !value.is_null()),
+            hides_payloads: hides.is_some_and(|value| !is_plainly_no(value)),
         })
     }
 
@@ -50,13 +53,15 @@ impl IssuerSettings {
     }
 
     /// A token without an end is none that is accepted here.
-    fn check_times(&self, claims: &Claims, now: Timestamp) -> Result<(), Refused> {
+    fn check_times(&self, claims: &Claims, now: Timestamp) -> Result<Timestamp, Refused> {
         let now = now.timestamp();
         let end = seconds(claims, "exp")?.ok_or(Refused::Malformed)?;
         let begin = seconds(claims, "nbf")?;
         let is_over = end.saturating_add(self.leeway_seconds) <= now;
         let is_early = begin.is_some_and(|begin| begin.saturating_sub(self.leeway_seconds) > now);
-        if is_over || is_early { Err(Refused::Expired) } else { Ok(()) }
+        // Some providers write an end beyond all calendars.
+        let ends = Timestamp::from_timestamp(end, 0).unwrap_or(Timestamp::MAX_UTC);
+        if is_over || is_early { Err(Refused::Expired) } else { Ok(ends) }
     }
 
     /// The most trusted of the roles that the token names.
@@ -75,6 +80,19 @@ impl ClaimPath {
         let mut names = self.0.split('.');
         let first = claims.get(names.next()?)?;
         names.try_fold(first, |value, name| value.as_object()?.get(name))
+    }
+}
+
+/// Whatever is there and means anything else hides payloads: a provider's spelling mistake shows nothing.
+fn is_plainly_no(value: &Value) -> bool {
+    match value {
+        Value::Null => true,
+        Value::Bool(hides) => !hides,
+        Value::Number(number) => number.as_f64() == Some(0.0),
+        Value::String(text) => {
+            text.trim().is_empty() || text.trim().eq_ignore_ascii_case("false") || text.trim() == "0"
+        }
+        Value::Array(_) | Value::Object(_) => false,
     }
 }
 

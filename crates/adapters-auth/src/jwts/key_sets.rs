@@ -71,16 +71,18 @@ struct Published {
 
 impl KeySet {
     /// Keys at a URL. Whoever could change them on the way could be anybody, so without TLS they only come from this machine.
-    pub(super) fn at(url: &str) -> Result<Self, InvalidJwtSettings> {
-        let refused =
-            |problem: &str| InvalidJwtSettings::Issuer { issuer: url.to_owned(), problem: problem.to_owned() };
-        let parsed = Url::parse(url).map_err(|_| refused("is no URL of keys"))?;
+    pub(super) fn at(issuer: &str, url: &str) -> Result<Self, InvalidJwtSettings> {
+        let refused = |problem: &str| {
+            let problem = format!("names the jwks_url '{url}', {problem}");
+            InvalidJwtSettings::Issuer { issuer: issuer.to_owned(), problem }
+        };
+        let parsed = Url::parse(url).map_err(|_| refused("which is no URL"))?;
         let is_here = matches!(parsed.host_str(), Some("localhost" | "127.0.0.1" | "[::1]"));
         if parsed.scheme() != "https" && !(parsed.scheme() == "http" && is_here) {
-            return Err(refused("is a URL of keys without https"));
+            return Err(refused("which is without https: whoever is on the way could put keys of their own there"));
         }
         let client = Client::builder().redirect(redirect::Policy::none()).no_proxy().timeout(PATIENCE).build();
-        Ok(Self::from(Source::Url(client.map_err(|_| refused("cannot be asked for keys"))?, parsed)))
+        Ok(Self::from(Source::Url(client.map_err(|_| refused("which cannot be asked"))?, parsed)))
     }
 
     /// Keys in a file, which somebody else keeps up to date.

@@ -77,7 +77,7 @@ pub struct IssuerSettings {
     pub roles: BTreeMap<String, Role>,
     /// The role of those whose token says none that is known.
     pub default_role: Option<Role>,
-    /// Where it is said that payloads are hidden: `true` there hides them.
+    /// Where it is said that payloads are hidden: whatever is there hides them, but for null, false, 0 and these as a text.
     pub hides_payloads: Option<ClaimPath>,
     /// Where the workflows are listed that the token is restricted to.
     pub workflows: Option<ClaimPath>,

@@ -86,6 +86,21 @@ async fn payloads_are_hidden_and_scopes_narrowed_where_the_settings_say() {
     assert_eq!(full.scope, Scope { workflows: names(&["a", "b"]), agents: names(&["x"]) });
     let without = server.check(&key.token(&claims_with(&json!({"blind": false})))).await.expect("it is good");
     assert!(!without.hides_payloads);
+    for (said, hides) in [
+        (json!("true"), true),
+        (json!(1), true),
+        (json!("yes"), true),
+        (json!([]), true),
+        (json!(null), false),
+        (json!("false"), false),
+        (json!("False"), false),
+        (json!(0), false),
+        (json!("0"), false),
+        (json!(""), false),
+    ] {
+        let holder = server.check(&key.token(&claims_with(&json!({"blind": said})))).await.expect("it is good");
+        assert_eq!(holder.hides_payloads, hides, "{said}");
+    }
     assert_eq!(without.scope, Scope { workflows: names(&[]), agents: names(&[]) }, "no list allows nothing");
 }
 
@@ -97,6 +112,8 @@ async fn times_are_taken_with_a_grain_of_salt() {
     for (at, good) in [(-31, false), (-30, true), (3629, true), (3630, false)] {
         assert_eq!(server.jwts.verify(&token, later(at)).await.is_ok(), good, "{at}");
     }
+    let holder = server.jwts.verify(&token, now()).await.expect("it is good");
+    assert_eq!(holder.expires_at, later(3600), "what the token says itself");
 }
 
 #[tokio::test]
@@ -112,7 +129,7 @@ async fn two_issuers_do_not_make_the_same_principal() {
     for (name, key, other) in [("one", &one, &two), ("two", &two, &one)] {
         let claims = claims_with(&json!({"iss": format!("https://{name}.org")}));
         let principal = server.verify(&key.token(&claims), now()).await.expect("it is good");
-        assert_eq!(principal.name, format!("jwt:{name}/alice"));
+        assert_eq!(principal.principal.name, format!("jwt:{name}/alice"));
         assert_eq!(server.verify(&other.token(&claims), now()).await, Err(Refused::Forged));
     }
 }

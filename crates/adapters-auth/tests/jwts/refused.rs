@@ -151,7 +151,10 @@ async fn what_has_no_form_is_malformed_and_what_is_long_is_not_read() {
 #[test]
 fn settings_that_would_trust_too_much_are_refused() {
     let cases = [
-        (json!({"jwks_url": "http://id.example.org/keys"}), "without https"),
+        (
+            json!({"jwks_url": "http://id.example.org/keys"}),
+            "the issuer 'https://id.example.org' names the jwks_url 'http://id.example.org/keys', which is without https",
+        ),
         (json!({"jwks_url": "https://x.org/keys", "jwks_file": "/x"}), "exactly one"),
         (json!({}), "exactly one"),
         (json!({"jwks_url": "https://x.org/keys", "audiences": []}), "audiences"),

@@ -151,7 +151,7 @@ impl Trusting {
     }
 
     pub(crate) async fn check(&self, token: &Secret) -> Result<Principal, Refused> {
-        self.jwts.verify(token, now()).await
+        Ok(self.jwts.verify(token, now()).await?.principal)
     }
 }
 

@@ -4,12 +4,12 @@ use std::{net::IpAddr, sync::Arc};
 
 use domain::{
     Timestamp,
-    access::{ApiKey, KeyDigest, KeyText, Presented, Principal, Refused, Source, TokenGrant},
+    access::{ApiKey, JwtHolder, KeyDigest, KeyText, Presented, Principal, Refused, Source, TokenGrant},
     agents::Secret,
     ports::{Clock, Jwts, KeyDigests, StoreError, Tokens},
 };
 
-use super::{AccessPorts, Proof, Session, known::KnownAccounts, uses::Uses};
+use super::{AccessPorts, Bounds, Proof, Session, known::KnownAccounts, uses::Uses};
 
 /// The longest credential that is looked at, in bytes.
 const LONGEST: usize = 16 * 1024;
@@ -83,7 +83,8 @@ impl Authenticate {
             scope: key.scope.clone(),
             hides_payloads: key.hides_payloads,
         };
-        Ok(Session { principal, proof: Proof::ApiKey(key.id), held: None })
+        let session = Session::new(principal, Proof::ApiKey(key.id));
+        Ok(Session { expires_at: key.expires_at, bounds: Bounds::of(&key), ..session })
     }
 
     /// Compares the secret twice, whether there is a key, one digest or two: the time tells nothing.
@@ -96,8 +97,8 @@ impl Authenticate {
 
     async fn by_jwt(&self, text: &Secret) -> Result<Session, AuthenticateError> {
         let jwts = self.jwts.as_ref().ok_or(Refused::Unknown)?;
-        let principal = jwts.verify(text, self.clock.now()).await?;
-        Ok(Session { principal, proof: Proof::Jwt, held: None })
+        let JwtHolder { principal, expires_at } = jwts.verify(text, self.clock.now()).await?;
+        Ok(Session { expires_at: Some(expires_at), ..Session::new(principal, Proof::Jwt) })
     }
 
     async fn by_token(&self, text: &Secret, from: Option<IpAddr>) -> Result<Session, AuthenticateError> {
@@ -106,12 +107,13 @@ impl Authenticate {
             return Err(Refused::Revoked.into());
         }
         let grant = held.grant();
-        let (source, hides) = match &grant.source {
+        let (source, hides, bounds) = match &grant.source {
             // The call of an agent ends with its step, and nobody is behind it.
-            None => (None, false),
+            None => (None, false, Bounds::default()),
             Some(text) => {
                 let source = Source::parse(text).ok_or(Refused::Unknown)?;
-                (Some(source), self.stands(source, grant, from).await?)
+                let (hides, bounds) = self.stands(source, grant, from).await?;
+                (Some(source), hides, bounds)
             }
         };
         let principal = Principal {
@@ -121,27 +123,30 @@ impl Authenticate {
             scope: grant.scope.clone(),
             hides_payloads: grant.hides_payloads || hides,
         };
-        Ok(Session { principal, proof: Proof::Token(source), held: Some(held) })
+        let expires_at = Some(grant.expires_at);
+        Ok(Session { principal, proof: Proof::Token(source), held: Some(held), expires_at, bounds })
     }
 
-    /// Whether whoever a token was minted for would still get it; and whether data is hidden from them.
+    /// An error if whoever a token was minted for would not get it any more. Otherwise whether data is hidden from them, and what
+    /// bounds them.
     async fn stands(
         &self,
         source: Source,
         grant: &TokenGrant,
         from: Option<IpAddr>,
-    ) -> Result<bool, AuthenticateError> {
+    ) -> Result<(bool, Bounds), AuthenticateError> {
         match source {
             Source::Key(id) => {
                 let (key, now) = (self.known.key(id).await?.ok_or(Refused::Revoked)?, self.clock.now());
                 check(&key, from, now)?;
                 self.uses.note(id, now);
-                Ok(key.hides_payloads)
+                Ok((key.hides_payloads, Bounds::of(&key)))
             }
             Source::User(id, epoch) => {
                 let user = self.known.user(id).await?.ok_or(Refused::Revoked)?;
                 let unchanged = user.active && user.epoch == epoch && user.role == grant.role;
-                if unchanged { Ok(user.hides_payloads) } else { Err(Refused::Revoked.into()) }
+                let trusted = (user.hides_payloads, Bounds::default());
+                if unchanged { Ok(trusted) } else { Err(Refused::Revoked.into()) }
             }
         }
     }

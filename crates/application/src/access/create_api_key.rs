@@ -13,7 +13,7 @@ use domain::{
 use ipnet::IpNet;
 
 use super::{
-    AccessPorts, Session,
+    AccessPorts, Bounds, Session,
     giving::{Trust, may_give},
 };
 
@@ -82,7 +82,9 @@ impl CreateApiKey {
         caller: &Session,
         by: &Actor,
     ) -> Result<IssuedApiKey, CreateApiKeyError> {
-        let trust = Trust { role: new.role, scope: &new.scope, hides_payloads: new.hides_payloads };
+        let bounds = Bounds { networks: new.networks.clone(), ends: new.expires_at };
+        let trust =
+            Trust { role: new.role, scope: &new.scope, hides_payloads: new.hides_payloads, bounds: Some(&bounds) };
         may_give(&*self.policy, caller, trust)?;
         let now = self.clock.now();
         if new.expires_at.is_some_and(|end| end <= now) {

@@ -61,7 +61,8 @@ impl CreateUser {
 
     /// Adds the person, who is active at once.
     pub async fn execute(&self, new: NewUser, caller: &Session, by: &Actor) -> Result<User, CreateUserError> {
-        let trust = Trust { role: new.role, scope: &Scope::default(), hides_payloads: new.hides_payloads };
+        let (role, hides_payloads) = (new.role, new.hides_payloads);
+        let trust = Trust { role, scope: &Scope::default(), hides_payloads, bounds: None };
         may_give(&*self.policy, caller, trust)?;
         let password = self.passwords.hash(&new.password).await;
         let now = self.clock.now();

@@ -4,9 +4,11 @@ use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use domain::{
     Timestamp,
-    access::{Forbidden, Role, Scope, Source, TokenGrant},
+    access::{Actor, Forbidden, Role, Scope, Source, TokenGrant},
     agents::Secret,
-    ports::{Accounts, Clock, Policy, StoreError, Tokens},
+    audit::AuditEntry,
+    ids::AuditId,
+    ports::{Accounts, Clock, IdGenerator, Policy, StoreError, Tokens, Transactions},
 };
 
 use super::{
@@ -63,23 +65,32 @@ pub enum ExchangeKeyError {
 /// Exchanges an API key for a short-lived token.
 pub struct ExchangeKey {
     accounts: Arc<dyn Accounts>,
+    transactions: Arc<dyn Transactions>,
     tokens: Arc<dyn Tokens>,
     policy: Arc<dyn Policy>,
     clock: Arc<dyn Clock>,
+    ids: Arc<dyn IdGenerator>,
 }
 
 impl ExchangeKey {
     pub(super) fn new(ports: &AccessPorts) -> Self {
         Self {
             accounts: ports.accounts.clone(),
+            transactions: ports.transactions.clone(),
             tokens: ports.tokens.clone(),
             policy: ports.policy.clone(),
             clock: ports.clock.clone(),
+            ids: ports.ids.clone(),
         }
     }
 
     /// Mints a token for the key that the caller has presented.
-    pub async fn execute(&self, caller: &Session, wanted: WantedToken) -> Result<MintedToken, ExchangeKeyError> {
+    pub async fn execute(
+        &self,
+        caller: &Session,
+        wanted: WantedToken,
+        by: &Actor,
+    ) -> Result<MintedToken, ExchangeKeyError> {
         let Proof::ApiKey(id) = caller.proof else { return Err(ExchangeKeyError::NotAKey) };
         let own = &caller.principal;
         let scope = Scope {
@@ -88,7 +99,9 @@ impl ExchangeKey {
         };
         let role = wanted.role.unwrap_or(own.role);
         let hides_payloads = own.hides_payloads || wanted.hides_payloads;
-        may_give(&*self.policy, caller, Trust { role, scope: &scope, hides_payloads })?;
+        // Where the key may be used and when it ends is asked of it at each use of the token.
+        let bounds = Some(&caller.bounds);
+        may_give(&*self.policy, caller, Trust { role, scope: &scope, hides_payloads, bounds })?;
         // The session knows nothing of the key's end.
         let key = self.accounts.api_key(id).await?.ok_or(ExchangeKeyError::NotAKey)?;
         let now = self.clock.now();
@@ -102,7 +115,21 @@ impl ExchangeKey {
             expires_at: whole_seconds(key.expires_at.map_or(end, |key_ends| key_ends.min(end))),
             task: None,
         };
-        Ok(MintedToken { token: self.tokens.mint(&grant), grant, at: now })
+        let token = self.tokens.mint(&grant);
+        self.tell(&token, &grant, by, now).await?;
+        Ok(MintedToken { token, grant, at: now })
+    }
+
+    /// Nobody gets a token that the audit log does not know.
+    async fn tell(&self, token: &Secret, grant: &TokenGrant, by: &Actor, now: Timestamp) -> Result<(), StoreError> {
+        // Of a key that ends within this second the token has ended too, and has its id all the same.
+        let held = self.tokens.verify(token, Timestamp::UNIX_EPOCH);
+        let held = held.map_err(|refused| StoreError::Corrupt(format!("a fresh token is refused: {refused}")))?;
+        let mut work = self.transactions.begin().await?;
+        for id in held.revocation_ids() {
+            work.record(&AuditEntry::of_issued_token(AuditId::new(self.ids.unique()), by, id, grant, now)).await?;
+        }
+        work.commit().await
     }
 }
 

@@ -46,6 +46,6 @@ impl Gate for TrustedGate {
             return self.others.admit(presented, from).await;
         }
         let principal = Principal { name: "trusted".to_owned(), role: self.role, ..Principal::system() };
-        Ok(Session { principal, proof: Proof::Nothing, held: None })
+        Ok(Session::new(principal, Proof::Nothing))
     }
 }

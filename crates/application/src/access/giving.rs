@@ -7,7 +7,7 @@ use domain::{
     ports::Policy,
 };
 
-use super::Session;
+use super::{Bounds, Session};
 
 /// What a credential is trusted with.
 #[derive(Debug, Clone, Copy)]
@@ -15,6 +15,8 @@ pub(super) struct Trust<'a> {
     pub(super) role: Role,
     pub(super) scope: &'a Scope,
     pub(super) hides_payloads: bool,
+    /// From where and until when; None for people, who log in from anywhere for as long as they are active.
+    pub(super) bounds: Option<&'a Bounds>,
 }
 
 /// Whether the caller may give somebody this trust, or change what already has it.
@@ -29,14 +31,24 @@ pub(super) fn may_give(policy: &dyn Policy, caller: &Session, given: Trust<'_>) 
         && own.role != given.role
         && let Some(right) = Right::ALL.iter().find(|right| lacks(right))
     {
-        return Err(Forbidden::Lacks(*right));
+        return Err(Forbidden::Exceeds { given: given.role, own: own.role, right: *right });
     }
     within("workflows", own.scope.workflows.as_ref(), given.scope.workflows.as_ref())?;
     within("agents", own.scope.agents.as_ref(), given.scope.agents.as_ref())?;
     if own.hides_payloads && !given.hides_payloads {
         return Err(Forbidden::OutOfScope("it does not see payloads".to_owned()));
     }
-    Ok(())
+    match given.bounds {
+        Some(bounds) => caller.bounds.take_in(bounds),
+        // Whoever is let in by a bounded administrator for good could undo what bounds that one.
+        None if !caller.bounds.are_open() && policy.grants(given.role, Right::AccessManage) => {
+            Err(Forbidden::OutOfScope(
+                "it ends, or is for some networks only, so it must not make or change people who manage access"
+                    .to_owned(),
+            ))
+        }
+        None => Ok(()),
+    }
 }
 
 fn within(what: &str, own: Option<&BTreeSet<String>>, given: Option<&BTreeSet<String>>) -> Result<(), Forbidden> {
@@ -79,11 +91,11 @@ mod tests {
 
     fn giver(role: Role, scope: Scope) -> Session {
         let principal = Principal { role, scope, ..Principal::system() };
-        Session { principal, proof: Proof::Nothing, held: None }
+        Session::new(principal, Proof::Nothing)
     }
 
     fn give(giver: &Session, role: Role, scope: &Scope) -> Result<(), Forbidden> {
-        may_give(&Ladder, giver, Trust { role, scope, hides_payloads: false })
+        may_give(&Ladder, giver, Trust { role, scope, hides_payloads: false, bounds: Some(&giver.bounds) })
     }
 
     #[test]
@@ -92,8 +104,10 @@ mod tests {
         let operator = giver(Role::Operator, open.clone());
         assert_eq!(give(&operator, Role::Operator, &open), Ok(()));
         assert_eq!(give(&operator, Role::Viewer, &open), Ok(()));
-        assert_eq!(give(&operator, Role::Admin, &open), Err(Forbidden::Lacks(Right::AccessManage)));
-        assert_eq!(give(&operator, Role::Agent, &open), Err(Forbidden::Lacks(Right::TasksReport)));
+        for (given, right) in [(Role::Admin, Right::AccessManage), (Role::Agent, Right::TasksReport)] {
+            let own = Role::Operator;
+            assert_eq!(give(&operator, given, &open), Err(Forbidden::Exceeds { given, own, right }));
+        }
         for role in Role::ALL {
             assert_eq!(give(&giver(Role::Admin, open.clone()), role, &open), Ok(()));
         }
@@ -114,11 +128,28 @@ mod tests {
     }
 
     #[test]
+    fn who_is_bound_makes_nobody_who_manages_access_and_is_not() {
+        let own = giver(Role::Admin, Scope::default());
+        let end = domain::Timestamp::from_timestamp(1_800_000_000, 0);
+        let networks = vec!["10.0.0.0/8".parse().expect("a network")];
+        for bounds in [Bounds { networks, ends: None }, Bounds { networks: Vec::new(), ends: end }] {
+            let bound = Session { bounds: bounds.clone(), ..own.clone() };
+            let give = |role, bounds| {
+                may_give(&Ladder, &bound, Trust { role, scope: &Scope::default(), hides_payloads: false, bounds })
+            };
+            assert!(matches!(give(Role::Admin, None), Err(Forbidden::OutOfScope(_))), "{bounds:?}");
+            assert!(matches!(give(Role::Viewer, Some(&own.bounds)), Err(Forbidden::OutOfScope(_))), "{bounds:?}");
+            assert_eq!(give(Role::Designer, None), Ok(()));
+            assert_eq!(give(Role::Admin, Some(&bounds)), Ok(()));
+        }
+    }
+
+    #[test]
     fn who_sees_no_payloads_gives_no_sight_of_them() {
         let mut giver = giver(Role::Admin, Scope::default());
         giver.principal.hides_payloads = true;
         assert!(matches!(give(&giver, Role::Viewer, &Scope::default()), Err(Forbidden::OutOfScope(_))));
-        let blind = Trust { role: Role::Viewer, scope: &Scope::default(), hides_payloads: true };
+        let blind = Trust { role: Role::Viewer, scope: &Scope::default(), hides_payloads: true, bounds: None };
         assert_eq!(may_give(&Ladder, &giver, blind), Ok(()));
     }
 }

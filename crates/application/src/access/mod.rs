@@ -5,6 +5,7 @@
 
 mod authenticate;
 mod authorize;
+mod bounds;
 mod change_own_password;
 mod create_api_key;
 mod create_user;
@@ -40,6 +41,7 @@ use domain::{
 
 pub use authenticate::{Authenticate, AuthenticateError};
 pub use authorize::{Authorize, NotAllowed};
+pub use bounds::Bounds;
 pub use change_own_password::{ChangeOwnPassword, ChangeOwnPasswordError};
 pub use create_api_key::{CreateApiKey, CreateApiKeyError, IssuedApiKey, NewApiKey};
 pub use create_user::{CreateUser, CreateUserError, NewUser};

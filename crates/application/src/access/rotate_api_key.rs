@@ -13,7 +13,7 @@ use domain::{
 };
 
 use super::{
-    AccessPorts, IssuedApiKey, Session,
+    AccessPorts, Bounds, IssuedApiKey, Session,
     giving::{Trust, may_give},
     known::KnownAccounts,
 };
@@ -77,7 +77,8 @@ impl RotateApiKey {
             if !key.is_live(now) {
                 return Err(RotateApiKeyError::Ended(id));
             }
-            let trust = Trust { role: key.role, scope: &key.scope, hides_payloads: key.hides_payloads };
+            let (bounds, hides_payloads) = (Bounds::of(&key), key.hides_payloads);
+            let trust = Trust { role: key.role, scope: &key.scope, hides_payloads, bounds: Some(&bounds) };
             may_give(&*self.policy, caller, trust)?;
             let before = std::mem::replace(&mut key.digest, self.digests.digest(&text.secret));
             key.previous = (!grace.is_zero()).then(|| PreviousDigest { digest: before, until: now + grace });

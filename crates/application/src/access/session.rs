@@ -3,10 +3,13 @@
 use std::{fmt, net::IpAddr, sync::Arc};
 
 use domain::{
+    Timestamp,
     access::{Actor, Principal, Source},
     ids::ApiKeyId,
     ports::HeldToken,
 };
+
+use super::Bounds;
 
 /// Who is calling, and by what that is known.
 #[derive(Clone)]
@@ -17,6 +20,10 @@ pub struct Session {
     pub proof: Proof,
     /// The token, whose blocks have a say in what may be done; only with [`Proof::Token`].
     pub held: Option<Arc<dyn HeldToken>>,
+    /// When what was presented ends by itself, if it does.
+    pub expires_at: Option<Timestamp>,
+    /// From where and until when the key behind it is good.
+    pub bounds: Bounds,
 }
 
 /// By what a caller is known.
@@ -35,7 +42,12 @@ pub enum Proof {
 impl Session {
     /// Whoever calls while nobody is asked who they are.
     pub fn system() -> Self {
-        Self { principal: Principal::system(), proof: Proof::Nothing, held: None }
+        Self::new(Principal::system(), Proof::Nothing)
+    }
+
+    /// A caller who is good without end and from anywhere, by no token.
+    pub fn new(principal: Principal, proof: Proof) -> Self {
+        Self { principal, proof, held: None, expires_at: None, bounds: Bounds::default() }
     }
 
     /// The caller as the audit log is told of it.

@@ -89,7 +89,11 @@ impl UpdateUser {
             // Whoever could set the password of somebody greater would be somebody greater.
             for person in [&before, &user] {
                 let (role, hides_payloads) = (person.role, person.hides_payloads);
-                may_give(&*self.policy, caller, Trust { role, scope: &Scope::default(), hides_payloads })?;
+                may_give(
+                    &*self.policy,
+                    caller,
+                    Trust { role, scope: &Scope::default(), hides_payloads, bounds: None },
+                )?;
             }
             tries += 1;
             match self.keep(&before, &user, by).await {

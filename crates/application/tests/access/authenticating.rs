@@ -64,7 +64,7 @@ async fn a_key_works_only_from_its_networks_and_so_do_its_tokens() {
     };
     let key = Presented::ApiKey(issued.text.clone());
     let session = from(&key, Some("10.1.2.3")).await.expect("it is inside");
-    let minted = here.uses.exchange_key.execute(&session, WantedToken::default()).await.expect("a token");
+    let minted = here.uses.exchange_key.execute(&session, WantedToken::default(), &by()).await.expect("a token");
     for presented in [key, Presented::Token(minted.token)] {
         for inside in ["10.1.2.3", "::ffff:10.1.2.3", "2001:db8::1"] {
             from(&presented, Some(inside)).await.expect("it is inside");
@@ -82,7 +82,7 @@ async fn a_revoked_key_stops_working_here_at_once_and_elsewhere_within_a_second(
     let there = here.replica();
     let issued = here.key(new_key("ci", Role::Operator)).await;
     let session = there.with_key(&issued.text).await.expect("it is good");
-    let minted = here.uses.exchange_key.execute(&session, WantedToken::default()).await.expect("a token");
+    let minted = here.uses.exchange_key.execute(&session, WantedToken::default(), &by()).await.expect("a token");
     here.with_token(&minted.token).await.expect("it is good");
 
     here.uses.revoke_api_key.execute(issued.key.id, &by()).await.expect("it is revoked");

@@ -15,8 +15,8 @@ use async_trait::async_trait;
 use domain::{
     Timestamp,
     access::{
-        AccountName, Actor, Forbidden, KeyDigest, PasswordHash, Presented, Principal, Refused, Resource, Right, Role,
-        Scope, TokenGrant, User,
+        AccountName, Actor, Forbidden, JwtHolder, KeyDigest, PasswordHash, Presented, Principal, Refused, Resource,
+        Right, Role, Scope, TokenGrant, User,
     },
     agents::Secret,
     ports::{Accounts, HeldToken, Jwts, KeyDigests, Passwords, Policy, Tokens},
@@ -192,9 +192,12 @@ struct Provider;
 
 #[async_trait]
 impl Jwts for Provider {
-    async fn verify(&self, token: &Secret, _: Timestamp) -> Result<Principal, Refused> {
+    async fn verify(&self, token: &Secret, now: Timestamp) -> Result<JwtHolder, Refused> {
         match token.reveal() {
-            "good.j.wt" => Ok(Principal { name: "jwt:someone".to_owned(), role: Role::Viewer, ..Principal::system() }),
+            "good.j.wt" => Ok(JwtHolder {
+                principal: Principal { name: "jwt:someone".to_owned(), role: Role::Viewer, ..Principal::system() },
+                expires_at: now + Duration::from_mins(5),
+            }),
             _ => Err(Refused::Forged),
         }
     }

@@ -83,9 +83,10 @@ impl ApiKey {
         self.revoked_at.is_none() && self.expires_at.is_none_or(|end| now < end)
     }
 
-    /// Whether it keeps the installation manageable: it may do everything, and does not end by itself.
+    /// Whether it keeps the installation manageable: it may do everything, from anywhere, and does not end by itself.
     pub fn is_keeper(&self) -> bool {
-        self.role == Role::Admin && self.scope.is_open() && self.revoked_at.is_none() && self.expires_at.is_none()
+        let is_bound = self.expires_at.is_some() || !self.networks.is_empty();
+        self.role == Role::Admin && self.scope.is_open() && self.revoked_at.is_none() && !is_bound
     }
 
     /// Whether it may be used from this address. Where addresses are not known, only keys for any network may.

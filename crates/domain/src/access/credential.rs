@@ -1,6 +1,6 @@
 //! What is presented as a credential, what is minted, and why it may be refused.
 
-use super::{Right, Role, Scope};
+use super::{Principal, Right, Role, Scope};
 use crate::{
     Timestamp,
     agents::{AgentName, Secret},
@@ -80,12 +80,31 @@ pub enum Forbidden {
     /// The role lacks the right.
     #[error("this needs the right {}", .0.as_str())]
     Lacks(Right),
+    /// What is to be given is more than the caller's role.
+    #[error("the role {} is more than the role {}, which lacks the right {}", .given.as_str(), .own.as_str(), .right.as_str())]
+    Exceeds {
+        /// The role that is to be given.
+        given: Role,
+        /// The caller's.
+        own: Role,
+        /// The first right that the caller's role lacks.
+        right: Right,
+    },
     /// The scope of the principal leaves it out.
     #[error("this is outside of what the credential is restricted to: {0}")]
     OutOfScope(String),
     /// A block of the token says no.
     #[error("the token does not allow this")]
     Attenuated,
+}
+
+/// Whom a JSON Web Token stands for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct JwtHolder {
+    /// Who it is.
+    pub principal: Principal,
+    /// What the token says of its end.
+    pub expires_at: Timestamp,
 }
 
 /// What a token is minted for.

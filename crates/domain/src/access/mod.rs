@@ -14,7 +14,7 @@ mod source;
 
 pub use account::{AccountName, ApiKey, InvalidName, KeyDigest, MAX_NAME, PasswordHash, PreviousDigest, User};
 pub use actor::Actor;
-pub use credential::{Forbidden, Presented, Refused, TaskGrant, TokenGrant};
+pub use credential::{Forbidden, JwtHolder, Presented, Refused, TaskGrant, TokenGrant};
 pub use key_text::{KEY_PREFIX, KEY_SECRET, KeyText};
 pub use principal::{Principal, Resource, Scope};
 pub use right::{Access, Right};

@@ -1,11 +1,14 @@
 //! The entries of each mutation there is: pure functions of what was and what is.
 
-use serde_json::{Map, Value};
+use std::collections::BTreeSet;
+
+use chrono::TimeDelta;
+use serde_json::{Map, Value, json};
 
 use super::{Action, AuditEntry, Changes, Entity, snapshot};
 use crate::{
     Timestamp,
-    access::{Actor, ApiKey, Refused, User},
+    access::{Actor, ApiKey, Refused, TokenGrant, User},
     agents::{Agent, AgentStatus},
     ids::{AuditId, RunId, StepPath},
     payload::Payload,
@@ -194,6 +197,20 @@ impl AuditEntry {
     ) -> Self {
         let entity = user.map_or_else(|| Entity::unknown_user(name), Entity::user);
         Self::new(id, at, by, Action::RefuseLogIn, entity, Changes::none().set("reason", why.code()))
+    }
+
+    /// A token is minted for a key: what it grants, and until when. Its id is what it is revoked by.
+    pub fn of_issued_token(id: AuditId, by: &Actor, revocation_id: &str, grant: &TokenGrant, at: Timestamp) -> Self {
+        let names = |names: &Option<BTreeSet<String>>| names.as_ref().map_or(Value::Null, |names| json!(names));
+        let changes = Changes::none()
+            .set("role", grant.role.as_str())
+            .set("workflows", names(&grant.scope.workflows))
+            .set("agents", names(&grant.scope.agents))
+            .set("hides_payloads", grant.hides_payloads)
+            // Tokens end at whole seconds.
+            .set("ttl_seconds", (grant.expires_at - at + TimeDelta::milliseconds(999)).num_seconds())
+            .set("expires_at", grant.expires_at.to_rfc3339_opts(chrono::SecondsFormat::Secs, true));
+        Self::new(id, at, by, Action::IssueToken, Entity::token(revocation_id), changes)
     }
 
     /// A token is revoked by one of its ids.

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use super::StoreError;
 use crate::{
     Timestamp,
-    access::{ApiKey, Forbidden, KeyDigest, PasswordHash, Principal, Refused, Resource, Right, Role, TokenGrant, User},
+    access::{ApiKey, Forbidden, JwtHolder, KeyDigest, PasswordHash, Refused, Resource, Right, Role, TokenGrant, User},
     agents::Secret,
     ids::{ApiKeyId, UserId},
     page::{Page, PageRequest},
@@ -73,7 +73,7 @@ pub trait Tokens: Send + Sync {
 #[async_trait]
 pub trait Jwts: Send + Sync {
     /// Checks a token and maps its claims to a principal.
-    async fn verify(&self, token: &Secret, now: Timestamp) -> Result<Principal, Refused>;
+    async fn verify(&self, token: &Secret, now: Timestamp) -> Result<JwtHolder, Refused>;
 }
 
 /// Secrets of keys.
