@@ -3,7 +3,7 @@
     python attenuate.py <token> <public key of the server> <workflow>
 
 Needs the package biscuit-python, which wants to check a token before it appends to it; `orrery secrets public-keys` shows the
-key. No server is asked.
+key, as the second word of its first line: ed25519/… No server is asked.
 """
 
 import sys

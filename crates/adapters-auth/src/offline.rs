@@ -10,7 +10,10 @@ use biscuit_auth::{
 };
 use domain::{Timestamp, agents::Secret};
 
-use crate::biscuits::{ends, hex, seconds};
+use crate::{
+    MAX_BLOCKS, MAX_TOKEN,
+    biscuits::{ends, hex, seconds},
+};
 
 /// Why a text cannot be used as a token.
 #[derive(Debug, thiserror::Error)]
@@ -18,6 +21,12 @@ pub enum NotAToken {
     /// It is none.
     #[error("this is no Biscuit token")]
     Form,
+    /// It has as many blocks as the server looks at.
+    #[error("this token has {MAX_BLOCKS} blocks already, and the server takes no more")]
+    Full,
+    /// It would be longer than what the server looks at.
+    #[error("the narrower token would have more than the {MAX_TOKEN} bytes that the server takes")]
+    Long,
     /// It is sealed.
     #[error("this token was sealed: nobody can narrow it any more")]
     Sealed,
@@ -76,11 +85,15 @@ impl Attenuation {
     /// The narrower token. The one that it was made from stays as good as it was.
     pub fn apply(&self, token: &Secret) -> Result<Secret, NotAToken> {
         let token = UnverifiedBiscuit::from_base64(token.reveal().trim()).map_err(|_| NotAToken::Form)?;
+        if token.block_count() >= MAX_BLOCKS {
+            return Err(NotAToken::Full);
+        }
         let narrowed = self.block().and_then(|block| token.append(block)).and_then(|token| token.to_base64());
-        narrowed.map(Secret::new).map_err(|error| match error {
+        let narrowed = narrowed.map_err(|error| match error {
             Token::AppendOnSealed | Token::AlreadySealed => NotAToken::Sealed,
             _ => NotAToken::Form,
-        })
+        })?;
+        if narrowed.len() > MAX_TOKEN { Err(NotAToken::Long) } else { Ok(Secret::new(narrowed)) }
     }
 
     fn block(&self) -> Result<BlockBuilder, Token> {
@@ -126,10 +139,51 @@ impl Inspected {
         for (index, block) in self.blocks.iter().enumerate() {
             let who = if index == 0 { "the server's" } else { "a holder's" };
             let _ = write!(text, "\nblock {index} ({who}), revoked by {}\n", block.revocation_id);
-            for line in block.datalog.lines() {
-                let _ = writeln!(text, "    {line}");
+            for statement in statements(&block.datalog) {
+                let _ = writeln!(text, "    {statement}");
             }
         }
         text
+    }
+}
+
+/// The statements of a block, with everything visible that is in them. The library prints texts as they are: what a stranger has
+/// written into one must neither look like a statement of its own nor tell the terminal anything.
+fn statements(datalog: &str) -> Vec<String> {
+    let mut statements = vec![String::new()];
+    let (mut in_text, mut before) = (false, None);
+    for c in datalog.chars() {
+        if c == '\n' && before == Some(';') && !in_text {
+            statements.push(String::new());
+        } else if let Some(statement) = statements.last_mut() {
+            if c.is_control() || is_invisible(c) {
+                statement.extend(c.escape_default());
+            } else {
+                statement.push(c);
+            }
+        }
+        in_text ^= c == '"';
+        before = Some(c);
+    }
+    statements.retain(|statement| !statement.is_empty());
+    statements
+}
+
+/// Marks that turn the direction of writing around, or have no width.
+fn is_invisible(c: char) -> bool {
+    matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_in_a_text_is_no_statement_and_no_order_to_a_terminal() {
+        let block = "check if agent(\"a\u{1b}[2J;\ncheck if mode(\\b\u{202e})\");\ncheck if mode(\"read\");\n";
+        assert_eq!(
+            statements(block),
+            ["check if agent(\"a\\u{1b}[2J;\\ncheck if mode(\\b\\u{202e})\");", "check if mode(\"read\");",]
+        );
     }
 }

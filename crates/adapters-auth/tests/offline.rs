@@ -77,6 +77,22 @@ fn a_look_into_a_token_shows_blocks_ends_and_ids() {
 }
 
 #[test]
+fn nobody_is_handed_a_token_that_the_server_would_not_look_at() {
+    let (server, mut token) = minted();
+    let once_more = Attenuation { read_only: true, ..Attenuation::default() };
+    for _ in 1..adapters_auth::MAX_BLOCKS {
+        token = once_more.apply(&token).expect("there is room");
+        assert!(server.verify(&token, now()).is_ok());
+    }
+    let refused = once_more.apply(&token).expect_err("it is full");
+    assert!(refused.to_string().contains("16 blocks"), "{refused}");
+    let (_, token) = minted();
+    let long = Attenuation { agents: vec!["x".repeat(16 * 1024)], ..Attenuation::default() };
+    let refused = long.apply(&token).expect_err("it is long");
+    assert!(refused.to_string().contains("16384 bytes"), "{refused}");
+}
+
+#[test]
 fn what_is_no_token_is_none() {
     for text in ["", "x", "eyJhbGciOiJub25lIn0.e30."] {
         assert!(inspect(&Secret::new(text)).is_err());

@@ -10,6 +10,8 @@ pub(crate) enum Failure {
     Conflict(&'static str),
     /// A value that this store cannot keep.
     Unstorable(String),
+    /// A stored value that is sealed under a key that this process lacks.
+    Locked(String),
     /// A stored value that is none of ours.
     Corrupt(String),
     /// Anything that PostgreSQL says, with its SQLSTATE.
@@ -24,7 +26,7 @@ impl Failure {
     fn code(&self) -> Option<&str> {
         match self {
             Self::Refused { code, .. } => Some(code),
-            Self::Conflict(_) | Self::Unstorable(_) | Self::Corrupt(_) | Self::Lost(_) => None,
+            Self::Conflict(_) | Self::Unstorable(_) | Self::Locked(_) | Self::Corrupt(_) | Self::Lost(_) => None,
         }
     }
 
@@ -87,6 +89,7 @@ impl From<Failure> for StoreError {
         match failure {
             Failure::Conflict(what) => Self::Conflict(what),
             Failure::Unstorable(what) => Self::Corrupt(format!("a value cannot be stored: {what}")),
+            Failure::Locked(what) => Self::Locked(what),
             Failure::Corrupt(what) => Self::Corrupt(what),
             Failure::Refused { code, message } if code.starts_with("22") => {
                 Self::Corrupt(format!("a value cannot be stored: {message}"))

@@ -10,6 +10,8 @@ pub(crate) enum Failure {
     Conflict(&'static str),
     /// A value that this store cannot keep.
     Unstorable(String),
+    /// A stored value that is sealed under a key that this process lacks.
+    Locked(String),
     /// A stored value that is none of ours.
     Corrupt(String),
     /// Anything that SQLite says.
@@ -24,6 +26,7 @@ impl Failure {
         let code = match self {
             // What is stored of one run may be damaged while all others are sound.
             Self::Unstorable(_) | Self::Corrupt(_) => return true,
+            Self::Locked(_) => return false,
             Self::Conflict(_) => return false,
             Self::Sqlite(error) => error.sqlite_error_code(),
         };
@@ -36,7 +39,7 @@ impl Failure {
             Self::Sqlite(error) if error.sqlite_error_code() == Some(ErrorCode::ConstraintViolation) => {
                 Self::Conflict(what)
             }
-            Self::Sqlite(_) | Self::Conflict(_) | Self::Unstorable(_) | Self::Corrupt(_) => self,
+            Self::Sqlite(_) | Self::Conflict(_) | Self::Unstorable(_) | Self::Locked(_) | Self::Corrupt(_) => self,
         }
     }
 }
@@ -56,6 +59,7 @@ impl From<Failure> for StoreError {
         match failure {
             Failure::Conflict(what) => Self::Conflict(what),
             Failure::Unstorable(what) => Self::Corrupt(format!("a value cannot be stored: {what}")),
+            Failure::Locked(what) => Self::Locked(what),
             Failure::Corrupt(what) => Self::Corrupt(what),
             Failure::Sqlite(error) => Self::Unavailable(error.to_string()),
         }

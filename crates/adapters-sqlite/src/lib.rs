@@ -18,6 +18,7 @@ pub mod floor;
 mod following;
 mod inbox;
 mod journal;
+mod keyed;
 mod leases;
 mod lists;
 mod open;
@@ -34,6 +35,7 @@ mod workflows;
 mod writer;
 
 pub use chain::SqliteChain;
+pub use keyed::keyed;
 pub use open::OpenError;
 pub use stats::Stats;
 pub use store::SqliteStore;

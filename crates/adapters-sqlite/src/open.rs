@@ -1,9 +1,9 @@
 //! Taking a folder: the lock that keeps other processes out, and what can go wrong.
 
 use std::{
-    fs::{DirBuilder, File, TryLockError},
+    fs::{DirBuilder, File, OpenOptions, TryLockError},
     io,
-    os::unix::fs::DirBuilderExt,
+    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
     path::{Path, PathBuf},
 };
 
@@ -45,10 +45,20 @@ pub(crate) fn lock(folder: &Path) -> Result<File, OpenError> {
     let failed = |source| OpenError::Folder { folder: folder.to_owned(), source };
     // Credentials of agents lie in it: the folder is nobody else's business.
     DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(failed)?;
-    let lock = File::create(folder.join("orrery.lock")).map_err(failed)?;
+    let lock = private(&folder.join("orrery.lock")).map_err(failed)?;
     match lock.try_lock() {
         Ok(()) => Ok(lock),
         Err(TryLockError::WouldBlock) => Err(OpenError::InUse { folder: folder.to_owned() }),
         Err(TryLockError::Error(source)) => Err(failed(source)),
     }
+}
+
+/// Makes the database's file, if it is not there, so that only its owner reads it. What SQLite puts beside it has the same mode.
+pub(crate) fn make(file: &Path) -> Result<(), OpenError> {
+    let failed = |source| OpenError::Folder { folder: file.parent().unwrap_or(file).to_owned(), source };
+    private(file).map(drop).map_err(failed)
+}
+
+fn private(file: &Path) -> io::Result<File> {
+    OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(file)
 }

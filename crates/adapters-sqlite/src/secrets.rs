@@ -41,5 +41,10 @@ fn reseal(connection: &Connection, vault: &dyn Vault, which: Reseal) -> Outcome<
 
 /// A credential that does not open.
 pub(crate) fn broken(agent: &str, broken: &SealBroken) -> Failure {
-    Failure::Corrupt(format!("the credential of the agent '{agent}' cannot be read: {broken}"))
+    let what = format!("the credential of the agent '{agent}' cannot be read: {broken}");
+    match broken {
+        // Processes get a new key one after the other.
+        SealBroken::UnknownKey(_) => Failure::Locked(what),
+        SealBroken::Broken => Failure::Corrupt(what),
+    }
 }

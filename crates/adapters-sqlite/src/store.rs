@@ -33,6 +33,7 @@ impl SqliteStore {
     pub fn open(folder: &Path, vault: Arc<dyn Vault>) -> Result<Self, OpenError> {
         let lock = open::lock(folder)?;
         let file = folder.join("orrery.db");
+        open::make(&file)?;
         let mut connection = schema::connect_writer(&file)?;
         schema::migrate(&mut connection)?;
         let writer = Writer::start(connection, &file)?;

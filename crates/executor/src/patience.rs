@@ -24,7 +24,7 @@ where
     let mut wait = Duration::from_millis(50);
     loop {
         match ask().await {
-            Err(error @ (StoreError::Unavailable(_) | StoreError::Conflict(_))) => {
+            Err(error @ (StoreError::Unavailable(_) | StoreError::Locked(_) | StoreError::Conflict(_))) => {
                 tracing::warn!(%error, "the store did not answer; asking again");
             }
             answer => return Insisted::Answer(answer),

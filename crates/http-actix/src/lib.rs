@@ -15,7 +15,7 @@ mod rights;
 mod routes;
 pub mod serving;
 
-pub use api::{Guard, MAX_STREAMS, Streams, TrustedProxies};
+pub use api::{Guard, KnownHosts, MAX_STREAMS, Streams, TrustedProxies};
 pub use metrics::asks_for_credentials;
 pub use registry::Registry;
 pub use rights::rights_markdown;

@@ -72,7 +72,7 @@ pub(crate) fn refused(refused: Refused) {
 /// Counts somebody who may not do something.
 pub(crate) fn denied(forbidden: &Forbidden) {
     let missing = match forbidden {
-        Forbidden::Lacks(right) => right.as_str(),
+        Forbidden::Lacks(right) | Forbidden::Exceeds { right, .. } => right.as_str(),
         Forbidden::OutOfScope(_) => "scope",
         Forbidden::Attenuated => "token",
     };

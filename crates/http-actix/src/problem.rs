@@ -155,6 +155,14 @@ impl Problem {
                 let detail = format!("The role lacks the right {}", right.as_str());
                 Self { right: Some(right), ..Self::new(Code::Forbidden, detail) }
             }
+            Forbidden::Exceeds { given, own, right } => {
+                let (given, own, lacks) = (given.as_str(), own.as_str(), right.as_str());
+                let detail = format!(
+                    "Nobody gives more than they have: the role {given} is more than the credential's role {own}, which lacks the \
+                     right {lacks}"
+                );
+                Self { right: Some(right), ..Self::new(Code::Forbidden, detail) }
+            }
             Forbidden::OutOfScope(restriction) => {
                 Self::new(Code::OutOfScope, format!("The credential is restricted: {restriction}"))
             }
@@ -162,6 +170,15 @@ impl Problem {
                 Self::new(Code::TokenRestricted, "The token was restricted by its holder and does not allow this")
             }
         }
+    }
+
+    /// The same with the places in the request that it is refused for.
+    pub(crate) fn because_of(self, mistakes: Vec<Mistake>) -> Self {
+        let title = self.code.title();
+        let first = mistakes.first().map(|mistake| format!("{title}: {} {}", mistake.field, mistake.message));
+        let mut problem = Self { detail: first.unwrap_or(self.detail), mistakes, ..self };
+        problem.mistakes.truncate(MAX_MISTAKES);
+        problem
     }
 
     /// The same with another detail.

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use actix_web::{
-    HttpResponse,
+    HttpRequest, HttpResponse,
     web::{self, Data, Path, Query, ServiceConfig},
 };
 use domain::{
@@ -16,16 +16,25 @@ use domain::{
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use crate::api::KnownHosts;
+
 /// The agents as the old programs want to be told of them.
 #[derive(Clone)]
 pub struct Registry {
     agents: Arc<dyn Agents>,
+    hosts: KnownHosts,
 }
 
 impl Registry {
     /// A registry over the agents of a store.
     pub fn new(agents: Arc<dyn Agents>) -> Self {
-        Self { agents }
+        Self { agents, hosts: KnownHosts::default().and_bare_names() }
+    }
+
+    /// The same where it is reached under these names too. The old programs know services by names without a dot.
+    #[must_use]
+    pub fn for_hosts(self, hosts: KnownHosts) -> Self {
+        Self { hosts: hosts.and_bare_names(), ..self }
     }
 
     /// Mounts the look-ups, for `App::configure`.
@@ -35,6 +44,14 @@ impl Registry {
             .route("/api/v1/agents", web::get().to(search))
             // The old programs do not escape a slash in a name.
             .route("/agents/{name:.+}", web::get().to(look_up));
+    }
+
+    /// The answer to a page of a stranger that has its own name resolve to this address.
+    fn refusal(&self, request: &HttpRequest) -> Option<HttpResponse> {
+        let host = self.hosts.stranger(request.headers())?;
+        tracing::warn!(http.host = host, "a look-up came under the name '{host}', which could be anybody's");
+        let detail = "reach this under an address, a name without a dot, or one of --trusted-origins";
+        Some(HttpResponse::Forbidden().json(json!({"detail": detail})))
     }
 
     /// An agent that may be called.
@@ -52,7 +69,10 @@ struct Search {
 }
 
 /// The API's list, as far as the old programs use it: one agent by its name.
-async fn search(registry: Data<Registry>, search: Query<Search>) -> HttpResponse {
+async fn search(request: HttpRequest, registry: Data<Registry>, search: Query<Search>) -> HttpResponse {
+    if let Some(refusal) = registry.refusal(&request) {
+        return refusal;
+    }
     let found = match &search.name {
         Some(name) => registry.find(name).await,
         None => Ok(None),
@@ -69,7 +89,10 @@ async fn search(registry: Data<Registry>, search: Query<Search>) -> HttpResponse
     }
 }
 
-async fn look_up(registry: Data<Registry>, name: Path<String>) -> HttpResponse {
+async fn look_up(request: HttpRequest, registry: Data<Registry>, name: Path<String>) -> HttpResponse {
+    if let Some(refusal) = registry.refusal(&request) {
+        return refusal;
+    }
     match registry.find(&name).await {
         Ok(Some(agent)) => HttpResponse::Ok().json(registered(&agent)),
         Ok(None) => HttpResponse::NotFound().json(json!({"detail": format!("Agent '{name}' not found")})),

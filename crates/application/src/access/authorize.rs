@@ -9,6 +9,7 @@ use domain::{
     access::{Access, Forbidden, Resource, Right},
     ids::RunId,
     ports::{Agents, Clock, DeadLetters, Policy, Runs, StoreError, Workflows},
+    workflows::Mentioned,
 };
 
 use super::{Named, Session, scope};
@@ -92,8 +93,35 @@ impl Authorize {
         self.allows_resource(session, right, &resource)
     }
 
+    /// Whether it matters what the caller writes down in a document.
+    pub fn restricts_writing(session: &Session) -> bool {
+        !session.principal.scope.is_open() || session.is_attenuated()
+    }
+
+    /// Whether the caller may use the right to write something into `place` that names something else.
+    pub async fn may_mention(
+        &self,
+        session: &Session,
+        right: Right,
+        place: &Named,
+        what: &Mentioned,
+    ) -> Result<(), NotAllowed> {
+        let resource = match what {
+            // A token for a workflow says nothing about agents, so it is told both.
+            Mentioned::Agent(name) => Resource { agent: Some(name.clone()), ..self.resource(place).await? },
+            Mentioned::Workflow(name) => Resource { workflow: Some(name.clone()), ..Resource::default() },
+            Mentioned::WorkflowId(id) => self.resource(&Named::Workflow(*id)).await?,
+        };
+        scope::takes_in_mention(&session.principal.scope, what, resource.workflow.as_ref())?;
+        self.allowed_by_token(session, right, &resource)
+    }
+
     fn allows_resource(&self, session: &Session, right: Right, resource: &Resource) -> Result<(), NotAllowed> {
         scope::takes_in(&session.principal.scope, right, resource)?;
+        self.allowed_by_token(session, right, resource)
+    }
+
+    fn allowed_by_token(&self, session: &Session, right: Right, resource: &Resource) -> Result<(), NotAllowed> {
         match &session.held {
             Some(held) => held
                 .allows(right, resource, self.clock.now())

@@ -81,6 +81,7 @@ struct Read<V> {
 enum Failed {
     Conflict(&'static str),
     Unavailable(String),
+    Locked(String),
     Corrupt(String),
 }
 
@@ -123,6 +124,7 @@ impl From<StoreError> for Failed {
         match error {
             StoreError::Conflict(what) => Self::Conflict(what),
             StoreError::Unavailable(what) => Self::Unavailable(what),
+            StoreError::Locked(what) => Self::Locked(what),
             StoreError::Corrupt(what) => Self::Corrupt(what),
         }
     }
@@ -133,6 +135,7 @@ impl From<Failed> for StoreError {
         match failed {
             Failed::Conflict(what) => Self::Conflict(what),
             Failed::Unavailable(what) => Self::Unavailable(what),
+            Failed::Locked(what) => Self::Locked(what),
             Failed::Corrupt(what) => Self::Corrupt(what),
         }
     }

@@ -1,11 +1,15 @@
 //! What a restricted principal may touch.
 //!
 //! A scope of workflows concerns definitions, runs and dead letters; a scope of agents concerns the registered agents. What a
-//! workflow does in its steps is its own affair: whoever may execute it may have its agents called.
+//! workflow does in its steps is its own affair: whoever may execute it may have its agents called. So whoever writes steps must
+//! not name others in them.
 
 use std::collections::BTreeSet;
 
-use domain::access::{Forbidden, Resource, Right, Scope};
+use domain::{
+    access::{Forbidden, Resource, Right, Scope},
+    workflows::Mentioned,
+};
 
 /// Which part of a scope has a say about a right.
 enum Concerns {
@@ -56,15 +60,31 @@ pub(super) fn takes_in(scope: &Scope, right: Right, resource: &Resource) -> Resu
     }
 }
 
+/// Whether the scope takes in what a document names; `workflow` is the name of a workflow that is named by its id.
+pub(super) fn takes_in_mention(scope: &Scope, what: &Mentioned, workflow: Option<&String>) -> Result<(), Forbidden> {
+    let (kind, allowed, name) = match what {
+        Mentioned::Agent(name) => ("agents", &scope.agents, Some(name)),
+        Mentioned::Workflow(name) => ("workflows", &scope.workflows, Some(name)),
+        Mentioned::WorkflowId(_) => ("workflows", &scope.workflows, workflow),
+    };
+    match allowed {
+        Some(allowed) if !name.is_some_and(|name| allowed.contains(name)) => {
+            Err(Forbidden::OutOfScope(format!("steps may name only the {kind} {}", quoted(allowed))))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn quoted(names: &BTreeSet<String>) -> String {
+    names.iter().map(|name| format!("'{name}'")).collect::<Vec<_>>().join(", ")
+}
+
 fn within(what: &str, allowed: Option<&BTreeSet<String>>, one: Option<&String>) -> Result<(), Forbidden> {
     match allowed {
-        Some(allowed) if !one.is_some_and(|name| allowed.contains(name)) => {
-            let names: Vec<_> = allowed.iter().map(|name| format!("'{name}'")).collect();
-            Err(Forbidden::OutOfScope(format!(
-                "only the {what} {}, and the request must name nothing else, be it by its path, its filter or its body",
-                names.join(", ")
-            )))
-        }
+        Some(allowed) if !one.is_some_and(|name| allowed.contains(name)) => Err(Forbidden::OutOfScope(format!(
+            "only the {what} {}, and the request must name nothing else, be it by its path, its filter or its body",
+            quoted(allowed)
+        ))),
         _ => Ok(()),
     }
 }
@@ -85,6 +105,26 @@ mod tests {
         assert_eq!(takes_in(&scope, Right::RunsRead, &of(Some("a"))), Ok(()));
         let other = takes_in(&scope, Right::RunsRead, &of(Some("b"))).expect_err("it is another");
         assert_eq!(takes_in(&scope, Right::RunsRead, &of(None)), Err(other));
+    }
+
+    #[test]
+    fn steps_name_only_what_the_scope_takes_in() {
+        let agent = |name: &str| Mentioned::Agent(name.to_owned());
+        let workflow = |name: &str| Mentioned::Workflow(name.to_owned());
+        let both = scope(Some("w"), Some("A"));
+        for inside in [agent("A"), workflow("w")] {
+            assert_eq!(takes_in_mention(&both, &inside, None), Ok(()));
+        }
+        for outside in [agent("B"), workflow("v"), agent("w"), workflow("A")] {
+            assert!(takes_in_mention(&both, &outside, None).is_err(), "{outside:?}");
+            assert_eq!(takes_in_mention(&Scope::default(), &outside, None), Ok(()));
+        }
+        assert_eq!(takes_in_mention(&scope(None, Some("A")), &workflow("v"), None), Ok(()));
+        assert_eq!(takes_in_mention(&scope(Some("w"), None), &agent("B"), None), Ok(()));
+        let id = Mentioned::WorkflowId("0190c0de-0000-7000-8000-0000000000ff".parse().expect("an id"));
+        assert_eq!(takes_in_mention(&both, &id, Some(&"w".to_owned())), Ok(()));
+        let other = takes_in_mention(&both, &id, Some(&"v".to_owned())).expect_err("it is another");
+        assert_eq!(takes_in_mention(&both, &id, None), Err(other), "whether it exists is not told");
     }
 
     #[test]

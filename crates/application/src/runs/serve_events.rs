@@ -31,9 +31,9 @@ impl EventHandler for ServeEvents {
         };
         match raised {
             Ok(()) => Handled::Done,
-            Err(RaiseEventError::Store(error @ (StoreError::Unavailable(_) | StoreError::Conflict(_)))) => {
-                Handled::Later(error.to_string())
-            }
+            Err(RaiseEventError::Store(
+                error @ (StoreError::Unavailable(_) | StoreError::Locked(_) | StoreError::Conflict(_)),
+            )) => Handled::Later(error.to_string()),
             Err(
                 error @ (RaiseEventError::NotFound(_)
                 | RaiseEventError::Over(_)

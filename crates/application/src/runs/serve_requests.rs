@@ -112,7 +112,9 @@ impl RequestHandler for ServeRequests {
         };
         match self.adopt(request, document).await {
             Ok(handled) => handled,
-            Err(error @ (StoreError::Unavailable(_) | StoreError::Conflict(_))) => Handled::Later(error.to_string()),
+            Err(error @ (StoreError::Unavailable(_) | StoreError::Locked(_) | StoreError::Conflict(_))) => {
+                Handled::Later(error.to_string())
+            }
             Err(error @ StoreError::Corrupt(_)) => Handled::Refused(error.to_string()),
         }
     }

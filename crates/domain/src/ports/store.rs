@@ -20,6 +20,9 @@ pub enum StoreError {
     /// The store cannot be reached or is overloaded: try again later.
     #[error("the store is unavailable: {0}")]
     Unavailable(String),
+    /// It is kept encrypted under a key that this process lacks: others may have it, so try again once this one has it too.
+    #[error("the store holds something encrypted that this process has no key for: {0}")]
+    Locked(String),
     /// The store holds something that this program cannot read: call somebody.
     #[error("the store holds corrupt data: {0}")]
     Corrupt(String),

@@ -14,6 +14,7 @@ mod external;
 mod findings;
 mod lenient;
 mod limits;
+mod mentions;
 mod nearest;
 mod path;
 mod plan;
@@ -46,6 +47,7 @@ pub use limits::{
     MAX_AT_ONCE, MAX_CHILD_DEPTH, MAX_EVENT_NAME, MAX_ITERATIONS, MAX_LOOKUPS, MAX_MEMBERS, MAX_NESTING, MAX_PATH,
     MAX_PLACES, MAX_STEPS,
 };
+pub use mentions::{Mention, Mentioned};
 pub use path::{Segment, Slice};
 pub use plan::{
     AgentWork, Block, BlockKind, Branch, Choice, Delay, ForkJoin, JoinPolicy, Loop, OnError, Plan, PlanStep,

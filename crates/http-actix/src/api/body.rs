@@ -3,8 +3,9 @@
 use std::{pin::pin, time::Duration};
 
 use actix_web::{
-    HttpMessage,
+    HttpMessage, HttpRequest,
     dev::{Decompress, Payload},
+    error::PayloadError,
     http::header,
     web::{Bytes, BytesMut},
 };
@@ -33,7 +34,7 @@ impl<T: Checked> Input for Body<T> {
         let read =
             json::parse(&bytes, from.limits.json_depth).and_then(|value| Contract::of::<T>().read(Part::Body, value));
         let Some(body) = from.settle::<T>(read) else { return Ok(None) };
-        guard::names_in_body(&from.request, body.names()).await?;
+        guard::names_in_body(&from.request, Some(&body)).await?;
         Ok(Some(Body(body)))
     }
 
@@ -54,8 +55,7 @@ impl<T: Checked> Input for Option<Body<T>> {
             value => Contract::of::<T>().read(Part::Body, value).map(|body| Some(Body(body))),
         });
         let Some(body) = from.settle::<Option<Body<T>>>(read) else { return Ok(None) };
-        let names = body.as_ref().map_or_else(Vec::new, |Body(body)| body.names());
-        guard::names_in_body(&from.request, names).await?;
+        guard::names_in_body(&from.request, body.as_ref().map(|Body(body)| body)).await?;
         Ok(Some(body))
     }
 
@@ -97,7 +97,7 @@ async fn bytes(from: &mut Incoming) -> Result<Bytes, Problem> {
             () = &mut deadline => return Err(too_slow(time)),
         };
         let Some(chunk) = chunk else { break };
-        let chunk = chunk.map_err(|e| Problem::new(Code::BadRequest, format!("The body cannot be read: {e}")))?;
+        let chunk = chunk.map_err(|error| unreadable(request, error))?;
         if body.len() + chunk.len() > most {
             return Err(too_large(most));
         }
@@ -116,6 +116,19 @@ fn is_json(content_type: &str) -> bool {
 fn too_large(most: usize) -> Problem {
     let mebibytes = if most.is_multiple_of(1 << 20) { format!(" ({} MiB)", most >> 20) } else { String::new() };
     Problem::new(Code::BodyTooLarge, format!("The body is larger than the limit of {most} bytes{mebibytes}"))
+}
+
+/// What libraries say of it is for those who wrote them; the log has it.
+fn unreadable(request: &HttpRequest, error: PayloadError) -> Problem {
+    let coding = request.headers().get(header::CONTENT_ENCODING).and_then(|coding| coding.to_str().ok());
+    let why = match (&error, coding) {
+        (PayloadError::Incomplete(_), _) => "it ends before all of it has come".to_owned(),
+        (PayloadError::EncodingCorrupted | PayloadError::Io(_), Some(coding)) => {
+            format!("it is no sound '{coding}', which its Content-Encoding says it is")
+        }
+        _ => "it is not what the head of the request says".to_owned(),
+    };
+    Problem::new(Code::BadRequest, format!("The body cannot be read: {why}")).cause(error.to_string())
 }
 
 fn too_slow(time: Duration) -> Problem {

@@ -159,13 +159,14 @@ fn security(access: Access) -> Vec<SecurityRequirement> {
 fn refusals(access: Access) -> &'static [Code] {
     match access {
         Access::Public => &[],
-        Access::Known => &[Code::Unauthenticated, Code::CrossOrigin, Code::StoreUnavailable],
+        Access::Known => &[Code::Unauthenticated, Code::CrossOrigin, Code::UnknownHost, Code::StoreUnavailable],
         Access::Needs(_) => &[
             Code::Unauthenticated,
             Code::Forbidden,
             Code::OutOfScope,
             Code::TokenRestricted,
             Code::CrossOrigin,
+            Code::UnknownHost,
             Code::StoreUnavailable,
             Code::AccessUndecided,
         ],

@@ -8,6 +8,7 @@ use std::{
 };
 
 use application::access::Named;
+use domain::workflows::Mention;
 use garde::Validate;
 use jsonschema::{ValidationError, Validator, error::TypeKind, error::ValidationErrorKind};
 use schemars::{JsonSchema, generate::SchemaSettings};
@@ -28,6 +29,11 @@ pub(crate) trait Checked: DeserializeOwned + JsonSchema + Validate<Context = ()>
 
     /// What it names that the path does not. Whoever is restricted may only name what the restriction takes in.
     fn names(&self) -> Vec<Named> {
+        Vec::new()
+    }
+
+    /// What the document in it names beyond itself. Whoever is restricted may only write what the restriction takes in.
+    fn mentions(&self) -> Vec<Mention> {
         Vec::new()
     }
 

@@ -5,6 +5,7 @@ use std::{net::SocketAddr, path::PathBuf};
 use anyhow::ensure;
 use clap::{Args, ValueEnum};
 use domain::{access::Role, agents::Secret};
+use http_actix::{KnownHosts, limits::Origin};
 use ipnet::IpNet;
 
 /// Who is asked for credentials.
@@ -37,8 +38,9 @@ pub(crate) struct DoorSettings {
     #[arg(long, env = "ORRERY_TRUSTED_ROLE", value_enum, default_value_t = TrustedRole::Operator, requires = "trusted_listen")]
     pub(crate) trusted_role: TrustedRole,
     /// The origins whose pages may change something without presenting credentials, like `https://ui.example.com`: where nobody is
-    /// asked, any other page that somebody looks at could.
-    #[arg(long, env = "ORRERY_TRUSTED_ORIGINS", value_delimiter = ',')]
+    /// asked, any other page that somebody looks at could. Such an address is also reached under their hosts, and under no other
+    /// name but localhost and that of `--public-url`.
+    #[arg(long, env = "ORRERY_TRUSTED_ORIGINS", value_delimiter = ',', value_parser = trusted_origin)]
     pub(crate) trusted_origins: Vec<String>,
 }
 
@@ -46,6 +48,11 @@ impl DoorSettings {
     /// Without credentials, for a process that only its own user reaches.
     pub(crate) fn open() -> Self {
         Self { auth: Auth::Disabled, ..Self::default() }
+    }
+
+    /// The names under which the server is reached where nobody is asked.
+    pub(crate) fn known_hosts(&self) -> KnownHosts {
+        KnownHosts::of(self.trusted_origins.iter().chain(&self.public_url).map(String::as_str))
     }
 
     /// Nobody opens a server to others by mistake.
@@ -56,6 +63,15 @@ impl DoorSettings {
              --auth-disabled-anywhere as well"
         );
         Ok(())
+    }
+}
+
+/// As browsers write it: what is compared are texts.
+fn trusted_origin(text: &str) -> Result<String, String> {
+    match text.parse::<Origin>() {
+        Ok(_) if text == "*" => Err("pages of any origin cannot be trusted: name the origins".to_owned()),
+        Ok(origin) => Ok(origin.to_string()),
+        Err(error) => Err(error.to_string()),
     }
 }
 
@@ -134,6 +150,22 @@ mod tests {
             let refused = check("--auth disabled", reachable).expect_err("others reach it");
             assert!(refused.contains("--auth-disabled-anywhere"), "{refused}");
             assert_eq!(check("--auth disabled --auth-disabled-anywhere", reachable), Ok(()));
+        }
+    }
+
+    #[test]
+    fn an_origin_that_no_browser_would_send_is_refused() {
+        let read = |text: &str| {
+            let line = Line::try_parse_from(["orrery", "--trusted-origins", text]);
+            line.map(|line| line.door.trusted_origins).map_err(|error| error.to_string())
+        };
+        assert_eq!(
+            read("https://UI.example.com,http://localhost:3000"),
+            Ok(vec!["https://ui.example.com".to_owned(), "http://localhost:3000".to_owned()])
+        );
+        for wrong in ["foo/bar", "ui.example.com", "https://ui.example.com/", "*"] {
+            let refused = read(wrong).expect_err(wrong);
+            assert!(refused.contains("origin"), "{refused}");
         }
     }
 

@@ -37,7 +37,7 @@ pub(crate) struct Attenuate {
     /// The only run it is good for, by id; several may be given.
     #[arg(long = "run", group = "what")]
     runs: Vec<String>,
-    /// The only agent it is good for, by name; several may be given.
+    /// The only agent it is good for, by name; several may be given. Workflows and runs name no agent: it is good for none of them.
     #[arg(long = "agent", group = "what")]
     agents: Vec<String>,
     /// Only reading.

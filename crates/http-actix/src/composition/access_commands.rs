@@ -156,8 +156,15 @@ fn by() -> Actor {
 
 fn issued(done: &str, issued: &IssuedApiKey) -> Said {
     let IssuedApiKey { key, text } = issued;
-    let about = format!("{done} the key '{}' ({}), a {}; it is shown this once:", key.name, key.id, key.role.as_str());
+    let about =
+        format!("{done} the key '{}' ({}), {}; it is shown this once:", key.name, key.id, one(key.role.as_str()));
     Said { about, result: Some(text.reveal().to_owned()) }
+}
+
+/// The word with its article.
+fn one(word: &str) -> String {
+    let article = if word.starts_with(['a', 'e', 'i', 'o', 'u']) { "an" } else { "a" };
+    format!("{article} {word}")
 }
 
 /// All items of a list.
@@ -212,4 +219,17 @@ fn password() -> anyhow::Result<Secret> {
         "a password of at least {SHORTEST_PASSWORD} characters is needed on standard input"
     );
     Ok(Secret::new(password))
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::access::Role;
+
+    use super::*;
+
+    #[test]
+    fn roles_have_the_right_article() {
+        let all = Role::ALL.map(|role| one(role.as_str()));
+        assert_eq!(all, ["an agent", "a viewer", "an operator", "a designer", "an admin"]);
+    }
 }

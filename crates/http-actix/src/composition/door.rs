@@ -75,7 +75,11 @@ pub(super) fn guards(settings: &DoorSettings, ports: &Ports, access: Arc<AccessU
         Auth::Disabled => Arc::new(OpenGate),
     };
     let trusted = TrustedGate::new(Role::from(settings.trusted_role), asking);
-    let guard = |gate| Guard::new(gate, authorize.clone()).for_origins(&settings.trusted_origins);
+    let hosts = settings.known_hosts();
+    let guard = |gate| {
+        let guard = Guard::new(gate, authorize.clone()).for_origins(&settings.trusted_origins);
+        guard.for_hosts(hosts.clone())
+    };
     Guards { api: guard(api), trusted: guard(Arc::new(trusted)) }
 }
 

@@ -1,9 +1,9 @@
 //! The server's own keys: from a file or a variable, or, where one process has a folder to itself, made at the first start.
 
 use std::{
-    fs::{self, OpenOptions},
+    fs::{self, DirBuilder, OpenOptions},
     io::{ErrorKind, Write},
-    os::unix::fs::{OpenOptionsExt, PermissionsExt},
+    os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt},
     path::Path,
 };
 
@@ -77,7 +77,11 @@ fn read(path: &Path) -> anyhow::Result<Keyring> {
 fn of_folder(folder: &Path) -> anyhow::Result<Keyring> {
     let path = folder.join(FILE);
     let shown = path.display();
-    fs::create_dir_all(folder).with_context(|| format!("the folder {} cannot be made", folder.display()))?;
+    if !path.exists() {
+        check_nothing_needs_others(folder)?;
+    }
+    let made = DirBuilder::new().recursive(true).mode(0o700).create(folder);
+    made.with_context(|| format!("the folder {} cannot be made", folder.display()))?;
     match OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path) {
         Ok(mut file) => {
             // An id that no other key has: whoever loses the file is told which one is missing, instead of that it is wrong.
@@ -93,4 +97,85 @@ fn of_folder(folder: &Path) -> anyhow::Result<Keyring> {
         Err(error) => return Err(error).with_context(|| format!("the server's keys cannot be written to {shown}")),
     }
     read(&path)
+}
+
+/// A fresh key beside a store that was made with others would open nothing of it, and hide that they are lost.
+fn check_nothing_needs_others(folder: &Path) -> anyhow::Result<()> {
+    let shown = folder.display();
+    let keyed = adapters_sqlite::keyed(folder);
+    let keyed = keyed.with_context(|| format!("it cannot be told whether the store in {shown} needs keys"))?;
+    ensure!(
+        keyed.is_empty(),
+        "the keys of this server are gone: {shown} holds {} that were made with them, and no {FILE}. Put the file back from its \
+         copy, or give the keys with --secret-keys-file or ORRERY_SECRET_KEYS. Whoever has lost them for good begins anew in \
+         another folder",
+        keyed.join(", ")
+    );
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use adapters_auth::AeadVault;
+    use adapters_sqlite::SqliteStore;
+    use domain::{
+        access::Actor,
+        audit::{Action, AuditEntry, Changes, Entity},
+        ids::{AuditId, DeadLetterId},
+        ports::{AuditSealing, Transactions},
+    };
+
+    use super::*;
+
+    /// The files in a folder, with their modes.
+    fn files(folder: &Path) -> Vec<(String, u32)> {
+        let file = |file: fs::DirEntry| {
+            let mode = file.metadata().expect("it is there").permissions().mode() & 0o777;
+            (file.file_name().to_string_lossy().into_owned(), mode)
+        };
+        let mut files: Vec<_> =
+            fs::read_dir(folder).expect("it can be listed").map(|found| file(found.expect("a file"))).collect();
+        files.sort();
+        files
+    }
+
+    #[test]
+    fn what_the_server_makes_is_its_owners_alone() {
+        let parent = tempfile::tempdir().expect("a folder");
+        let folder = parent.path().join("made");
+        let keyring = load(&SecretKeys::default(), Place::Folder(&folder)).expect("keys are made");
+        let store = SqliteStore::open(&folder, AeadVault::new(&keyring)).expect("a store");
+        assert_eq!(fs::metadata(&folder).expect("it is there").permissions().mode() & 0o777, 0o700);
+        for (file, mode) in files(&folder) {
+            assert_eq!(mode, 0o600, "{file}");
+        }
+        drop(store);
+    }
+
+    #[tokio::test]
+    async fn a_store_that_needs_other_keys_gets_no_new_ones() {
+        let parent = tempfile::tempdir().expect("a folder");
+        let folder = parent.path().join("what? 100%#");
+        let keyring = load(&SecretKeys::default(), Place::Folder(&folder)).expect("keys are made");
+        let store = SqliteStore::open(&folder, AeadVault::new(&keyring)).expect("a store");
+        drop(store);
+        fs::remove_file(folder.join(FILE)).expect("it is there");
+        let keyring = load(&SecretKeys::default(), Place::Folder(&folder)).expect("nothing needs others yet");
+        let store = SqliteStore::open(&folder, AeadVault::new(&keyring)).expect("a store");
+        let (id, letter) =
+            (AuditId::new(SystemIds.unique()), Entity::dead_letter(DeadLetterId::new(SystemIds.unique())));
+        let now = domain::Timestamp::UNIX_EPOCH;
+        let entry = AuditEntry::new(id, now, &Actor::system(), Action::Delete, letter, Changes::none());
+        let mut work = store.begin().await.expect("a unit of work");
+        work.record(&entry).await.expect("it can be recorded");
+        work.commit().await.expect("it can be committed");
+        let seal = std::sync::Arc::new(adapters_auth::ChainSeal::new(&keyring));
+        let _ = AuditSealing::seal(&store, seal, 0, now, 10).await.expect("it can be sealed");
+        drop(store);
+        fs::remove_file(folder.join(FILE)).expect("it is there");
+        let before = files(&folder);
+        let refused = load(&SecretKeys::default(), Place::Folder(&folder)).map(drop).expect_err("they are lost");
+        assert!(refused.to_string().contains("seals of the audit log"), "{refused:#}");
+        assert_eq!(files(&folder), before, "nothing new is left");
+    }
 }

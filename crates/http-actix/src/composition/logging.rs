@@ -14,9 +14,18 @@ pub(crate) enum LogFormat {
     Json,
 }
 
+/// What is left out of every log unless the filter names it: errors of the HTTP library are requests that nobody could read, so
+/// anybody could fill the log with them.
+const LEFT_OUT: &str = "actix_http=off";
+
+/// A directive of the filter for the same target takes the place of the one before it.
+fn with_defaults(filter: &str) -> String {
+    format!("{LEFT_OUT},{filter}")
+}
+
 /// Starts logging; `filter` has the syntax of `RUST_LOG`.
 pub(crate) fn init(format: Option<LogFormat>, filter: &str) -> anyhow::Result<()> {
-    let filter = EnvFilter::try_new(filter).context("the log filter cannot be read")?;
+    let filter = EnvFilter::try_new(with_defaults(filter)).context("the log filter cannot be read")?;
     let terminal = std::io::stderr().is_terminal();
     let format = format.unwrap_or(if terminal { LogFormat::Text } else { LogFormat::Json });
     let registry = tracing_subscriber::registry().with(filter);
@@ -27,4 +36,18 @@ pub(crate) fn init(format: Option<LogFormat>, filter: &str) -> anyhow::Result<()
         }
     }
     .context("logging cannot be started")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn requests_that_nobody_can_read_are_no_errors_unless_somebody_asks_for_them() {
+        let of = |filter: &str| EnvFilter::try_new(with_defaults(filter)).expect("a filter").to_string();
+        assert!(of("info").contains("actix_http=off"), "{}", of("info"));
+        let asked = of("info,actix_http=debug");
+        assert!(asked.contains("actix_http=debug") && !asked.contains("actix_http=off"), "{asked}");
+        assert_eq!(EnvFilter::try_new(with_defaults("")).expect("a filter").to_string(), LEFT_OUT);
+    }
 }

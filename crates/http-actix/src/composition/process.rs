@@ -228,7 +228,8 @@ impl<'a> Building<'a> {
         };
         let registry = match listeners.registry {
             Some(listener) => {
-                let (server, serving) = listen_for_registry(listener, Registry::new(self.store.agents.clone()))?;
+                let registry = Registry::new(self.store.agents.clone()).for_hosts(self.options.door.known_hosts());
+                let (server, serving) = listen_for_registry(listener, registry)?;
                 self.crew.watch("server of look-ups", serving);
                 Some(server)
             }

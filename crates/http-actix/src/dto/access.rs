@@ -134,8 +134,9 @@ pub(crate) struct RevokeTokens {
     /// This one, and all that were attenuated from it. Whoever has a token may revoke it.
     #[schemars(length(min = 1, max = 16384))]
     token: Option<String>,
-    /// Those with these revocation ids, and all that were attenuated from them. Needs the right `access:manage`.
-    #[schemars(length(min = 1, max = 100), inner(length(min = 1, max = 512)))]
+    /// Those with these revocation ids (64 bytes as hexadecimal digits), and all that were attenuated from them. Needs the right
+    /// `access:manage`.
+    #[schemars(length(min = 1, max = 100), inner(regex(pattern = "^([0-9a-fA-F]{2}){64,72}$")))]
     revocation_ids: Option<Vec<String>>,
 }
 
@@ -149,14 +150,28 @@ impl Validate for RevokeTokens {
             (Some(_), Some(_)) => say("revocation_ids", "must not come together with token"),
             (Some(_), None) | (None, Some(_)) => {}
         }
+        for (index, id) in self.revocation_ids.iter().flatten().enumerate() {
+            if !is_revocation_id(id) {
+                let message =
+                    "must be a revocation id: 64 bytes as hexadecimal digits, as `orrery token inspect` shows them";
+                report.append(parent().join("revocation_ids").join(index), garde::Error::new(message));
+            }
+        }
     }
+}
+
+/// The signature of a block: 64 bytes, or up to 72 where its holder has signed it with another kind of key.
+fn is_revocation_id(text: &str) -> bool {
+    let fits = (128..=144).contains(&text.len()) && text.len().is_multiple_of(2);
+    fits && text.bytes().all(|digit| digit.is_ascii_hexdigit())
 }
 
 impl RevokeTokens {
     pub(crate) fn revoked(self) -> Revoked {
         match self.token {
             Some(token) => Revoked::Token(Secret::new(token)),
-            None => Revoked::Ids(self.revocation_ids.unwrap_or_default()),
+            // As the server writes them.
+            None => Revoked::Ids(self.revocation_ids.iter().flatten().map(|id| id.to_ascii_lowercase()).collect()),
         }
     }
 }
@@ -260,14 +275,14 @@ pub(crate) struct MeView {
     hides_payloads: bool,
     /// Whether somebody has restricted the token further; by what, only its blocks say.
     attenuated: bool,
-    /// When the token ends; null where there is no token of this server.
+    /// When the key or token ends; null where it does not by itself.
     expires_at: Option<Stamp>,
 }
 
 impl MeView {
     pub(crate) fn new(session: Session, policy: &dyn Policy) -> Self {
         let attenuated = session.is_attenuated();
-        let Session { principal, proof, held } = session;
+        let Session { principal, proof, expires_at, .. } = session;
         let granted = Right::ALL.into_iter().filter(|right| policy.grants(principal.role, *right));
         Self {
             principal: principal.name,
@@ -283,7 +298,7 @@ impl MeView {
             scope: principal.scope.into(),
             hides_payloads: principal.hides_payloads,
             attenuated,
-            expires_at: held.map(|held| Stamp(held.grant().expires_at)),
+            expires_at: expires_at.map(Stamp),
         }
     }
 }

@@ -10,8 +10,8 @@ use application::{
 use domain::{
     ports::NoSchemas,
     workflows::{
-        ChangeSummary, RunLimits, Severity, StepDocument, WorkflowDocument, WorkflowFilter, WorkflowName, WorkflowSort,
-        examine,
+        ChangeSummary, Mention, RunLimits, Severity, StepDocument, WorkflowDocument, WorkflowFilter, WorkflowName,
+        WorkflowSort, examine,
     },
 };
 use garde::{Path, Report, Validate};
@@ -331,6 +331,10 @@ impl Checked for CreateWorkflow {
     fn names(&self) -> Vec<Named> {
         vec![Named::WorkflowName(self.name.clone())]
     }
+
+    fn mentions(&self) -> Vec<Mention> {
+        Mention::of_steps(&documents(self.steps.clone()))
+    }
 }
 
 impl CreateWorkflow {
@@ -395,6 +399,10 @@ impl ValidateWorkflow {
 impl Checked for ValidateWorkflow {
     fn names(&self) -> Vec<Named> {
         vec![self.name.clone().map_or(Named::Anything, Named::WorkflowName)]
+    }
+
+    fn mentions(&self) -> Vec<Mention> {
+        Mention::of_steps(&documents(self.steps.clone()))
     }
 }
 
@@ -468,7 +476,12 @@ impl UpdateWorkflow {
     }
 }
 
-impl Checked for UpdateWorkflow {}
+impl Checked for UpdateWorkflow {
+    fn mentions(&self) -> Vec<Mention> {
+        self.steps.clone().map(documents).map_or_else(Vec::new, |steps| Mention::of_steps(&steps))
+    }
+}
+
 impl Checked for WorkflowPath {}
 impl Checked for WorkflowQuery {}
 impl Checked for VersionQuery {}

@@ -86,8 +86,8 @@ codes! {
         "The caller's role does not have the right that the operation needs; `required_right` names it.",
         "Use a credential of a role that has it: docs/reference/rights.md shows which do.";
     OutOfScope: 403, "out_of_scope", "Outside of the credential's scope",
-        "The credential is restricted to certain workflows or agents, and the request names something else or nothing in \
-         particular. Whether it exists is not told.",
+        "The credential is restricted to certain workflows, agents, networks or a time, and the request names something else or \
+         nothing in particular, writes it into a document (`errors` lists every place), or gives more. Whether it exists is not told.",
         "Name what the credential is restricted to: by the path, by `workflow_id` or `name` in the query, or in the body.";
     TokenRestricted: 403, "token_restricted", "Token restricted",
         "A block of the token, added by whoever handed it on, does not allow this.",
@@ -95,6 +95,9 @@ codes! {
     CrossOrigin: 403, "cross_origin", "Page of another origin",
         "Nobody is asked for credentials here, and a page of another origin wants to change something.",
         "Present a credential, or have the origin listed with `--trusted-origins`.";
+    UnknownHost: 403, "unknown_host", "Reached under a foreign name",
+        "Nobody is asked for credentials here, and the request came under a name that could be anybody's (DNS rebinding).",
+        "Use an IP address or localhost, or have the name listed with `--trusted-origins` or `--public-url`.";
     NotFound: 404, "not_found", "Not found",
         "Nothing is served under this path.", "Look the path up in /openapi.json.";
     AgentNotFound: 404, "agent_not_found", "Agent not found",

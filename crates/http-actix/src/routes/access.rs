@@ -26,8 +26,8 @@ pub(super) fn declare(api: Declarations) -> Declarations {
         About::new(
             GROUP,
             "Log in",
-            "Answers a token that is good for half an hour, until the person's role, state or password change. After five wrong \
-             passwords in a row each further one costs a wait that doubles, up to a quarter of an hour.",
+            "Answers a token that is good for half an hour, until the person's role, state or password change. The fifth wrong \
+             password in a row costs a wait of a second, each further one twice as long, up to a quarter of an hour.",
         )
         .sends(shown::log_in())
         .answers(shown::token("user:alice"))
@@ -46,7 +46,7 @@ pub(super) fn declare(api: Declarations) -> Declarations {
         )
         .sends(shown::want_token())
         .answers(shown::token("key:build server"))
-        .refuses(&[Code::ApiKeyNeeded, Code::OutOfScope, Code::TokenRestricted, Code::StoreUnavailable]),
+        .refuses(&[Code::ApiKeyNeeded, Code::Forbidden, Code::OutOfScope, Code::TokenRestricted, Code::StoreUnavailable]),
     )
     .route(
         Method::GET,
@@ -98,11 +98,12 @@ async fn log_in(
 
 async fn exchange_key(
     Known(session): Known,
+    Caller(by): Caller,
     State(access): State<AccessUseCases>,
     body: Option<Body<WantToken>>,
 ) -> Result<NotKept<Reply<200, TokenView>>, Problem> {
     let wanted = body.map(|Body(wanted)| wanted).unwrap_or_default().wanted();
-    let minted = access.exchange_key.execute(&session, wanted).await?;
+    let minted = access.exchange_key.execute(&session, wanted, &by).await?;
     Ok(NotKept(Reply(minted.into())))
 }
 

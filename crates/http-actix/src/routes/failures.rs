@@ -31,6 +31,10 @@ impl From<StoreError> for Problem {
             StoreError::Unavailable(_) => {
                 Self::new(Code::StoreUnavailable, "Database service is temporarily unavailable").cause(error)
             }
+            StoreError::Locked(_) => {
+                let detail = "What this needs is encrypted under a key that this process lacks; its log names the key";
+                Self::new(Code::StoreUnavailable, detail).cause(error)
+            }
             StoreError::Corrupt(_) => Self::internal(error),
         }
     }

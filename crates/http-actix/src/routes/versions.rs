@@ -1,13 +1,13 @@
 //! Versions of workflows over HTTP.
 
 use actix_web::http::Method;
-use application::UseCases;
+use application::{UseCases, access::Named};
 use domain::access::{Access, Right};
 use domain::{ids::WorkflowId, ports::Clock};
 
 use super::workflows::{COLLECTION, GROUP, REFUSED};
 use crate::{
-    api::{About, Body, Caller, Declarations, Located, Path, Query, Reply, State},
+    api::{About, Body, Caller, Declarations, Located, Path, Query, Reply, State, Writer},
     dto::{
         MessageView, examples,
         lists::{ListQuery as _, PageView},
@@ -149,11 +149,16 @@ async fn compare_versions(
 
 async fn roll_back_workflow(
     Caller(by): Caller,
+    writer: Writer,
     State(app): State<UseCases>,
     Path(path): Path<WorkflowPath>,
     Body(back): Body<RollBackWorkflow>,
 ) -> Result<Located<201, WorkflowView>, Problem> {
     let (id, summary) = (WorkflowId::new(path.workflow_id), back.change_summary());
+    if writer.is_restricted() {
+        let old = app.get_version.execute(id, back.version).await?;
+        writer.may_write(&Named::Workflow(id), old.document.mentions(), "/version").await?;
+    }
     let workflow = app.roll_back_workflow.execute(id, back.version, summary, &by).await?;
     Ok(Located::new(COLLECTION, workflow.id, workflow.into()))
 }

@@ -138,7 +138,9 @@ async fn a_key_is_exchanged_for_a_token_that_can_do_less_and_be_revoked() {
     wider.problem(403, "forbidden");
     post(&orrery, "/api/v1/auth/revoke", json!({"token": "nonsense"}), &admin).await.problem(400, "not_a_token");
     post(&orrery, "/api/v1/auth/revoke", json!({}), &admin).await.problem(422, "validation_failed");
-    post(&orrery, "/api/v1/auth/revoke", json!({"revocation_ids": ["x"]}), &token).await.problem(403, "forbidden");
+    post(&orrery, "/api/v1/auth/revoke", json!({"revocation_ids": ["ab".repeat(64)]}), &token)
+        .await
+        .problem(403, "forbidden");
     post(&orrery, "/api/v1/auth/revoke", json!({"token": token}), &token).await.expect(200);
     get(&orrery, ME, &token).await.problem(401, "unauthenticated");
 }
@@ -241,4 +243,21 @@ async fn credentials_that_were_bent_are_all_refused_alike() {
     ] {
         get(&orrery, ME, &bent).await.problem(401, "unauthenticated");
     }
+}
+
+#[actix_web::test]
+async fn what_is_no_revocation_id_is_refused_at_its_place() {
+    let orrery = Orrery::new();
+    let good = "0a".repeat(64);
+    for wrong in ["x".to_owned(), "0a".repeat(63), "0g".repeat(64), format!("{good}0"), format!(" {good}")] {
+        let answer = orrery.post("/api/v1/auth/revoke", json!({"revocation_ids": [good, wrong]})).await;
+        let mistakes = answer.mistakes();
+        assert!(mistakes.iter().all(|(field, _)| field == "body.revocation_ids.1"), "{mistakes:?}");
+        assert!(!mistakes.is_empty());
+    }
+    for right in [good.clone(), good.to_uppercase(), "0a".repeat(70)] {
+        orrery.post("/api/v1/auth/revoke", json!({"revocation_ids": [right]})).await.expect(200);
+    }
+    let revoked = domain::ports::Accounts::revoked(&*orrery.store(), &[good.clone()]).await.expect("memory");
+    assert_eq!(revoked, [good]);
 }

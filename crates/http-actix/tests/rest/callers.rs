@@ -34,6 +34,9 @@ pub(crate) const FOR_W: &str = "token-for-w";
 /// A token of an admin for another workflow.
 pub(crate) const FOR_OTHER: &str = "token-for-other";
 
+/// A token of an admin that has nothing to do with the agent `B`.
+pub(crate) const NOT_B: &str = "token-not-b";
+
 /// A token whose rules come to no verdict.
 pub(crate) const ENDLESS: &str = "token-endless";
 
@@ -93,6 +96,7 @@ impl Gate for Callers {
             ),
             FOR_W => admin(Scope::default(), false, Some(Held::by(|_, resource| only("w", resource)))),
             FOR_OTHER => admin(Scope::default(), false, Some(Held::by(|_, resource| only("v", resource)))),
+            NOT_B => admin(Scope::default(), false, Some(Held::by(|_, resource| not("B", resource)))),
             ENDLESS => admin(Scope::default(), false, Some(Held::by(|_, _| Err(None)))),
             _ => Err(Refused::Unknown.into()),
         }
@@ -103,10 +107,14 @@ fn only(workflow: &str, resource: &Resource) -> Verdict {
     if resource.workflow.as_deref() == Some(workflow) { Ok(()) } else { Err(Some(Forbidden::Attenuated)) }
 }
 
+fn not(agent: &str, resource: &Resource) -> Verdict {
+    if resource.agent.as_deref() == Some(agent) { Err(Some(Forbidden::Attenuated)) } else { Ok(()) }
+}
+
 fn session(role: Role, scope: Scope, hides_payloads: bool, held: Option<Arc<dyn HeldToken>>) -> Session {
     let name = format!("key:{}", role.as_str());
     let principal = Principal { name, credential: Some("key-1".to_owned()), role, scope, hides_payloads };
-    Session { principal, proof: Proof::Token(None), held }
+    Session { held, ..Session::new(principal, Proof::Token(None)) }
 }
 
 type Verdict = Result<(), Option<Forbidden>>;

@@ -112,3 +112,24 @@ async fn a_page_of_a_stranger_cannot_use_a_door_at_which_nobody_is_asked() {
     let request = presenting(agent("C", "https://ui.example"), &callers::key_of(Role::Admin));
     guarded.send(request, "/api/v1/agents").await.expect(201);
 }
+
+#[actix_web::test]
+async fn where_nobody_is_asked_a_request_under_a_strangers_name_is_refused() {
+    let orrery = Orrery::new();
+    let under = |host: &'static str| TestRequest::get().insert_header(("Host", host));
+    for host in ["evil.example:8000", "orrery", "127.0.0.1.evil.example"] {
+        // The page's own origin is the same name: only that gives it away.
+        let origin = format!("http://{host}");
+        let request = under(host).insert_header(("Origin", origin.as_str()));
+        orrery.send(request, "/api/v1/agents").await.problem(403, "unknown_host");
+        let request = TestRequest::post().insert_header(("Host", host)).insert_header(("Origin", origin));
+        let request = request.set_json(json!({"name": "B", "url": "http://b"}));
+        orrery.send(request, "/api/v1/agents").await.problem(403, "unknown_host");
+    }
+    for host in ["127.0.0.1:8000", "[::1]:8000", "localhost:8000"] {
+        orrery.send(under(host), "/api/v1/agents").await.expect(200);
+    }
+    let guarded = orrery.behind(Callers);
+    let request = presenting(under("evil.example"), &callers::key_of(Role::Viewer));
+    guarded.send(request, "/api/v1/agents").await.expect(200);
+}

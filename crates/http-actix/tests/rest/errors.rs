@@ -69,6 +69,14 @@ async fn a_store_that_is_away_is_said_to_come_back() {
 }
 
 #[actix_web::test]
+async fn a_key_that_this_process_lacks_is_nobodys_fault_and_may_come() {
+    let answer = broken(|| StoreError::Locked("the credential of 'a', under the key 'k2'".into())).get(ONE).await;
+    let problem = answer.problem(503, "store_unavailable");
+    assert!(problem["detail"].as_str().is_some_and(|detail| detail.contains("key that this process lacks")));
+    assert!(!answer.text().contains("k2"));
+}
+
+#[actix_web::test]
 async fn the_server_s_own_fault_tells_no_internals() {
     let answer = broken(|| StoreError::Corrupt("row 7 of agents".into())).get(ONE).await;
     let problem = answer.problem(500, "internal_error");
@@ -90,4 +98,15 @@ async fn a_panic_is_one_request_s_misfortune() {
     answer.problem(500, "internal_error");
     assert!(!answer.text().contains("panics"));
     assert_eq!(orrery.get("/health").await.status, 200);
+}
+
+#[actix_web::test]
+async fn a_body_that_does_not_unpack_is_told_in_a_sentence() {
+    let request = || TestRequest::post().insert_header(("content-type", "application/json"));
+    let packed = request().insert_header(("content-encoding", "gzip")).set_payload("no gzip at all");
+    let problem = Orrery::new().send(packed, "/api/v1/agents").await.problem(400, "bad_request");
+    assert_eq!(
+        problem["detail"],
+        "The body cannot be read: it is no sound 'gzip', which its Content-Encoding says it is"
+    );
 }

@@ -61,7 +61,9 @@ impl Credentials {
     /// A token for a key.
     async fn token(&self, key: &str) -> String {
         let session = self.access.authenticate.execute(&Presented::ApiKey(Secret::new(key)), None).await;
-        let minted = self.access.exchange_key.execute(&session.expect("a good key"), WantedToken::default()).await;
+        let session = session.expect("a good key");
+        let by = session.actor(None, None);
+        let minted = self.access.exchange_key.execute(&session, WantedToken::default(), &by).await;
         minted.expect("a token").token.reveal().to_owned()
     }
 }

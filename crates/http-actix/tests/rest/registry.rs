@@ -4,6 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use actix_web::{
     App,
+    body::to_bytes,
     test::{TestRequest, call_and_read_body_json, call_service, init_service},
 };
 use adapters_memory::MemoryStore;
@@ -13,7 +14,7 @@ use domain::{
     ids::AgentId,
     ports::Transactions,
 };
-use http_actix::Registry;
+use http_actix::{KnownHosts, Registry};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -60,6 +61,27 @@ async fn get(path: &str) -> (u16, Value) {
     let app = init_service(App::new().configure(move |cfg| registry.configure(cfg))).await;
     let status = call_service(&app, TestRequest::get().uri(path).to_request()).await.status().as_u16();
     (status, call_and_read_body_json(&app, TestRequest::get().uri(path).to_request()).await)
+}
+
+#[tokio::test]
+async fn no_page_looks_agents_up_under_a_name_of_its_own() {
+    let registry = registry().await.for_hosts(KnownHosts::of(["https://orrery.example.com"]));
+    let app = init_service(App::new().configure(move |cfg| registry.configure(cfg))).await;
+    for path in ["/agents/Fetcher", "/api/v1/agents?name=Fetcher"] {
+        for (host, status) in [
+            ("127.0.0.1:8001", 200),
+            ("registry:8001", 200),
+            ("orrery.example.com", 200),
+            ("evil.example", 403),
+            ("127.0.0.1.evil.example:8001", 403),
+        ] {
+            let request = TestRequest::get().uri(path).insert_header(("Host", host)).to_request();
+            let answer = call_service(&app, request).await;
+            assert_eq!(answer.status().as_u16(), status, "{path} {host}");
+            let text = String::from_utf8_lossy(&to_bytes(answer.into_body()).await.expect("a body")).into_owned();
+            assert_eq!(text.contains("X-Key"), status == 200, "{text}");
+        }
+    }
 }
 
 #[tokio::test]

@@ -1,10 +1,10 @@
 //! Keys that are restricted to certain workflows and agents.
 
-use domain::access::Right;
+use domain::access::{Right, Role};
 use serde_json::{Value, json};
 
 use crate::{
-    callers::{SCOPED, SCOPED_ELSEWHERE},
+    callers::{FOR_W, NOT_B, SCOPED, SCOPED_ELSEWHERE, key_of},
     rights::{Furnished, Operation, operations},
     support::Answer,
 };
@@ -144,4 +144,78 @@ async fn what_a_body_names_must_lie_in_the_scope_as_well() {
         let answer = furnished.send(&operation(name), path, body.clone(), Some(SCOPED)).await;
         assert_eq!(!is_refused(&answer), inside, "{name} {body}: {}", answer.text());
     }
+}
+
+/// A document of `w` whose first step calls an agent, and whose second runs another workflow.
+fn document(agent: &str, member: &str, child: &str) -> Value {
+    json!({
+        "name": "w", "start_step": "a", "steps": {
+            "a": {"id": "a", "agent_name": agent, "next_step": "b", "input_mapping": {"x": 1}},
+            "b": {"id": "b", "type": "sub_workflow", member: child},
+        },
+    })
+}
+
+/// The places that an answer of 403 names.
+fn places(answer: &Answer, code: &str) -> Vec<String> {
+    let problem = answer.problem(403, code);
+    let errors = problem["errors"].as_array().expect("they are listed");
+    errors.iter().map(|error| error["pointer"].as_str().expect("a place").to_owned()).collect()
+}
+
+#[actix_web::test]
+async fn steps_name_no_workflow_and_no_agent_that_lies_outside() {
+    let furnished = Furnished::new().await;
+    let (other, unknown) = (furnished.id("child"), "0190c0de-0000-7000-8000-0000000000ff");
+    let one = format!("/api/v1/workflows/{}", furnished.id("workflow_id"));
+    let without_name = |mut body: Value| {
+        body.as_object_mut().expect("an object").remove("name");
+        body
+    };
+    for (name, path, shape) in [
+        ("POST /api/v1/workflows", "/api/v1/workflows", None),
+        ("POST /api/v1/workflows/validate", "/api/v1/workflows/validate", None),
+        ("PUT /api/v1/workflows/{workflow_id}", one.as_str(), Some(without_name)),
+    ] {
+        let send = async |body: Value, by| {
+            let body = shape.map_or_else(|| body.clone(), |shape| shape(body.clone()));
+            furnished.send(&operation(name), path, body, Some(by)).await
+        };
+        let answer = send(document("B", "workflow_name", "v"), SCOPED).await;
+        assert_eq!(places(&answer, "out_of_scope"), ["/steps/a/agent_name", "/steps/b/workflow_name"], "{name}");
+        assert!(answer.text().contains("names the agent 'B'"), "{}", answer.text());
+        let by_id = |id: &str| document("A", "workflow_id", id);
+        assert_eq!(places(&send(by_id(other), SCOPED).await, "out_of_scope"), ["/steps/b/workflow_id"], "{name}");
+        assert_eq!(places(&send(by_id(unknown), SCOPED).await, "out_of_scope"), ["/steps/b/workflow_id"], "{name}");
+        let answer = send(document("A", "workflow_name", "v"), FOR_W).await;
+        assert_eq!(places(&answer, "token_restricted"), ["/steps/b/workflow_name"], "{name}");
+        let answer = send(document("B", "workflow_name", "v"), NOT_B).await;
+        assert_eq!(places(&answer, "token_restricted"), ["/steps/a/agent_name"], "{name}");
+        let mut inside = document("A", "workflow_name", "v");
+        inside["steps"]["a"]["next_step"] = Value::Null;
+        inside["steps"].as_object_mut().expect("an object").remove("b");
+        for by in [SCOPED, FOR_W, NOT_B] {
+            let answer = send(inside.clone(), by).await;
+            assert!(answer.status.is_success(), "{name} {by}: {}", answer.text());
+        }
+    }
+}
+
+#[actix_web::test]
+async fn nobody_rolls_back_to_steps_that_they_could_not_write() {
+    let furnished = Furnished::new().await;
+    let one = format!("/api/v1/workflows/{}", furnished.id("workflow_id"));
+    let admin = key_of(Role::Admin);
+    let change = operation("PUT /api/v1/workflows/{workflow_id}");
+    let mut body = document("A", "workflow_name", "v");
+    body.as_object_mut().expect("an object").remove("name");
+    let second = furnished.send(&change, &one, body.clone(), Some(&admin)).await.expect(200);
+    body["steps"]["a"]["next_step"] = Value::Null;
+    body["steps"].as_object_mut().expect("an object").remove("b");
+    furnished.send(&change, &one, body, Some(&admin)).await.expect(200);
+    let back = operation("POST /api/v1/workflows/{workflow_id}/rollback");
+    let (path, body) = (format!("{one}/rollback"), json!({"version": second["version"]}));
+    let answer = furnished.send(&back, &path, body.clone(), Some(SCOPED)).await;
+    assert_eq!(places(&answer, "out_of_scope"), ["/version"]);
+    furnished.send(&back, &path, body, Some(&admin)).await.expect(201);
 }

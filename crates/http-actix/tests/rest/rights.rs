@@ -60,6 +60,7 @@ impl Furnished {
         let orrery = Orrery::new();
         let agent = orrery.agent("A").await;
         let workflow_id = orrery.workflow("w").await;
+        let child = orrery.workflow("v").await;
         let run = orrery.run(&workflow_id).await;
         let letter = orrery.fails(&run, "secret reason");
         let key = orrery.post("/api/v1/api-keys", json!({"name": "there", "role": "viewer"})).await.expect(201);
@@ -76,6 +77,7 @@ impl Furnished {
             ("{user_id}", id(&person)),
             ("{version}", number()),
             ("{other}", number()),
+            ("{child}", child),
         ];
         Self { orrery: orrery.behind(Callers), ids }
     }

@@ -69,7 +69,7 @@ impl Gate for Desk {
         };
         let principal = Principal { name, role: Role::Agent, ..Principal::system() };
         let held = Token(grant, vec!["id".to_owned()]);
-        Ok(Session { principal, proof: Proof::Token(None), held: Some(Arc::new(held)) })
+        Ok(Session { held: Some(Arc::new(held)), ..Session::new(principal, Proof::Token(None)) })
     }
 }
 

@@ -1,11 +1,13 @@
 //! The guard in the door: who is calling, and whether that caller may do what the route is for.
 //!
 //! It runs before the inputs of a request are read. What only the body names is checked by [`names_in_body`] as soon as that is
-//! read, and [`Pass::settled`] makes sure that it was.
+//! read, and [`Pass::settled`] makes sure that it was. What a document in it names is checked in `guard/writing.rs`.
 
 mod credential;
+mod hosts;
 mod named;
 mod standing;
+mod writing;
 
 use std::{cell::RefCell, net::IpAddr, rc::Rc, sync::Arc};
 
@@ -17,14 +19,16 @@ use actix_web::{
 use application::access::{AuthenticateError, Authorize, Gate, Named, NotAllowed, Proof, Session};
 use domain::access::{Access, Actor, Forbidden, Refused, Right, TaskGrant};
 
+pub use hosts::KnownHosts;
 pub(super) use standing::{Standing, Verdict};
 
-use super::{boundary::RequestId, client_address, output::Sight};
+use super::{boundary::RequestId, client_address, output::Sight, schema::Checked};
 use crate::{
     limits::Principals,
     metrics,
     problem::{Code, Problem},
 };
+pub(crate) use writing::Writer;
 
 /// Who is asked at a door, and what they may do.
 #[derive(Clone)]
@@ -32,18 +36,25 @@ pub struct Guard {
     gate: Arc<dyn Gate>,
     authorize: Arc<Authorize>,
     origins: Arc<[String]>,
+    hosts: KnownHosts,
 }
 
 impl Guard {
     /// Asks this gate, and lets this use case decide.
     pub fn new(gate: Arc<dyn Gate>, authorize: Arc<Authorize>) -> Self {
-        Self { gate, authorize, origins: Arc::new([]) }
+        Self { gate, authorize, origins: Arc::new([]), hosts: KnownHosts::default() }
     }
 
     /// The same for a door at which pages of these origins may change things without presenting anything.
     #[must_use]
     pub fn for_origins(self, origins: &[String]) -> Self {
         Self { origins: origins.into(), ..self }
+    }
+
+    /// The same for a door that is reached under these names too, where nobody has to present anything.
+    #[must_use]
+    pub fn for_hosts(self, hosts: KnownHosts) -> Self {
+        Self { hosts, ..self }
     }
 
     async fn admit(&self, request: &HttpRequest, access: Access) -> Result<Pass, Problem> {
@@ -58,6 +69,7 @@ impl Guard {
             Err(AuthenticateError::Store(error)) => return Err(error.into()),
         };
         if session.proof == Proof::Nothing {
+            self.check_host(request)?;
             self.check_origin(request)?;
         }
         if let Some(principals) = request.app_data::<web::Data<Principals>>() {
@@ -88,6 +100,17 @@ impl Guard {
             }
             Err(refused) => Err(not_allowed(session, refused)),
         }
+    }
+
+    fn check_host(&self, request: &HttpRequest) -> Result<(), Problem> {
+        let Some(host) = self.hosts.stranger(request.headers()) else { return Ok(()) };
+        tracing::warn!(
+            http.host = host,
+            "a request came under the name '{host}', which could be anybody's, where nobody is asked for credentials"
+        );
+        let detail = "Nobody is asked for credentials here, so this address must be reached as an IP address, as localhost, or \
+                      under a name that the server was told of (--public-url, --trusted-origins)";
+        Err(Problem::new(Code::UnknownHost, detail))
     }
 
     /// A page of a stranger makes the browser of somebody who reaches this door send what the page likes. Where nothing has to
@@ -143,11 +166,26 @@ pub(super) async fn admit(request: &HttpRequest, access: Access) -> Result<Optio
     Ok(Some(pass))
 }
 
-/// Checks what a body names, each by itself.
-pub(super) async fn names_in_body(request: &HttpRequest, names: Vec<Named>) -> Result<(), Problem> {
+/// Checks what a body names, each by itself, and what it writes down.
+pub(super) async fn names_in_body<T: Checked>(request: &HttpRequest, body: Option<&T>) -> Result<(), Problem> {
     let (Some(pass), Some(guard)) = (Pass::of(request), request.app_data::<web::Data<Guard>>()) else { return Ok(()) };
-    let Some(right) = pass.right.filter(|right| Authorize::is_restricted(&pass.session, *right)) else { return Ok(()) };
-    for named in &names {
+    let (Some(right), Some(body)) = (pass.right, body) else { return Ok(()) };
+    if Authorize::is_restricted(&pass.session, right) {
+        names_each(&pass, &guard, right, &body.names()).await?;
+    }
+    if Authorize::restricts_writing(&pass.session) {
+        let names = body.names();
+        let place = match names.first() {
+            Some(named) => named.clone(),
+            None => named::named(request, right).await,
+        };
+        writing::check(&pass, &guard, right, &place, &body.mentions()).await?;
+    }
+    Ok(())
+}
+
+async fn names_each(pass: &Pass, guard: &Guard, right: Right, names: &[Named]) -> Result<(), Problem> {
+    for named in names {
         let allowed = guard.authorize.allows(&pass.session, right, named).await;
         allowed.map_err(|refused| not_allowed(&pass.session, refused))?;
     }
