@@ -120,6 +120,7 @@ fn read(block: &str) -> Option<Piece> {
             other => panic!("an unknown field {other}"),
         }
     }
-    let data = serde_json::from_str(&data.expect("an event has data")).expect("data is JSON");
+    // An id without data is no event: it says where the stream has come to, for whoever comes back.
+    let data = serde_json::from_str(&data?).expect("data is JSON");
     Some(Piece::Event(StreamEvent { id: id.expect("an id"), kind: kind.expect("a kind"), data }))
 }

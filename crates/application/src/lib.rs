@@ -14,8 +14,8 @@ use std::sync::Arc;
 use domain::{
     agents::Networks,
     ports::{
-        AgentGateway, AgentTraffic, Agents, AuditLog, Clock, DeadLetters, Engine, ExternalRuns, Fleet, IdGenerator,
-        RunInbox, RunLeases, RunWatch, RunWriter, Runs, Schemas, Transactions, Workflows,
+        AgentGateway, AgentTraffic, Agents, AuditLog, Clock, DeadLetters, Engine, ExternalRuns, FeedWatch, Fleet,
+        IdGenerator, RunFeed, RunInbox, RunLeases, RunWatch, RunWriter, Runs, Schemas, Transactions, Workflows,
     },
 };
 
@@ -39,6 +39,8 @@ pub struct Ports {
     pub transactions: Arc<dyn Transactions>,
     pub runs: Arc<dyn Runs>,
     pub watch: Arc<dyn RunWatch>,
+    pub feed: Arc<dyn RunFeed>,
+    pub feed_watch: Arc<dyn FeedWatch>,
     pub inbox: Arc<dyn RunInbox>,
     pub leases: Arc<dyn RunLeases>,
     /// None where this process is the only one on its store.
@@ -86,6 +88,7 @@ pub struct UseCases {
     pub execute_workflow: runs::ExecuteWorkflow,
     pub get_run: runs::GetRun,
     pub follow_run: runs::FollowRun,
+    pub follow_runs: runs::FollowRuns,
     pub read_log: runs::ReadLog,
     pub list_runs: runs::ListRuns,
     pub list_steps: runs::ListSteps,
@@ -132,6 +135,7 @@ impl UseCases {
             execute_workflow: runs::ExecuteWorkflow::new(ports),
             get_run: runs::GetRun::new(ports),
             follow_run: runs::FollowRun::new(ports),
+            follow_runs: runs::FollowRuns::new(ports),
             read_log: runs::ReadLog::new(ports),
             list_runs: runs::ListRuns::new(ports),
             list_steps: runs::ListSteps::new(ports),

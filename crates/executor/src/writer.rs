@@ -17,7 +17,7 @@ use domain::{
 };
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
-use crate::WatchHub;
+use crate::{FeedHub, WatchHub};
 
 /// The most commits in a batch.
 const BATCH: usize = 512;
@@ -34,6 +34,27 @@ const WAITING: usize = 2048;
 /// A commit with a large payload takes several places: one, and one more for each of these.
 const BYTES_PER_PLACE: usize = 64 << 10;
 
+/// Who is told of what this process writes.
+#[derive(Clone)]
+pub struct Watchers {
+    /// Those who follow a run.
+    pub runs: WatchHub,
+    /// Those who follow all runs.
+    pub feed: FeedHub,
+}
+
+impl Watchers {
+    /// Only of what is durable.
+    fn tell(&self, commits: &[RunCommit], outcomes: &[CommitOutcome]) {
+        for (commit, outcome) in commits.iter().zip(outcomes) {
+            if matches!(outcome, CommitOutcome::Committed | CommitOutcome::AlreadyApplied) {
+                self.runs.committed(commit);
+            }
+        }
+        self.feed.changed();
+    }
+}
+
 /// The queue before the writer. Cheap to clone.
 #[derive(Clone)]
 pub struct CommitQueue {
@@ -48,11 +69,14 @@ impl CommitQueue {
         Self::telling(journal, None)
     }
 
-    /// The same; those who watch runs are told of what is written.
-    pub fn telling(journal: Arc<dyn RunJournal>, watch: Option<WatchHub>) -> (Self, impl Future<Output = ()> + Send) {
+    /// The same; those who watch are told of what is written.
+    pub fn telling(
+        journal: Arc<dyn RunJournal>,
+        watchers: Option<Watchers>,
+    ) -> (Self, impl Future<Output = ()> + Send) {
         let (queue, queued) = mpsc::unbounded_channel();
         let failing = Arc::new(AtomicBool::new(false));
-        let writer = write_all(journal, queued, Arc::clone(&failing), watch);
+        let writer = write_all(journal, queued, Arc::clone(&failing), watchers);
         (Self { failing, queue, waiting: Arc::new(Semaphore::new(WAITING)) }, writer)
     }
 
@@ -93,7 +117,7 @@ async fn write_all(
     journal: Arc<dyn RunJournal>,
     mut queued: mpsc::UnboundedReceiver<(RunCommit, Then)>,
     failing: Arc<AtomicBool>,
-    watch: Option<WatchHub>,
+    watchers: Option<Watchers>,
 ) {
     let mut taken = Vec::with_capacity(BATCH);
     while queued.recv_many(&mut taken, BATCH).await > 0 {
@@ -104,8 +128,8 @@ async fn write_all(
             let outcomes = write(&*journal, &commits, &failing).await;
             metrics::histogram!("orrery_commit_duration_seconds").record(started.elapsed());
             count(&commits, &outcomes);
-            if let Some(watch) = &watch {
-                tell(watch, &commits, &outcomes);
+            if let Some(watchers) = &watchers {
+                watchers.tell(&commits, &outcomes);
             }
             done.into_iter().zip(outcomes).for_each(|(done, outcome)| done(outcome));
         }
@@ -141,15 +165,6 @@ async fn write(journal: &dyn RunJournal, commits: &Arc<[RunCommit]>, failing: &A
                 tokio::time::sleep(wait).await;
                 wait = (wait * 2).min(Duration::from_secs(2));
             }
-        }
-    }
-}
-
-/// Those who watch are told only of what is durable.
-fn tell(watch: &WatchHub, commits: &[RunCommit], outcomes: &[CommitOutcome]) {
-    for (commit, outcome) in commits.iter().zip(outcomes) {
-        if matches!(outcome, CommitOutcome::Committed | CommitOutcome::AlreadyApplied) {
-            watch.committed(commit);
         }
     }
 }

@@ -22,7 +22,7 @@ use domain::{
     workflows::{StepDocument, WorkflowName, WorkflowStatus},
 };
 use executor::{
-    CallTokens, CheckedGateway, CommitQueue, EngineConfig, EngineHandle, EnginePorts, Membership, WatchHub,
+    CallTokens, CheckedGateway, CommitQueue, EngineConfig, EngineHandle, EnginePorts, FeedHub, Membership, WatchHub,
 };
 use serde_json::json;
 
@@ -126,6 +126,8 @@ impl Process {
             transactions: store.clone(),
             runs: store.clone(),
             watch: Arc::new(WatchHub::new(store.clone())),
+            feed: store.clone(),
+            feed_watch: Arc::new(FeedHub::new(store.clone())),
             inbox: store.clone(),
             leases: store.clone(),
             fleet: None,

@@ -34,7 +34,9 @@ use domain::{
     runs::{AgentRequest, CallFailure, CallIds, CallOutcome, FailureKind, MonitoringUpdate, RunStatus},
     workflows::{RunLimits, StepDocument, WorkflowName, WorkflowStatus},
 };
-use executor::{CommitQueue, EngineConfig, EngineHandle, EnginePorts, FleetPorts, LEASE, Membership, WatchHub};
+use executor::{
+    CommitQueue, EngineConfig, EngineHandle, EnginePorts, FeedHub, FleetPorts, LEASE, Membership, WatchHub,
+};
 use serde_json::json;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -210,6 +212,8 @@ impl House {
             transactions: store.clone(),
             runs: store.clone(),
             watch: Arc::new(WatchHub::new(store.clone())),
+            feed: store.clone(),
+            feed_watch: Arc::new(FeedHub::new(store.clone())),
             inbox: store.clone(),
             leases: store.clone(),
             fleet: None,

@@ -20,7 +20,7 @@ use domain::{
     ports::{Adopted, AgentGateway, AgentHealth, Engine, Overloaded, RunWriter, Then},
     runs::{AgentRequest, CallIds, CallOutcome, CommitOutcome, RunCommit},
 };
-use executor::{RunLoader, WatchHub};
+use executor::{FeedHub, RunLoader, WatchHub};
 
 use crate::{
     line::{Witness, listen},
@@ -62,6 +62,8 @@ impl Wiring {
             runs: shared.clone(),
             // Nobody follows anything here.
             watch: Arc::new(WatchHub::new(shared.clone())),
+            feed: shared.clone(),
+            feed_watch: Arc::new(FeedHub::new(shared.clone())),
             inbox: shared.clone(),
             leases: shared.clone(),
             fleet: None,

@@ -11,6 +11,7 @@ mod demo;
 mod doors;
 mod faulty_agents;
 mod following;
+mod following_all;
 mod identity_providers;
 mod interventions;
 mod language;

@@ -4,6 +4,7 @@ mod cancel_run;
 mod change_many_runs;
 mod execute_workflow;
 mod follow_run;
+mod follow_runs;
 mod get_run;
 mod kept_calls;
 mod list_runs;
@@ -23,6 +24,7 @@ pub use change_many_runs::{Change, ChangeManyRuns, Changed, MAX_CHANGED, ManyCha
 pub use execute_workflow::{ExecuteWorkflow, ExecuteWorkflowError, Execution, Order};
 pub(crate) use execute_workflow::{New, Prepared};
 pub use follow_run::{FollowRun, FollowRunError, Following, RunEvents};
+pub use follow_runs::{ChangeFilter, FollowFrom, FollowRuns, FollowRunsError, FollowingRuns, RunChanges};
 pub use get_run::{GetRun, GetRunError, Reason};
 pub use list_runs::ListRuns;
 pub use list_steps::ListSteps;

@@ -32,3 +32,17 @@ pub trait RunFeed: Send + Sync {
     /// Forgets changes that are older than a time and not after a place, the oldest first and at most so many; answers how many.
     async fn forget(&self, before: Timestamp, up_to: FeedPlace, limit: usize) -> Result<u64, StoreError>;
 }
+
+/// Follows the feed of runs with one reader for all who follow it.
+pub trait FeedWatch: Send + Sync {
+    /// Begins to follow, until the answer is dropped.
+    fn follow(&self) -> Box<dyn FollowedFeed>;
+}
+
+/// A feed that is followed.
+#[async_trait]
+pub trait FollowedFeed: Send + Sync {
+    /// The changes after a place, in order, each once; at most so many. Waits while there are none, and then answers them soon.
+    /// Dropping the future loses nothing.
+    async fn after(&mut self, place: FeedPlace, limit: usize) -> Result<FeedSlice, StoreError>;
+}

@@ -33,7 +33,7 @@ pub use bus::{
 pub use dead_letters::{DeadLetterCounts, DeadLetters};
 pub use engine::{Adopted, Engine};
 pub use external::ExternalRuns;
-pub use feed::{FeedSlice, RunFeed};
+pub use feed::{FeedSlice, FeedWatch, FollowedFeed, RunFeed};
 pub use fleet::{Duties, Fleet, LifeSign, Requests};
 pub use gateway::{AgentCard, AgentGateway, AgentHealth};
 pub use inbox::{Appended, InboxNote, Mail, RunInbox};

@@ -171,8 +171,16 @@ impl Streaming {
     }
 }
 
+/// What is sent on a stream.
+pub(crate) enum Frame<T> {
+    /// An event.
+    Event(Event<T>),
+    /// Where the client is by now, though nothing is told: what it says when it comes back.
+    Place(String),
+}
+
 /// An event of a stream.
-pub(crate) struct Frame<T> {
+pub(crate) struct Event<T> {
     /// What a client says that comes back for the next one.
     pub(crate) id: String,
     /// Its kind.
@@ -185,6 +193,9 @@ pub(crate) struct Frame<T> {
 pub(crate) trait Source: 'static {
     /// What an event says.
     type Data: Serialize + JsonSchema + 'static;
+
+    /// Whether it comes to an end by itself.
+    const ENDS: bool = true;
 
     /// An example of it.
     fn example() -> Value;
@@ -259,8 +270,10 @@ impl<P: Output, S: Source> Output for PageOrStream<P, S> {
                     .to_owned();
             response.content.insert(name, media);
         }
-        let description = "The run is over and the client has all of it; nothing more comes.".to_owned();
-        responses.push((204, Response { description, ..Response::default() }));
+        if S::ENDS {
+            let description = "The run is over and the client has all of it; nothing more comes.".to_owned();
+            responses.push((204, Response { description, ..Response::default() }));
+        }
         responses
     }
 }
@@ -371,7 +384,15 @@ impl<S: Source> Open<S> {
     /// The events as the standard writes them. JSON has no line breaks outside of texts, and there they are escaped.
     fn written(&mut self, frames: Vec<Frame<S::Data>>) -> String {
         let mut text = String::new();
-        for Frame { id, kind, data } in frames {
+        for frame in frames {
+            let Event { id, kind, data } = match frame {
+                Frame::Event(event) => event,
+                Frame::Place(id) => {
+                    // By the standard it is the last event's id from now on, although there is no event.
+                    let _ = write!(text, "id: {id}\n\n");
+                    continue;
+                }
+            };
             match self.seen(data) {
                 // Writing to a String cannot fail.
                 Ok(data) => drop(write!(text, "id: {id}\nevent: {kind}\ndata: {data}\n\n")),

@@ -19,8 +19,8 @@ use domain::{
     ports::{AgentGateway, Clock, Duties, Engine, IdGenerator, Requests, Tokens},
 };
 use executor::{
-    CallTokens, CheckedGateway, CommitQueue, EngineConfig, EngineHandle, EnginePorts, FleetPorts, Heart, Membership,
-    WatchHub,
+    CallTokens, CheckedGateway, CommitQueue, EngineConfig, EngineHandle, EnginePorts, FeedHub, FleetPorts, Heart,
+    Membership, WatchHub, Watchers,
 };
 use http_actix::{AppState, Registry, Streams, TrustedProxies};
 
@@ -174,14 +174,17 @@ impl<'a> Building<'a> {
     async fn finish(mut self, listeners: Listeners, keyring: &Keyring) -> anyhow::Result<Orrery> {
         executor::describe_metrics();
         adapters_kafka::describe_metrics();
-        let (watch, streams) = (WatchHub::new(self.store.runs.clone()), self.options.limits.streams());
-        let (queue, writer) = CommitQueue::telling(self.store.journal.clone(), Some(watch.clone()));
+        let streams = self.options.limits.streams();
+        let watchers =
+            Watchers { runs: WatchHub::new(self.store.runs.clone()), feed: FeedHub::new(self.store.feed.clone()) };
+        let (queue, writer) = CommitQueue::telling(self.store.journal.clone(), Some(watchers.clone()));
         self.writing.spawn(&mut self.crew, "writer of commits", |_| writer);
         let membership = self.join().await?;
         let engine = self.engine(&membership, &queue)?;
-        let ports = self.ports(engine.as_ref(), &queue, watch.clone())?;
+        let ports = self.ports(engine.as_ref(), &queue, &watchers)?;
         if self.parts.api {
-            self.egress.spawn(&mut self.crew, "watch of runs", |stop| watch.run(stop));
+            self.egress.spawn(&mut self.crew, "watch of runs", |stop| watchers.runs.run(stop));
+            self.egress.spawn(&mut self.crew, "reader of the feed", |stop| watchers.feed.run(stop));
         }
         let uses = Arc::new(UseCases::new(&ports));
         self.serve_bus(&ports, &membership)?;
@@ -358,7 +361,7 @@ impl<'a> Building<'a> {
         }
     }
 
-    fn ports(&self, engine: Option<&EngineHandle>, queue: &CommitQueue, watch: WatchHub) -> anyhow::Result<Ports> {
+    fn ports(&self, engine: Option<&EngineHandle>, queue: &CommitQueue, watchers: &Watchers) -> anyhow::Result<Ports> {
         let engine: Arc<dyn Engine> = match engine {
             Some(engine) => Arc::new(engine.clone()),
             None => Arc::new(Nobody),
@@ -368,7 +371,9 @@ impl<'a> Building<'a> {
             workflows: self.store.workflows.clone(),
             transactions: self.store.transactions.clone(),
             runs: self.store.runs.clone(),
-            watch: Arc::new(watch),
+            watch: Arc::new(watchers.runs.clone()),
+            feed: self.store.feed.clone(),
+            feed_watch: Arc::new(watchers.feed.clone()),
             inbox: self.store.inbox.clone(),
             leases: self.store.leases.clone(),
             fleet: self.store.shared.as_ref().map(|shared| shared.fleet.clone()),

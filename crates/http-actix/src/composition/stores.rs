@@ -8,8 +8,8 @@ use adapters_sqlite::SqliteStore;
 use anyhow::Context;
 use domain::ports::{
     Accounts, AgentTraffic, Agents, AuditLog, AuditSealing, Clock, DeadLetters, Doorbell, ExternalRuns, Fleet,
-    KeptSecrets, Outbox, Reseal, Resealed, RunInbox, RunJournal, RunLeases, Runs, StoreTime, Transactions, Vault,
-    Workflows,
+    KeptSecrets, Outbox, Reseal, Resealed, RunFeed, RunInbox, RunJournal, RunLeases, Runs, StoreTime, Transactions,
+    Vault, Workflows,
 };
 use tokio::time::Instant;
 
@@ -24,6 +24,7 @@ pub(super) struct Store {
     pub(super) transactions: Arc<dyn Transactions>,
     pub(super) journal: Arc<dyn RunJournal>,
     pub(super) runs: Arc<dyn Runs>,
+    pub(super) feed: Arc<dyn RunFeed>,
     pub(super) leases: Arc<dyn RunLeases>,
     pub(super) inbox: Arc<dyn RunInbox>,
     pub(super) dead_letters: Arc<dyn DeadLetters>,
@@ -62,6 +63,7 @@ pub(super) async fn in_folder(folder: &Path, vault: Arc<dyn Vault>) -> anyhow::R
         transactions: store.clone(),
         journal: store.clone(),
         runs: store.clone(),
+        feed: store.clone(),
         leases: store.clone(),
         inbox: store.clone(),
         dead_letters: store.clone(),
@@ -179,6 +181,7 @@ pub(super) async fn in_database(database: Database<'_>, vault: Arc<dyn Vault>) -
         transactions: store.clone(),
         journal: store.clone(),
         runs: store.clone(),
+        feed: store.clone(),
         leases: store.clone(),
         inbox: store.clone(),
         dead_letters: store.clone(),

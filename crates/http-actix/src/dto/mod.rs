@@ -19,6 +19,7 @@ pub(crate) mod logs;
 mod reasons;
 pub(crate) mod rehearsals;
 pub(crate) mod run_changes;
+pub(crate) mod run_feed;
 pub(crate) mod run_views;
 pub(crate) mod runs;
 pub(crate) mod system;

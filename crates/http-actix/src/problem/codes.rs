@@ -155,6 +155,9 @@ codes! {
         "The call that the token is about has ended: it was answered, given up or done anew, its run is over, or its agent was \
          deleted. The detail says which.",
         "Stop working on it; nothing about it is wanted any more.";
+    PlaceForgotten: 410, "place_forgotten", "Place forgotten",
+        "Changes that follow the place from which the client wants to go on are not kept any more.",
+        "Begin anew with `after=start` or without a place, and read the runs that matter with GET /api/v1/runs.";
     BodyTooLarge: 413, "body_too_large", "Body too large",
         "The body is larger than is taken: 1 MiB (1048576 bytes), unless the server is set otherwise.", "Send less; pass large data by reference.";
     UriTooLong: 414, "uri_too_long", "URI too long",
@@ -238,6 +241,7 @@ impl Code {
             406 => "Not Acceptable",
             408 => "Request Timeout",
             409 => "Conflict",
+            410 => "Gone",
             413 => "Payload Too Large",
             414 => "URI Too Long",
             415 => "Unsupported Media Type",

@@ -16,7 +16,7 @@ use serde_json::Value;
 use super::runs::GROUP;
 use crate::{
     api::{
-        About, Declarations, Ending, Frame, LastEvent, PageOrStream, Path, Prefer, Query, Reply, Source, State,
+        About, Declarations, Ending, Event, Frame, LastEvent, PageOrStream, Path, Prefer, Query, Reply, Source, State,
         Streaming, Wanted,
     },
     dto::{
@@ -93,7 +93,7 @@ impl Source for EventsOf {
         let Some(told) = self.following.next().await? else { return Ok(None) };
         let frame = |told| {
             let data = EventView::new(&self.run, told);
-            Frame { id: data.id(), kind: data.kind(), data }
+            Frame::Event(Event { id: data.id(), kind: data.kind(), data })
         };
         Ok(Some(told.iter().map(frame).collect()))
     }

@@ -11,7 +11,10 @@ use serde_json::Value;
 
 use super::{following::refused, runs::GROUP};
 use crate::{
-    api::{About, Declarations, Frame, LastEvent, PageOrStream, Path, Query, Reply, Source, State, Streaming, Wanted},
+    api::{
+        About, Declarations, Event, Frame, LastEvent, PageOrStream, Path, Query, Reply, Source, State, Streaming,
+        Wanted,
+    },
     dto::{
         logs::{LogEntryView, LogQuery, LogView},
         runs::RunPath,
@@ -74,7 +77,7 @@ impl Source for LogOf {
         let Some(entries) = self.following.next().await? else { return Ok(None) };
         let frame = |entry| {
             let data = LogEntryView::new(&self.run, entry);
-            Frame { id: data.id(), kind: "log", data }
+            Frame::Event(Event { id: data.id(), kind: "log", data })
         };
         Ok(Some(entries.into_iter().map(frame).collect()))
     }

@@ -12,6 +12,7 @@ mod logs;
 mod readiness;
 mod rehearsals;
 mod run_changes;
+mod run_feed;
 mod runs;
 mod system;
 mod tasks;
@@ -68,8 +69,8 @@ fn declared() -> Api {
         .group(audit::GROUP, "Who changed what.")
         .group(system::GROUP, "What the server says about itself.");
     let api = rehearsals::declare(versions::declare(workflows::declare(agents::declare(api))));
-    let api = audit::declare(dead_letters::declare(logs::declare(following::declare(runs::declare(
-        run_changes::declare(api),
+    let api = audit::declare(dead_letters::declare(run_feed::declare(logs::declare(following::declare(
+        runs::declare(run_changes::declare(api)),
     )))));
     let api = users::declare(api_keys::declare(access::declare(api)));
     system::declare(tasks::declare(events::declare(api))).finish()

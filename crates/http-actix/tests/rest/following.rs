@@ -204,3 +204,52 @@ async fn who_would_wait_longer_than_the_run_takes_is_answered_as_without_waiting
     let answer = orrery.send(start("respond-async"), &path).await;
     assert_eq!((answer.status.as_u16(), answer.header("preference-applied")), (202, ""));
 }
+
+#[actix_web::test]
+async fn the_changes_of_all_runs_come_in_pages_each_once() {
+    let orrery = Orrery::new();
+    let run = failed_run(&orrery).await;
+    let other = orrery.run(&orrery.workflow("other").await).await;
+    let page = async |query: &str| {
+        orrery.send(accepting("application/json"), &format!("/api/v1/runs/events?{query}")).await.expect(200)
+    };
+    let changes = |page: &Value| -> Vec<(String, String)> {
+        let text = |item: &Value, name: &str| item[name].as_str().expect("a text").to_owned();
+        page["items"].as_array().expect("items").iter().map(|c| (text(c, "run_id"), text(c, "status"))).collect()
+    };
+    let told = |run: &str, status: &str| (run.to_owned(), status.to_owned());
+    let all = [told(&run, "PENDING"), told(&run, "FAILED"), told(&other, "PENDING")];
+    assert_eq!(changes(&page("after=start").await), all);
+    let (mut after, mut found) = ("start".to_owned(), Vec::new());
+    loop {
+        let one = page(&format!("after={after}&limit=1")).await;
+        found.extend(changes(&one));
+        after = one["next_after"].as_str().expect("a place").to_owned();
+        if one["has_more"] == false {
+            break;
+        }
+    }
+    assert_eq!(found, all);
+    assert_eq!(changes(&page("after=start&status=FAILED").await), [told(&run, "FAILED")]);
+    assert_eq!(changes(&page("after=start&workflow_name=other").await), [told(&other, "PENDING")]);
+    let now = page("").await;
+    assert_eq!((changes(&now), &now["next_after"]), (vec![], &json!(after)), "from now on there is nothing yet");
+    let answer = orrery.send(accepting("application/json"), "/api/v1/runs/events?after=42&limit=0").await;
+    assert_eq!(answer.mistakes().len(), 2, "{}", answer.text());
+}
+
+#[actix_web::test]
+async fn who_goes_on_from_a_place_after_which_something_was_forgotten_is_told_so() {
+    use domain::{Timestamp, ids::FeedPlace, ports::RunFeed};
+    let orrery = Orrery::new();
+    failed_run(&orrery).await;
+    let (store, last) = (orrery.store(), FeedPlace::new(u64::from(u32::MAX)));
+    let forgotten = store.forget(Timestamp::MAX_UTC, last, 1).await.expect("memory");
+    assert_eq!(forgotten, 1);
+    for accept in ["application/json", "text/event-stream"] {
+        let answer = orrery.send(accepting(accept), "/api/v1/runs/events?after=c0").await;
+        answer.problem(410, "place_forgotten");
+    }
+    let rest = orrery.send(accepting("application/json"), "/api/v1/runs/events?after=start").await.expect(200);
+    assert_eq!(rest["items"].as_array().map(Vec::len), Some(1), "who begins anew is told what there is: {rest}");
+}

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::support::{Orrery, assert_valid};
 
-const OPERATIONS: [&str; 64] = [
+const OPERATIONS: [&str; 65] = [
     "DELETE /api/v1/agents/{agent_id}",
     "DELETE /api/v1/api-keys/{key_id}",
     "DELETE /api/v1/dlq/{dlq_id}",
@@ -24,6 +24,7 @@ const OPERATIONS: [&str; 64] = [
     "GET /api/v1/dlq",
     "GET /api/v1/dlq/{dlq_id}",
     "GET /api/v1/runs",
+    "GET /api/v1/runs/events",
     "GET /api/v1/runs/{run_id}",
     "GET /api/v1/runs/{run_id}/events",
     "GET /api/v1/runs/{run_id}/logs",

@@ -111,6 +111,8 @@ impl Orrery {
             transactions: store.clone(),
             runs: store.clone(),
             watch: Arc::new(executor::WatchHub::new(store.clone())),
+            feed: store.clone(),
+            feed_watch: Arc::new(executor::FeedHub::new(store.clone())),
             inbox: store.clone(),
             leases: store.clone(),
             fleet: None,
