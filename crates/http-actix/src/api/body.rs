@@ -11,6 +11,7 @@ use actix_web::{
 };
 use aide::openapi::{MediaType, ReferenceOr, RequestBody, SchemaObject};
 use futures_util::StreamExt;
+use schemars::json_schema;
 use serde_json::Value;
 
 use super::{
@@ -65,7 +66,10 @@ impl<T: Checked> Input for Option<Body<T>> {
 }
 
 fn describe<T: Checked>(draft: &mut Draft<'_>, required: bool) {
-    let schema = SchemaObject { json_schema: draft.requests.subschema_for::<T>(), example: None, external_docs: None };
+    let schema = draft.requests.subschema_for::<T>();
+    // What may be absent may be null as well.
+    let json_schema = if required { schema } else { json_schema!({"anyOf": [schema, {"type": "null"}]}) };
+    let schema = SchemaObject { json_schema, example: None, external_docs: None };
     let media = MediaType { schema: Some(schema), ..MediaType::default() };
     let content = [("application/json".to_owned(), media)].into_iter().collect();
     draft.operation.request_body = Some(ReferenceOr::Item(RequestBody { content, required, ..RequestBody::default() }));

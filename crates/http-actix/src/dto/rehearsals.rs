@@ -23,7 +23,7 @@ pub(crate) struct TestWorkflow {
     #[serde(default)]
     input_data: Map<String, Value>,
     /// The number of a version, whatever its status. Without it, what the id names: the newest version, or an older one.
-    #[schemars(range(min = 1))]
+    #[schemars(range(min = 1, max = 2_147_483_647))]
     pub(crate) version: Option<u32>,
     /// What stands in for the world, by the ids of steps, or by their paths (`each[2]/fetch`), which are looked up first: the
     /// output of an agent or of a sub-workflow, or the data of an event. A list holds one for each attempt, the last for all

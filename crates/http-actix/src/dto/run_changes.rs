@@ -122,7 +122,7 @@ struct RunSelector {
 #[serde(deny_unknown_fields)]
 pub(crate) struct BulkCancel {
     /// These runs, at most 1000; who is named twice is dealt with once.
-    #[schemars(length(min = 1, max = 1000))]
+    #[schemars(length(min = 1, max = 1000), inner(length(min = 1, max = 255)))]
     run_ids: Option<Vec<String>>,
     /// The oldest runs that this finds.
     filter: Option<RunSelector>,
@@ -143,7 +143,7 @@ pub(crate) struct BulkCancel {
 #[serde(deny_unknown_fields)]
 pub(crate) struct BulkRetry {
     /// These runs, at most 1000.
-    #[schemars(length(min = 1, max = 1000))]
+    #[schemars(length(min = 1, max = 1000), inner(length(min = 1, max = 255)))]
     run_ids: Option<Vec<String>>,
     /// The oldest runs that this finds.
     filter: Option<RunSelector>,

@@ -253,6 +253,7 @@ impl ExecuteWorkflow {
 #[serde(deny_unknown_fields)]
 pub(crate) struct RetryRun {
     /// The step at which the run stopped; a run cannot be resumed anywhere else.
+    #[schemars(length(min = 1))]
     resume_from_step: Option<String>,
 }
 
