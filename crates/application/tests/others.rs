@@ -19,8 +19,8 @@ use domain::{
     ids::{RunId, StepPath, WorkflowId},
     payload::Payload,
     ports::{
-        Appended, EventHandler, Handled, MockAgentGateway, MockEngine, MockExternalRuns, MockRunInbox, MockRunWatch,
-        MockRunWriter, Overloaded, RequestHandler, RunWriter, Runs, StoreError, Then,
+        Appended, EventHandler, Handled, MockAgentGateway, MockEngine, MockExternalRuns, MockFeedWatch, MockRunFeed,
+        MockRunInbox, MockRunWatch, MockRunWriter, Overloaded, RequestHandler, RunWriter, Runs, StoreError, Then,
     },
     runs::{
         CancellationRequest, CommitOutcome, ExecutionRequest, RaisedEvent, Receivers, Run, RunCommit, RunEngine,
@@ -53,6 +53,8 @@ fn ports(store: &Arc<MemoryStore>, external: Option<External>) -> Ports {
         transactions: store.clone(),
         runs: store.clone(),
         watch: Arc::new(MockRunWatch::new()),
+        feed: Arc::new(MockRunFeed::new()),
+        feed_watch: Arc::new(MockFeedWatch::new()),
         inbox: store.clone(),
         leases: store.clone(),
         fleet: None,

@@ -18,7 +18,9 @@ use domain::{
     ids::StepId,
     page::PageRequest,
     payload::Payload,
-    ports::{MockAgentGateway, MockEngine, MockRunWatch, MockRunWriter, Overloaded, RunWriter},
+    ports::{
+        MockAgentGateway, MockEngine, MockFeedWatch, MockRunFeed, MockRunWatch, MockRunWriter, Overloaded, RunWriter,
+    },
     runs::RunStatus,
     workflows::{StepDocument, WorkflowDefinition, WorkflowName, WorkflowStatus},
 };
@@ -48,6 +50,8 @@ fn ports(engine: MockEngine, writer: Option<MockRunWriter>) -> Ports {
         transactions: store.clone(),
         runs: store.clone(),
         watch: Arc::new(MockRunWatch::new()),
+        feed: Arc::new(MockRunFeed::new()),
+        feed_watch: Arc::new(MockFeedWatch::new()),
         inbox: store.clone(),
         leases: store.clone(),
         fleet: None,

@@ -22,7 +22,9 @@ use domain::{
     agents::{AgentAuth, AgentName, AgentSchemas, AgentStatus, AgentUrl, RetryPolicy},
     ids::{AgentId, WorkflowId},
     payload::Payload,
-    ports::{MockAgentGateway, MockEngine, MockRunWatch, Overloaded, RunWriter, Then, Workflows},
+    ports::{
+        MockAgentGateway, MockEngine, MockFeedWatch, MockRunFeed, MockRunWatch, Overloaded, RunWriter, Then, Workflows,
+    },
     runs::{CommitOutcome, RunCommit},
     workflows::{
         ChangeSummary, StepDocument, WorkflowDefinition, WorkflowName,
@@ -104,6 +106,8 @@ fn ports(store: &Arc<MemoryStore>) -> Ports {
         transactions: store.clone(),
         runs: store.clone(),
         watch: Arc::new(MockRunWatch::new()),
+        feed: Arc::new(MockRunFeed::new()),
+        feed_watch: Arc::new(MockFeedWatch::new()),
         inbox: store.clone(),
         leases: store.clone(),
         fleet: None,

@@ -16,7 +16,7 @@ use domain::{
     agents::{AgentAuth, AgentName, AgentSchemas, AgentUrl, RetryPolicy},
     ids::WorkflowId,
     payload::Payload,
-    ports::{Clock, MockAgentGateway, MockEngine, MockRunWatch, MockRunWriter},
+    ports::{Clock, MockAgentGateway, MockEngine, MockFeedWatch, MockRunFeed, MockRunWatch, MockRunWriter},
     workflows::{WorkflowName, WorkflowStatus},
 };
 use serde_json::Value;
@@ -39,6 +39,8 @@ impl Theatre {
             transactions: store.clone(),
             runs: store.clone(),
             watch: Arc::new(MockRunWatch::new()),
+            feed: Arc::new(MockRunFeed::new()),
+            feed_watch: Arc::new(MockFeedWatch::new()),
             inbox: store.clone(),
             leases: store.clone(),
             fleet: None,

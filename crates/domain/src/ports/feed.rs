@@ -34,6 +34,7 @@ pub trait RunFeed: Send + Sync {
 }
 
 /// Follows the feed of runs with one reader for all who follow it.
+#[cfg_attr(any(test, feature = "testing"), mockall::automock)]
 pub trait FeedWatch: Send + Sync {
     /// Begins to follow, until the answer is dropped.
     fn follow(&self) -> Box<dyn FollowedFeed>;

@@ -56,7 +56,7 @@ pub use {
     dead_letters::MockDeadLetters,
     engine::MockEngine,
     external::MockExternalRuns,
-    feed::MockRunFeed,
+    feed::{MockFeedWatch, MockRunFeed},
     fleet::MockFleet,
     gateway::MockAgentGateway,
     inbox::MockRunInbox,
