@@ -126,8 +126,9 @@ fn too_large(most: usize) -> Problem {
 fn unreadable(request: &HttpRequest, error: PayloadError) -> Problem {
     let coding = request.headers().get(header::CONTENT_ENCODING).and_then(|coding| coding.to_str().ok());
     let why = match (&error, coding) {
-        (PayloadError::Incomplete(_), _) => "it ends before all of it has come".to_owned(),
-        (PayloadError::EncodingCorrupted | PayloadError::Io(_), Some(coding)) => {
+        (PayloadError::Incomplete(None), _) => "it ends before all of it has come".to_owned(),
+        // What a decoder finds wrong comes as the first of these.
+        (PayloadError::Incomplete(Some(_)) | PayloadError::EncodingCorrupted | PayloadError::Io(_), Some(coding)) => {
             format!("it is no sound '{coding}', which its Content-Encoding says it is")
         }
         _ => "it is not what the head of the request says".to_owned(),
