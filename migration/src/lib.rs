@@ -17,6 +17,7 @@ mod m0011_accounts;
 mod m0012_audit;
 mod m0013_lists;
 mod m0015_run_feed;
+mod m0016_webhooks;
 mod migrator;
 
 pub use migrator::{MigrateError, State, Survey, down, fresh, status, survey, up, up_by};

@@ -6,7 +6,7 @@ use sqlx::{Connection, PgConnection};
 
 const OLD_SYSTEM: &str = include_str!("old_system.sql");
 
-const NAMES: [&str; 14] = [
+const NAMES: [&str; 15] = [
     "m0001_initial",
     "m0002_fleet_and_bus",
     "m0003_inbox",
@@ -21,6 +21,7 @@ const NAMES: [&str; 14] = [
     "m0012_audit",
     "m0013_lists",
     "m0015_run_feed",
+    "m0016_webhooks",
 ];
 
 async fn old_system() -> Database {

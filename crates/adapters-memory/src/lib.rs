@@ -22,6 +22,7 @@ mod runs;
 mod store;
 mod table;
 mod traffic;
+mod webhooks;
 
 pub use clock::VirtualClock;
 pub use ids::SequentialIds;

@@ -11,6 +11,7 @@ use domain::{
     ids::{AgentId, PlanHash, WorkflowId},
     page::{Page, PageRequest, SortOrder},
     ports::{Agents, StoreError, Transactions, UnitOfWork, Workflows},
+    webhooks::Webhook,
     workflows::{ExecutableVersion, WorkflowDefinition, WorkflowDocument, WorkflowFilter, WorkflowName, WorkflowSort},
 };
 
@@ -18,6 +19,7 @@ use crate::{
     MemoryStore,
     accounts::{AccountChange, AccountTable},
     lists::page_of,
+    webhooks::WebhookTable,
 };
 
 /// The rows and their unique names. Rows are shared, so that a unit of work can try its changes on a copy.
@@ -29,6 +31,7 @@ pub(crate) struct Management {
     versions: BTreeMap<(WorkflowName, u32), WorkflowId>,
     plans: BTreeMap<PlanHash, Arc<WorkflowDocument>>,
     pub(crate) accounts: AccountTable,
+    pub(crate) webhooks: WebhookTable,
 }
 
 impl Management {
@@ -188,6 +191,9 @@ enum Change {
     ReplaceWorkflow(WorkflowDefinition),
     KeepPlan(PlanHash, WorkflowDocument),
     Account(AccountChange),
+    AddWebhook(Webhook),
+    ReplaceWebhook(Webhook),
+    RemoveWebhook(Webhook),
     Record(AuditEntry),
 }
 
@@ -253,6 +259,21 @@ impl UnitOfWork for Buffered {
         Ok(())
     }
 
+    async fn add_webhook(&mut self, webhook: &Webhook) -> Result<(), StoreError> {
+        self.changes.push(Change::AddWebhook(webhook.clone()));
+        Ok(())
+    }
+
+    async fn replace_webhook(&mut self, webhook: &Webhook) -> Result<(), StoreError> {
+        self.changes.push(Change::ReplaceWebhook(webhook.clone()));
+        Ok(())
+    }
+
+    async fn remove_webhook(&mut self, webhook: &Webhook) -> Result<(), StoreError> {
+        self.changes.push(Change::RemoveWebhook(webhook.clone()));
+        Ok(())
+    }
+
     async fn record(&mut self, entry: &AuditEntry) -> Result<(), StoreError> {
         self.changes.push(Change::Record(entry.clone()));
         Ok(())
@@ -272,6 +293,9 @@ impl UnitOfWork for Buffered {
                     changed.plans.entry(hash).or_insert_with(|| Arc::new(document));
                 }
                 Change::Account(change) => changed.accounts.make(change)?,
+                Change::AddWebhook(webhook) => changed.webhooks.add(webhook)?,
+                Change::ReplaceWebhook(webhook) => changed.webhooks.replace(webhook)?,
+                Change::RemoveWebhook(webhook) => changed.webhooks.remove(&webhook)?,
                 Change::Record(entry) => recorded.push(entry),
             }
         }

@@ -23,6 +23,7 @@ const SCHEMA: &[&str] = &[
     "m0012_audit",
     "m0013_lists",
     "m0015_run_feed",
+    "m0016_webhooks",
 ];
 
 /// How long the first connection may take.

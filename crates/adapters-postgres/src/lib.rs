@@ -31,6 +31,7 @@ mod store;
 mod totals;
 mod traffic;
 mod units;
+mod webhooks;
 mod workflows;
 
 pub use connect::ConnectError;

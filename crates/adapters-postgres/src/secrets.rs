@@ -1,10 +1,11 @@
-//! Credentials that are kept sealed: sealing anew what is in clear or under another key, beside everybody who writes.
+//! Credentials and secrets that are kept sealed: sealing anew what is in clear or under another key, beside everybody who writes.
 
 use async_trait::async_trait;
 use domain::{
     agents::AgentAuth,
-    ids::AgentId,
+    ids::{AgentId, WebhookId},
     ports::{KeptSecrets, Reseal, Resealed, SealBroken, StoreError, Vault},
+    webhooks::Webhook,
 };
 use serde_json::Value;
 use uuid::Uuid;
@@ -35,7 +36,36 @@ async fn reseal(store: &PgStore, which: Reseal) -> Outcome<Resealed> {
         let sql = "UPDATE agents SET auth_config = $3 WHERE id = $1 AND auth_config = $2";
         sqlx::query(sql).bind(id).bind(&stored).bind(&sealed).execute(store.pool()).await?;
     }
+    reseal_webhooks(store, which, &mut found).await?;
     Ok(found)
+}
+
+async fn reseal_webhooks(store: &PgStore, which: Reseal, found: &mut Resealed) -> Outcome<()> {
+    for (select, update) in [
+        (
+            "SELECT webhook_id, name, secret FROM webhooks ORDER BY webhook_id",
+            "UPDATE webhooks SET secret = $3 WHERE webhook_id = $1 AND secret = $2",
+        ),
+        (
+            "SELECT webhook_id, name, previous_secret FROM webhooks WHERE previous_secret IS NOT NULL ORDER BY webhook_id",
+            "UPDATE webhooks SET previous_secret = $3 WHERE webhook_id = $1 AND previous_secret = $2",
+        ),
+    ] {
+        let rows: Vec<(Uuid, String, String)> = sqlx::query_as(select).fetch_all(store.pool()).await?;
+        for (id, name, stored) in rows {
+            let context = Webhook::context(WebhookId::new(id));
+            let sealed = found.visit(&**store.vault(), &context, &stored, which);
+            let Some(sealed) = sealed.map_err(|broken| broken_webhook(&name, &broken))? else { continue };
+            // Whoever has changed it meanwhile has sealed it too.
+            sqlx::query(update).bind(id).bind(&stored).bind(&sealed).execute(store.pool()).await?;
+        }
+    }
+    Ok(())
+}
+
+/// A secret of a webhook that does not open.
+pub(crate) fn broken_webhook(webhook: &str, broken: &SealBroken) -> Failure {
+    Failure::Corrupt(format!("the secret of the webhook '{webhook}' cannot be read: {broken}"))
 }
 
 /// The same with its secrets sealed anew, if there are any to be.

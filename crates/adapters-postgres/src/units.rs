@@ -10,6 +10,7 @@ use domain::{
     audit::AuditEntry,
     ids::PlanHash,
     ports::{LAST_ADMIN, StoreError, Transactions, UnitOfWork, Vault},
+    webhooks::Webhook,
     workflows::{WorkflowDefinition, WorkflowDocument},
 };
 use sea_orm::{ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter, TransactionTrait};
@@ -19,7 +20,7 @@ use crate::{
     codec::signed,
     entities::{agent, workflow},
     failure::{Failure, Outcome},
-    workflows,
+    webhooks, workflows,
 };
 
 #[async_trait]
@@ -142,6 +143,21 @@ impl UnitOfWork for Open {
     async fn keep_an_admin(&mut self) -> Result<(), StoreError> {
         let kept = accounts::keep_an_admin(&self.transaction).await.map(|()| 1);
         self.settle(LAST_ADMIN, kept)
+    }
+
+    async fn add_webhook(&mut self, webhook: &Webhook) -> Result<(), StoreError> {
+        let added = webhooks::insert(&self.transaction, webhook, &*self.vault).await;
+        self.settle("webhook", added)
+    }
+
+    async fn replace_webhook(&mut self, webhook: &Webhook) -> Result<(), StoreError> {
+        let replaced = webhooks::update(&self.transaction, webhook, &*self.vault).await;
+        self.settle("webhook", replaced)
+    }
+
+    async fn remove_webhook(&mut self, webhook: &Webhook) -> Result<(), StoreError> {
+        let removed = webhooks::delete(&self.transaction, webhook).await;
+        self.settle("webhook", removed)
     }
 
     async fn record(&mut self, entry: &AuditEntry) -> Result<(), StoreError> {

@@ -31,6 +31,7 @@ mod stats;
 mod store;
 mod traffic;
 mod units;
+mod webhooks;
 mod workflows;
 mod writer;
 

@@ -21,6 +21,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/0010_audit.sql"),
     include_str!("../migrations/0011_lists.sql"),
     include_str!("../migrations/0013_run_feed.sql"),
+    include_str!("../migrations/0014_webhooks.sql"),
 ];
 
 /// Opens a connection with everything that all connections need.

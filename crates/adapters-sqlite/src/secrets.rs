@@ -1,10 +1,11 @@
-//! Credentials that are kept sealed: sealing anew what is in clear or under another key.
+//! Credentials and secrets that are kept sealed: sealing anew what is in clear or under another key.
 
 use async_trait::async_trait;
 use domain::{
     agents::AgentAuth,
-    ids::AgentId,
+    ids::{AgentId, WebhookId},
     ports::{KeptSecrets, Reseal, Resealed, SealBroken, StoreError, Vault},
+    webhooks::Webhook,
 };
 use rusqlite::{Connection, params};
 
@@ -36,7 +37,31 @@ fn reseal(connection: &Connection, vault: &dyn Vault, which: Reseal) -> Outcome<
             connection.prepare_cached(sql)?.execute(params![id.uuid().as_bytes(), sealed])?;
         }
     }
+    reseal_webhooks(connection, vault, which, &mut found)?;
     Ok(found)
+}
+
+fn reseal_webhooks(connection: &Connection, vault: &dyn Vault, which: Reseal, found: &mut Resealed) -> Outcome<()> {
+    for column in ["secret", "previous_secret"] {
+        let sql =
+            format!("SELECT webhook_id, name, {column} FROM webhooks WHERE {column} IS NOT NULL ORDER BY webhook_id");
+        let row = |row: &rusqlite::Row<'_>| {
+            Ok((WebhookId::new(uuid(row, 0)?), text(row, 1)?.to_owned(), text(row, 2)?.to_owned()))
+        };
+        for (id, name, stored) in all(&mut *connection.prepare_cached(&sql)?, [], row)? {
+            let sealed = found.visit(vault, &Webhook::context(id), &stored, which);
+            if let Some(sealed) = sealed.map_err(|broken| broken_webhook(&name, &broken))? {
+                let sql = format!("UPDATE webhooks SET {column} = ?2 WHERE webhook_id = ?1");
+                connection.prepare_cached(&sql)?.execute(params![id.uuid().as_bytes(), sealed])?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// A secret of a webhook that does not open.
+pub(crate) fn broken_webhook(webhook: &str, broken: &SealBroken) -> Failure {
+    Failure::Corrupt(format!("the secret of the webhook '{webhook}' cannot be read: {broken}"))
 }
 
 /// A credential that does not open.

@@ -9,6 +9,7 @@ use domain::{
     audit::AuditEntry,
     ids::PlanHash,
     ports::{StoreError, Transactions, UnitOfWork, Vault},
+    webhooks::Webhook,
     workflows::{WorkflowDefinition, WorkflowDocument},
 };
 use rusqlite::{Connection, params};
@@ -18,6 +19,7 @@ use crate::{
     accounts::AccountChange,
     agents, audit,
     failure::{Failure, Outcome},
+    webhooks::WebhookChange,
     workflows,
 };
 
@@ -40,6 +42,7 @@ enum Change {
     ReplaceWorkflow(WorkflowDefinition),
     KeepPlan(PlanHash, WorkflowDocument),
     Account(AccountChange),
+    Webhook(WebhookChange),
     Record(AuditEntry),
 }
 
@@ -105,6 +108,21 @@ impl UnitOfWork for Buffered {
         Ok(())
     }
 
+    async fn add_webhook(&mut self, webhook: &Webhook) -> Result<(), StoreError> {
+        self.changes.push(Change::Webhook(WebhookChange::Add(webhook.clone())));
+        Ok(())
+    }
+
+    async fn replace_webhook(&mut self, webhook: &Webhook) -> Result<(), StoreError> {
+        self.changes.push(Change::Webhook(WebhookChange::Replace(webhook.clone())));
+        Ok(())
+    }
+
+    async fn remove_webhook(&mut self, webhook: &Webhook) -> Result<(), StoreError> {
+        self.changes.push(Change::Webhook(WebhookChange::Remove(webhook.clone())));
+        Ok(())
+    }
+
     async fn record(&mut self, entry: &AuditEntry) -> Result<(), StoreError> {
         self.changes.push(Change::Record(entry.clone()));
         Ok(())
@@ -127,6 +145,7 @@ fn make(connection: &Connection, change: &Change, vault: &dyn Vault) -> Outcome<
         Change::ReplaceWorkflow(workflow) => refused("workflow", workflows::update(connection, workflow)),
         Change::KeepPlan(hash, document) => keep_plan(connection, *hash, document),
         Change::Account(change) => change.make(connection),
+        Change::Webhook(change) => refused("webhook", change.make(connection, vault)),
         Change::Record(entry) => audit::write(connection, entry),
     }
 }

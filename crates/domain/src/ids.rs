@@ -69,11 +69,9 @@ uuid_id!(
     EventId
 );
 uuid_id!(
-    /// One commit to a run, made by whoever decided it and repeated when its outcome is unknown; lets a store tell
-    /// "already applied" from "somebody else moved".
+    /// One commit to a run, repeated when its outcome is unknown: lets a store tell "already applied" from "somebody else moved".
     CommitId
 );
-
 uuid_id!(
     /// An API key; part of the key's text, so no secret.
     ApiKeyId
@@ -82,12 +80,10 @@ uuid_id!(
     /// A person who may log in.
     UserId
 );
-
 uuid_id!(
     /// An entry among the dead letters: a step of a run that has failed for good.
     DeadLetterId
 );
-
 uuid_id!(
     /// An entry of the audit log.
     AuditId
@@ -95,6 +91,14 @@ uuid_id!(
 uuid_id!(
     /// A request that changes many things at once.
     BulkId
+);
+uuid_id!(
+    /// A webhook.
+    WebhookId
+);
+uuid_id!(
+    /// A message to a webhook.
+    DeliveryId
 );
 
 /// The namespace of ids of dead letters; a random constant.

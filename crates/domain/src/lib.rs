@@ -13,6 +13,7 @@ pub mod payload;
 pub mod planted;
 pub mod ports;
 pub mod runs;
+pub mod webhooks;
 pub mod workflows;
 
 /// A point in time, UTC, microsecond precision wherever it is stored.

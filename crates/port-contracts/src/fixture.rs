@@ -10,12 +10,13 @@ use domain::{
     ids::{PlanHash, RunId},
     ports::{
         Accounts, AgentTraffic, Agents, AuditLog, DeadLetters, RunFeed, RunInbox, RunJournal, RunLeases, Runs,
-        StoreError, Transactions, UnitOfWork, Workflows,
+        StoreError, Transactions, UnitOfWork, WebhookQueue, Webhooks, Workflows,
     },
     runs::{
         AdoptRun, AdvanceRun, CancelRun, CommitOutcome, EventRecord, ResumeRun, Run, RunCommit, RunTip, StartRun,
         StepExecution,
     },
+    webhooks::Webhook,
     workflows::{WorkflowDefinition, WorkflowDocument},
 };
 
@@ -48,6 +49,10 @@ pub struct Stores {
     pub audit: Arc<dyn AuditLog>,
     /// See [`RunFeed`].
     pub feed: Arc<dyn RunFeed>,
+    /// See [`Webhooks`].
+    pub webhooks: Arc<dyn Webhooks>,
+    /// See [`WebhookQueue`].
+    pub queue: Arc<dyn WebhookQueue>,
     /// What must outlive the store, such as its folder.
     guard: Option<Arc<dyn Any + Send + Sync>>,
 }
@@ -68,6 +73,8 @@ impl Stores {
             + Accounts
             + AuditLog
             + RunFeed
+            + Webhooks
+            + WebhookQueue
             + 'static,
     {
         let store = Arc::new(store);
@@ -83,7 +90,9 @@ impl Stores {
             traffic: store.clone(),
             accounts: store.clone(),
             audit: store.clone(),
-            feed: store,
+            feed: store.clone(),
+            webhooks: store.clone(),
+            queue: store,
             guard: None,
         }
     }
@@ -172,6 +181,12 @@ pub enum Change {
     RevokeTokens(Vec<String>, Timestamp),
     /// See [`UnitOfWork::keep_an_admin`].
     KeepAnAdmin,
+    /// See [`UnitOfWork::add_webhook`].
+    AddWebhook(Webhook),
+    /// See [`UnitOfWork::replace_webhook`].
+    ReplaceWebhook(Webhook),
+    /// See [`UnitOfWork::remove_webhook`].
+    RemoveWebhook(Webhook),
     /// See [`UnitOfWork::record`].
     Record(AuditEntry),
 }
@@ -192,6 +207,9 @@ impl Change {
             Self::RemoveUser(user) => unit.remove_user(user).await,
             Self::RevokeTokens(ids, until) => unit.revoke_tokens(ids, *until).await,
             Self::KeepAnAdmin => unit.keep_an_admin().await,
+            Self::AddWebhook(webhook) => unit.add_webhook(webhook).await,
+            Self::ReplaceWebhook(webhook) => unit.replace_webhook(webhook).await,
+            Self::RemoveWebhook(webhook) => unit.remove_webhook(webhook).await,
             Self::Record(entry) => unit.record(entry).await,
         }
     }

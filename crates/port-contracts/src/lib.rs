@@ -27,6 +27,7 @@ pub mod samples;
 mod shared;
 pub mod traffic;
 pub mod units;
+pub mod webhooks;
 pub mod workflows;
 
 pub use chain::ChainStores;
@@ -207,6 +208,30 @@ macro_rules! port_contracts {
                 a_change_that_is_forgotten_is_missed_by_who_has_not_read_it,
                 places_rise_though_all_is_forgotten,
             ]
+            webhooks: [
+                a_webhook_comes_back_as_it_was_stored,
+                webhooks_are_listed_by_name_in_pages,
+                enabled_webhooks_are_told_from_others,
+                a_webhook_with_a_taken_id_or_name_is_refused,
+                a_webhook_is_replaced_only_from_the_revision_before,
+                a_webhook_is_removed_with_its_deliveries_in_the_revision_that_was_read,
+                the_queue_is_filled_by_one_of_those_who_have_seen_the_same,
+                a_delivery_comes_back_as_it_was_put_in,
+                what_is_in_the_queue_stays_as_it_is_and_what_nobody_is_told_is_left_out,
+                a_claim_brings_what_is_due_with_its_webhook_and_counts_the_attempt,
+                a_claim_takes_no_more_than_asked_for_in_all_and_of_each_webhook,
+                of_each_webhook_those_that_have_waited_longest_are_taken,
+                nothing_is_taken_of_a_disabled_webhook_until_it_is_enabled,
+                no_delivery_is_taken_by_two,
+                what_comes_of_an_attempt_is_written_down_once,
+                a_long_log_loses_its_oldest_attempts,
+                a_webhook_is_failing_from_its_first_failure_until_something_arrives,
+                deliveries_are_listed_newest_first_in_pages_and_by_their_state,
+                a_delivery_can_be_made_anew_whatever_came_of_it,
+                pending_deliveries_are_counted,
+                old_deliveries_are_removed_oldest_first_and_no_more_than_asked_for,
+                webhooks_and_deliveries_are_walked_by_cursor,
+            ]
             leases: [
                 a_claim_brings_all_that_is_needed_and_raises_the_epoch,
                 a_claim_takes_only_runs_that_are_due,
@@ -380,6 +405,7 @@ mod tests {
             include_str!("audit.rs"),
             include_str!("chain.rs"),
             include_str!("feed.rs"),
+            include_str!("webhooks.rs"),
         ];
         let contracts = sources.iter().flat_map(|source| source.split("pub async fn ").skip(1));
         let names = contracts.filter_map(|rest| rest.split('(').next());

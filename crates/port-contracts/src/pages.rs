@@ -25,7 +25,7 @@ fn after(cursor: Cursor, size: u32) -> PageRequest {
 }
 
 /// Walks a list of five in pages of every size, and finds in them what one page holds.
-async fn walks<T>(
+pub(crate) async fn walks<T>(
     list: impl AsyncFn(PageRequest) -> Result<Page<T>, StoreError>,
     key: impl Fn(&T) -> String,
     cursor: impl Fn(&T) -> Cursor,

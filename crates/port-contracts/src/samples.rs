@@ -1,7 +1,7 @@
 //! Builders with sensible defaults; a test says only what it cares about.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::atomic::{AtomicU64, Ordering},
     time::Duration,
 };
@@ -11,14 +11,16 @@ use domain::{
     access::{AccountName, ApiKey, KeyDigest, PasswordHash, Role, Scope, User},
     agents::{Agent, AgentAuth, AgentName, AgentSchemas, AgentStatus, AgentUrl, RetryPolicy},
     ids::{
-        AgentId, ApiKeyId, CommitId, Epoch, ExecutorId, PlanHash, RunId, Seq, StepId, UserId, WorkflowId, WorkflowRef,
+        AgentId, ApiKeyId, CommitId, Epoch, ExecutorId, FeedPlace, PlanHash, RunId, Seq, StepId, UserId, WebhookId,
+        WorkflowId, WorkflowRef,
     },
     page::PageRequest,
     payload::Payload,
     runs::{
-        AdoptRun, Adoption, AdvanceRun, CancelRun, ClosedAttempt, Labels, Outward, ResumeRun, Resumption, RunEvent,
-        RunStatus, RunUpdate, StartRun, Wake,
+        AdoptRun, Adoption, AdvanceRun, CancelRun, ClosedAttempt, Labels, Outward, ResumeRun, Resumption, RunChange,
+        RunEvent, RunStatus, RunUpdate, StartRun, Wake,
     },
+    webhooks::{Delivery, SigningSecret, Webhook, WebhookName, WebhookUrl},
     workflows::{StepDocument, WorkflowDefinition, WorkflowDocument, WorkflowName, WorkflowStatus},
 };
 use serde_json::{Value, json};
@@ -312,4 +314,48 @@ pub fn adopt(run: &str) -> AdoptRun {
         failure: None,
         audit: None,
     }
+}
+
+/// The name of a webhook.
+pub fn webhook_name(text: &str) -> WebhookName {
+    WebhookName::parse(text).expect("a name")
+}
+
+/// A secret of a webhook.
+pub fn signing_secret(digit: char) -> SigningSecret {
+    SigningSecret::of_base64(&digit.to_string().repeat(32)).expect("a secret")
+}
+
+/// A webhook for everything in its first revision, with an id derived from its name.
+pub fn webhook(name: &str) -> Webhook {
+    Webhook {
+        id: WebhookId::new(Uuid::new_v5(&Uuid::NAMESPACE_URL, name.as_bytes())),
+        name: webhook_name(name),
+        url: WebhookUrl::parse("https://example.com/hooks").expect("a URL"),
+        description: None,
+        statuses: BTreeSet::new(),
+        workflows: BTreeSet::new(),
+        secret: signing_secret('s'),
+        previous: None,
+        disabled: None,
+        since: at(0),
+        failing_since: None,
+        revision: 1,
+        created_at: at(0),
+        created_by: "key:a".to_owned(),
+        updated_at: at(0),
+    }
+}
+
+/// The delivery of the change in a place to a webhook, due at once.
+pub fn delivery(to: &Webhook, place: u64) -> Delivery {
+    let change = RunChange {
+        place: FeedPlace::new(place),
+        at: at(i64::try_from(place).unwrap_or(i64::MAX)),
+        run: run_id(&format!("run-{place}")),
+        workflow: WorkflowRef::from_text("wf-greeting-1"),
+        workflow_name: "greeting".to_owned(),
+        status: RunStatus::Completed,
+    };
+    Delivery::of(to.id, change, at(0))
 }

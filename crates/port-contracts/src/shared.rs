@@ -8,7 +8,7 @@ use domain::{
         Accounts, AgentTraffic, Agents, AuditLog, DeadLetters, Duties, Fleet, HeldShard, Outbox, QueuedMessage,
         Requests, RunFeed, RunInbox, RunJournal, RunLeases, Runs, SHARDS, Shard,
     },
-    ports::{Transactions, Workflows},
+    ports::{Transactions, WebhookQueue, Webhooks, Workflows},
     runs::{OutboxMessage, RunEnded},
 };
 
@@ -48,6 +48,8 @@ impl SharedStores {
             + Accounts
             + AuditLog
             + RunFeed
+            + Webhooks
+            + WebhookQueue
             + Fleet
             + Outbox
             + Clone

@@ -9,4 +9,6 @@ pub(crate) mod plan;
 pub(crate) mod revocation;
 pub(crate) mod run;
 pub(crate) mod step;
+pub(crate) mod webhook;
+pub(crate) mod webhook_delivery;
 pub(crate) mod workflow;

@@ -46,12 +46,20 @@ const MANY: &str = "
     SELECT md5(n::text)::uuid, 'many-' || n, 'w', 'w', 'many-' || n, 'a', 'a', 'a', 1, 0, 0, 1, 'x', now(),
            timestamptz '2025-01-01' + n * interval '1 s', 1, CASE WHEN n % 2 = 0 THEN 'replayed' ELSE 'pending_replay' END
     FROM generate_series(1, 50000) n;
+    INSERT INTO webhooks (webhook_id, name, url, statuses, workflows, secret, since, revision, created_at, created_by, updated_at)
+    SELECT md5('hook' || n)::uuid, 'hook ' || n, 'http://h/', '[]', '[]', 'x', now(), 1, now(), 'x', now() FROM generate_series(1, 20) n;
+    INSERT INTO webhook_deliveries (delivery_id, webhook_id, place, run_id, workflow_id, workflow_name, status, at, state,
+                                    attempts, due_at, created_at, log)
+    SELECT md5('delivery' || n)::uuid, md5('hook' || n % 20)::uuid, n, 'many-' || n, 'w', 'w', 'COMPLETED', now(),
+           CASE WHEN n % 3 = 0 THEN 'pending' ELSE 'delivered' END, 1, timestamptz '2025-01-01' + n * interval '1 s',
+           timestamptz '2025-01-01' + n * interval '1 s', '[]'
+    FROM generate_series(1, 50000) n;
     INSERT INTO agents (id, name, url, timeout_ms, status)
     SELECT md5('agent' || n)::uuid, 'agent ' || n, 'http://h/', 1000, 'active' FROM generate_series(1, 20000) n;
     INSERT INTO agent_traffic (agent_id, version, traffic) SELECT id, 1, '{}' FROM agents;
     ANALYZE;";
 
-const LARGE: [&str; 12] = [
+const LARGE: [&str; 13] = [
     "dlq_entries",
     "workflow_runs",
     "run_heads",
@@ -64,6 +72,7 @@ const LARGE: [&str; 12] = [
     "run_waits",
     "agent_traffic",
     "run_changes",
+    "webhook_deliveries",
 ];
 
 macro_rules! statements {
@@ -81,6 +90,7 @@ const ASKED: Statements = statements![
     "audit_one",
     "claim",
     "claim_dead_letter",
+    "claim_deliveries",
     "claimed_inputs",
     "count_dead_letters",
     "delete_dead_letter",
@@ -88,7 +98,9 @@ const ASKED: Statements = statements![
     "delivered",
     "feed_after",
     "feed_end",
+    "fill_webhook_queue",
     "forget_changes",
+    "forget_deliveries",
     "give_back",
     "give_back_dead_letter",
     "give_back_shards",
@@ -102,9 +114,11 @@ const ASKED: Statements = statements![
     "outputs",
     "owners",
     "read_traffic",
+    "redeliver",
     "refuse_external",
     "release",
     "rouse",
+    "settle_delivery",
     "start_external_run",
     "take_ended",
     "unattended",

@@ -32,7 +32,8 @@ fn concerns(right: Right) -> Concerns {
         | Right::DeadLettersDelete => Concerns::Workflows,
         Right::AgentsRead | Right::AgentsWrite | Right::AgentsCheck => Concerns::Agents,
         // A key without restrictions could be made otherwise, and the audit log tells of everything.
-        Right::AccessManage | Right::AuditRead => Concerns::Everything,
+        // A webhook is told of the runs of any workflow.
+        Right::AccessManage | Right::AuditRead | Right::WebhooksManage => Concerns::Everything,
         Right::TasksReport | Right::SystemRead => Concerns::Nothing,
     }
 }

@@ -29,13 +29,15 @@ pub enum Right {
     AccessManage,
     /// Read the audit log.
     AuditRead,
+    /// Manage webhooks, and read what was sent to them.
+    WebhooksManage,
     /// Read what the server measures and what it is made of.
     SystemRead,
 }
 
 impl Right {
     /// All of them.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::AgentsRead,
         Self::AgentsWrite,
         Self::AgentsCheck,
@@ -49,6 +51,7 @@ impl Right {
         Self::TasksReport,
         Self::AccessManage,
         Self::AuditRead,
+        Self::WebhooksManage,
         Self::SystemRead,
     ];
 
@@ -68,6 +71,7 @@ impl Right {
             Self::TasksReport => "tasks:report",
             Self::AccessManage => "access:manage",
             Self::AuditRead => "audit:read",
+            Self::WebhooksManage => "webhooks:manage",
             Self::SystemRead => "system:read",
         }
     }

@@ -47,11 +47,19 @@ pub enum Action {
     LogIn,
     /// Somebody was not let in.
     RefuseLogIn,
+    /// Nothing is sent to a webhook any more.
+    Disable,
+    /// Messages are sent to a webhook again.
+    Enable,
+    /// A webhook was sent a message that tells nothing.
+    Test,
+    /// A message is sent to a webhook anew.
+    Redeliver,
 }
 
 impl Action {
     /// All of them.
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 26] = [
         Self::Create,
         Self::Update,
         Self::Delete,
@@ -74,6 +82,10 @@ impl Action {
         Self::IssueToken,
         Self::LogIn,
         Self::RefuseLogIn,
+        Self::Disable,
+        Self::Enable,
+        Self::Test,
+        Self::Redeliver,
     ];
 
     /// The name that the REST API and the tables use.
@@ -101,6 +113,10 @@ impl Action {
             Self::IssueToken => "issue_token",
             Self::LogIn => "log_in",
             Self::RefuseLogIn => "refuse_log_in",
+            Self::Disable => "disable",
+            Self::Enable => "enable",
+            Self::Test => "test",
+            Self::Redeliver => "redeliver",
         }
     }
 

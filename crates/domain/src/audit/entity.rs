@@ -8,6 +8,7 @@ use crate::{
     access::{ApiKey, User},
     agents::Agent,
     ids::{DeadLetterId, RunId},
+    webhooks::Webhook,
     workflows::WorkflowDefinition,
 };
 
@@ -31,12 +32,22 @@ pub enum EntityKind {
     User,
     /// A token, by one of its revocation ids.
     Token,
+    /// A webhook.
+    Webhook,
 }
 
 impl EntityKind {
     /// All of them.
-    pub const ALL: [Self; 7] =
-        [Self::Agent, Self::Workflow, Self::Run, Self::DeadLetter, Self::ApiKey, Self::User, Self::Token];
+    pub const ALL: [Self; 8] = [
+        Self::Agent,
+        Self::Workflow,
+        Self::Run,
+        Self::DeadLetter,
+        Self::ApiKey,
+        Self::User,
+        Self::Token,
+        Self::Webhook,
+    ];
 
     /// The name that the REST API and the tables use.
     pub fn as_str(self) -> &'static str {
@@ -48,6 +59,7 @@ impl EntityKind {
             Self::ApiKey => "api_key",
             Self::User => "user",
             Self::Token => "token",
+            Self::Webhook => "webhook",
         }
     }
 
@@ -145,6 +157,11 @@ impl Entity {
     /// Somebody who is none of the users, by the name that was tried.
     pub fn unknown_user(name: &str) -> Self {
         Self::new(EntityKind::User, name, Some(name))
+    }
+
+    /// A webhook.
+    pub fn webhook(webhook: &Webhook) -> Self {
+        Self::new(EntityKind::Webhook, &webhook.id.to_string(), Some(webhook.name.as_str()))
     }
 
     /// A token, by one of its revocation ids.

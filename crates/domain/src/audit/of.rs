@@ -13,6 +13,7 @@ use crate::{
     ids::{AuditId, RunId, StepPath},
     payload::Payload,
     runs::{AdoptRun, CancelRun, DeadLetterEntry, InboxMessage, Replay, Resumption, Run, RunStatus, StartRun},
+    webhooks::{Delivery, Webhook},
     workflows::WorkflowDefinition,
 };
 
@@ -211,6 +212,35 @@ impl AuditEntry {
             .set("ttl_seconds", (grant.expires_at - at + TimeDelta::milliseconds(999)).num_seconds())
             .set("expires_at", grant.expires_at.to_rfc3339_opts(chrono::SecondsFormat::Secs, true));
         Self::new(id, at, by, Action::IssueToken, Entity::token(revocation_id), changes)
+    }
+
+    /// A webhook is made, changed, rotated, enabled or disabled.
+    pub fn of_webhook(id: AuditId, by: &Actor, action: Action, before: Option<&Webhook>, after: &Webhook) -> Self {
+        let old = before.map(snapshot::webhook).unwrap_or_default();
+        let changes = Changes::between(&old, &snapshot::webhook(after));
+        let changes = changes.secret("secret", before.map(|webhook| &webhook.secret), Some(&after.secret));
+        Self::new(id, after.updated_at, by, action, Entity::webhook(after), changes)
+    }
+
+    /// A webhook is deleted, and its deliveries with it.
+    pub fn of_deleted_webhook(id: AuditId, by: &Actor, webhook: &Webhook, at: Timestamp) -> Self {
+        let changes = Changes::between(&snapshot::webhook(webhook), &Map::new());
+        let changes = changes.secret("secret", Some(&webhook.secret), None);
+        Self::new(id, at, by, Action::Delete, Entity::webhook(webhook), changes)
+    }
+
+    /// A webhook is sent a message that tells nothing.
+    pub fn of_webhook_test(id: AuditId, by: &Actor, webhook: &Webhook, message: &str, at: Timestamp) -> Self {
+        let changes = Changes::none().set("message_id", message);
+        Self::new(id, at, by, Action::Test, Entity::webhook(webhook), changes)
+    }
+
+    /// A message is sent to a webhook anew.
+    pub fn of_redelivery(id: AuditId, by: &Actor, webhook: &Webhook, delivery: &Delivery, at: Timestamp) -> Self {
+        let changes = Changes::none()
+            .changed("state", delivery.state.as_str(), crate::webhooks::DeliveryState::Pending.as_str())
+            .set("message_id", delivery.id.message());
+        Self::new(id, at, by, Action::Redeliver, Entity::webhook(webhook), changes)
     }
 
     /// A token is revoked by one of its ids.

@@ -5,6 +5,7 @@ use serde_json::{Map, Value, json};
 use crate::{
     access::{ApiKey, Scope, User},
     agents::{Agent, AgentAuth, CallLimit, CircuitBreakerConfig, RetryPolicy, Secret},
+    webhooks::{DisabledWhy, Webhook},
     workflows::{ChangeSummary, WorkflowDefinition},
 };
 
@@ -98,6 +99,20 @@ pub(super) fn user(user: &User) -> Map<String, Value> {
         "role": user.role.as_str(),
         "hides_payloads": user.hides_payloads,
         "active": user.active,
+    }))
+}
+
+/// The members of a webhook but its secrets.
+pub(super) fn webhook(webhook: &Webhook) -> Map<String, Value> {
+    let statuses: Vec<&str> = webhook.statuses.iter().map(|status| status.as_str()).collect();
+    members(json!({
+        "name": webhook.name.as_str(),
+        "url": webhook.url.as_str(),
+        "description": webhook.description,
+        "statuses": statuses,
+        "workflows": webhook.workflows,
+        "previous_secret_until": webhook.previous.as_ref().map(|previous| previous.until),
+        "disabled_reason": webhook.disabled.map(|(why, _)| DisabledWhy::as_str(why)),
     }))
 }
 

@@ -20,6 +20,7 @@ mod store;
 mod time;
 mod traffic;
 mod watch;
+mod webhooks;
 mod workflows;
 
 pub use access::{
@@ -45,6 +46,9 @@ pub use store::{LAST_ADMIN, StoreError, Transactions, UnitOfWork};
 pub use time::{Clock, Doorbell, IdGenerator, StoreTime};
 pub use traffic::{AgentTraffic, TrafficRecord, TrafficTable, TrafficView};
 pub use watch::{RunWatch, WatchedRun};
+pub use webhooks::{
+    ClaimedDelivery, DeliveryClaim, SignedMessage, WebhookQueue, WebhookSender, WebhookSigner, Webhooks,
+};
 pub use workflows::Workflows;
 
 #[cfg(any(test, feature = "testing"))]

@@ -8,6 +8,7 @@ use crate::{
     agents::Agent,
     audit::AuditEntry,
     ids::PlanHash,
+    webhooks::Webhook,
     workflows::{WorkflowDefinition, WorkflowDocument},
 };
 
@@ -86,6 +87,18 @@ pub trait UnitOfWork: Send {
     /// that [keeps the installation manageable](ApiKey::is_keeper). Of two units of work at a time that would each take one of
     /// the last two away, one is refused.
     async fn keep_an_admin(&mut self) -> Result<(), StoreError>;
+
+    /// Adds a webhook. MUST be refused with `Conflict` if its id or its name is taken.
+    async fn add_webhook(&mut self, webhook: &Webhook) -> Result<(), StoreError>;
+
+    /// Replaces a webhook. Since when it is failing stays as it is stored, unless it is said not to be failing. MUST be refused with
+    /// `Conflict` unless the stored revision is `webhook.revision - 1`, or if its name is taken by another one.
+    async fn replace_webhook(&mut self, webhook: &Webhook) -> Result<(), StoreError>;
+
+    /// Removes a webhook and its deliveries; the name is free then. MUST be refused with `Conflict` unless the stored revision is
+    /// `webhook.revision`.
+    async fn remove_webhook(&mut self, webhook: &Webhook) -> Result<(), StoreError>;
+
     /// Writes down in the audit log who does this. The row is there if and only if the changes are.
     async fn record(&mut self, entry: &AuditEntry) -> Result<(), StoreError>;
 

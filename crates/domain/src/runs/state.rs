@@ -20,7 +20,7 @@ use crate::{
 };
 
 /// The status of a run, as people and old programs know it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum RunStatus {
     /// Accepted; no step has been dispatched.
     Pending,
