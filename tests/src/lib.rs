@@ -16,6 +16,7 @@ mod eventually;
 mod follower;
 mod orrery;
 mod process;
+mod receiver;
 mod stub;
 mod topics;
 
@@ -29,5 +30,6 @@ pub use document::{every_output, every_step_type, texts, workflow};
 pub use eventually::{eventually, eventually_within};
 pub use follower::{Follower, Piece, StreamEvent};
 pub use orrery::{Ended, Orrery, command_line};
+pub use receiver::{Message, Receiver, Reception};
 pub use stub::{Behaviour, Received, Stub};
 pub use topics::{Record, Topics};

@@ -11,6 +11,7 @@ mod offline;
 mod passwords;
 mod policy;
 mod vault;
+mod webhooks;
 
 pub use biscuits::{Biscuits, MAX_BLOCKS, MAX_TOKEN};
 pub use chain::ChainSeal;
@@ -21,3 +22,4 @@ pub use offline::{Attenuation, Inspected, InspectedBlock, NotAToken, inspect};
 pub use passwords::Argon2Passwords;
 pub use policy::DatalogPolicy;
 pub use vault::AeadVault;
+pub use webhooks::StandardSigner;

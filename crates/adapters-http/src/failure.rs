@@ -81,7 +81,7 @@ pub(crate) fn transport(error: &reqwest::Error, target: &Target, connect_timeout
 }
 
 /// What the guard of outbound calls refused.
-fn refused(error: &reqwest::Error) -> Option<&RefusedHost> {
+pub(crate) fn refused(error: &reqwest::Error) -> Option<&RefusedHost> {
     chain(error).find_map(|e| e.downcast_ref())
 }
 
@@ -101,14 +101,14 @@ pub(crate) fn no_connection(error: &reqwest::Error, target: &Target, connect_tim
 }
 
 /// Skips the outermost error: its text holds the URL, whose query may hold secrets.
-fn chain<'a>(error: &'a reqwest::Error) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
+pub(crate) fn chain<'a>(error: &'a reqwest::Error) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
     std::iter::successors(error.source(), |&e| e.source())
 }
 
-fn innermost(error: &reqwest::Error) -> String {
+pub(crate) fn innermost(error: &reqwest::Error) -> String {
     chain(error).last().map_or_else(|| "the request failed".to_owned(), ToString::to_string)
 }
 
-fn io_error(error: &reqwest::Error) -> Option<ErrorKind> {
+pub(crate) fn io_error(error: &reqwest::Error) -> Option<ErrorKind> {
     chain(error).filter_map(|e| e.downcast_ref::<std::io::Error>()).map(std::io::Error::kind).last()
 }

@@ -7,6 +7,7 @@ pub mod dead_letters;
 pub mod plans;
 pub mod runs;
 pub mod tasks;
+pub mod webhooks;
 pub mod workflows;
 
 use std::sync::Arc;

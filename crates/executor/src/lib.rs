@@ -27,6 +27,7 @@ mod relay;
 mod shell;
 mod tasks;
 mod watching;
+mod webhooks;
 mod writer;
 
 pub use actor::RunActor;
@@ -46,4 +47,5 @@ pub use relay::{Drives, Relay, RelayPorts};
 pub use shell::{EngineConfig, EngineHandle, EnginePorts, spawn};
 pub use tasks::TaskPerformer;
 pub use watching::WatchHub;
+pub use webhooks::{Filled, WebhookDeliverer, WebhookFiller, WebhookSettings, webhook_parts};
 pub use writer::{CommitQueue, Watchers};

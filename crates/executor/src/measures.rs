@@ -34,6 +34,20 @@ pub fn describe_metrics() {
         "orrery_audit_chain_broken",
         "1 where this process refuses to seal the audit log because its chain was tampered with or its key is missing, else 0."
     );
+    describe_counter!(
+        "orrery_webhook_attempts_total",
+        "Messages that were sent to webhooks from here, by outcome: delivered, retried, or failed for good."
+    );
+    describe_histogram!(
+        "orrery_webhook_delivery_duration_seconds",
+        Unit::Seconds,
+        "Time that receivers of webhooks took."
+    );
+    describe_gauge!(
+        "orrery_webhook_deliveries_pending",
+        "Messages that wait for their webhooks, at most 10,000 of them counted; looked at about twice a minute."
+    );
+    describe_counter!("orrery_webhooks_disabled_total", "Webhooks that were given up, by reason.");
     describe_counter!("orrery_external_requests_total", "Requests that were sent to the existing executor.");
     describe_gauge!(
         "orrery_runs_unexplained",

@@ -20,6 +20,7 @@ mod reporting;
 mod tokens;
 mod versions;
 mod waiting;
+mod webhooks;
 
 use e2e_tests::{AgentSpec, Client, DemoAgents, Orrery, eventually};
 use tempfile::TempDir;

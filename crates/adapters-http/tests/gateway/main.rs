@@ -8,3 +8,4 @@ mod passes;
 mod requests;
 mod support;
 mod tasks;
+mod webhooks;

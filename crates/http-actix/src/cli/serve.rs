@@ -5,7 +5,7 @@ use std::{net::SocketAddr, path::PathBuf, time::Duration};
 use clap::{Args, ValueEnum};
 use domain::workflows::MAX_NESTING;
 
-use super::{door::DoorSettings, kafka::Kafka, limits::LimitSettings, secrets::SecretKeys};
+use super::{door::DoorSettings, kafka::Kafka, limits::LimitSettings, secrets::SecretKeys, webhooks::WebhookTimes};
 use crate::composition::LogFormat;
 
 /// How many days dead letters are kept unless somebody says otherwise.
@@ -47,6 +47,8 @@ pub(crate) struct Serve {
     pub(crate) kafka: Kafka,
     #[command(flatten)]
     pub(crate) limits: LimitSettings,
+    #[command(flatten)]
+    pub(crate) webhooks: WebhookTimes,
     /// Who executes new runs: Orrery, or the executor of the existing system, asked over Kafka.
     #[arg(long, env = "ORRERY_ENGINE", value_enum, default_value_t = EngineKind::Orrery)]
     pub(crate) engine: EngineKind,
@@ -105,6 +107,7 @@ impl Serve {
             secret_keys: SecretKeys::default(),
             kafka: Kafka::default(),
             limits: LimitSettings::default(),
+            webhooks: WebhookTimes::default(),
             engine: EngineKind::Orrery,
             agent_calls: AgentCalls::Http,
             agent_tokens: AgentTokens::On,

@@ -17,6 +17,7 @@ mod readiness;
 mod steered;
 mod stores;
 mod system;
+mod webhooks;
 
 use std::{future::Future, path::Path, time::Duration};
 

@@ -12,7 +12,7 @@ use adapters_auth::{AeadVault, Biscuits, ChainSeal, Keyring};
 use adapters_http::{GatewayConfig, HttpAgentGateway};
 use adapters_schema::JsonSchemas;
 use anyhow::Context;
-use application::{External, Ports, UseCases, plans::PlanCache};
+use application::{External, Ports, UseCases, plans::PlanCache, webhooks::WebhookUseCases};
 use domain::{
     access::Role,
     ids::ExecutorId,
@@ -36,6 +36,7 @@ use super::{
     readiness::Components,
     stores::{self, Database, Store},
     system::SystemIds,
+    webhooks,
 };
 use crate::cli::{AgentCalls, AgentTokens, Auth, EngineKind, Serve};
 
@@ -204,7 +205,7 @@ impl<'a> Building<'a> {
         } else {
             AppState::probes_only(uses, clock, ids, Arc::new(readiness), guard)
         };
-        let state = state.with_access(access.clone());
+        let state = state.with_access(access.clone()).with_webhooks(self.webhooks()?);
         let proxies = TrustedProxies(self.options.door.trusted_proxies.clone());
         let (state, connections) =
             (state.behind(proxies).limited(self.options.limits.limits()?), self.options.limits.connections());
@@ -329,6 +330,21 @@ impl<'a> Building<'a> {
             let keeper = executor::DeadLetterKeeper::new(dead_letters, clock, self.options.keep_dead_letters());
             self.egress.spawn(&mut self.crew, "keeper of dead letters", |stop| keeper.run(stop));
         }
+    }
+
+    /// Where there is an API or an engine, messages are sent to webhooks. One that is made here is served also by the others.
+    fn webhooks(&mut self) -> anyhow::Result<Arc<WebhookUseCases>> {
+        let settings = self.options.webhooks.settings();
+        let networks = &self.options.limits.agent_networks;
+        let ports = webhooks::ports(&self.store, self.ids.clone(), networks, &settings)?;
+        if self.parts.api || self.parts.engine {
+            let (filler, deliverer) = executor::webhook_parts(ports.clone(), self.store.feed.clone(), settings);
+            self.egress.spawn(&mut self.crew, "filler of the webhooks' queue", |stop| filler.run(stop));
+            self.egress.spawn(&mut self.crew, "deliverer to webhooks", |stop| deliverer.run(stop));
+        }
+        // Tests are sent on the threads that serve requests.
+        let ports = webhooks::ports(&self.store, self.ids.clone(), networks, &settings)?;
+        Ok(Arc::new(WebhookUseCases::new(&ports)))
     }
 
     /// Where things are changed, the log of it is sealed: until the last commit is written, so with the heart.

@@ -9,7 +9,7 @@ use anyhow::Context;
 use domain::ports::{
     Accounts, AgentTraffic, Agents, AuditLog, AuditSealing, Clock, DeadLetters, Doorbell, ExternalRuns, Fleet,
     KeptSecrets, Outbox, Reseal, Resealed, RunFeed, RunInbox, RunJournal, RunLeases, Runs, StoreTime, Transactions,
-    Vault, Workflows,
+    Vault, WebhookQueue, Webhooks, Workflows,
 };
 use tokio::time::Instant;
 
@@ -30,6 +30,8 @@ pub(super) struct Store {
     pub(super) dead_letters: Arc<dyn DeadLetters>,
     pub(super) traffic: Arc<dyn AgentTraffic>,
     pub(super) audit: Arc<dyn AuditLog>,
+    pub(super) webhooks: Arc<dyn Webhooks>,
+    pub(super) webhook_queue: Arc<dyn WebhookQueue>,
     pub(super) sealing: Arc<dyn AuditSealing>,
     pub(super) clock: Arc<dyn Clock>,
     /// What only a store has that several processes share.
@@ -69,6 +71,8 @@ pub(super) async fn in_folder(folder: &Path, vault: Arc<dyn Vault>) -> anyhow::R
         dead_letters: store.clone(),
         traffic: store.clone(),
         audit: store.clone(),
+        webhooks: store.clone(),
+        webhook_queue: store.clone(),
         sealing: store,
         clock,
         shared: None,
@@ -187,6 +191,8 @@ pub(super) async fn in_database(database: Database<'_>, vault: Arc<dyn Vault>) -
         dead_letters: store.clone(),
         traffic: store.clone(),
         audit: store.clone(),
+        webhooks: store.clone(),
+        webhook_queue: store.clone(),
         sealing: store.clone(),
         clock: clock.clone(),
         shared: Some(Shared {

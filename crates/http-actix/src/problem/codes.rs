@@ -118,6 +118,11 @@ codes! {
         "There is no API key with this id.", "Look the id up with GET /api/v1/api-keys.";
     UserNotFound: 404, "user_not_found", "User not found",
         "There is no person with this id.", "Look the id up with GET /api/v1/users.";
+    WebhookNotFound: 404, "webhook_not_found", "Webhook not found",
+        "There is no webhook with this id.", "Look the id up with GET /api/v1/webhooks.";
+    DeliveryNotFound: 404, "delivery_not_found", "Delivery not found",
+        "The webhook has no delivery with this id, or not any more: old ones are removed.",
+        "Look the id up with GET /api/v1/webhooks/{webhook_id}/deliveries.";
     MethodNotAllowed: 405, "method_not_allowed", "Method not allowed",
         "The path exists, but not for this method.", "Use one of the methods in the header `Allow`.";
     NotAcceptable: 406, "not_acceptable", "Not acceptable",
@@ -132,6 +137,8 @@ codes! {
         "Another API key that is not revoked has this name.", "Choose another name, or rotate the existing key.";
     ApiKeyEnded: 409, "api_key_ended", "API key ended",
         "The API key is revoked or has expired; a new secret would be worth nothing.", "Make another key.";
+    WebhookNameTaken: 409, "webhook_name_taken", "Webhook name taken",
+        "Another webhook has this name.", "Choose another name, or change the existing webhook.";
     UserNameTaken: 409, "user_name_taken", "User name taken",
         "Another person has this name.", "Choose another name, or change the existing person.";
     LastAdministrator: 409, "last_administrator", "Last administrator",

@@ -18,6 +18,7 @@ mod system;
 mod tasks;
 mod users;
 mod versions;
+mod webhooks;
 mod workflows;
 
 use std::sync::{Arc, LazyLock};
@@ -27,7 +28,7 @@ use actix_web::{
     middleware::from_fn,
     web::{self, ServiceConfig},
 };
-use application::{UseCases, access::AccessUseCases};
+use application::{UseCases, access::AccessUseCases, webhooks::WebhookUseCases};
 use domain::ports::{Clock, IdGenerator};
 use metrics_exporter_prometheus::PrometheusHandle;
 
@@ -65,6 +66,7 @@ fn declared() -> Api {
         .group(dead_letters::GROUP, "Steps that have failed for good, and having their work done after all.")
         .group(events::GROUP, "What happens elsewhere, and what runs wait for.")
         .group(tasks::GROUP, "What agents say about the calls that they got, with the tokens that came with these.")
+        .group(webhooks::GROUP, "Who elsewhere is told what becomes of runs.")
         .group(access::GROUP, "Who may call: keys, people, tokens.")
         .group(audit::GROUP, "Who changed what.")
         .group(system::GROUP, "What the server says about itself.");
@@ -72,7 +74,7 @@ fn declared() -> Api {
     let api = audit::declare(dead_letters::declare(run_feed::declare(logs::declare(following::declare(
         runs::declare(run_changes::declare(api)),
     )))));
-    let api = users::declare(api_keys::declare(access::declare(api)));
+    let api = webhooks::declare(users::declare(api_keys::declare(access::declare(api))));
     system::declare(tasks::declare(events::declare(api))).finish()
 }
 
@@ -101,6 +103,7 @@ pub struct AppState {
     pages: docs::Pages,
     use_cases: Arc<UseCases>,
     access: Option<Arc<AccessUseCases>>,
+    webhooks: Option<Arc<WebhookUseCases>>,
     clock: Arc<dyn Clock>,
     ids: Arc<dyn IdGenerator>,
     readiness: Arc<dyn Readiness>,
@@ -153,6 +156,7 @@ impl AppState {
             pages,
             use_cases,
             access: None,
+            webhooks: None,
             clock,
             ids,
             readiness,
@@ -169,6 +173,12 @@ impl AppState {
     #[must_use]
     pub fn with_access(self, access: Arc<AccessUseCases>) -> Self {
         Self { access: Some(access), ..self }
+    }
+
+    /// The same with webhooks.
+    #[must_use]
+    pub fn with_webhooks(self, webhooks: Arc<WebhookUseCases>) -> Self {
+        Self { webhooks: Some(webhooks), ..self }
     }
 
     /// The same with other limits.
@@ -222,6 +232,9 @@ impl AppState {
         let mut scope = web::scope("");
         if let Some(access) = &self.access {
             scope = scope.app_data(web::Data::from(Arc::clone(access)));
+        }
+        if let Some(webhooks) = &self.webhooks {
+            scope = scope.app_data(web::Data::from(Arc::clone(webhooks)));
         }
         let scope = scope
             .app_data(web::Data::from(Arc::clone(&self.use_cases)))

@@ -31,4 +31,5 @@ mod system;
 mod tasks;
 mod validation;
 mod versions;
+mod webhooks;
 mod workflows;

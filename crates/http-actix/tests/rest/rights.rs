@@ -66,6 +66,9 @@ impl Furnished {
         let key = orrery.post("/api/v1/api-keys", json!({"name": "there", "role": "viewer"})).await.expect(201);
         let person = json!({"name": "there", "password": "long enough to be one", "role": "viewer"});
         let person = orrery.post("/api/v1/users", person).await.expect(201);
+        let webhook = json!({"name": "there", "url": "https://receiver.example/"});
+        let webhook = orrery.post("/api/v1/webhooks", webhook).await.expect(201)["webhook"].clone();
+        let delivery = crate::webhooks::deliver(&orrery.store(), &webhook).await;
         let id = |thing: &Value| thing["id"].as_str().expect("an id").to_owned();
         let number = || "1".to_owned();
         let ids = vec![
@@ -75,6 +78,8 @@ impl Furnished {
             ("{dlq_id}", letter),
             ("{key_id}", id(&key["key"])),
             ("{user_id}", id(&person)),
+            ("{webhook_id}", id(&webhook)),
+            ("{delivery_id}", delivery),
             ("{version}", number()),
             ("{other}", number()),
             ("{child}", child),

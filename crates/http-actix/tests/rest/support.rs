@@ -20,6 +20,7 @@ use application::{
     Ports, UseCases,
     access::{AccessPorts, AccessUseCases, Authorize, Gate, OpenGate},
     plans::PlanCache,
+    webhooks::WebhookUseCases,
 };
 use async_trait::async_trait;
 use domain::{
@@ -44,6 +45,8 @@ use jsonschema::Validator;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+use crate::webhooks::Receiver;
+
 /// The description that every answer is checked against.
 static DOCUMENT: LazyLock<Value> = LazyLock::new(http_actix::openapi_document);
 
@@ -61,6 +64,8 @@ pub(crate) struct World {
     pub(crate) asks: bool,
     pub(crate) networks: Networks,
     pub(crate) limits: Limits,
+    /// Who receives what is sent to webhooks.
+    pub(crate) receiver: Arc<Receiver>,
 }
 
 /// A REST API and all that it stands on.
@@ -141,6 +146,8 @@ impl Orrery {
         let (uses, readiness) = (Arc::new(UseCases::new(&ports)), Arc::new(Components(!world.sick)));
         let state = AppState::new(uses, Arc::new(clock.clone()), ids.clone(), readiness, guard);
         let state = state.limited(world.limits).with_access(access.clone());
+        let webhooks = Arc::new(WebhookUseCases::new(&crate::webhooks::ports(&ports, &store, world.receiver)));
+        let state = state.with_webhooks(webhooks);
         Self { state, store: store.as_ref().clone(), clock, access }
     }
 
