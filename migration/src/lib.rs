@@ -16,6 +16,7 @@ mod m0010_retry_strategies;
 mod m0011_accounts;
 mod m0012_audit;
 mod m0013_lists;
+mod m0014_idempotency;
 mod m0015_run_feed;
 mod m0016_webhooks;
 mod migrator;

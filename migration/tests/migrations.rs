@@ -20,6 +20,7 @@ const NAMES: [&str; 15] = [
     "m0011_accounts",
     "m0012_audit",
     "m0013_lists",
+    "m0014_idempotency",
     "m0015_run_feed",
     "m0016_webhooks",
 ];

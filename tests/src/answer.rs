@@ -15,6 +15,8 @@ pub struct Answer {
     pub retry_after: Option<String>,
     /// The header `Warning`.
     pub warning: Option<String>,
+    /// Whether it repeats an answer that was given before.
+    pub replayed: bool,
     /// The body as text.
     pub text: String,
     request: String,
@@ -22,13 +24,19 @@ pub struct Answer {
 
 impl Answer {
     pub(crate) async fn read(request: String, response: reqwest::Response) -> Self {
+        Self::try_read(request, response).await.expect("the answer is readable")
+    }
+
+    /// An answer that may be cut off; none then.
+    pub(crate) async fn try_read(request: String, response: reqwest::Response) -> Option<Self> {
         let status = response.status().as_u16();
         let header = |name: &str| response.headers().get(name).and_then(|v| v.to_str().ok()).map(str::to_owned);
         let (content_type, location) = (header("content-type").unwrap_or_default(), header("location"));
         let (retry_after, warning) = (header("retry-after"), header("warning"));
+        let replayed = header("idempotency-replayed").as_deref() == Some("true");
         let content_type = content_type.split(';').next().unwrap_or_default().trim().to_owned();
-        let text = response.text().await.expect("the answer is readable");
-        Self { status, content_type, location, retry_after, warning, text, request }
+        let text = response.text().await.ok()?;
+        Some(Self { status, content_type, location, retry_after, warning, replayed, text, request })
     }
 
     /// The body of an answer that must have this status.

@@ -93,6 +93,14 @@ impl Client {
         Some(text(&accepted, "run_id"))
     }
 
+    /// Posts a document under an idempotency key, to a server that may be gone; no answer then.
+    pub async fn post_under(&self, key: &str, path: &str, body: &Value) -> Option<Answer> {
+        let url = format!("{}/api/v1{path}", self.base);
+        let request = self.http.post(url).header("content-type", "application/json").header("idempotency-key", key);
+        let response = request.body(body.to_string()).send().await.ok()?;
+        Answer::try_read(format!("POST {path}"), response).await
+    }
+
     /// Reads something.
     pub async fn get(&self, path: &str) -> Answer {
         self.send(Method::GET, path, None).await

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use aws_lc_rs::{hmac, rand};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use domain::{access::KeyDigest, agents::Secret, ports::KeyDigests};
+use domain::{access::KeyDigest, agents::Secret, idempotency::Seed, ports::KeyDigests};
 
 use crate::{Keyring, ServerKey};
 
@@ -35,6 +35,13 @@ impl KeyDigests for HmacDigests {
         Secret::new(URL_SAFE_NO_PAD.encode(bytes))
     }
 
+    fn derived(&self, seed: &Seed, number: u32) -> Secret {
+        let key = self.key(&self.current).expect("the current key is one of the keys");
+        // No secret is as long, nor holds these signs: a digest of one is never a derived one.
+        let tag = hmac::sign(key, format!("derived secret: {} {number}", seed.first()).as_bytes());
+        Secret::new(URL_SAFE_NO_PAD.encode(tag))
+    }
+
     fn digest(&self, secret: &Secret) -> KeyDigest {
         let key = self.key(&self.current).expect("the current key is one of the keys");
         let tag = hmac::sign(key, secret.reveal().as_bytes());
@@ -51,6 +58,8 @@ impl KeyDigests for HmacDigests {
 
 #[cfg(test)]
 mod tests {
+    use domain::{Timestamp, ids::AttemptId};
+
     use super::*;
 
     fn keyring(lines: &[String]) -> Keyring {
@@ -66,6 +75,19 @@ mod tests {
         let digest = digests.digest(&one);
         assert!(digests.matches(&one, &digest) && !digests.matches(&other, &digest));
         assert!(!digests.matches(&Secret::new(""), &digest));
+    }
+
+    #[test]
+    fn a_derived_secret_is_the_same_for_the_same_and_only_on_this_server() {
+        let (here, there) = (keyring(&[Keyring::fresh_line("a")]), keyring(&[Keyring::fresh_line("a")]));
+        let (here, there) = (HmacDigests::new(&here), HmacDigests::new(&there));
+        let seed = |n| Seed::new(AttemptId::new(uuid::Uuid::from_u128(n)), Timestamp::UNIX_EPOCH);
+        let secret = here.derived(&seed(1), 0);
+        assert_eq!(secret, here.derived(&seed(1), 0));
+        assert_eq!(secret.reveal().len(), 43, "as a fresh one");
+        for other in [here.derived(&seed(1), 1), here.derived(&seed(2), 0), there.derived(&seed(1), 0)] {
+            assert_ne!(secret, other);
+        }
     }
 
     #[test]

@@ -1,20 +1,35 @@
 //! The audit log. It is not sealed: what is in memory is nobody else's to change.
 
+use std::collections::HashSet;
+
 use async_trait::async_trait;
 use domain::{
     audit::{AuditCursor, AuditEntry, AuditFilter, AuditPage, AuditRecord},
-    ports::{AuditLog, StoreError},
+    ids::AuditId,
+    ports::{AuditLog, DONE_BEFORE, StoreError},
 };
 
 use crate::MemoryStore;
 
 /// The rows, in the order in which they were written.
 #[derive(Default)]
-pub(crate) struct AuditTable(Vec<AuditRecord>);
+pub(crate) struct AuditTable(Vec<AuditRecord>, HashSet<AuditId>);
 
 impl AuditTable {
     pub(crate) fn add<'a>(&mut self, entries: impl IntoIterator<Item = &'a AuditEntry>) {
-        self.0.extend(entries.into_iter().map(record));
+        for entry in entries {
+            self.1.insert(entry.id);
+            self.0.push(record(entry));
+        }
+    }
+
+    pub(crate) fn holds(&self, id: AuditId) -> bool {
+        self.1.contains(&id)
+    }
+
+    /// [`DONE_BEFORE`] if an entry is there.
+    pub(crate) fn check(&self, entry: &AuditEntry) -> Result<(), StoreError> {
+        if self.holds(entry.id) { Err(StoreError::Conflict(DONE_BEFORE)) } else { Ok(()) }
     }
 
     fn cursor(&self, index: usize) -> AuditCursor {
@@ -57,5 +72,10 @@ impl AuditLog for MemoryStore {
         found.truncate(size as usize);
         let next = found.last().filter(|_| !is_last).map(|index| table.cursor(*index));
         Ok(AuditPage { rows: found.iter().map(|index| table.0[*index].clone()).collect(), next })
+    }
+
+    async fn holds(&self, ids: &[AuditId]) -> Result<bool, StoreError> {
+        let state = self.lock();
+        Ok(ids.iter().any(|id| state.audit.holds(*id)))
     }
 }

@@ -94,12 +94,13 @@ impl DeadLetters for MemoryStore {
         replay: &Replay,
         audit: &AuditEntry,
     ) -> Result<bool, StoreError> {
-        let mut state = self.lock();
+        let state = &mut *self.lock();
         let entry = state.runs.dead_letters.0.get_mut(&id);
         let Some(entry) = entry.filter(|entry| entry.replay.as_ref().map(|r| &r.run) == seen.as_ref().map(|r| &r.run))
         else {
             return Ok(false);
         };
+        state.audit.check(audit)?;
         entry.status = DeadLetterStatus::Replayed;
         entry.replay = Some(replay.clone());
         state.audit.add([audit]);
@@ -113,9 +114,10 @@ impl DeadLetters for MemoryStore {
         before: Option<Replay>,
         audit: &AuditEntry,
     ) -> Result<(), StoreError> {
-        let mut state = self.lock();
+        let state = &mut *self.lock();
         let entry = state.runs.dead_letters.0.get_mut(&id);
         if let Some(entry) = entry.filter(|entry| entry.replay.as_ref().is_some_and(|r| r.run == replay.run)) {
+            state.audit.check(audit)?;
             entry.status = DeadLetterStatus::PendingReplay;
             entry.replay = before;
             state.audit.add([audit]);
@@ -125,6 +127,9 @@ impl DeadLetters for MemoryStore {
 
     async fn delete(&self, id: DeadLetterId, audit: &AuditEntry) -> Result<bool, StoreError> {
         let mut state = self.lock();
+        if state.runs.dead_letters.0.contains_key(&id) {
+            state.audit.check(audit)?;
+        }
         let was_there = state.runs.dead_letters.0.remove(&id).is_some();
         state.audit.add(was_there.then_some(audit));
         Ok(was_there)

@@ -59,6 +59,9 @@ impl RunInbox for MemoryStore {
         let mut state = self.lock();
         let waiting = |state: &State| state.runs.get(&note.run).map_or(0, |entry| entry.inbox.len());
         let before = waiting(&state);
+        if audit.as_ref().is_some_and(|entry| state.audit.holds(entry.id)) && state.runs.is_live(&note.run) {
+            return Ok(Appended::Waiting);
+        }
         let appended = state.runs.tell(note);
         if waiting(&state) > before {
             state.audit.add(audit.as_deref());
@@ -91,6 +94,10 @@ impl RunInbox for MemoryStore {
 }
 
 impl RunTable {
+    fn is_live(&self, run: &RunId) -> bool {
+        self.get(run).is_some_and(|entry| !entry.head.phase.is_terminal())
+    }
+
     pub(crate) fn tell(&mut self, note: &InboxNote) -> Appended {
         let Some(entry) = self.get_mut(&note.run) else { return Appended::Gone };
         let head = entry.head;

@@ -11,6 +11,7 @@ mod clock;
 mod dead_letters;
 mod feed;
 mod fleet;
+mod idempotency;
 mod ids;
 mod inbox;
 mod journal;

@@ -296,7 +296,10 @@ impl UnitOfWork for Buffered {
                 Change::AddWebhook(webhook) => changed.webhooks.add(webhook)?,
                 Change::ReplaceWebhook(webhook) => changed.webhooks.replace(webhook)?,
                 Change::RemoveWebhook(webhook) => changed.webhooks.remove(&webhook)?,
-                Change::Record(entry) => recorded.push(entry),
+                Change::Record(entry) => {
+                    state.audit.check(&entry)?;
+                    recorded.push(entry);
+                }
             }
         }
         state.management = changed;

@@ -13,7 +13,7 @@ use domain::{
     runs::{CancelRun, CommitOutcome, EventRecord, Run, RunCommit, RunEnded, StepExecution},
 };
 
-use crate::{audit::AuditTable, management::Management, outbox::Messages, table::RunTable};
+use crate::{audit::AuditTable, idempotency::KeyTable, management::Management, outbox::Messages, table::RunTable};
 
 /// Agents, workflows and runs in memory, behind every storage port. Clones share one state.
 #[derive(Clone, Default)]
@@ -29,12 +29,16 @@ pub(crate) struct State {
     pub(crate) messages: Messages,
     pub(crate) traffic: TrafficTable,
     pub(crate) audit: AuditTable,
+    pub(crate) keys: KeyTable,
     announces: bool,
 }
 
 impl State {
     fn commit(&mut self, commit: &RunCommit) -> CommitOutcome {
         let is_new = self.runs.get(commit.run()).is_none();
+        if commit.audit().is_some_and(|entry| self.audit.holds(entry.id)) && !self.runs.has(commit) {
+            return CommitOutcome::Unstorable;
+        }
         let outcome = self.runs.commit(commit);
         if outcome == CommitOutcome::Committed {
             self.audit.add(commit.audit());

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use domain::{
     Timestamp,
     ids::{CommitId, Epoch, ExecutorId, RunId, Seq, StepPath},
-    runs::{CancelRun, EventRecord, Parent, Run, RunStatus, StepExecution},
+    runs::{CancelRun, EventRecord, Parent, Run, RunCommit, RunStatus, StepExecution},
 };
 
 use crate::{dead_letters::DeadLetterTable, feed::Feed, inbox::Inbox};
@@ -111,6 +111,11 @@ impl RunTable {
 
     pub(crate) fn get(&self, run: &RunId) -> Option<&Entry> {
         self.entries.get(run)
+    }
+
+    /// Whether this very commit was applied.
+    pub(crate) fn has(&self, commit: &RunCommit) -> bool {
+        self.get(commit.run()).is_some_and(|entry| entry.has(commit.id()))
     }
 
     pub(crate) fn entries(&self) -> impl Iterator<Item = &Entry> {

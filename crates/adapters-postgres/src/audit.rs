@@ -5,7 +5,7 @@ use domain::{
     Timestamp,
     audit::{AuditCursor, AuditEntry, AuditFilter, AuditPage, AuditRecord, EntityId},
     ids::{AuditId, BulkId},
-    ports::{AuditLog, StoreError},
+    ports::{AuditLog, DONE_BEFORE, StoreError},
 };
 use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, Statement};
 use serde_json::Value;
@@ -17,7 +17,7 @@ use crate::{
     failure::{Failure, Outcome},
 };
 
-/// Writes entries, in the transaction of what they tell of.
+/// Writes entries, in the transaction of what they tell of. For a single one that is there, see [`done_before`].
 pub(crate) async fn write(connection: &mut PgConnection, entries: &[&AuditEntry]) -> Outcome<()> {
     if entries.is_empty() {
         return Ok(());
@@ -39,6 +39,11 @@ pub(crate) async fn write(connection: &mut PgConnection, entries: &[&AuditEntry]
         .execute(connection)
         .await?;
     Ok(())
+}
+
+/// That an entry is there already is a conflict, for those who write one.
+pub(crate) fn done_before(failure: Failure) -> Failure {
+    failure.or_conflict(DONE_BEFORE)
 }
 
 /// The id of the thing as a text, where it does not follow from its UUID.
@@ -107,6 +112,12 @@ impl AuditLog for PgStore {
         let found: Vec<(i64, AuditRecord)> = rows.into_iter().take(size as usize).map(record_of).collect();
         let next = found.last().filter(|_| !is_last).map(|(place, row)| AuditCursor { at: row.at, place: *place });
         Ok(AuditPage { rows: found.into_iter().map(|(_, row)| row).collect(), next })
+    }
+
+    async fn holds(&self, ids: &[AuditId]) -> Result<bool, StoreError> {
+        let ids: Vec<Uuid> = ids.iter().map(|id| id.uuid()).collect();
+        let select = sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM audit_logs WHERE id = ANY ($1))").bind(ids);
+        Ok(select.fetch_one(self.pool()).await.map_err(Failure::from)?)
     }
 }
 

@@ -22,6 +22,7 @@ const SCHEMA: &[&str] = &[
     "m0011_accounts",
     "m0012_audit",
     "m0013_lists",
+    "m0014_idempotency",
     "m0015_run_feed",
     "m0016_webhooks",
 ];

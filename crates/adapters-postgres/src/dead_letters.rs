@@ -111,7 +111,7 @@ impl PgStore {
         let mut transaction = self.pool().begin().await?;
         let changed = statement.execute(&mut *transaction).await?.rows_affected();
         if changed > 0 {
-            audit::write(&mut transaction, &[entry]).await?;
+            audit::write(&mut transaction, &[entry]).await.map_err(audit::done_before)?;
         }
         transaction.commit().await?;
         Ok(changed)

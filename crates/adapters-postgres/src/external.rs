@@ -78,7 +78,7 @@ impl PgStore {
         }
         let executes = Executes { plan: Some(start.plan.bytes().to_vec()), document: None };
         Wish::start(&start.run, start.at, executes).make(&mut transaction).await?;
-        audit::write(&mut transaction, start.audit.as_deref().as_slice()).await?;
+        audit::write(&mut transaction, start.audit.as_deref().as_slice()).await.map_err(audit::done_before)?;
         transaction.commit().await?;
         Ok(CommitOutcome::Committed)
     }
@@ -93,7 +93,7 @@ impl PgStore {
         let cancelled = cancelled.bind([cancel.by.as_str()]).bind([cancel.message()]);
         cancelled.execute(&mut *transaction).await?;
         Wish::cancel(cancel).make(&mut transaction).await?;
-        audit::write(&mut transaction, cancel.audit.as_deref().as_slice()).await?;
+        audit::write(&mut transaction, cancel.audit.as_deref().as_slice()).await.map_err(audit::done_before)?;
         transaction.commit().await?;
         Ok(CommitOutcome::Committed)
     }
@@ -111,7 +111,7 @@ impl PgStore {
         let resumed = sqlx::query(include_str!("sql/resume_runs.sql")).bind([retry.run.as_str()]).bind([retry.at]);
         resumed.execute(&mut *transaction).await?;
         Wish::start(&retry.run, retry.at, executes).make(&mut transaction).await?;
-        audit::write(&mut transaction, retry.audit.as_deref().as_slice()).await?;
+        audit::write(&mut transaction, retry.audit.as_deref().as_slice()).await.map_err(audit::done_before)?;
         transaction.commit().await?;
         Ok(CommitOutcome::Committed)
     }

@@ -7,7 +7,7 @@ use domain::{
     Timestamp,
     audit::AuditEntry,
     ids::{Epoch, ExecutorId, InboxId, RunId, StepPath},
-    ports::{Appended, InboxNote, Mail, RunInbox, StoreError},
+    ports::{Appended, DONE_BEFORE, InboxNote, Mail, RunInbox, StoreError},
     runs::{InboxEntry, RunStatus},
 };
 use serde_json::Value;
@@ -24,7 +24,11 @@ use crate::{
 #[async_trait]
 impl RunInbox for PgStore {
     async fn append(&self, note: &InboxNote, audit: Option<Arc<AuditEntry>>) -> Result<Appended, StoreError> {
-        Ok(retried(|| self.append_once(note, audit.as_deref())).await?)
+        match retried(|| self.append_once(note, audit.as_deref())).await {
+            // Its entry is there, so the message was, and its run's owner has taken it out.
+            Err(Failure::Conflict(DONE_BEFORE)) => Ok(Appended::Waiting),
+            other => Ok(other?),
+        }
     }
 
     async fn mail_for(&self, executor: ExecutorId, limit: usize) -> Result<Vec<Mail>, StoreError> {
@@ -80,7 +84,7 @@ impl PgStore {
                    ON CONFLICT (run_id, dedupe) DO NOTHING";
         let put = sqlx::query(put).bind(run).bind(&note.dedupe).bind(body).bind(note.at);
         let is_new = put.execute(&mut *transaction).await?.rows_affected() > 0;
-        audit::write(&mut transaction, entry.filter(|_| is_new).as_slice()).await?;
+        audit::write(&mut transaction, entry.filter(|_| is_new).as_slice()).await.map_err(audit::done_before)?;
         let wake =
             "UPDATE run_heads SET wake_at = least(coalesce(wake_at, $2), $2) WHERE run_id = $1 AND owner IS NULL";
         sqlx::query(wake).bind(run).bind(note.at).execute(&mut *transaction).await?;

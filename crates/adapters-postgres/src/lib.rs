@@ -20,6 +20,7 @@ mod feed;
 mod fleet;
 pub mod floor;
 mod following;
+mod idempotency;
 mod inbox;
 mod journal;
 mod leases;

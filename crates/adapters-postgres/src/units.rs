@@ -9,7 +9,7 @@ use domain::{
     agents::Agent,
     audit::AuditEntry,
     ids::PlanHash,
-    ports::{LAST_ADMIN, StoreError, Transactions, UnitOfWork, Vault},
+    ports::{DONE_BEFORE, LAST_ADMIN, StoreError, Transactions, UnitOfWork, Vault},
     webhooks::Webhook,
     workflows::{WorkflowDefinition, WorkflowDocument},
 };
@@ -162,7 +162,7 @@ impl UnitOfWork for Open {
 
     async fn record(&mut self, entry: &AuditEntry) -> Result<(), StoreError> {
         let recorded = audit::record(&self.transaction, entry).await;
-        self.settle("audit entry", recorded)
+        self.settle(DONE_BEFORE, recorded)
     }
 
     async fn commit(self: Box<Self>) -> Result<(), StoreError> {

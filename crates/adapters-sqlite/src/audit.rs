@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use domain::{
     audit::{AuditCursor, AuditEntry, AuditFilter, AuditPage, AuditRecord, EntityId},
     ids::{AuditId, BulkId},
-    ports::{AuditLog, StoreError},
+    ports::{AuditLog, DONE_BEFORE, StoreError},
 };
 use rusqlite::{Connection, Row, params, params_from_iter};
 use uuid::Uuid;
@@ -20,7 +20,7 @@ const ROW: &str =
     "place, id, at, user_id, credential, request_id, address, action, entity_type, entity_key, entity_name,
     changes, bulk_id";
 
-/// Writes an entry, in the transaction of what it tells of.
+/// Writes an entry, in the transaction of what it tells of. A conflict if it is there.
 pub(crate) fn write(connection: &Connection, entry: &AuditEntry) -> Outcome<()> {
     connection
         .prepare_cached(
@@ -42,7 +42,8 @@ pub(crate) fn write(connection: &Connection, entry: &AuditEntry) -> Outcome<()> 
             entry.entity.name,
             entry.changes.text(),
             entry.bulk.map(|bulk| bulk.uuid().into_bytes()),
-        ])?;
+        ])
+        .map_err(|error| Failure::from(error).or_conflict(DONE_BEFORE))?;
     Ok(())
 }
 
@@ -56,6 +57,20 @@ impl AuditLog for SqliteStore {
     ) -> Result<AuditPage, StoreError> {
         let conditions = conditions(filter, before);
         self.readers().read(move |connection| list(connection, &conditions, size)).await
+    }
+
+    async fn holds(&self, ids: &[AuditId]) -> Result<bool, StoreError> {
+        let ids = ids.to_vec();
+        let read = move |connection: &Connection| {
+            let mut select = connection.prepare_cached("SELECT EXISTS (SELECT 1 FROM audit_logs WHERE id = ?1)")?;
+            for id in &ids {
+                if select.query_row([id.uuid().as_bytes()], |row| row.get(0))? {
+                    return Ok(true);
+                }
+            }
+            Ok(false)
+        };
+        self.readers().read(read).await
     }
 }
 

@@ -7,7 +7,7 @@ use domain::{
     Timestamp,
     audit::AuditEntry,
     ids::{Epoch, ExecutorId, InboxId, RunId, StepPath},
-    ports::{Appended, InboxNote, Mail, RunInbox, StoreError},
+    ports::{Appended, DONE_BEFORE, InboxNote, Mail, RunInbox, StoreError},
     runs::{AdvanceRun, InboxEntry, RunStatus, Wake},
 };
 use rusqlite::{Connection, params};
@@ -31,7 +31,11 @@ impl RunInbox for SqliteStore {
             }
             Ok(appended)
         };
-        self.writer().work(move |session| session.transaction(work)).await
+        match self.writer().work(move |session| session.transaction(work)).await {
+            // Its entry is there, so the message was, and its run's owner has taken it out.
+            Err(StoreError::Conflict(DONE_BEFORE)) => Ok(Appended::Waiting),
+            other => other,
+        }
     }
 
     async fn mail_for(&self, executor: ExecutorId, limit: usize) -> Result<Vec<Mail>, StoreError> {

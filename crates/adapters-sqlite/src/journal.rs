@@ -17,7 +17,7 @@ use crate::{
     SqliteStore, audit,
     codec::{micros, signed},
     dead_letters,
-    failure::Outcome,
+    failure::{Failure, Outcome},
     families, inbox,
     rows::{
         COMPLETED, LIVE, STOPPED, add_events, add_step, completed_at, first_error, has, head_of, is_at, number_of,
@@ -64,7 +64,11 @@ fn one_by_one(session: &Session, batch: &[RunCommit]) -> Outcome<Vec<CommitOutco
 fn apply(connection: &Connection, commit: &RunCommit) -> Outcome<CommitOutcome> {
     let outcome = apply_unaudited(connection, commit)?;
     if let (CommitOutcome::Committed, Some(entry)) = (outcome, commit.audit()) {
-        audit::write(connection, entry)?;
+        // Told before, and not by this commit: it is this one's data that cannot be stored.
+        audit::write(connection, entry).map_err(|failure| match failure {
+            Failure::Conflict(what) => Failure::Unstorable(what.to_owned()),
+            other => other,
+        })?;
     }
     Ok(outcome)
 }

@@ -16,6 +16,7 @@ mod families;
 mod feed;
 pub mod floor;
 mod following;
+mod idempotency;
 mod inbox;
 mod journal;
 mod keyed;

@@ -20,6 +20,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/0009_accounts.sql"),
     include_str!("../migrations/0010_audit.sql"),
     include_str!("../migrations/0011_lists.sql"),
+    include_str!("../migrations/0012_idempotency.sql"),
     include_str!("../migrations/0013_run_feed.sql"),
     include_str!("../migrations/0014_webhooks.sql"),
 ];

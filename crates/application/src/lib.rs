@@ -4,6 +4,8 @@ pub mod access;
 pub mod agents;
 pub mod audit;
 pub mod dead_letters;
+mod done_before;
+pub mod once;
 pub mod plans;
 pub mod runs;
 pub mod tasks;

@@ -6,7 +6,7 @@
 use std::{borrow::Cow, fmt, str::FromStr, sync::Arc};
 
 use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
-use uuid::Uuid;
+use uuid::{Builder, Uuid};
 
 /// Why a text is not an identifier of the wanted kind.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -100,6 +100,27 @@ uuid_id!(
     /// A message to a webhook.
     DeliveryId
 );
+
+uuid_id!(
+    /// One attempt to do a request that may be sent again.
+    AttemptId
+);
+
+/// The namespace of ids of what is done to one of many; a random constant.
+const MEMBER_NAMESPACE: Uuid = Uuid::from_u128(0x51c2_7d0e_b94a_4f83_a6e7_20f3_8d5b_19cd);
+
+impl BulkId {
+    /// An id for what the request does to one of its things: the same however often and in whatever order that is tried, and of
+    /// the time of the request, if its id tells that.
+    pub fn member(self, of: &str, what: &str) -> Uuid {
+        let derived = Uuid::new_v5(&MEMBER_NAMESPACE, format!("{self}\n{of}\n{what}").as_bytes());
+        let Some(time) = self.0.get_timestamp() else { return derived };
+        let (seconds, nanos) = time.to_unix();
+        let mut random = [0; 10];
+        random.copy_from_slice(&derived.as_bytes()[..10]);
+        Builder::from_unix_timestamp_millis(seconds * 1000 + u64::from(nanos / 1_000_000), &random).into_uuid()
+    }
+}
 
 /// The namespace of ids of dead letters; a random constant.
 const DEAD_LETTER_NAMESPACE: Uuid = Uuid::from_u128(0x6d0f_b1c4_92e7_4a38_8c55_1e9a_d743_0b6f);

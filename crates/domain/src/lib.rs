@@ -7,6 +7,7 @@
 pub mod access;
 pub mod agents;
 pub mod audit;
+pub mod idempotency;
 pub mod ids;
 pub mod page;
 pub mod payload;

@@ -4,6 +4,7 @@
 //! as it is. [`spawn`] puts it into a thin shell of tokio tasks; nothing else in this crate spawns.
 
 mod actor;
+mod answers;
 mod audit;
 mod call_tokens;
 mod calling;
@@ -31,6 +32,7 @@ mod webhooks;
 mod writer;
 
 pub use actor::RunActor;
+pub use answers::AnswerKeeper;
 pub use audit::AuditKeeper;
 pub use call_tokens::CallTokens;
 pub use checked_gateway::CheckedGateway;

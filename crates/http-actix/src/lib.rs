@@ -9,6 +9,7 @@ mod docs;
 mod dto;
 pub mod limits;
 mod metrics;
+mod once;
 pub mod problem;
 mod registry;
 mod rights;
@@ -17,6 +18,7 @@ pub mod serving;
 
 pub use api::{Guard, KnownHosts, MAX_STREAMS, Streams, TrustedProxies};
 pub use metrics::asks_for_credentials;
+pub use once::{RequestDigests, RequestIds};
 pub use registry::Registry;
 pub use rights::rights_markdown;
 pub use routes::{AppState, ComponentCheck, Readiness, api, openapi_document, openapi_document_3_0};

@@ -181,6 +181,12 @@ impl Problem {
         problem
     }
 
+    /// A request was done by an attempt that could not answer, and its use case cannot tell what it would have.
+    pub(crate) fn answer_lost() -> Self {
+        let detail = "The request was carried out, and its answer was lost; it is not carried out again under this Idempotency-Key";
+        Self::new(Code::IdempotencyAnswerLost, detail)
+    }
+
     /// The same with another detail.
     pub(crate) fn detail(mut self, detail: impl Into<String>) -> Self {
         self.detail = detail.into();

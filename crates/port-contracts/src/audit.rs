@@ -6,7 +6,7 @@ use domain::{
     access::Actor,
     audit::{Action, AuditCursor, AuditEntry, AuditFilter, AuditRecord, Changes, Entity, EntityId, EntityKind},
     ids::{AuditId, BulkId, DeadLetterId},
-    ports::{Appended, InboxNote},
+    ports::{Appended, DONE_BEFORE, InboxNote, StoreError},
     runs::{AdvanceRun, CancelRun, CommitOutcome, InboxMessage, Outward, Replay, ResumeRun, RunStatus, StartRun},
 };
 use serde_json::json;
@@ -14,7 +14,7 @@ use serde_json::json;
 use crate::{
     Change, Stores,
     dead_letters::letter,
-    samples::{advance, agent, at, cancel, commit_id, finish, owned_start, resume, run_id, start, uuid},
+    samples::{advance, agent, at, cancel, commit_id, executor, finish, owned_start, resume, run_id, start, uuid},
 };
 
 /// An entry about a run that tells nothing in particular.
@@ -223,4 +223,34 @@ pub async fn the_log_can_be_filtered(stores: &Stores) {
         AuditFilter { user: Some("alice".into()), action: Some("execute".into()), since: Some(at(2)), ..none() };
     assert_eq!(of(alice).await, [id(4)]);
     assert_eq!(of(AuditFilter { user: Some("carol".into()), ..none() }).await, []);
+}
+
+pub async fn an_entry_that_is_there_is_found_by_its_id(stores: &Stores) {
+    stores.changed(&[Change::Record(entry(1)), Change::Record(entry(3))]).await;
+    let holds = |ids: Vec<AuditId>| async move { stores.audit.holds(&ids).await.expect("the store works") };
+    assert!(holds(vec![id(1)]).await && holds(vec![id(2), id(3), id(4)]).await);
+    assert!(!holds(vec![id(2), id(4)]).await && !holds(Vec::new()).await);
+}
+
+pub async fn nothing_is_done_twice_under_one_entry(stores: &Stores) {
+    stores.changed(&[Change::AddAgent(agent("a")), Change::Record(entry(1))]).await;
+    let answer = stores.change(&[Change::AddAgent(agent("b")), Change::Record(entry(1))]).await;
+    assert!(matches!(answer, Err(StoreError::Conflict(DONE_BEFORE))), "{answer:?}");
+    assert_eq!(stores.agents.get(agent("b").id).await.expect("the store works"), None);
+
+    stores.committed(StartRun { audit: audited(2), ..start("r") }).await;
+    let other = StartRun { audit: audited(1), ..start("s") };
+    assert_eq!(stores.commit(other).await, CommitOutcome::Unstorable);
+    assert_eq!(stores.runs.get(&run_id("s")).await.expect("the store works"), None);
+
+    let note = |dedupe: &str, n| {
+        let message = InboxMessage::Pause { by: "me".to_owned() };
+        let note = InboxNote { run: run_id("r"), dedupe: dedupe.to_owned(), message, at: at(1) };
+        async move { stores.inbox.append(&note, audited(n)).await.expect("the store works") }
+    };
+    assert_eq!(note("first", 3).await, Appended::Waiting);
+    assert_eq!(note("first, which was taken out since", 3).await, Appended::Waiting);
+    let claimed = stores.leases.claim(executor(1), 1, at(9)).await.expect("the store works");
+    assert_eq!(claimed[0].inbox.len(), 1);
+    assert_eq!(told(stores).await, [id(1), id(2), id(3)]);
 }

@@ -9,8 +9,8 @@ use domain::{
     audit::AuditEntry,
     ids::{PlanHash, RunId},
     ports::{
-        Accounts, AgentTraffic, Agents, AuditLog, DeadLetters, RunFeed, RunInbox, RunJournal, RunLeases, Runs,
-        StoreError, Transactions, UnitOfWork, WebhookQueue, Webhooks, Workflows,
+        Accounts, AgentTraffic, Agents, AuditLog, DeadLetters, IdempotencyKeys, RunFeed, RunInbox, RunJournal,
+        RunLeases, Runs, StoreError, Transactions, UnitOfWork, WebhookQueue, Webhooks, Workflows,
     },
     runs::{
         AdoptRun, AdvanceRun, CancelRun, CommitOutcome, EventRecord, ResumeRun, Run, RunCommit, RunTip, StartRun,
@@ -53,6 +53,8 @@ pub struct Stores {
     pub webhooks: Arc<dyn Webhooks>,
     /// See [`WebhookQueue`].
     pub queue: Arc<dyn WebhookQueue>,
+    /// See [`IdempotencyKeys`].
+    pub keys: Arc<dyn IdempotencyKeys>,
     /// What must outlive the store, such as its folder.
     guard: Option<Arc<dyn Any + Send + Sync>>,
 }
@@ -75,6 +77,7 @@ impl Stores {
             + RunFeed
             + Webhooks
             + WebhookQueue
+            + IdempotencyKeys
             + 'static,
     {
         let store = Arc::new(store);
@@ -92,7 +95,8 @@ impl Stores {
             audit: store.clone(),
             feed: store.clone(),
             webhooks: store.clone(),
-            queue: store,
+            queue: store.clone(),
+            keys: store,
             guard: None,
         }
     }

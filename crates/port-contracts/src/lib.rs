@@ -17,6 +17,7 @@ pub mod feed;
 mod fixture;
 pub mod fleet;
 pub mod following;
+pub mod idempotency;
 pub mod inbox;
 pub mod journal;
 pub mod leases;
@@ -196,6 +197,8 @@ macro_rules! port_contracts {
                 what_is_done_to_a_dead_letter_writes_its_entry_if_anything_changes,
                 the_log_is_newest_first_in_pages_that_miss_and_repeat_nothing,
                 the_log_can_be_filtered,
+                an_entry_that_is_there_is_found_by_its_id,
+                nothing_is_done_twice_under_one_entry,
             ]
             feed: [
                 a_change_says_which_run_of_which_workflow_what_and_when,
@@ -277,6 +280,22 @@ macro_rules! port_contracts {
                 a_traffic_is_stored_only_after_the_version_before,
                 a_refused_traffic_keeps_no_other_from_being_stored,
                 of_two_who_change_the_same_traffic_one_is_refused,
+            ]
+            idempotency: [
+                a_key_is_claimed_once_while_its_attempt_has_time,
+                keys_of_other_owners_and_other_keys_are_others,
+                an_attempt_whose_time_is_over_is_followed_by_one_with_its_seed,
+                an_attempt_can_hold_its_key_for_longer_and_only_its_own,
+                an_answer_is_repeated_as_it_was_given,
+                an_answer_is_given_once_and_by_whoever_has_the_key,
+                a_key_stands_for_one_request,
+                of_many_that_claim_a_key_at_once_one_has_it,
+                a_key_that_was_let_go_goes_on_from_its_seed_at_once,
+                a_key_that_was_released_is_unknown,
+                only_the_first_attempt_can_release_a_key,
+                an_answered_key_is_neither_let_go_nor_released,
+                a_key_that_is_old_enough_is_as_unknown_though_it_is_stored,
+                old_keys_are_forgotten_oldest_first_and_no_more_than_asked_for,
             ]
         }
     };
@@ -406,6 +425,7 @@ mod tests {
             include_str!("chain.rs"),
             include_str!("feed.rs"),
             include_str!("webhooks.rs"),
+            include_str!("idempotency.rs"),
         ];
         let contracts = sources.iter().flat_map(|source| source.split("pub async fn ").skip(1));
         let names = contracts.filter_map(|rest| rest.split('(').next());

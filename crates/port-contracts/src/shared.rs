@@ -5,8 +5,8 @@ use std::{any::Any, ops::Deref, sync::Arc};
 use domain::{
     ids::ExecutorId,
     ports::{
-        Accounts, AgentTraffic, Agents, AuditLog, DeadLetters, Duties, Fleet, HeldShard, Outbox, QueuedMessage,
-        Requests, RunFeed, RunInbox, RunJournal, RunLeases, Runs, SHARDS, Shard,
+        Accounts, AgentTraffic, Agents, AuditLog, DeadLetters, Duties, Fleet, HeldShard, IdempotencyKeys, Outbox,
+        QueuedMessage, Requests, RunFeed, RunInbox, RunJournal, RunLeases, Runs, SHARDS, Shard,
     },
     ports::{Transactions, WebhookQueue, Webhooks, Workflows},
     runs::{OutboxMessage, RunEnded},
@@ -50,6 +50,7 @@ impl SharedStores {
             + RunFeed
             + Webhooks
             + WebhookQueue
+            + IdempotencyKeys
             + Fleet
             + Outbox
             + Clone

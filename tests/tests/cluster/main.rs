@@ -10,6 +10,7 @@ mod events;
 mod following;
 mod frozen;
 mod guarded;
+mod idempotency;
 mod kafka_away;
 mod killed_executors;
 mod killed_senders;

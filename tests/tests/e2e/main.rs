@@ -12,6 +12,7 @@ mod doors;
 mod faulty_agents;
 mod following;
 mod following_all;
+mod idempotency;
 mod identity_providers;
 mod interventions;
 mod language;

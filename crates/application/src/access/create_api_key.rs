@@ -8,7 +8,7 @@ use domain::{
     agents::Secret,
     audit::{Action, AuditEntry},
     ids::{ApiKeyId, AuditId},
-    ports::{Clock, IdGenerator, KeyDigests, Policy, StoreError, Transactions},
+    ports::{Accounts, Clock, IdGenerator, KeyDigests, Policy, StoreError, Transactions},
 };
 use ipnet::IpNet;
 
@@ -57,6 +57,7 @@ pub enum CreateApiKeyError {
 
 /// Makes an API key.
 pub struct CreateApiKey {
+    accounts: Arc<dyn Accounts>,
     transactions: Arc<dyn Transactions>,
     digests: Arc<dyn KeyDigests>,
     policy: Arc<dyn Policy>,
@@ -67,6 +68,7 @@ pub struct CreateApiKey {
 impl CreateApiKey {
     pub(super) fn new(ports: &AccessPorts) -> Self {
         Self {
+            accounts: ports.accounts.clone(),
             transactions: ports.transactions.clone(),
             digests: ports.digests.clone(),
             policy: ports.policy.clone(),
@@ -110,8 +112,15 @@ impl CreateApiKey {
         let entry = AuditEntry::of_key(AuditId::new(self.ids.unique()), by, Action::Create, None, &key, now);
         match self.keep(&key, &entry).await {
             Ok(()) => Ok(IssuedApiKey { key, text: text.text() }),
-            // The id is new, so only the name can be taken.
-            Err(StoreError::Conflict(_)) => Err(CreateApiKeyError::NameTaken(key.name)),
+            // It may be there under this very id: made by an attempt that could not answer. Then the secret is the same too,
+            // unless the key was rotated since, or the server has another key of its own.
+            Err(error @ StoreError::Conflict(_)) => match self.accounts.api_key(key.id).await? {
+                Some(made) if self.digests.matches(&text.secret, &made.digest) => {
+                    Ok(IssuedApiKey { key: made, text: text.text() })
+                }
+                Some(_) => Err(error.into()),
+                None => Err(CreateApiKeyError::NameTaken(key.name)),
+            },
             Err(other) => Err(other.into()),
         }
     }

@@ -7,7 +7,7 @@ use domain::{
     agents::Secret,
     audit::AuditEntry,
     ids::{AuditId, UserId},
-    ports::{Clock, IdGenerator, Passwords, Policy, StoreError, Transactions},
+    ports::{Accounts, Clock, IdGenerator, Passwords, Policy, StoreError, Transactions},
 };
 
 use super::{
@@ -41,6 +41,7 @@ pub enum CreateUserError {
 
 /// Makes it possible for a person to log in.
 pub struct CreateUser {
+    accounts: Arc<dyn Accounts>,
     transactions: Arc<dyn Transactions>,
     passwords: Arc<dyn Passwords>,
     policy: Arc<dyn Policy>,
@@ -51,6 +52,7 @@ pub struct CreateUser {
 impl CreateUser {
     pub(super) fn new(ports: &AccessPorts) -> Self {
         Self {
+            accounts: ports.accounts.clone(),
             transactions: ports.transactions.clone(),
             passwords: ports.passwords.clone(),
             policy: ports.policy.clone(),
@@ -82,8 +84,11 @@ impl CreateUser {
         };
         match self.keep(&user, by).await {
             Ok(()) => Ok(user),
-            // The id is new, so only the name can be taken.
-            Err(StoreError::Conflict(_)) => Err(CreateUserError::NameTaken(user.name)),
+            // They may be there under this very id: added by an attempt that could not answer.
+            Err(StoreError::Conflict(_)) => match self.accounts.user(user.id).await? {
+                Some(added) => Ok(added),
+                None => Err(CreateUserError::NameTaken(user.name)),
+            },
             Err(other) => Err(other.into()),
         }
     }

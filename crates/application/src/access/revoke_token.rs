@@ -8,7 +8,7 @@ use domain::{
     agents::Secret,
     audit::AuditEntry,
     ids::AuditId,
-    ports::{Clock, IdGenerator, Policy, StoreError, Tokens, Transactions},
+    ports::{Clock, DONE_BEFORE, IdGenerator, Policy, StoreError, Tokens, Transactions},
 };
 
 use super::{AccessPorts, Session, known::KnownAccounts};
@@ -74,14 +74,22 @@ impl RevokeToken {
                 (ids, now + LONGEST_LIFE)
             }
         };
-        let mut work = self.transactions.begin().await?;
-        work.revoke_tokens(&ids, until).await?;
-        for id in &ids {
-            work.record(&AuditEntry::of_revoked_token(AuditId::new(self.ids.unique()), by, id, now)).await?;
+        match self.keep(&ids, until, by, now).await {
+            // What is done before was done by an attempt that could not answer.
+            Ok(()) | Err(StoreError::Conflict(DONE_BEFORE)) => {}
+            Err(error) => return Err(error.into()),
         }
-        work.commit().await?;
         self.known.tokens_revoked();
         Ok(())
+    }
+
+    async fn keep(&self, ids: &[String], until: Timestamp, by: &Actor, now: Timestamp) -> Result<(), StoreError> {
+        let mut work = self.transactions.begin().await?;
+        work.revoke_tokens(ids, until).await?;
+        for id in ids {
+            work.record(&AuditEntry::of_revoked_token(AuditId::new(self.ids.unique()), by, id, now)).await?;
+        }
+        work.commit().await
     }
 
     /// The last id alone: those before it are of the tokens that this one was made from. None if it has ended.

@@ -70,6 +70,7 @@ impl RotateApiKey {
         by: &Actor,
     ) -> Result<IssuedApiKey, RotateApiKeyError> {
         let text = KeyText { id, secret: self.digests.fresh() };
+        let entry_id = AuditId::new(self.ids.unique());
         let mut tries = 0;
         loop {
             let old = self.accounts.api_key(id).await?.ok_or(RotateApiKeyError::NotFound(id))?;
@@ -80,12 +81,15 @@ impl RotateApiKey {
             let (bounds, hides_payloads) = (Bounds::of(&key), key.hides_payloads);
             let trust = Trust { role: key.role, scope: &key.scope, hides_payloads, bounds: Some(&bounds) };
             may_give(&*self.policy, caller, trust)?;
+            // An attempt that could not answer has given it this very secret.
+            if self.ids.again() && self.digests.matches(&text.secret, &key.digest) {
+                return Ok(IssuedApiKey { key, text: text.text() });
+            }
             let before = std::mem::replace(&mut key.digest, self.digests.digest(&text.secret));
             key.previous = (!grace.is_zero()).then(|| PreviousDigest { digest: before, until: now + grace });
             key.revision += 1;
             tries += 1;
-            let entry = AuditId::new(self.ids.unique());
-            let entry = AuditEntry::of_key(entry, by, Action::Rotate, Some(&old), &key, now);
+            let entry = AuditEntry::of_key(entry_id, by, Action::Rotate, Some(&old), &key, now);
             match self.keep(&key, &entry).await {
                 Ok(()) => {
                     self.known.key_changed(id).await;

@@ -10,7 +10,7 @@ use domain::{
     },
     audit::AuditEntry,
     ids::{AgentId, AuditId},
-    ports::{Clock, IdGenerator, Schemas, StoreError, Transactions},
+    ports::{Agents, Clock, IdGenerator, Schemas, StoreError, Transactions},
 };
 
 use super::schemas::{self, InvalidSchemas};
@@ -52,6 +52,7 @@ pub enum CreateAgentError {
 /// Registers an agent.
 pub struct CreateAgent {
     networks: Networks,
+    agents: Arc<dyn Agents>,
     schemas: Arc<dyn Schemas>,
     transactions: Arc<dyn Transactions>,
     clock: Arc<dyn Clock>,
@@ -62,6 +63,7 @@ impl CreateAgent {
     pub(crate) fn new(ports: &Ports) -> Self {
         Self {
             networks: ports.agent_networks.clone(),
+            agents: ports.agents.clone(),
             schemas: ports.schemas.clone(),
             transactions: ports.transactions.clone(),
             clock: ports.clock.clone(),
@@ -95,8 +97,11 @@ impl CreateAgent {
         let entry = AuditEntry::of_agent(AuditId::new(self.ids.unique()), by, None, &agent);
         match self.keep(&agent, &entry).await {
             Ok(()) => Ok(agent),
-            // The id is new, so only the name can be taken.
-            Err(StoreError::Conflict(_)) => Err(CreateAgentError::NameTaken(agent.name)),
+            // It may be there under this very id: registered by an attempt that could not answer.
+            Err(StoreError::Conflict(_)) => match self.agents.get(agent.id).await? {
+                Some(registered) => Ok(registered),
+                None => Err(CreateAgentError::NameTaken(agent.name)),
+            },
             Err(other) => Err(other.into()),
         }
     }

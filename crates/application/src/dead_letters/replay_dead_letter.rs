@@ -65,6 +65,23 @@ struct Doer<'a> {
     bulk: Option<BulkId>,
 }
 
+/// What a replay is called, taken before anything is looked at.
+struct Named {
+    run: RunId,
+    claim: AuditId,
+    give_back: AuditId,
+}
+
+impl Named {
+    fn of(ids: &dyn IdGenerator, bulk: Option<BulkId>, letter: DeadLetterId) -> Self {
+        let [run, claim, give_back] = ["run", "claim", "give back"].map(|what| match bulk {
+            Some(bulk) => bulk.member(&letter.to_string(), what),
+            None => ids.unique(),
+        });
+        Self { run: RunId::mint(run), claim: AuditId::new(claim), give_back: AuditId::new(give_back) }
+    }
+}
+
 /// Replays a dead letter.
 pub struct ReplayDeadLetter {
     dead_letters: Arc<dyn DeadLetters>,
@@ -105,11 +122,18 @@ impl ReplayDeadLetter {
         by: &Actor,
         bulk: Option<BulkId>,
     ) -> Result<Execution, ReplayDeadLetterError> {
+        let ids = Named::of(&*self.ids, bulk, id);
+        let own = ids.run;
         let entry = self.dead_letters.get(id).await?.ok_or(ReplayDeadLetterError::NotFound(id))?;
-        let replay = Replay { run: self.run_for(&entry, manner).await?, at: self.clock.now() };
+        if let Some(execution) = self.execute_workflow.started_before(&own).await? {
+            return Ok(execution);
+        }
+        let replay = Replay { run: self.run_for(&entry, own.clone(), manner).await?, at: self.clock.now() };
         let prepared = self.prepared(&entry, &replay, manner, Doer { by, bulk }).await?;
-        let claimed = AuditEntry::of_replay(AuditId::new(self.ids.unique()), by, &entry, &replay).among(bulk);
-        if !self.dead_letters.claim(id, entry.replay.clone(), &replay, &claimed).await? {
+        let claimed = AuditEntry::of_replay(ids.claim, by, &entry, &replay).among(bulk);
+        // An attempt that could not answer may have claimed it.
+        let is_claimed = entry.replay.as_ref().is_some_and(|replay| replay.run == own);
+        if !is_claimed && !self.dead_letters.claim(id, entry.replay.clone(), &replay, &claimed).await? {
             return Err(self.who_was_quicker(id).await?);
         }
         match self.execute_workflow.begin(prepared).await {
@@ -117,9 +141,10 @@ impl ReplayDeadLetter {
             // Nothing is known of what the store has done: the claim stays, and the run is started under its id if it is not there.
             Err(ExecuteWorkflowError::Store(error)) => Err(error.into()),
             Err(refused) => {
-                let (audit, at) = (AuditId::new(self.ids.unique()), self.clock.now());
-                let given_back = AuditEntry::of_give_back(audit, by, &entry, &replay, at).among(bulk);
-                self.dead_letters.give_back(id, &replay, entry.replay, &given_back).await?;
+                let at = self.clock.now();
+                let given_back = AuditEntry::of_give_back(ids.give_back, by, &entry, &replay, at).among(bulk);
+                let before = entry.replay.filter(|_| !is_claimed);
+                self.dead_letters.give_back(id, &replay, before, &given_back).await?;
                 Err(refused.into())
             }
         }
@@ -128,12 +153,18 @@ impl ReplayDeadLetter {
     /// What [`ReplayDeadLetter::execute`] would say; nothing is changed.
     pub async fn rehearse(&self, id: DeadLetterId, manner: ReplayManner) -> Result<(), ReplayDeadLetterError> {
         let entry = self.dead_letters.get(id).await?.ok_or(ReplayDeadLetterError::NotFound(id))?;
-        let replay = Replay { run: self.run_for(&entry, manner).await?, at: self.clock.now() };
+        let own = RunId::mint(self.ids.unique());
+        let replay = Replay { run: self.run_for(&entry, own, manner).await?, at: self.clock.now() };
         self.prepared(&entry, &replay, manner, Doer { by: &Actor::system(), bulk: None }).await.map(drop)
     }
 
     /// The id of the new run: that of a claim whose run was never started, or one of its own.
-    async fn run_for(&self, entry: &DeadLetterEntry, manner: ReplayManner) -> Result<RunId, ReplayDeadLetterError> {
+    async fn run_for(
+        &self,
+        entry: &DeadLetterEntry,
+        own: RunId,
+        manner: ReplayManner,
+    ) -> Result<RunId, ReplayDeadLetterError> {
         if let (DeadLetterStatus::Replayed, Some(replay), false) = (entry.status, &entry.replay, manner.force) {
             if self.runs.get(&replay.run).await?.is_some() {
                 let (entry, run) = (entry.last.id, replay.run.clone());
@@ -141,7 +172,7 @@ impl ReplayDeadLetter {
             }
             return Ok(replay.run.clone());
         }
-        Ok(RunId::mint(self.ids.unique()))
+        Ok(own)
     }
 
     async fn prepared(

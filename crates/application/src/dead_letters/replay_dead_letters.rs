@@ -11,7 +11,7 @@ use domain::{
 };
 
 use super::{ReplayDeadLetter, ReplayDeadLetterError, ReplayManner};
-use crate::{Ports, runs::ExecuteWorkflowError};
+use crate::{Ports, done_before::DoneBefore, runs::ExecuteWorkflowError};
 
 /// The most dead letters that are replayed at once.
 pub const MAX_REPLAYS: usize = 1000;
@@ -64,12 +64,14 @@ pub struct ReplayDeadLetters {
     dead_letters: Arc<dyn DeadLetters>,
     ids: Arc<dyn IdGenerator>,
     replay_dead_letter: ReplayDeadLetter,
+    done_before: DoneBefore,
 }
 
 impl ReplayDeadLetters {
     pub(crate) fn new(ports: &Ports) -> Self {
         let (dead_letters, ids) = (ports.dead_letters.clone(), ports.ids.clone());
-        Self { dead_letters, ids, replay_dead_letter: ReplayDeadLetter::new(ports) }
+        let (replay_dead_letter, done_before) = (ReplayDeadLetter::new(ports), DoneBefore::new(ports));
+        Self { dead_letters, ids, replay_dead_letter, done_before }
     }
 
     /// Replays so many of those that are selected, one after the other, and answers what became of each; or only finds out
@@ -82,14 +84,20 @@ impl ReplayDeadLetters {
         dry_run: bool,
         by: &Actor,
     ) -> Result<Vec<Tried>, StoreError> {
-        let ids = self.selected(selection, limit.min(MAX_REPLAYS)).await?;
+        let bulk = BulkId::new(self.ids.unique());
+        let mut ids = match &selection {
+            // Those that are named are known as they come.
+            Selection::Ids(_) => Vec::new(),
+            Selection::Filter(_) => self.replayed_before(bulk, by).await?,
+        };
+        let limit = limit.min(MAX_REPLAYS).saturating_sub(ids.len());
+        ids.extend(self.selected(selection, limit).await?);
         let mut tried = Vec::with_capacity(ids.len());
-        let bulk = Some(BulkId::new(self.ids.unique()));
         for id in ids {
             let outcome = if dry_run {
                 self.replay_dead_letter.rehearse(id, manner).await.map(|()| Outcome::WouldReplay)
             } else {
-                let started = self.replay_dead_letter.execute_among(id, manner, by, bulk).await;
+                let started = self.replay_dead_letter.execute_among(id, manner, by, Some(bulk)).await;
                 started.map(|execution| Outcome::Replayed(execution.run.id))
             };
             let outcome = outcome.unwrap_or_else(Outcome::Refused);
@@ -100,6 +108,16 @@ impl ReplayDeadLetters {
             }
         }
         Ok(tried)
+    }
+
+    /// Those that were dealt with by an attempt that could not answer, each once.
+    async fn replayed_before(&self, bulk: BulkId, by: &Actor) -> Result<Vec<DeadLetterId>, StoreError> {
+        let told = self.done_before.among(bulk, by).await?;
+        // What is told of the runs is not about a dead letter.
+        let mut ids: Vec<DeadLetterId> = told.iter().filter_map(|entity| entity.as_str().parse().ok()).collect();
+        let mut seen = BTreeSet::new();
+        ids.retain(|id| seen.insert(*id));
+        Ok(ids)
     }
 
     /// All of them before the first is replayed: that changes which entries a filter lets through.

@@ -5,11 +5,12 @@ use std::sync::Arc;
 use domain::{
     access::Actor,
     audit::AuditEntry,
-    ids::{AuditId, BulkId, CommitId, RunId},
+    ids::{BulkId, RunId},
     ports::{Clock, Engine, IdGenerator, Overloaded, RunWriter, Runs, StoreError},
     runs::{CancelRun as Cancellation, CommitOutcome, Run, RunCommit, RunStatus},
 };
 
+use super::resuming::Named;
 use crate::{External, Ports};
 
 /// Why a run was not cancelled.
@@ -64,8 +65,9 @@ impl CancelRun {
         by: &Actor,
         bulk: Option<BulkId>,
     ) -> Result<Run, CancelRunError> {
+        let ids = Named::of(&*self.ids, bulk, id);
         let mut cancellation = Cancellation {
-            commit: CommitId::new(self.ids.unique()),
+            commit: ids.commit,
             run: id.clone(),
             at: self.clock.now(),
             by: by.name.clone(),
@@ -73,7 +75,7 @@ impl CancelRun {
             ahead: false,
             audit: None,
         };
-        let entry = AuditEntry::of_cancel(AuditId::new(self.ids.unique()), by, &cancellation).among(bulk);
+        let entry = AuditEntry::of_cancel(ids.entry, by, &cancellation).among(bulk);
         cancellation.audit = Some(Arc::new(entry));
         let engine = Arc::clone(&self.engine);
         let cancelled = id.clone();

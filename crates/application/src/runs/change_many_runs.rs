@@ -12,7 +12,7 @@ use domain::{
 };
 
 use super::{CancelRun, CancelRunError, RetryRun, RetryRunError};
-use crate::Ports;
+use crate::{Ports, done_before::DoneBefore};
 
 /// The most runs that one request changes; who wants more asks again, for what is left.
 pub const MAX_CHANGED: u32 = 1000;
@@ -71,12 +71,14 @@ pub struct ChangeManyRuns {
     ids: Arc<dyn IdGenerator>,
     cancel: CancelRun,
     retry: RetryRun,
+    done_before: DoneBefore,
 }
 
 impl ChangeManyRuns {
     pub(crate) fn new(ports: &Ports) -> Self {
         let (cancel, retry) = (CancelRun::new(ports), RetryRun::new(ports));
-        Self { runs: ports.runs.clone(), ids: ports.ids.clone(), cancel, retry }
+        let done_before = DoneBefore::new(ports);
+        Self { runs: ports.runs.clone(), ids: ports.ids.clone(), cancel, retry, done_before }
     }
 
     /// Changes the runs one after the other, or says which ones would be changed. An error of one stops nothing but where the
@@ -88,15 +90,31 @@ impl ChangeManyRuns {
         dry_run: bool,
         by: &Actor,
     ) -> Result<ManyChanged, StoreError> {
-        let (ids, more) = self.select(selection, change).await?;
-        let mut runs = Vec::with_capacity(ids.len());
         let bulk = BulkId::new(self.ids.unique());
-        for id in ids {
+        let (selection, before) = self.left_of(selection, bulk, by).await?;
+        let (ids, more) = self.select(selection, change).await?;
+        let mut runs = Vec::with_capacity(before.len() + ids.len());
+        for id in before.into_iter().chain(ids) {
             let changed =
                 if dry_run { self.would(&id, change).await? } else { self.change(&id, change, by, bulk).await };
             runs.push((id, changed));
         }
         Ok(ManyChanged { runs, more })
+    }
+
+    /// What an attempt that could not answer has left of a selection, and the runs that it has changed. Those that are named are
+    /// known as they come.
+    async fn left_of(
+        &self,
+        selection: Selection,
+        bulk: BulkId,
+        by: &Actor,
+    ) -> Result<(Selection, Vec<RunId>), StoreError> {
+        let Selection::Found { filter, limit } = selection else { return Ok((selection, Vec::new())) };
+        let changed = self.done_before.among(bulk, by).await?;
+        let changed: Vec<RunId> = changed.iter().filter_map(|run| RunId::parse(run.as_str()).ok()).collect();
+        let done = u32::try_from(changed.len()).unwrap_or(u32::MAX);
+        Ok((Selection::Found { filter, limit: limit.min(MAX_CHANGED).saturating_sub(done) }, changed))
     }
 
     async fn select(&self, selection: Selection, change: &Change) -> Result<(Vec<RunId>, bool), StoreError> {

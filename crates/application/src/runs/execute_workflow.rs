@@ -5,13 +5,14 @@ use std::sync::Arc;
 use domain::{
     access::Actor,
     audit::AuditEntry,
-    ids::{AuditId, BulkId, CommitId, Epoch, ExecutorId, RunId, WorkflowId},
+    ids::{BulkId, Epoch, ExecutorId, RunId, WorkflowId},
     payload::Payload,
-    ports::{Adopted, Clock, Engine, IdGenerator, Overloaded, RunWriter, StoreError, Violation, Workflows},
+    ports::{Adopted, Clock, Engine, IdGenerator, Overloaded, RunWriter, Runs, StoreError, Violation, Workflows},
     runs::{CommitOutcome, Labels, ReplayOf, Run, RunCommit, RunEngine, RunEvent, RunStatus, StartRun, start_replay},
     workflows::{Diagnostic, ExecutableVersion, SharedPlan, WorkflowStatus, doubtful_for_external, unfit_for_external},
 };
 
+use super::resuming::Named;
 use crate::{External, Ports, plans::PlanCache};
 
 /// Why a run was not started.
@@ -122,6 +123,7 @@ pub(crate) struct Prepared {
 /// Starts a run of a version of a workflow.
 pub struct ExecuteWorkflow {
     workflows: Arc<dyn Workflows>,
+    runs: Arc<dyn Runs>,
     plans: Arc<PlanCache>,
     writer: Arc<dyn RunWriter>,
     engine: Arc<dyn Engine>,
@@ -134,6 +136,7 @@ impl ExecuteWorkflow {
     pub(crate) fn new(ports: &Ports) -> Self {
         Self {
             workflows: ports.workflows.clone(),
+            runs: ports.runs.clone(),
             plans: ports.plans.clone(),
             writer: ports.writer.clone(),
             engine: ports.engine.clone(),
@@ -168,6 +171,9 @@ impl ExecuteWorkflow {
     ) -> Result<Execution, ExecuteWorkflowError> {
         let Order { version, input, labels } = order;
         let run = RunId::mint(self.ids.unique());
+        if let Some(execution) = self.started_before(&run).await? {
+            return Ok(execution);
+        }
         let new = New { run, input, labels, by, replays: None, bulk: None };
         self.begin(self.prepare(id, version, new).await?).await
     }
@@ -204,10 +210,27 @@ impl ExecuteWorkflow {
         }
         let run = accepted(&prepared.start, RunEngine::Orrery);
         match self.engine.offer() {
-            Some(executor) => self.start_here(prepared, executor).await?,
-            None => self.start_anywhere(prepared).await?,
+            // An attempt that could not answer may be committing this very start for an executor of its own; only the store
+            // knows whose the run is then.
+            Some(executor) if !self.ids.again() => self.start_here(prepared, executor).await?,
+            Some(_) | None => self.start_anywhere(prepared).await?,
         }
         Ok(Execution { run, version, status })
+    }
+
+    /// The run, if an attempt that could not answer has started it. Whatever has become of the workflow since, it stays.
+    pub(crate) async fn started_before(&self, run: &RunId) -> Result<Option<Execution>, StoreError> {
+        if !self.ids.again() {
+            return Ok(None);
+        }
+        let Some(run) = self.runs.get(run).await? else { return Ok(None) };
+        let version = run.workflow_version.unwrap_or_default();
+        let executes = match run.workflow.definition() {
+            Some(id) => self.workflows.executable(id, Some(version)).await?,
+            None => None,
+        };
+        let status = executes.map_or(WorkflowStatus::Active, |executes| executes.status);
+        Ok(Some(Execution { run, version, status }))
     }
 
     /// Only now it matters what was not found.
@@ -222,8 +245,9 @@ impl ExecuteWorkflow {
         let mut events = vec![RunEvent::Started { plan: definition.plan, parent: None }];
         events.extend(new.replays.as_ref().map(ReplayOf::event));
         let (by, bulk) = (new.by, new.bulk);
+        let ids = Named::of(&*self.ids, bulk, &new.run);
         let mut start = StartRun {
-            commit: CommitId::new(self.ids.unique()),
+            commit: ids.commit,
             run: new.run,
             workflow: addressed,
             workflow_name: definition.name.as_str().to_owned(),
@@ -239,7 +263,7 @@ impl ExecuteWorkflow {
             parent: None,
             audit: None,
         };
-        let entry = AuditEntry::of_start(AuditId::new(self.ids.unique()), by, &start).among(bulk);
+        let entry = AuditEntry::of_start(ids.entry, by, &start).among(bulk);
         start.audit = Some(Arc::new(entry));
         start
     }
@@ -267,7 +291,7 @@ impl ExecuteWorkflow {
                 engine.adopt(adopted);
             }
         };
-        accept(self.writer.write_then(RunCommit::Start(commit), Box::new(hand_over)).await?, replays.is_some())
+        self.accept(self.writer.write_then(RunCommit::Start(commit), Box::new(hand_over)).await?, replays.is_some())
     }
 
     /// The run is the existing executor's, which is asked once the run's row is there.
@@ -283,7 +307,7 @@ impl ExecuteWorkflow {
         if bytes > MAX_REQUEST {
             return Err(ExecuteWorkflowError::TooLargeForExternal(bytes));
         }
-        accept(external.runs.start(&commit).await?, replays.is_some())?;
+        self.accept(external.runs.start(&commit).await?, replays.is_some())?;
         let doubts = doubtful_for_external(&document);
         if !doubts.is_empty() {
             let doubts = all(&doubts);
@@ -294,9 +318,20 @@ impl ExecuteWorkflow {
 
     async fn start_anywhere(&self, prepared: Prepared) -> Result<(), ExecuteWorkflowError> {
         let Prepared { start, replays, .. } = prepared;
-        accept(self.writer.write(RunCommit::Start(start)).await?, replays.is_some())?;
+        self.accept(self.writer.write(RunCommit::Start(start)).await?, replays.is_some())?;
         self.engine.ring();
         Ok(())
+    }
+
+    fn accept(&self, outcome: CommitOutcome, is_replay: bool) -> Result<(), ExecuteWorkflowError> {
+        match outcome {
+            CommitOutcome::Committed | CommitOutcome::AlreadyApplied => Ok(()),
+            // The id was written down before the start, and somebody else has made it meanwhile; or it is the id of a request
+            // that was tried before.
+            CommitOutcome::Duplicate if is_replay || self.ids.again() => Ok(()),
+            // The id was minted for this start.
+            refused => Err(StoreError::Corrupt(format!("a new run was refused: {refused:?}")).into()),
+        }
     }
 }
 
@@ -315,16 +350,6 @@ fn refusal(definition: &ExecutableVersion, version: Option<u32>) -> Option<Execu
     } else {
         ExecuteWorkflowError::NotActive { name, status }
     })
-}
-
-fn accept(outcome: CommitOutcome, is_replay: bool) -> Result<(), ExecuteWorkflowError> {
-    match outcome {
-        CommitOutcome::Committed | CommitOutcome::AlreadyApplied => Ok(()),
-        // The id was written down before the start, and somebody else has made it meanwhile.
-        CommitOutcome::Duplicate if is_replay => Ok(()),
-        // The id was minted for this start.
-        refused => Err(StoreError::Corrupt(format!("a new run was refused: {refused:?}")).into()),
-    }
 }
 
 /// The run as its start tells, before anything else became true.

@@ -5,12 +5,13 @@ use std::sync::Arc;
 use domain::{
     access::Actor,
     audit::AuditEntry,
-    ids::{AuditId, RunId},
+    ids::RunId,
     ports::{Appended, Clock, Engine, IdGenerator, InboxNote, RunInbox, Runs, StoreError},
     runs::{InboxMessage, Run, RunStatus},
 };
 
-use crate::Ports;
+use super::resuming::Named;
+use crate::{Ports, done_before::DoneBefore};
 
 /// Why a run was neither paused nor let go on.
 #[derive(Debug, thiserror::Error)]
@@ -36,6 +37,7 @@ pub struct PauseRun {
     engine: Arc<dyn Engine>,
     ids: Arc<dyn IdGenerator>,
     clock: Arc<dyn Clock>,
+    done_before: DoneBefore,
 }
 
 impl PauseRun {
@@ -46,6 +48,7 @@ impl PauseRun {
             engine: ports.engine.clone(),
             ids: ports.ids.clone(),
             clock: ports.clock.clone(),
+            done_before: DoneBefore::new(ports),
         }
     }
 
@@ -60,12 +63,16 @@ impl PauseRun {
     }
 
     async fn tell(&self, id: &RunId, message: InboxMessage, by: &Actor) -> Result<Run, PauseRunError> {
-        let run = self.runs.get(id).await?.ok_or_else(|| PauseRunError::NotFound(id.clone()))?;
         // Each request is a message of its own: the last one counts.
-        let dedupe = self.ids.unique().to_string();
+        let ids = Named::of(&*self.ids, None, id);
+        let run = self.runs.get(id).await?.ok_or_else(|| PauseRunError::NotFound(id.clone()))?;
+        if self.done_before.told(ids.entry).await? {
+            return Ok(run);
+        }
+        let dedupe = ids.commit.to_string();
         let at = self.clock.now();
         let name = Some(run.workflow_name.as_str());
-        let entry = AuditEntry::of_message(AuditId::new(self.ids.unique()), by, id, name, &message, at);
+        let entry = AuditEntry::of_message(ids.entry, by, id, name, &message, at);
         let note = InboxNote { run: id.clone(), dedupe, message, at };
         match self.inbox.append(&note, entry.map(Arc::new)).await? {
             Appended::Waiting => {

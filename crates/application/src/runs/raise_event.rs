@@ -11,7 +11,7 @@ use domain::{
     runs::{Run, RunStatus},
 };
 
-use crate::Ports;
+use crate::{Ports, done_before::DoneBefore};
 
 /// The most bytes that an event may carry: a run may have to keep it.
 pub const MAX_EVENT_BYTES: usize = 64 << 10;
@@ -64,6 +64,7 @@ pub struct RaiseEvent {
     engine: Arc<dyn Engine>,
     ids: Arc<dyn IdGenerator>,
     clock: Arc<dyn Clock>,
+    done_before: DoneBefore,
 }
 
 impl RaiseEvent {
@@ -75,14 +76,18 @@ impl RaiseEvent {
             engine: ports.engine.clone(),
             ids: ports.ids.clone(),
             clock: ports.clock.clone(),
+            done_before: DoneBefore::new(ports),
         }
     }
 
     /// Tells one run. A step that waits for it goes on; if none does yet, the run keeps it for the one that will.
     pub async fn to_run(&self, run: &RunId, event: NewEvent, by: &Actor) -> Result<Run, RaiseEventError> {
-        let event = self.checked(event)?;
+        let (event, entry) = (self.checked(event)?, AuditId::new(self.ids.unique()));
         let row = self.runs.get(run).await?.ok_or_else(|| RaiseEventError::NotFound(run.clone()))?;
-        match self.tell(run.clone(), None, &event, Doer { by, bulk: None }).await? {
+        if self.done_before.told(entry).await? {
+            return Ok(row);
+        }
+        match self.tell(run.clone(), None, &event, entry, Doer { by, bulk: None }).await? {
             Appended::Waiting => {
                 self.engine.ring();
                 Ok(row)
@@ -96,17 +101,28 @@ impl RaiseEvent {
     /// does not wait yet is not told.
     pub async fn to_all(&self, correlation: &str, event: NewEvent, by: &Actor) -> Result<Vec<RunId>, RaiseEventError> {
         let event = self.checked(event)?;
+        let bulk = BulkId::new(self.ids.unique());
         let waiting = self.inbox.waiting_for(&event.name, correlation, MAX_RECEIVERS).await?;
-        let mut told = Vec::with_capacity(waiting.len());
-        let bulk = Some(BulkId::new(self.ids.unique()));
+        let mut told = self.told_before(bulk, by).await?;
         for (run, path) in waiting {
-            let appended = self.tell(run.clone(), Some(path), &event, Doer { by, bulk }).await?;
-            if appended == Appended::Waiting && told.last() != Some(&run) {
+            let entry = AuditId::new(bulk.member(run.as_str(), path.as_str()));
+            let doer = Doer { by, bulk: Some(bulk) };
+            let appended = self.tell(run.clone(), Some(path), &event, entry, doer).await?;
+            if appended == Appended::Waiting && !told.contains(&run) {
                 told.push(run);
             }
         }
         if !told.is_empty() {
             self.engine.ring();
+        }
+        Ok(told)
+    }
+
+    /// The runs that were told by an attempt that could not answer, each once.
+    async fn told_before(&self, bulk: BulkId, by: &Actor) -> Result<Vec<RunId>, StoreError> {
+        let mut told: Vec<RunId> = Vec::new();
+        for run in self.done_before.among(bulk, by).await? {
+            told.extend(RunId::parse(run.as_str()).ok().filter(|run| !told.contains(run)));
         }
         Ok(told)
     }
@@ -125,12 +141,12 @@ impl RaiseEvent {
         run: RunId,
         path: Option<StepPath>,
         event: &NewEvent,
+        entry: AuditId,
         doer: Doer<'_>,
     ) -> Result<Appended, StoreError> {
         let id = event.id.as_deref().unwrap_or_default();
         let note = InboxNote::event(run, path, &event.name, event.data.clone(), id, self.clock.now());
-        let audit = AuditId::new(self.ids.unique());
-        let entry = AuditEntry::of_message(audit, doer.by, &note.run, None, &note.message, note.at);
+        let entry = AuditEntry::of_message(entry, doer.by, &note.run, None, &note.message, note.at);
         self.inbox.append(&note, entry.map(|entry| Arc::new(entry.among(doer.bulk)))).await
     }
 }

@@ -5,12 +5,12 @@ use std::sync::Arc;
 use domain::{
     access::Actor,
     ids::{RunId, StepPath},
-    ports::{Overloaded, Runs, StoreError},
+    ports::{IdGenerator, Overloaded, Runs, StoreError},
     runs::{CannotRerun, Rerun, Resumption, Run, RunEngine, RunState, RunStatus},
 };
 
-use super::resuming::{NotResumed, Resuming};
-use crate::{Ports, plans::PlanCache};
+use super::resuming::{Named, NotResumed, Resuming};
+use crate::{Ports, done_before::DoneBefore, plans::PlanCache};
 
 /// Why nothing is done anew.
 #[derive(Debug, thiserror::Error)]
@@ -39,17 +39,29 @@ pub enum RerunRunError {
 pub struct RerunRun {
     runs: Arc<dyn Runs>,
     plans: Arc<PlanCache>,
+    ids: Arc<dyn IdGenerator>,
     resuming: Resuming,
+    done_before: DoneBefore,
 }
 
 impl RerunRun {
     pub(crate) fn new(ports: &Ports) -> Self {
-        Self { runs: ports.runs.clone(), plans: ports.plans.clone(), resuming: Resuming::new(ports) }
+        Self {
+            runs: ports.runs.clone(),
+            plans: ports.plans.clone(),
+            ids: ports.ids.clone(),
+            resuming: Resuming::new(ports),
+            done_before: DoneBefore::new(ports),
+        }
     }
 
     /// Reruns the run from a step that it has reached. Its agents are called anew, also those that had answered.
     pub async fn execute(&self, id: &RunId, from: &StepPath, by: &Actor) -> Result<Run, RerunRunError> {
+        let ids = Named::of(&*self.ids, None, id);
         let run = self.runs.get(id).await?.ok_or_else(|| RerunRunError::NotFound(id.clone()))?;
+        if self.done_before.told(ids.entry).await? {
+            return Ok(run);
+        }
         if run.engine == RunEngine::External {
             return Err(RerunRunError::External(id.clone()));
         }
@@ -60,7 +72,7 @@ impl RerunRun {
         let state = RunState::fold(&history).map_err(|error| StoreError::Corrupt(error.to_string()))?;
         let plan = self.plans.get(state.plan()).await?;
         let rerun = Rerun::of(&plan, &state, from)?;
-        self.resuming.resume(run, Resumption::From(rerun), by).await.map_err(|refused| match refused {
+        self.resuming.resume(run, Resumption::From(rerun), ids, by).await.map_err(|refused| match refused {
             NotResumed::Gone => RerunRunError::NotFound(id.clone()),
             NotResumed::Overtaken(status) => RerunRunError::NotOver(status),
             NotResumed::Overloaded(error) => error.into(),

@@ -6,7 +6,7 @@ use domain::{
     Timestamp,
     access::Actor,
     audit::AuditEntry,
-    ids::{AuditId, BulkId, CommitId},
+    ids::{AuditId, BulkId, CommitId, RunId},
     ports::{Clock, Engine, IdGenerator, Overloaded, RunWriter, Runs, StoreError},
     runs::{CommitOutcome, ResumeRun, Resumption, Run, RunCommit, RunStatus},
 };
@@ -27,12 +27,30 @@ pub(super) enum NotResumed {
     Store(#[from] StoreError),
 }
 
+/// What a change of a run is called: by its commit, or as a message, and in the audit log. Attempts to make the same change take
+/// the same names, and before they look at the run.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Named {
+    pub(super) commit: CommitId,
+    pub(super) entry: AuditId,
+}
+
+impl Named {
+    /// New names; for one of many runs, those that belong to it.
+    pub(super) fn of(ids: &dyn IdGenerator, bulk: Option<BulkId>, run: &RunId) -> Self {
+        let (commit, entry) = match bulk {
+            Some(bulk) => (bulk.member(run.as_str(), "commit"), bulk.member(run.as_str(), "entry")),
+            None => (ids.unique(), ids.unique()),
+        };
+        Self { commit: CommitId::new(commit), entry: AuditId::new(entry) }
+    }
+}
+
 pub(super) struct Resuming {
     runs: Arc<dyn Runs>,
     writer: Arc<dyn RunWriter>,
     engine: Arc<dyn Engine>,
     clock: Arc<dyn Clock>,
-    ids: Arc<dyn IdGenerator>,
 }
 
 impl Resuming {
@@ -42,13 +60,12 @@ impl Resuming {
             writer: ports.writer.clone(),
             engine: ports.engine.clone(),
             clock: ports.clock.clone(),
-            ids: ports.ids.clone(),
         }
     }
 
     /// Resumes the run; whoever claims it does what is to be done.
-    pub(super) async fn resume(&self, run: Run, what: Resumption, by: &Actor) -> Result<Run, NotResumed> {
-        self.resume_among(run, what, by, None).await
+    pub(super) async fn resume(&self, run: Run, what: Resumption, ids: Named, by: &Actor) -> Result<Run, NotResumed> {
+        self.resume_among(run, what, ids, by, None).await
     }
 
     /// The same as one of many.
@@ -56,12 +73,12 @@ impl Resuming {
         &self,
         run: Run,
         what: Resumption,
+        ids: Named,
         by: &Actor,
         bulk: Option<BulkId>,
     ) -> Result<Run, NotResumed> {
-        let (id, at) = (run.id.clone(), self.clock.now());
-        let commit = CommitId::new(self.ids.unique());
-        let entry = AuditEntry::of_resume(AuditId::new(self.ids.unique()), by, &run, &what, at).among(bulk);
+        let (id, at, commit) = (run.id.clone(), self.clock.now(), ids.commit);
+        let entry = AuditEntry::of_resume(ids.entry, by, &run, &what, at).among(bulk);
         let resume = ResumeRun { what, commit, run: id.clone(), at, by: by.name.clone(), audit: Some(Arc::new(entry)) };
         let engine = Arc::clone(&self.engine);
         match self.writer.write_then(RunCommit::Resume(resume), Box::new(move |_| engine.ring())).await? {

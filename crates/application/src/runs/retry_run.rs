@@ -5,14 +5,14 @@ use std::sync::Arc;
 use domain::{
     access::Actor,
     audit::{Action, AuditEntry},
-    ids::{AuditId, BulkId, CommitId, RunId, StepId, WorkflowRef},
+    ids::{BulkId, RunId, StepId, WorkflowRef},
     ports::{Clock, Engine, IdGenerator, Overloaded, RunWriter, Runs, StoreError, Workflows},
     runs::{AdoptRun, Adoption, CommitOutcome, ResumeRun, Resumption, Run, RunCommit, RunEngine, RunState, RunStatus},
     workflows::ExecutableVersion,
 };
 
-use super::resuming::{NotResumed, Resuming, accepted};
-use crate::{External, Ports, plans::PlanCache};
+use super::resuming::{Named, NotResumed, Resuming, accepted};
+use crate::{External, Ports, done_before::DoneBefore, plans::PlanCache};
 
 /// Why a run was not retried.
 #[derive(Debug, thiserror::Error)]
@@ -67,6 +67,7 @@ pub struct RetryRun {
     ids: Arc<dyn IdGenerator>,
     external: Option<External>,
     resuming: Resuming,
+    done_before: DoneBefore,
 }
 
 impl RetryRun {
@@ -81,6 +82,7 @@ impl RetryRun {
             ids: ports.ids.clone(),
             external: ports.external.clone(),
             resuming: Resuming::new(ports),
+            done_before: DoneBefore::new(ports),
         }
     }
 
@@ -97,21 +99,25 @@ impl RetryRun {
         by: &Actor,
         bulk: Option<BulkId>,
     ) -> Result<Run, RetryRunError> {
+        let ids = Named::of(&*self.ids, bulk, id);
         let run = self.runs.get(id).await?.ok_or_else(|| RetryRunError::NotFound(id.clone()))?;
+        if self.done_before.told(ids.entry).await? {
+            return Ok(run);
+        }
         if !matches!(run.status, RunStatus::Failed | RunStatus::Cancelled) {
             return Err(RetryRunError::NotRetryable(run.status));
         }
         match (run.engine, &self.external) {
             // The old system accepts a step to resume from and ignores it (contract 1.8).
             (RunEngine::External, Some(external)) if external.takes_new_runs => {
-                self.retry_externally(external, run, by, bulk).await
+                self.retry_externally(external, run, ids, by, bulk).await
             }
-            (RunEngine::External, _) => self.take_from_external(run, by, bulk).await,
+            (RunEngine::External, _) => self.take_from_external(run, ids, by, bulk).await,
             (RunEngine::Orrery, _) => {
                 if let Some(asked) = from {
                     self.check_step(id, asked).await?;
                 }
-                let resumed = self.resuming.resume_among(run, Resumption::Unfinished, by, bulk).await;
+                let resumed = self.resuming.resume_among(run, Resumption::Unfinished, ids, by, bulk).await;
                 resumed.map_err(|refused| RetryRunError::of(refused, id))
             }
         }
@@ -127,12 +133,12 @@ impl RetryRun {
         &self,
         external: &External,
         run: Run,
+        ids: Named,
         by: &Actor,
         bulk: Option<BulkId>,
     ) -> Result<Run, RetryRunError> {
-        let (at, what) = (self.clock.now(), Resumption::Unfinished);
-        let commit = CommitId::new(self.ids.unique());
-        let entry = AuditEntry::of_resume(AuditId::new(self.ids.unique()), by, &run, &what, at).among(bulk);
+        let (at, what, commit) = (self.clock.now(), Resumption::Unfinished, ids.commit);
+        let entry = AuditEntry::of_resume(ids.entry, by, &run, &what, at).among(bulk);
         let (audit, by) = (Some(Arc::new(entry)), by.name.clone());
         let retry = ResumeRun { what, commit, run: run.id.clone(), at, by, audit };
         match external.runs.retry(&retry).await? {
@@ -143,13 +149,19 @@ impl RetryRun {
     }
 
     /// A run that the existing executor began is done here from now on; what it has completed is not done again.
-    async fn take_from_external(&self, run: Run, by: &Actor, bulk: Option<BulkId>) -> Result<Run, RetryRunError> {
+    async fn take_from_external(
+        &self,
+        run: Run,
+        ids: Named,
+        by: &Actor,
+        bulk: Option<BulkId>,
+    ) -> Result<Run, RetryRunError> {
         let definition =
             self.begun_with(&run).await?.ok_or_else(|| RetryRunError::NoDefinition(run.workflow.clone()))?;
         let plan = self.plans.get(definition.plan).await?;
         let at = self.clock.now();
         let mut adopt = AdoptRun {
-            commit: CommitId::new(self.ids.unique()),
+            commit: ids.commit,
             run: run.id.clone(),
             workflow: run.workflow.clone(),
             workflow_name: run.workflow_name.clone(),
@@ -161,8 +173,7 @@ impl RetryRun {
             failure: None,
             audit: None,
         };
-        let id = AuditId::new(self.ids.unique());
-        let entry = AuditEntry::of_adoption(id, by, Action::Retry, Some(run.status), &adopt).among(bulk);
+        let entry = AuditEntry::of_adoption(ids.entry, by, Action::Retry, Some(run.status), &adopt).among(bulk);
         adopt.audit = Some(Arc::new(entry));
         let engine = Arc::clone(&self.engine);
         match self.writer.write_then(RunCommit::Adopt(adopt), Box::new(move |_| engine.ring())).await? {

@@ -5,14 +5,14 @@ use std::sync::Arc;
 use domain::{
     access::Actor,
     audit::AuditEntry,
-    ids::{AuditId, RunId, StepPath},
+    ids::{RunId, StepPath},
     payload::Payload,
     ports::{Appended, Clock, Engine, IdGenerator, InboxNote, Overloaded, RunInbox, Runs, StoreError},
     runs::{CannotSkip, InboxMessage, Resumption, Run, RunEngine, RunState, RunStatus, skippable},
 };
 
-use super::resuming::{NotResumed, Resuming};
-use crate::{Ports, plans::PlanCache};
+use super::resuming::{Named, NotResumed, Resuming};
+use crate::{Ports, done_before::DoneBefore, plans::PlanCache};
 
 /// Why a step is not skipped.
 #[derive(Debug, thiserror::Error)]
@@ -46,6 +46,7 @@ pub struct SkipStep {
     clock: Arc<dyn Clock>,
     ids: Arc<dyn IdGenerator>,
     resuming: Resuming,
+    done_before: DoneBefore,
 }
 
 impl SkipStep {
@@ -58,6 +59,7 @@ impl SkipStep {
             clock: ports.clock.clone(),
             ids: ports.ids.clone(),
             resuming: Resuming::new(ports),
+            done_before: DoneBefore::new(ports),
         }
     }
 
@@ -70,7 +72,11 @@ impl SkipStep {
         output: Payload,
         by: &Actor,
     ) -> Result<Run, SkipStepError> {
+        let ids = Named::of(&*self.ids, None, id);
         let run = self.runs.get(id).await?.ok_or_else(|| SkipStepError::NotFound(id.clone()))?;
+        if self.done_before.told(ids.entry).await? {
+            return Ok(run);
+        }
         if run.engine == RunEngine::External {
             return Err(SkipStepError::External(id.clone()));
         }
@@ -81,21 +87,19 @@ impl SkipStep {
             RunStatus::Completed => Err(SkipStepError::Over(RunStatus::Completed)),
             RunStatus::Failed | RunStatus::Cancelled => {
                 skippable(&plan, &state, path)?;
-                self.resume(run, Resumption::Skipping { path: path.clone(), output }, by).await
+                self.resume(run, Resumption::Skipping { path: path.clone(), output }, ids, by).await
             }
             RunStatus::Pending | RunStatus::Running => {
                 skippable(&plan, &state, path)?;
-                self.tell(run, path, output, by).await
+                self.tell(run, InboxMessage::Skip { path: path.clone(), output, by: by.name.clone() }, ids, by).await
             }
         }
     }
 
-    async fn tell(&self, run: Run, path: &StepPath, output: Payload, by: &Actor) -> Result<Run, SkipStepError> {
-        let message = InboxMessage::Skip { path: path.clone(), output, by: by.name.clone() };
-        let dedupe = self.ids.unique().to_string();
-        let at = self.clock.now();
-        let (id, name) = (AuditId::new(self.ids.unique()), Some(run.workflow_name.as_str()));
-        let entry = AuditEntry::of_message(id, by, &run.id, name, &message, at);
+    async fn tell(&self, run: Run, message: InboxMessage, ids: Named, by: &Actor) -> Result<Run, SkipStepError> {
+        let dedupe = ids.commit.to_string();
+        let (at, name) = (self.clock.now(), Some(run.workflow_name.as_str()));
+        let entry = AuditEntry::of_message(ids.entry, by, &run.id, name, &message, at);
         let note = InboxNote { run: run.id.clone(), dedupe, message, at };
         match self.inbox.append(&note, entry.map(Arc::new)).await? {
             Appended::Waiting => {
@@ -107,9 +111,9 @@ impl SkipStep {
         }
     }
 
-    async fn resume(&self, run: Run, what: Resumption, by: &Actor) -> Result<Run, SkipStepError> {
+    async fn resume(&self, run: Run, what: Resumption, ids: Named, by: &Actor) -> Result<Run, SkipStepError> {
         let id = run.id.clone();
-        self.resuming.resume(run, what, by).await.map_err(|refused| match refused {
+        self.resuming.resume(run, what, ids, by).await.map_err(|refused| match refused {
             NotResumed::Gone => SkipStepError::NotFound(id),
             NotResumed::Overtaken(status) => SkipStepError::Over(status),
             NotResumed::Overloaded(error) => error.into(),

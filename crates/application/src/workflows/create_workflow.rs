@@ -6,7 +6,7 @@ use domain::{
     access::Actor,
     audit::{Action, AuditEntry},
     ids::{AuditId, WorkflowId},
-    ports::{Clock, IdGenerator, StoreError, Transactions, Workflows},
+    ports::{Clock, DONE_BEFORE, IdGenerator, StoreError, Transactions, Workflows},
     workflows::{
         ChangeSummary, RunLimits, StepDocument, WorkflowDefinition, WorkflowDocument, WorkflowName, WorkflowStatus,
     },
@@ -65,6 +65,8 @@ impl CreateWorkflow {
     /// Creates version 1; or, if the name is in use, the next version of that workflow, which is open afterwards even if it
     /// was deleted.
     pub async fn execute(&self, new: NewWorkflow, by: &Actor) -> Result<WorkflowDefinition, CreateWorkflowError> {
+        let (new_id, old_id) = (WorkflowId::new(self.ids.unique()), WorkflowId::new(self.ids.unique()));
+        let entry_id = AuditId::new(self.ids.unique());
         let mut tries = 0;
         loop {
             let old = self.workflows.head(&new.name).await?;
@@ -74,7 +76,7 @@ impl CreateWorkflow {
                 .limited(new.limits.clone());
             let plan = self.documents.check(&document).await?.map_err(CreateWorkflowError::Refused)?;
             let now = self.clock.now();
-            let id = old.as_ref().map_or_else(|| WorkflowId::new(self.ids.unique()), |old| old.id);
+            let id = old.as_ref().map_or(new_id, |old| old.id);
             let head = WorkflowDefinition {
                 id,
                 head: id,
@@ -93,15 +95,33 @@ impl CreateWorkflow {
             };
             tries += 1;
             let action = if old.is_some() { Action::Update } else { Action::Create };
-            let entry = AuditEntry::of_workflow(AuditId::new(self.ids.unique()), by, action, old.as_ref(), &head);
-            let old_id = WorkflowId::new(self.ids.unique());
+            let entry = AuditEntry::of_workflow(entry_id, by, action, old.as_ref(), &head);
             match keep_version(&*self.transactions, &head, old, old_id, &entry).await {
                 Ok(()) => return Ok(head),
+                Err(error @ StoreError::Conflict(DONE_BEFORE)) => {
+                    return Ok(made_before(&*self.workflows, Some(new_id), old_id).await?.ok_or(error)?);
+                }
                 Err(StoreError::Conflict(_)) if tries < TRIES => {}
                 Err(other) => return Err(other.into()),
             }
         }
     }
+}
+
+/// The version that an attempt which could not answer has made: the first under its id, or the one after that whose content has
+/// moved to this row.
+pub(super) async fn made_before(
+    workflows: &dyn Workflows,
+    new_id: Option<WorkflowId>,
+    old_id: WorkflowId,
+) -> Result<Option<WorkflowDefinition>, StoreError> {
+    if let Some(new_id) = new_id
+        && let Some(first) = workflows.get(new_id).await?
+    {
+        return Ok(Some(first));
+    }
+    let Some(old) = workflows.get(old_id).await? else { return Ok(None) };
+    workflows.version(old.head, old.version + 1).await
 }
 
 /// Stores a new head; the previous content moves to a row of its own.
@@ -113,6 +133,8 @@ pub(super) async fn keep_version(
     entry: &AuditEntry,
 ) -> Result<(), StoreError> {
     let mut work = transactions.begin().await?;
+    // First, so that it is this which says that it was done before.
+    work.record(entry).await?;
     work.keep_plan(head.plan, &head.document).await?;
     match old {
         None => work.add_workflow(head).await?,
@@ -121,6 +143,5 @@ pub(super) async fn keep_version(
             work.add_workflow(&WorkflowDefinition { id: old_id, revision: 1, ..old }).await?;
         }
     }
-    work.record(entry).await?;
     work.commit().await
 }

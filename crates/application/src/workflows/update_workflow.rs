@@ -6,13 +6,13 @@ use domain::{
     access::Actor,
     audit::{Action, AuditEntry},
     ids::{AuditId, WorkflowId},
-    ports::{Clock, IdGenerator, StoreError, Transactions, Workflows},
+    ports::{Clock, DONE_BEFORE, IdGenerator, StoreError, Transactions, Workflows},
     workflows::{ChangeSummary, RunLimits, StepDocument, WorkflowDefinition, WorkflowDocument, WorkflowStatus},
 };
 use serde_json::Value;
 
 use super::{
-    create_workflow::keep_version,
+    create_workflow::{keep_version, made_before},
     draft::{DocumentCheck, Refused},
 };
 use crate::{Ports, TRIES};
@@ -117,6 +117,7 @@ impl UpdateWorkflow {
         changes: &WorkflowChanges,
         by: &Actor,
     ) -> Result<WorkflowDefinition, UpdateWorkflowError> {
+        let (old_id, entry_id) = (WorkflowId::new(self.ids.unique()), AuditId::new(self.ids.unique()));
         let mut tries = 0;
         loop {
             let old = self.workflows.get(id).await?.ok_or(UpdateWorkflowError::NotFound(id))?;
@@ -126,17 +127,21 @@ impl UpdateWorkflow {
             tries += 1;
             let kept = if changes.content() {
                 let head = self.next_version(&old, changes, by).await?;
-                let (entry, old_id) = (self.entry(action, &old, &head, by), WorkflowId::new(self.ids.unique()));
+                let entry = AuditEntry::of_workflow(entry_id, by, action, Some(&old), &head);
                 keep_version(&*self.transactions, &head, Some(old), old_id, &entry).await.map(|()| head)
             } else {
                 let status = changes.status.unwrap_or(old.status);
                 let check = self.documents.check_activation(&old, status).await?;
                 check.map_err(UpdateWorkflowError::Refused)?;
                 let head = self.in_place(old.clone(), changes, by);
-                self.keep(&head, &self.entry(action, &old, &head, by)).await.map(|()| head)
+                let entry = AuditEntry::of_workflow(entry_id, by, action, Some(&old), &head);
+                self.keep(&head, &entry).await.map(|()| head)
             };
             match kept {
                 Ok(head) => return Ok(head),
+                Err(error @ StoreError::Conflict(DONE_BEFORE)) => {
+                    return Ok(made_before(&*self.workflows, None, old_id).await?.ok_or(error)?);
+                }
                 Err(StoreError::Conflict(_)) if tries < TRIES => {}
                 Err(other) => return Err(other.into()),
             }
@@ -175,10 +180,6 @@ impl UpdateWorkflow {
             updated_by: Some(by.name.clone()),
             ..old
         }
-    }
-
-    fn entry(&self, action: Action, old: &WorkflowDefinition, head: &WorkflowDefinition, by: &Actor) -> AuditEntry {
-        AuditEntry::of_workflow(AuditId::new(self.ids.unique()), by, action, Some(old), head)
     }
 
     async fn keep(&self, head: &WorkflowDefinition, entry: &AuditEntry) -> Result<(), StoreError> {

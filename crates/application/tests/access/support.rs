@@ -19,6 +19,7 @@ use domain::{
         Right, Role, Scope, TokenGrant, User,
     },
     agents::Secret,
+    idempotency::Seed,
     ports::{Accounts, HeldToken, Jwts, KeyDigests, Passwords, Policy, Tokens},
 };
 
@@ -118,6 +119,10 @@ struct Digests(AtomicU64);
 impl KeyDigests for Digests {
     fn fresh(&self) -> Secret {
         Secret::new(format!("{:0>43}", self.0.fetch_add(1, Ordering::Relaxed)))
+    }
+
+    fn derived(&self, _: &Seed, number: u32) -> Secret {
+        Secret::new(format!("{number:x>43}"))
     }
 
     fn digest(&self, secret: &Secret) -> KeyDigest {

@@ -9,6 +9,7 @@ use crate::{
     Timestamp,
     access::{ApiKey, Forbidden, JwtHolder, KeyDigest, PasswordHash, Refused, Resource, Right, Role, TokenGrant, User},
     agents::Secret,
+    idempotency::Seed,
     ids::{ApiKeyId, UserId},
     page::{Page, PageRequest},
 };
@@ -81,6 +82,10 @@ pub trait Jwts: Send + Sync {
 pub trait KeyDigests: Send + Sync {
     /// A fresh secret of 256 random bits, as text.
     fn fresh(&self) -> Secret;
+
+    /// A secret of the same form that nobody but this installation can make of a seed and a number; the same for the same, until
+    /// the server has another current key.
+    fn derived(&self, seed: &Seed, number: u32) -> Secret;
 
     /// The digest of a secret under the server's current key.
     fn digest(&self, secret: &Secret) -> KeyDigest;

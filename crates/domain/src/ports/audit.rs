@@ -9,6 +9,7 @@ use super::StoreError;
 use crate::{
     Timestamp,
     audit::{AuditCursor, AuditFilter, AuditPage, Block, Mac, Mark, Place, SealableRow},
+    ids::AuditId,
 };
 
 /// Reading the log.
@@ -19,6 +20,9 @@ pub trait AuditLog: Send + Sync {
     /// time have an order that never changes. The page says where it ends if there are more.
     async fn list(&self, filter: &AuditFilter, before: Option<AuditCursor>, size: u32)
     -> Result<AuditPage, StoreError>;
+
+    /// Whether there is an entry with one of these ids.
+    async fn holds(&self, ids: &[AuditId]) -> Result<bool, StoreError>;
 }
 
 /// Keyed hashes for the chain.

@@ -46,7 +46,7 @@ pub trait DeadLetters: Send + Sync {
     /// Writes down that a run is going to do an entry's work; the entry is `replayed` then. MUST change nothing, and answer
     /// `false`, if there is no such entry, or if it does not have the replay any more that the caller has seen: of two who
     /// replay an entry at once, one does. What the audit log tells of it is written in the same transaction, if anything is
-    /// changed; so it is by the next two.
+    /// changed; so it is by the next two. `Conflict(`[`DONE_BEFORE`](super::DONE_BEFORE)`)` if it is told there already.
     async fn claim(
         &self,
         id: DeadLetterId,

@@ -85,7 +85,8 @@ pub struct Mail {
 pub trait RunInbox: Send + Sync {
     /// Puts a message into the inbox of a live run; a run without an owner is due at the note's time, if not earlier. A note
     /// with a `dedupe` text that is in the run's inbox already changes nothing, and MUST be answered like the first. What the
-    /// audit log tells of it is written in the same transaction, if anything is changed.
+    /// audit log tells of it is written in the same transaction, if anything is changed; if that is told there already, the note
+    /// was put before, and it is the same.
     async fn append(&self, note: &InboxNote, audit: Option<Arc<AuditEntry>>) -> Result<Appended, StoreError>;
 
     /// The inboxes of the live runs that an executor owns, at most `limit` entries, oldest first.

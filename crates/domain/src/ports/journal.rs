@@ -50,7 +50,7 @@ pub trait RunJournal: Send + Sync {
     /// * A `Cancel` tells the run that started the run ([`CancelRun::tells_parent`](crate::runs::CancelRun::tells_parent)) and the
     ///   live runs that it has started ([`CancelRun::tells_child`](crate::runs::CancelRun::tells_child)), and ends its waits.
     /// * A commit that is `Committed` writes its [`audit`](crate::runs::RunCommit::audit) into the audit log, in the same
-    ///   transaction; any other outcome writes none.
+    ///   transaction; any other outcome writes none. One whose entry is there already is `Unstorable`.
     /// * `Unstorable`, for any of them: the commit's data is to blame, and it alone.
     /// * Anything but `Committed` changes nothing.
     ///

@@ -29,6 +29,10 @@ pub enum StoreError {
     Corrupt(String),
 }
 
+/// What [`UnitOfWork::record`] is refused for: the entry is there, so what it tells of was done before, by an attempt that could
+/// not say so (see [`IdGenerator::again`](super::IdGenerator::again)).
+pub const DONE_BEFORE: &str = "what was done before";
+
 /// What [`UnitOfWork::keep_an_admin`] is refused for.
 pub const LAST_ADMIN: &str = "the last administrator";
 
@@ -99,7 +103,8 @@ pub trait UnitOfWork: Send {
     /// `webhook.revision`.
     async fn remove_webhook(&mut self, webhook: &Webhook) -> Result<(), StoreError>;
 
-    /// Writes down in the audit log who does this. The row is there if and only if the changes are.
+    /// Writes down in the audit log who does this. The row is there if and only if the changes are. MUST be refused with
+    /// `Conflict(`[`DONE_BEFORE`]`)` if there is an entry with this id, so that nothing is done twice under it.
     async fn record(&mut self, entry: &AuditEntry) -> Result<(), StoreError>;
 
     /// Makes all of it true and durable.

@@ -17,7 +17,16 @@ pub trait Clock: Send + Sync {
 #[cfg_attr(any(test, feature = "testing"), mockall::automock)]
 pub trait IdGenerator: Send + Sync {
     /// A new UUID. MUST be unique; SHOULD be a version 7, so that ids sort by creation.
+    ///
+    /// Attempts to do the same request are given the same ids in the same order. A use case takes its ids before it looks at
+    /// what is stored, as many whatever it finds; what it does to one of many, it names by
+    /// [`BulkId::member`](crate::ids::BulkId::member).
     fn unique(&self) -> Uuid;
+
+    /// Whether what is being done may have been done before under the same ids, by an attempt that could not answer.
+    fn again(&self) -> bool {
+        false
+    }
 }
 
 /// The time of the store, which all processes on it share, however wrong their own clocks are.

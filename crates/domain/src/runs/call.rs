@@ -29,7 +29,7 @@ const CALL_NAMESPACE: Uuid = Uuid::from_u128(0x8f0d_3a51_6c0e_4c59_9d1f_27b4_5e8
 
 impl CallKey {
     /// 32 hexadecimal digits derived from the key (UUIDv5): the unique part of task, message and correlation ids.
-    pub(crate) fn digest(&self) -> String {
+    pub fn digest(&self) -> String {
         let name = format!("{}\n{}\n{}\n{}", self.run, self.path, self.generation, self.round);
         Uuid::new_v5(&CALL_NAMESPACE, name.as_bytes()).simple().to_string()
     }

@@ -13,6 +13,7 @@ pub(crate) struct About {
     pub(super) response: Option<Value>,
     pub(super) responses: Vec<(u16, Value)>,
     pub(super) problems: Vec<Code>,
+    pub(super) repeatable: bool,
 }
 
 impl About {
@@ -26,7 +27,15 @@ impl About {
             response: None,
             responses: Vec::new(),
             problems: vec![Code::Internal],
+            repeatable: false,
         }
+    }
+
+    /// The use case finds what an attempt before it has done under the same ids, and answers as that would have. Without this, a
+    /// request that was done by an attempt that has died is answered that its answer is lost.
+    pub(crate) fn repeatable(mut self) -> Self {
+        self.repeatable = true;
+        self
     }
 
     /// An example of what is sent.

@@ -10,6 +10,7 @@ use actix_web::{
     web::{Bytes, BytesMut},
 };
 use aide::openapi::{MediaType, ReferenceOr, RequestBody, SchemaObject};
+use domain::idempotency::Fingerprint;
 use futures_util::StreamExt;
 use schemars::json_schema;
 use serde_json::Value;
@@ -17,7 +18,7 @@ use serde_json::Value;
 use super::{
     guard,
     input::{Draft, Incoming, Input},
-    json,
+    json, once,
     schema::{Checked, Contract},
 };
 use crate::problem::{Code, Mistake, Part, Problem};
@@ -108,7 +109,13 @@ async fn bytes(from: &mut Incoming) -> Result<Bytes, Problem> {
         body.extend_from_slice(&chunk);
     }
     // Whoever sends no body may declare it as anything.
-    if body.is_empty() || is_json(request.content_type()) { Ok(body.freeze()) } else { Err(not_json()) }
+    if !body.is_empty() && !is_json(request.content_type()) {
+        return Err(not_json());
+    }
+    if once::has_key(request) {
+        from.body = Some(Fingerprint::of(&[&body]));
+    }
+    Ok(body.freeze())
 }
 
 /// An absent type is JSON, as the old API took it.

@@ -14,6 +14,7 @@ use serde_json::{Map, Value, json};
 use super::{
     About, Output, hidden,
     input::{Draft, Input},
+    once,
 };
 use crate::{
     limits::is_exempt,
@@ -81,7 +82,7 @@ impl DocumentBuilder {
         }
         let mut draft = Draft { requests: &mut self.requests, operation, problems };
         In::describe(&mut draft);
-        let Draft { mut operation, problems, .. } = draft;
+        let Draft { mut operation, mut problems, .. } = draft;
         if let (Some(ReferenceOr::Item(body)), Some(example)) = (&mut operation.request_body, about.request) {
             body.content.values_mut().for_each(|media| media.example = Some(example.clone()));
         }
@@ -95,6 +96,10 @@ impl DocumentBuilder {
             }
             responses.insert(StatusCode::Code(status), ReferenceOr::Item(response));
         }
+        if once::applies(method, access) {
+            problems.extend(once::describe(&mut operation));
+        }
+        let responses = &mut operation.responses.get_or_insert_default().responses;
         for (status, response) in problem_responses(&mut self.responses, path, &problems) {
             responses.entry(StatusCode::Code(status)).or_insert(ReferenceOr::Item(response));
         }

@@ -7,6 +7,7 @@ use std::{collections::BTreeSet, future::Future, sync::Arc};
 
 use actix_web::{HttpRequest, dev::Payload, web};
 use aide::openapi::Operation;
+use domain::idempotency::Fingerprint;
 use schemars::SchemaGenerator;
 
 use crate::{
@@ -19,13 +20,15 @@ pub(crate) struct Incoming {
     pub(super) request: HttpRequest,
     pub(super) payload: Payload,
     pub(super) limits: Arc<Limits>,
+    /// Of the body's bytes, once they were read for a request that may be sent again.
+    pub(super) body: Option<Fingerprint>,
     mistakes: Vec<Mistake>,
 }
 
 impl Incoming {
     pub(super) fn new(request: HttpRequest, payload: Payload) -> Self {
         let limits = request.app_data::<web::Data<Limits>>().map(|limits| Arc::clone(limits));
-        Self { request, payload, limits: limits.unwrap_or_default(), mistakes: Vec::new() }
+        Self { request, payload, limits: limits.unwrap_or_default(), body: None, mistakes: Vec::new() }
     }
 
     /// Keeps the mistakes of a part for the answer.

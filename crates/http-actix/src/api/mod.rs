@@ -16,6 +16,7 @@ mod input;
 mod json;
 mod last_event;
 mod moment;
+mod once;
 mod output;
 mod parameters;
 mod prefer;

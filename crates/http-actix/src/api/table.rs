@@ -17,6 +17,7 @@ use super::{
     document::DocumentBuilder,
     guard,
     input::{Incoming, Input},
+    once::{self, Keyed},
     output::Sight,
     rendition,
 };
@@ -58,12 +59,13 @@ impl Declarations {
         Out: Output + 'static,
     {
         let name = std::any::type_name::<H>().rsplit("::").next().unwrap_or_default();
+        let manner = Manner { access, repeatable: about.repeatable };
         self.document.operation::<In, Out>(&method, path, access, name, about);
         let route_method = method.clone();
         let make: MakeRoute = Arc::new(move || {
             let handler = handler.clone();
             web::method(route_method.clone())
-                .to(move |request, payload| answer(access, handler.clone(), request, payload))
+                .to(move |request, payload| answer(manner, handler.clone(), request, payload))
         });
         self.routes.entry(path).or_default().push((method, make));
         self
@@ -78,10 +80,17 @@ impl Declarations {
     }
 }
 
+/// How requests of a route are dealt with.
+#[derive(Clone, Copy)]
+struct Manner {
+    access: Access,
+    repeatable: bool,
+}
+
 /// Asks the guard, reads the inputs, calls the handler, makes the answer. A panic becomes an internal error: it is one request's
 /// misfortune.
 async fn answer<H, In, Out>(
-    access: Access,
+    manner: Manner,
     handler: H,
     request: HttpRequest,
     payload: web::Payload,
@@ -92,10 +101,16 @@ where
     Out: Output,
 {
     let work = async move {
-        let pass = guard::admit(&request, access).await?;
-        let mut incoming = Incoming::new(request, payload.into_inner());
+        let pass = guard::admit(&request, manner.access).await?;
+        let mut incoming = Incoming::new(request.clone(), payload.into_inner());
+        let key = match &pass {
+            Some(pass) if once::applies(request.method(), manner.access) => once::key(&request, pass),
+            _ => Ok(None),
+        };
+        let key = incoming.settle(key);
         let read = In::read(&mut incoming).await?;
-        let inputs = incoming.finish(read)?;
+        let body = incoming.body;
+        let (inputs, key) = incoming.finish(read.zip(key))?;
         let sight = match pass {
             Some(pass) => {
                 pass.settled()?;
@@ -103,11 +118,17 @@ where
             }
             None => Sight::Everything,
         };
-        match handler.call(inputs).await {
-            Ok(output) => Ok(output.respond(sight)),
-            Err(problem) if sight == Sight::WithoutPayloads => Err(problem.without_payloads()),
-            Err(problem) => Err(problem),
-        }
+        let work = async {
+            match handler.call(inputs).await {
+                Ok(output) => Ok(output.respond(sight)),
+                Err(problem) if sight == Sight::WithoutPayloads => Err(problem.without_payloads()),
+                Err(problem) => Err(problem),
+            }
+        };
+        let Some(key) = key else { return work.await };
+        let fingerprint = once::fingerprint(&request, body, sight);
+        let keyed = Keyed { request: &request, key, fingerprint, repeatable: manner.repeatable };
+        keyed.answer(work).await
     };
     AssertUnwindSafe(work).catch_unwind().await.unwrap_or_else(|panic| Err(Problem::internal(panic_text(&*panic))))
 }

@@ -15,6 +15,9 @@ const KEEP_DEAD_LETTERS_DAYS: u64 = 30;
 const KEEP_AUDIT_DAYS: u64 = 365;
 const KEEP_AUDIT_DAYS_AT_LEAST: u64 = 90;
 
+/// How many hours answers are kept unless somebody says otherwise.
+const KEEP_ANSWERS_HOURS: u64 = application::once::KEEP_ANSWERS.as_secs() / 3_600;
+
 /// How long the database is waited for unless somebody says otherwise.
 const DATABASE_WAIT_SECONDS: u64 = 60;
 
@@ -85,6 +88,9 @@ pub(crate) struct Serve {
     /// For how many days rows of the audit log are kept; what is older is removed.
     #[arg(long, env = "ORRERY_KEEP_AUDIT_DAYS", default_value_t = KEEP_AUDIT_DAYS, value_parser = clap::value_parser!(u64).range(KEEP_AUDIT_DAYS_AT_LEAST..=36_500))]
     pub(crate) keep_audit_days: u64,
+    /// For how many hours the answers to requests with an `Idempotency-Key` are kept; after that a key may be used anew.
+    #[arg(long, env = "ORRERY_KEEP_ANSWERS_HOURS", default_value_t = KEEP_ANSWERS_HOURS, value_parser = clap::value_parser!(u64).range(1..=8_760))]
+    pub(crate) keep_answers_hours: u64,
     /// How logs are written to standard error; by default text on a terminal and JSON elsewhere.
     #[arg(long, env = "ORRERY_LOG_FORMAT", value_enum)]
     pub(crate) log_format: Option<LogFormat>,
@@ -119,9 +125,15 @@ impl Serve {
             drain_seconds: 10,
             keep_dead_letters_days: KEEP_DEAD_LETTERS_DAYS,
             keep_audit_days: KEEP_AUDIT_DAYS,
+            keep_answers_hours: KEEP_ANSWERS_HOURS,
             log_format: None,
             log: "warn".to_owned(),
         }
+    }
+
+    /// How long answers are kept.
+    pub(crate) fn keep_answers(&self) -> Duration {
+        Duration::from_hours(self.keep_answers_hours)
     }
 
     /// How long the audit log is kept.

@@ -13,7 +13,7 @@ use domain::{
     agents::Secret,
     ports::{Accounts, Jwts, Tokens},
 };
-use http_actix::Guard;
+use http_actix::{Guard, RequestDigests};
 use tokio_util::sync::CancellationToken;
 
 use crate::cli::{Auth, DoorSettings};
@@ -39,7 +39,7 @@ pub(super) fn use_cases(
     Ok(Arc::new(AccessUseCases::new(&AccessPorts {
         accounts,
         transactions: ports.transactions.clone(),
-        digests: HmacDigests::new(keyring),
+        digests: Arc::new(RequestDigests::new(HmacDigests::new(keyring))),
         passwords: Argon2Passwords::new(PASSWORDS_AT_A_TIME),
         tokens,
         jwts,

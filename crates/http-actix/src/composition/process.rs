@@ -12,17 +12,22 @@ use adapters_auth::{AeadVault, Biscuits, ChainSeal, Keyring};
 use adapters_http::{GatewayConfig, HttpAgentGateway};
 use adapters_schema::JsonSchemas;
 use anyhow::Context;
-use application::{External, Ports, UseCases, plans::PlanCache, webhooks::WebhookUseCases};
+use application::{
+    External, Ports, UseCases,
+    once::{Once, OncePorts},
+    plans::PlanCache,
+    webhooks::WebhookUseCases,
+};
 use domain::{
     access::Role,
     ids::ExecutorId,
-    ports::{AgentGateway, Clock, Duties, Engine, IdGenerator, Requests, Tokens},
+    ports::{AgentGateway, Clock, Duties, Engine, IdGenerator, Requests, Tokens, Vault},
 };
 use executor::{
     CallTokens, CheckedGateway, CommitQueue, EngineConfig, EngineHandle, EnginePorts, FeedHub, FleetPorts, Heart,
     Membership, WatchHub, Watchers,
 };
-use http_actix::{AppState, Registry, Streams, TrustedProxies};
+use http_actix::{AppState, Registry, RequestIds, Streams, TrustedProxies};
 
 use super::{
     bus::Bus,
@@ -72,19 +77,19 @@ impl Orrery {
         };
         let place = options.database_url.as_ref().map_or(Place::Folder(&options.data), |_| Place::Database);
         let keyring = keyring::load(&options.secret_keys, place)?;
-        let vault = AeadVault::new(&keyring);
+        let vault: Arc<dyn Vault> = AeadVault::new(&keyring);
         let store = match &options.database_url {
             Some(url) => {
                 let patience = Duration::from_secs(options.database_wait_seconds);
                 let database = Database { url, migrate: !options.no_migrate, announce: kafka.is_some(), patience };
-                stores::in_database(database, vault).await?
+                stores::in_database(database, vault.clone()).await?
             }
-            None => stores::in_folder(&options.data, vault).await?,
+            None => stores::in_folder(&options.data, vault.clone()).await?,
         };
         let bus = kafka.map(|config| Bus::connect(config, store.clock.clone())).transpose()?;
         let mut building = Building::new(options, parts, store, bus, Biscuits::new(&keyring));
         building.keep_audit_log(&keyring);
-        building.finish(listeners, &keyring).await
+        building.finish(listeners, &keyring, vault).await
     }
 
     /// Where the server listens.
@@ -161,7 +166,7 @@ impl<'a> Building<'a> {
             parts,
             store,
             bus,
-            ids: Arc::new(SystemIds),
+            ids: Arc::new(RequestIds::new(Arc::new(SystemIds))),
             tokens,
             plans,
             crew: Crew::default(),
@@ -172,7 +177,12 @@ impl<'a> Building<'a> {
         }
     }
 
-    async fn finish(mut self, listeners: Listeners, keyring: &Keyring) -> anyhow::Result<Orrery> {
+    async fn finish(
+        mut self,
+        listeners: Listeners,
+        keyring: &Keyring,
+        vault: Arc<dyn Vault>,
+    ) -> anyhow::Result<Orrery> {
         executor::describe_metrics();
         adapters_kafka::describe_metrics();
         let streams = self.options.limits.streams();
@@ -206,6 +216,7 @@ impl<'a> Building<'a> {
             AppState::probes_only(uses, clock, ids, Arc::new(readiness), guard)
         };
         let state = state.with_access(access.clone()).with_webhooks(self.webhooks()?);
+        let state = state.keeping_answers(self.keep_answers(vault));
         let proxies = TrustedProxies(self.options.door.trusted_proxies.clone());
         let (state, connections) =
             (state.behind(proxies).limited(self.options.limits.limits()?), self.options.limits.connections());
@@ -345,6 +356,23 @@ impl<'a> Building<'a> {
         // Tests are sent on the threads that serve requests.
         let ports = webhooks::ports(&self.store, self.ids.clone(), networks, &settings)?;
         Ok(Arc::new(WebhookUseCases::new(&ports)))
+    }
+
+    /// Where requests are answered, answers are kept, and forgotten.
+    fn keep_answers(&mut self, vault: Arc<dyn Vault>) -> Arc<Once> {
+        let ports = OncePorts {
+            keys: self.store.keys.clone(),
+            audit: self.store.audit.clone(),
+            vault,
+            clock: self.store.clock.clone(),
+            ids: self.ids.clone(),
+        };
+        let once = Arc::new(Once::new(ports, self.options.keep_answers()));
+        if self.parts.api {
+            let keeper = executor::AnswerKeeper::new(once.clone());
+            self.egress.spawn(&mut self.crew, "keeper of answers", |stop| keeper.run(stop));
+        }
+        once
     }
 
     /// Where things are changed, the log of it is sealed: until the last commit is written, so with the heart.

@@ -8,8 +8,8 @@ use adapters_sqlite::SqliteStore;
 use anyhow::Context;
 use domain::ports::{
     Accounts, AgentTraffic, Agents, AuditLog, AuditSealing, Clock, DeadLetters, Doorbell, ExternalRuns, Fleet,
-    KeptSecrets, Outbox, Reseal, Resealed, RunFeed, RunInbox, RunJournal, RunLeases, Runs, StoreTime, Transactions,
-    Vault, WebhookQueue, Webhooks, Workflows,
+    IdempotencyKeys, KeptSecrets, Outbox, Reseal, Resealed, RunFeed, RunInbox, RunJournal, RunLeases, Runs, StoreTime,
+    Transactions, Vault, WebhookQueue, Webhooks, Workflows,
 };
 use tokio::time::Instant;
 
@@ -33,6 +33,7 @@ pub(super) struct Store {
     pub(super) webhooks: Arc<dyn Webhooks>,
     pub(super) webhook_queue: Arc<dyn WebhookQueue>,
     pub(super) sealing: Arc<dyn AuditSealing>,
+    pub(super) keys: Arc<dyn IdempotencyKeys>,
     pub(super) clock: Arc<dyn Clock>,
     /// What only a store has that several processes share.
     pub(super) shared: Option<Shared>,
@@ -73,7 +74,8 @@ pub(super) async fn in_folder(folder: &Path, vault: Arc<dyn Vault>) -> anyhow::R
         audit: store.clone(),
         webhooks: store.clone(),
         webhook_queue: store.clone(),
-        sealing: store,
+        sealing: store.clone(),
+        keys: store,
         clock,
         shared: None,
     })
@@ -112,7 +114,7 @@ pub(super) async fn rotate_secrets(place: &SecretsPlace) -> anyhow::Result<Rotat
 /// The store's lock says that nobody else is alive, so whoever owns runs is dead.
 async fn take_over(store: &SqliteStore, clock: &dyn Clock) -> anyhow::Result<()> {
     for dead in store.owners().await.context("cannot read who owned runs")? {
-        let runs = store.release(dead, clock.now()).await.context("cannot take over unfinished runs")?;
+        let runs = RunLeases::release(store, dead, clock.now()).await.context("cannot take over unfinished runs")?;
         tracing::info!(runs, executor.id = %dead, "taking over the runs of a process that is gone");
     }
     Ok(())
@@ -194,6 +196,7 @@ pub(super) async fn in_database(database: Database<'_>, vault: Arc<dyn Vault>) -
         webhooks: store.clone(),
         webhook_queue: store.clone(),
         sealing: store.clone(),
+        keys: store.clone(),
         clock: clock.clone(),
         shared: Some(Shared {
             fleet: store.clone(),

@@ -85,6 +85,7 @@ impl Cors {
                 header::WARNING.as_str(),
                 header::WWW_AUTHENTICATE.as_str(),
                 "preference-applied",
+                "idempotency-replayed",
                 "ratelimit",
                 "ratelimit-policy",
                 "x-correlation-id",

@@ -133,6 +133,12 @@ codes! {
         "Send it again, without pauses; the times are settings of the server.";
     ConcurrentChange: 409, "concurrent_change", "Changed by somebody else",
         "The same thing was changed at the same time, repeatedly.", "Read it again and repeat the request.";
+    IdempotencyInProgress: 409, "idempotency_in_progress", "Still being carried out",
+        "A request with the same `Idempotency-Key` is being carried out; its answer was waited for.",
+        "Repeat the request, with the same key, after the time in `Retry-After`.";
+    IdempotencyAnswerLost: 409, "idempotency_answer_lost", "Done, answer lost",
+        "The request with this `Idempotency-Key` was carried out, wholly or in part, by a process that could not answer any more.",
+        "Look at what was to be changed. What is left to be done needs another request, with another key.";
     ApiKeyNameTaken: 409, "api_key_name_taken", "API key name taken",
         "Another API key that is not revoked has this name.", "Choose another name, or rotate the existing key.";
     ApiKeyEnded: 409, "api_key_ended", "API key ended",
@@ -174,6 +180,9 @@ codes! {
         "The body is declared as something other than JSON.", "Send `Content-Type: application/json`, or none.";
     ValidationFailed: 422, "validation_failed", "Validation failed",
         "The request has mistakes; `errors` lists every one with its place.", "Mend all of them and repeat the request.";
+    IdempotencyKeyReused: 422, "idempotency_key_reused", "Key of another request",
+        "The `Idempotency-Key` was used for another request: another path or body, or a credential that sees something else.",
+        "Use a new key for each request, and the same only to send one again.";
     WorkflowInvalid: 422, "workflow_invalid", "Workflow document invalid",
         "The workflow document has mistakes; `errors` lists every one with its place, its code and a hint.",
         "Mend all of them and repeat the request.";

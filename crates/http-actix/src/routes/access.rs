@@ -67,7 +67,7 @@ pub(super) fn declare(api: Declarations) -> Declarations {
             "They, and all tokens that were made from them, are worth nothing within a second. Whoever has a token may revoke it; \
              by revocation id only who manages access may. A token that has ended already is no mistake.",
         )
-        .sends(shown::revoke())
+        .repeatable().sends(shown::revoke())
         .answers(examples::message("Revoked successfully"))
         .refuses(&[Code::NotAToken, Code::Forbidden, Code::OutOfScope, Code::TokenRestricted, Code::StoreUnavailable]),
     )

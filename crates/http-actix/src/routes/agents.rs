@@ -33,7 +33,7 @@ pub(super) fn declare(api: Declarations) -> Declarations {
             "Register an agent",
             "Registers an agent, which is active at once. Credentials are never returned.",
         )
-        .sends(examples::new_agent())
+        .repeatable().sends(examples::new_agent())
         .answers(examples::agent())
         .refuses(&[Code::AgentNameTaken, Code::StoreUnavailable]),
     )

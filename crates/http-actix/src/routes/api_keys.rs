@@ -34,7 +34,7 @@ pub(super) fn declare(api: Declarations) -> Declarations {
             "Make an API key",
             "The answer is the only one that ever holds the key itself. Nobody can give a key more than they have themselves.",
         )
-        .sends(shown::new_key())
+        .repeatable().sends(shown::new_key())
         .answers(shown::issued_key())
         .refuses(&[Code::ApiKeyNameTaken, Code::StoreUnavailable]),
     )
@@ -67,7 +67,7 @@ pub(super) fn declare(api: Declarations) -> Declarations {
             "The key keeps its id, name and scope. The secret before stays good for `grace_seconds`, so that its holders can change \
              over; one from a rotation before that does not. Tokens that were exchanged for the key stay good until they end.",
         )
-        .sends(shown::rotate())
+        .repeatable().sends(shown::rotate())
         .answers(shown::issued_key())
         .refuses(&[Code::ApiKeyNotFound, Code::ApiKeyEnded, Code::ConcurrentChange, Code::StoreUnavailable]),
     )

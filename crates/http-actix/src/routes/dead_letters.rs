@@ -47,7 +47,7 @@ pub(super) fn declare(api: Declarations) -> Declarations {
             "Replays those with these ids, or those that a filter lets through, each by itself: what one is refused for does not \
              keep the others back. With `dry_run`, nothing is done.",
         )
-        .sends(examples::bulk_replay())
+        .repeatable().sends(examples::bulk_replay())
         .answers(examples::bulk_replayed())
         .refuses(&[Code::StoreUnavailable]),
     )
@@ -85,7 +85,7 @@ pub(super) fn declare(api: Declarations) -> Declarations {
              `same_version` of the one that failed. The entry goes when the new run completes, and is `pending_replay` again if \
              the same step fails for good there. An entry is replayed once, unless `force` says otherwise.",
         )
-        .sends(serde_json::json!({"same_version": false}))
+        .repeatable().sends(serde_json::json!({"same_version": false}))
         .answers(examples::replayed())
         .refuses(&[
             Code::DeadLetterNotFound,

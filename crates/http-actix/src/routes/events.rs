@@ -29,7 +29,7 @@ pub(super) fn declare(api: Declarations) -> Declarations {
             "The first step of the run that waits for this event, and whose filter lets it through, goes on. If none waits yet, \
              the run keeps the event (up to 100) for the step that will.",
         )
-        .sends(examples::event())
+        .repeatable().sends(examples::event())
         .answers(examples::event_receipt())
         .refuses(&[Code::RunNotFound, Code::RunNotListening, Code::BodyTooLarge, Code::StoreUnavailable]),
     )
@@ -44,7 +44,7 @@ pub(super) fn declare(api: Declarations) -> Declarations {
             "Every step that waits for this event with this correlation is told, at most 1,000. Who does not wait yet is not \
              told: an event that may come early is sent to its run.",
         )
-        .sends(examples::broadcast())
+        .repeatable().sends(examples::broadcast())
         .answers(examples::event_receipt())
         .refuses(&[Code::BodyTooLarge, Code::StoreUnavailable]),
     )

@@ -17,7 +17,7 @@ use application::{
 use domain::{
     agents::RefusedHost,
     payload::NotStorable,
-    ports::{Overloaded, StoreError, Violation},
+    ports::{DONE_BEFORE, Overloaded, StoreError, Violation},
     workflows::{Diagnostic, Severity},
 };
 
@@ -27,6 +27,7 @@ impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
         match &error {
             // Who writes has tried several times already.
+            StoreError::Conflict(DONE_BEFORE) => Self::answer_lost(),
             StoreError::Conflict(_) => Self::new(Code::ConcurrentChange, error.to_string()),
             StoreError::Unavailable(_) => {
                 Self::new(Code::StoreUnavailable, "Database service is temporarily unavailable").cause(error)

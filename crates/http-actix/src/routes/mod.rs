@@ -28,7 +28,7 @@ use actix_web::{
     middleware::from_fn,
     web::{self, ServiceConfig},
 };
-use application::{UseCases, access::AccessUseCases, webhooks::WebhookUseCases};
+use application::{UseCases, access::AccessUseCases, once::Once, webhooks::WebhookUseCases};
 use domain::ports::{Clock, IdGenerator};
 use metrics_exporter_prometheus::PrometheusHandle;
 
@@ -55,6 +55,7 @@ fn declared() -> Api {
         * Everything but health and documentation asks who is calling: an API key in `X-API-Key`, or a token or key in \
           `Authorization: Bearer`. `x-required-right` says which right an operation needs.\n\
         * Unknown members and parameters are refused.\n\
+        * A `POST` with an `Idempotency-Key` is done once, however often it is sent, and answered the same each time.\n\
         * Times are UTC with microseconds and a `Z`.\n\
         * `X-Correlation-ID` is taken from the request, or made, and returned with every answer.\n\
         * A body may have 1 MiB (1048576 bytes), unless the server is set otherwise.\n\
@@ -104,6 +105,7 @@ pub struct AppState {
     use_cases: Arc<UseCases>,
     access: Option<Arc<AccessUseCases>>,
     webhooks: Option<Arc<WebhookUseCases>>,
+    once: Option<Arc<Once>>,
     clock: Arc<dyn Clock>,
     ids: Arc<dyn IdGenerator>,
     readiness: Arc<dyn Readiness>,
@@ -157,6 +159,7 @@ impl AppState {
             use_cases,
             access: None,
             webhooks: None,
+            once: None,
             clock,
             ids,
             readiness,
@@ -179,6 +182,12 @@ impl AppState {
     #[must_use]
     pub fn with_webhooks(self, webhooks: Arc<WebhookUseCases>) -> Self {
         Self { webhooks: Some(webhooks), ..self }
+    }
+
+    /// The same with what keeps the answers to requests that may be sent again.
+    #[must_use]
+    pub fn keeping_answers(self, once: Arc<Once>) -> Self {
+        Self { once: Some(once), ..self }
     }
 
     /// The same with other limits.
@@ -235,6 +244,9 @@ impl AppState {
         }
         if let Some(webhooks) = &self.webhooks {
             scope = scope.app_data(web::Data::from(Arc::clone(webhooks)));
+        }
+        if let Some(once) = &self.once {
+            scope = scope.app_data(web::Data::from(Arc::clone(once)));
         }
         let scope = scope
             .app_data(web::Data::from(Arc::clone(&self.use_cases)))

@@ -31,7 +31,7 @@ pub(super) fn declare(api: Declarations) -> Declarations {
              where they had answered. The results before the step stay, and whatever had failed is done after all. The run keeps its \
              id. Inside of a block, the other members, iterations and branches keep their results.",
         )
-        .sends(json!({"from_step": "review"}))
+        .repeatable().sends(json!({"from_step": "review"}))
         .answers(examples::receipt("PENDING", "Run resumed from step", json!({})))
         .refuses(&[
             Code::RunNotFound,
@@ -52,7 +52,7 @@ pub(super) fn declare(api: Declarations) -> Declarations {
             "Gives a step its output instead of its agent: one that is under way or waits, whose call is then given up, or the one at \
              which a run failed or was cancelled, which goes on after it. A step that ends by itself meanwhile keeps its own output.",
         )
-        .sends(json!({"step": "review", "output": {"verdict": "accept"}}))
+        .repeatable().sends(json!({"step": "review", "output": {"verdict": "accept"}}))
         .answers(examples::run_receipt("Step is going to be skipped"))
         .refuses(&[Code::RunNotFound, Code::StepNotSkippable, Code::Overloaded, Code::StoreUnavailable]),
     )
@@ -67,7 +67,7 @@ pub(super) fn declare(api: Declarations) -> Declarations {
             "Cancels the runs that are named, or the oldest that a filter finds, each with an outcome of its own; with `dry_run`, says \
              which ones it would be.",
         )
-        .sends(json!({"filter": {"status": "RUNNING", "created_before": "2026-01-31T12:00:00Z"}, "reason": "stuck", "dry_run": true}))
+        .repeatable().sends(json!({"filter": {"status": "RUNNING", "created_before": "2026-01-31T12:00:00Z"}, "reason": "stuck", "dry_run": true}))
         .answers(bulk_example("would_change"))
         .refuses(&[Code::StoreUnavailable]),
     )
@@ -82,7 +82,7 @@ pub(super) fn declare(api: Declarations) -> Declarations {
             "Retries the runs that are named, or the oldest that a filter finds, each with an outcome of its own; with `dry_run`, says \
              which ones it would be.",
         )
-        .sends(json!({"filter": {"status": "FAILED"}, "limit": 100, "dry_run": true}))
+        .repeatable().sends(json!({"filter": {"status": "FAILED"}, "limit": 100, "dry_run": true}))
         .answers(bulk_example("would_change"))
         .refuses(&[Code::StoreUnavailable]),
     )

@@ -61,6 +61,7 @@ pub(super) fn declare(api: Declarations) -> Declarations {
              keeps its id. With `Prefer: wait=N` the answer waits for the end of the run, and is 200 with the finished run if that \
              comes in time.",
         )
+        .repeatable()
         .sends(serde_json::json!({}))
         .answers_with(200, examples::run("COMPLETED"))
         .answers_with(202, examples::retried())
@@ -78,7 +79,7 @@ pub(super) fn declare(api: Declarations) -> Declarations {
         Access::Needs(Right::RunsControl),
         cancel_run,
         About::new(GROUP, "Cancel a run", "Cancels a pending or running run; once this answers, no new agent call is made.")
-            .sends(serde_json::json!({"reason": "no longer needed"}))
+            .repeatable().sends(serde_json::json!({"reason": "no longer needed"}))
             .answers(examples::cancelled())
             .refuses(&[Code::RunNotFound, Code::RunNotCancellable, Code::Overloaded, Code::StoreUnavailable]),
     )
@@ -93,7 +94,7 @@ pub(super) fn declare(api: Declarations) -> Declarations {
             "Agent calls under way are finished, and nothing new is begun until the run is let go on. The answer shows the run \
              as it was; `paused` becomes true as soon as its executor has heard of it.",
         )
-        .sends(serde_json::json!({}))
+        .repeatable().sends(serde_json::json!({}))
         .answers(examples::run_receipt("Run is going to be paused"))
         .refuses(&[Code::RunNotFound, Code::RunNotPausable, Code::StoreUnavailable]),
     )
@@ -103,7 +104,7 @@ pub(super) fn declare(api: Declarations) -> Declarations {
         Access::Needs(Right::RunsControl),
         unpause_run,
         About::new(GROUP, "Let a paused run go on", "The run goes on where it was paused.")
-            .sends(serde_json::json!({}))
+            .repeatable().sends(serde_json::json!({}))
             .answers(examples::run_receipt("Run is going to go on"))
             .refuses(&[Code::RunNotFound, Code::RunNotPausable, Code::StoreUnavailable]),
     )

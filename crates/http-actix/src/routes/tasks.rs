@@ -65,7 +65,7 @@ pub(super) fn declare(api: Declarations) -> Declarations {
              given up once a result was reported. An output that does not fit the agent's `output_schema` is refused, and a \
              better one may follow.",
         )
-        .sends(json!({"status": "completed", "output": {"summary": "Eight of them."}}))
+        .repeatable().sends(json!({"status": "completed", "output": {"summary": "Eight of them."}}))
         .answers(examples::task_receipt())
         .refuses(&[
             Code::RunNotFound,
@@ -86,7 +86,7 @@ pub(super) fn declare(api: Declarations) -> Declarations {
             "Tells the run that the call belongs to of an event, while the call is open. As with the events of a run, the first \
              step that waits for it goes on, and the run keeps it if none does yet.",
         )
-        .sends(examples::event())
+        .repeatable().sends(examples::event())
         .answers(examples::event_receipt())
         .refuses(&[
             Code::RunNotFound,

@@ -29,7 +29,7 @@ pub(super) fn declare(api: Declarations) -> Declarations {
         MANAGE,
         create_user,
         About::new(GROUP, "Let a person log in", "Nobody can give a person more than they have themselves.")
-            .sends(shown::new_user())
+            .repeatable().sends(shown::new_user())
             .answers(shown::user())
             .refuses(&[Code::UserNameTaken, Code::StoreUnavailable]),
     )

@@ -94,7 +94,7 @@ pub(super) fn declare(api: Declarations) -> Declarations {
             "Roll a workflow back",
             "Makes a new version with the content of an older one, after checking it as any other.",
         )
-        .sends(examples::rollback())
+        .repeatable().sends(examples::rollback())
         .answers(examples::workflow())
         .refuses(&UNKNOWN)
         .refuses(&REFUSED)

@@ -40,7 +40,7 @@ pub(super) fn declare(api: Declarations) -> Declarations {
             "Creates a workflow after checking its document; all findings are answered at once. If the name is in use, the \
              next version of that workflow is made.",
         )
-        .sends(examples::new_workflow())
+        .repeatable().sends(examples::new_workflow())
         .answers(examples::workflow())
         .refuses(&REFUSED),
     )
@@ -125,6 +125,7 @@ pub(super) fn declare(api: Declarations) -> Declarations {
              whatever happens to this process. With `Prefer: wait=N` the answer waits for the end of the run, and is 200 with the \
              finished run if that comes in time.",
         )
+        .repeatable()
         .sends(examples::execution())
         .answers_with(200, examples::run("COMPLETED"))
         .answers_with(202, examples::receipt("PENDING", "Workflow execution started", serde_json::Value::Null))

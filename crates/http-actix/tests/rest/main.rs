@@ -16,6 +16,7 @@ mod hidden;
 mod language;
 mod limits;
 mod lists;
+mod once;
 mod openapi;
 mod real;
 mod registry;

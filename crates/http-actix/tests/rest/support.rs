@@ -2,7 +2,10 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, LazyLock, Mutex, PoisonError},
+    sync::{
+        Arc, LazyLock, Mutex, PoisonError,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
@@ -13,12 +16,13 @@ use actix_web::{
     http::{Method, StatusCode, header::HeaderMap},
     test::{TestRequest, init_service},
 };
-use adapters_auth::{Biscuits, DatalogPolicy, HmacDigests, Keyring};
+use adapters_auth::{AeadVault, Biscuits, DatalogPolicy, HmacDigests, Keyring};
 use adapters_memory::{MemoryStore, SequentialIds, VirtualClock};
 use adapters_schema::JsonSchemas;
 use application::{
     Ports, UseCases,
     access::{AccessPorts, AccessUseCases, Authorize, Gate, OpenGate},
+    once::{KEEP_ANSWERS, Once, OncePorts},
     plans::PlanCache,
     webhooks::WebhookUseCases,
 };
@@ -28,11 +32,13 @@ use domain::{
     access::{Actor, PasswordHash},
     agents::{Agent, AgentName, Networks, Outcomes, Report, Secret, Traffic, WaitingCall},
     audit::{Action, AuditEntry, Changes, Entity},
-    ids::{AuditId, CommitId, DeadLetterId, ExecutorId, RunId, Seq, StepId, StepPath},
+    idempotency::IdempotencyKey,
+    ids::{AttemptId, AuditId, CommitId, DeadLetterId, ExecutorId, RunId, Seq, StepId, StepPath},
     payload::Payload,
     ports::{
-        Adopted, AgentCard, AgentGateway, AgentHealth, AgentTraffic, Agents, Clock, DeadLetters, Engine, IdGenerator,
-        Overloaded, Passwords, RunWriter, StoreError, Then, TrafficRecord, TrafficView, Workflows,
+        Adopted, AgentCard, AgentGateway, AgentHealth, AgentTraffic, Agents, Claim, Clock, DeadLetters, Engine,
+        IdGenerator, IdempotencyKeys, Overloaded, Passwords, RunWriter, Standing, StoreError, Then, TrafficRecord,
+        TrafficView, Workflows,
     },
     runs::{
         AdvanceRun, AgentRequest, CallIds, CallOutcome, ChildDefinition, ClosedAttempt, CommitOutcome, DeadLetter,
@@ -40,7 +46,7 @@ use domain::{
     },
     workflows::WorkflowName,
 };
-use http_actix::{AppState, ComponentCheck, Guard, Readiness, limits::Limits};
+use http_actix::{AppState, ComponentCheck, Guard, Readiness, RequestDigests, RequestIds, limits::Limits};
 use jsonschema::Validator;
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -74,6 +80,7 @@ pub(crate) struct Orrery {
     store: MemoryStore,
     pub(crate) clock: VirtualClock,
     pub(crate) access: Arc<AccessUseCases>,
+    pub(crate) keys: Arc<Keys>,
 }
 
 impl Orrery {
@@ -82,12 +89,12 @@ impl Orrery {
     }
 
     pub(crate) fn within(world: World) -> Self {
-        Self::over(MemoryStore::new(), world)
+        Self::over(MemoryStore::new(), world, 7)
     }
 
     /// Another process over the same store, which has no room for commits.
     pub(crate) fn overloaded(&self) -> Self {
-        Self::over(self.store.clone(), World { overloaded: true, ..World::default() })
+        Self::over(self.store.clone(), World { overloaded: true, ..World::default() }, other_ids())
     }
 
     /// Another door to the same store, at which somebody is asked.
@@ -97,7 +104,7 @@ impl Orrery {
 
     /// The same; the clock of the gate is this server's.
     pub(crate) fn behind_any(&self, gate: Arc<dyn Gate>) -> Self {
-        Self::over(self.store.clone(), World { gate: Some(gate), ..World::default() })
+        Self::over(self.store.clone(), World { gate: Some(gate), ..World::default() }, other_ids())
     }
 
     /// What it keeps things in.
@@ -105,10 +112,10 @@ impl Orrery {
         Arc::new(self.store.clone())
     }
 
-    fn over(store: MemoryStore, world: World) -> Self {
+    fn over(store: MemoryStore, world: World, ids: u64) -> Self {
         let store = Arc::new(store);
         let clock = VirtualClock::new(Timestamp::from_timestamp(1_769_860_800, 123_456_000).expect("a time"));
-        let ids: Arc<dyn IdGenerator> = Arc::new(SequentialIds::new(7));
+        let ids: Arc<dyn IdGenerator> = Arc::new(RequestIds::new(Arc::new(SequentialIds::new(ids))));
         let executor = world.executor.then(|| ExecutorId::new(ids.unique()));
         let ports = Ports {
             agents: world.agents.unwrap_or_else(|| store.clone()),
@@ -136,7 +143,8 @@ impl Orrery {
             external: None,
         };
         let authorize = Authorize::new(&ports, Arc::new(DatalogPolicy::load()));
-        let access = Arc::new(access(&ports, &store));
+        let keyring = Keyring::parse(&Keyring::fresh_line("test")).expect("it is a key");
+        let access = Arc::new(access(&ports, &store, &keyring));
         let gate: Arc<dyn Gate> = match world.gate {
             Some(gate) => gate,
             None if world.asks => access.clone(),
@@ -145,10 +153,20 @@ impl Orrery {
         let guard = Guard::new(gate, Arc::new(authorize));
         let (uses, readiness) = (Arc::new(UseCases::new(&ports)), Arc::new(Components(!world.sick)));
         let state = AppState::new(uses, Arc::new(clock.clone()), ids.clone(), readiness, guard);
+        let keys =
+            Arc::new(Keys { store: store.as_ref().clone(), answers: Mutex::default(), lost: AtomicBool::new(false) });
+        let once = OncePorts {
+            keys: keys.clone(),
+            audit: store.clone(),
+            vault: AeadVault::new(&keyring),
+            clock: Arc::new(clock.clone()),
+            ids: ids.clone(),
+        };
         let state = state.limited(world.limits).with_access(access.clone());
         let webhooks = Arc::new(WebhookUseCases::new(&crate::webhooks::ports(&ports, &store, world.receiver)));
         let state = state.with_webhooks(webhooks);
-        Self { state, store: store.as_ref().clone(), clock, access }
+        let state = state.keeping_answers(Arc::new(Once::new(once, KEEP_ANSWERS)));
+        Self { state, store: store.as_ref().clone(), clock, access, keys }
     }
 
     /// Starts a run of workflow `w` as a step of another run does, and answers its id.
@@ -248,7 +266,7 @@ impl Orrery {
             entity,
             Changes::none(),
         );
-        assert!(self.store.claim(id, None, &replay, &entry).await.expect("a store"));
+        assert!(DeadLetters::claim(&self.store, id, None, &replay, &entry).await.expect("a store"));
     }
 
     /// An executor tells of its calls to an agent, as all executors do.
@@ -333,15 +351,59 @@ impl Orrery {
     }
 }
 
+/// Two processes never make the same id.
+fn other_ids() -> u64 {
+    static MADE: AtomicU64 = AtomicU64::new(1_000);
+    MADE.fetch_add(1, Ordering::Relaxed)
+}
+
+/// The keys of a store, which can lose answers as if the process had died before it kept them.
+pub(crate) struct Keys {
+    store: MemoryStore,
+    /// What was to be kept.
+    pub(crate) answers: Mutex<Vec<String>>,
+    pub(crate) lost: AtomicBool,
+}
+
+#[async_trait]
+impl IdempotencyKeys for Keys {
+    async fn claim(&self, claim: &Claim) -> Result<Standing, StoreError> {
+        IdempotencyKeys::claim(&self.store, claim).await
+    }
+
+    async fn hold(&self, key: &IdempotencyKey, attempt: AttemptId, until: Timestamp) -> Result<(), StoreError> {
+        self.store.hold(key, attempt, until).await
+    }
+
+    async fn answer(&self, key: &IdempotencyKey, attempt: AttemptId, answer: &str) -> Result<bool, StoreError> {
+        self.answers.lock().unwrap_or_else(PoisonError::into_inner).push(answer.to_owned());
+        if self.lost.load(Ordering::Relaxed) {
+            return Err(StoreError::Unavailable("this process is dead".to_owned()));
+        }
+        self.store.answer(key, attempt, answer).await
+    }
+
+    async fn let_go(&self, key: &IdempotencyKey, attempt: AttemptId, at: Timestamp) -> Result<(), StoreError> {
+        self.store.let_go(key, attempt, at).await
+    }
+
+    async fn release(&self, key: &IdempotencyKey, attempt: AttemptId) -> Result<(), StoreError> {
+        self.store.release(key, attempt).await
+    }
+
+    async fn forget(&self, before: Timestamp, limit: usize) -> Result<u64, StoreError> {
+        self.store.forget(before, limit).await
+    }
+}
+
 /// The use cases of access with fresh keys of the server. Only passwords are compared as they are: hashing them takes long.
-fn access(ports: &Ports, store: &Arc<MemoryStore>) -> AccessUseCases {
-    let keyring = Keyring::parse(&Keyring::fresh_line("test")).expect("it is a key");
+fn access(ports: &Ports, store: &Arc<MemoryStore>, keyring: &Keyring) -> AccessUseCases {
     AccessUseCases::new(&AccessPorts {
         accounts: store.clone(),
         transactions: store.clone(),
-        digests: HmacDigests::new(&keyring),
+        digests: Arc::new(RequestDigests::new(HmacDigests::new(keyring))),
         passwords: Arc::new(Plain),
-        tokens: Biscuits::new(&keyring),
+        tokens: Biscuits::new(keyring),
         jwts: None,
         policy: Arc::new(DatalogPolicy::load()),
         clock: ports.clock.clone(),

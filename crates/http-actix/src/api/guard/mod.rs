@@ -142,6 +142,15 @@ impl Pass {
         request.extensions().get::<Rc<Self>>().cloned()
     }
 
+    /// Whose keys of requests the caller's are: the principal's, and where a token is about one call, those of that call.
+    pub(super) fn owner(&self) -> String {
+        let name = &self.session.principal.name;
+        match self.session.held.as_ref().and_then(|held| held.grant().task.as_ref()) {
+            Some(task) => format!("{name} {}", task.key().digest()),
+            None => name.clone(),
+        }
+    }
+
     /// Whether the answer may show payloads.
     pub(super) fn sight(&self) -> Sight {
         if self.session.principal.hides_payloads { Sight::WithoutPayloads } else { Sight::Everything }
