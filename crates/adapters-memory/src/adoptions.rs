@@ -19,7 +19,7 @@ impl RunTable {
         let (events, status, outcome) = if let Some(cancel) = self.early.remove(&adopt.run) {
             (run.cancelled_at, run.cancelled_by) = (Some(adopt.at), Some(cancel.by.clone()));
             run.error = cancel.message();
-            let events = vec![RunEvent::Started { plan: adopt.plan, parent: None }, cancel.event()];
+            let events = vec![RunEvent::Started { plan: adopt.plan, parent: None, starts_at: None }, cancel.event()];
             (events, RunStatus::Cancelled, CommitOutcome::Absorbed)
         } else {
             let (events, status) = adopt.events(0);
@@ -57,6 +57,7 @@ fn adopted_row(adopt: &AdoptRun) -> Run {
         triggered_by: None,
         labels: Labels::default(),
         created_at: adopt.at,
+        starts_at: None,
         updated_at: adopt.at,
         completed_at: None,
         cancelled_at: None,

@@ -47,7 +47,7 @@ impl RunTable {
             epoch: Epoch::new(u64::from(start.owner.is_some())),
             owner: start.owner,
             phase: Phase::of(start.status),
-            wake_at: start.owner.is_none().then_some(start.at),
+            wake_at: start.wake_at(),
         };
         let mut run = Run {
             id: start.run.clone(),
@@ -62,6 +62,7 @@ impl RunTable {
             triggered_by: Some(start.triggered_by.clone()),
             labels: start.labels.clone(),
             created_at: start.at,
+            starts_at: start.starts_at,
             updated_at: start.at,
             completed_at: None,
             cancelled_at: None,

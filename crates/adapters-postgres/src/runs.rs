@@ -190,6 +190,7 @@ fn decode(row: run::Model) -> Outcome<Run> {
         triggered_by: row.triggered_by,
         labels: labels(row.labels)?,
         created_at: row.created_at.and_utc(),
+        starts_at: row.starts_at,
         updated_at: row.updated_at.and_utc(),
         completed_at: row.completed_at.map(|at| at.and_utc()),
         cancelled_at: row.cancelled_at.map(|at| at.and_utc()),

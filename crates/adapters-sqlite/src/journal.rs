@@ -94,8 +94,8 @@ pub(crate) fn apply_start(connection: &Connection, start: &StartRun) -> Outcome<
         .prepare_cached(
             "INSERT INTO workflow_runs (run_id, workflow_id, workflow_name, workflow_version, plan, status,
                                         triggered_by, created_at, updated_at, completed_at, error, parent, parent_path,
-                                        labels)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?8, ?9, ?10, ?11, ?12, ?13) ON CONFLICT (run_id) DO NOTHING",
+                                        labels, starts_at)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?8, ?9, ?10, ?11, ?12, ?13, ?14) ON CONFLICT (run_id) DO NOTHING",
         )?
         .execute(params![
             start.run.as_str(),
@@ -111,6 +111,7 @@ pub(crate) fn apply_start(connection: &Connection, start: &StartRun) -> Outcome<
             parent,
             start.parent.as_ref().map(|parent| parent.path.as_str()),
             start.labels.to_json(),
+            start.starts_at.map(micros),
         ])?;
     if inserted == 0 {
         let run = number_of(connection, &start.run)?;
@@ -131,7 +132,7 @@ pub(crate) fn apply_start(connection: &Connection, start: &StartRun) -> Outcome<
             i64::from(start.owner.is_some()),
             start.owner.map(|owner| owner.uuid().into_bytes()),
             phase(start.status),
-            start.owner.is_none().then_some(at),
+            start.wake_at().map(micros),
         ])?;
     add_events(connection, run, Seq::default(), start.commit, start.at, &start.events)?;
     Ok(CommitOutcome::Committed)

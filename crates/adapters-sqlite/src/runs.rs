@@ -32,7 +32,7 @@ const RUN: &str = "run_id, workflow_id, workflow_name, workflow_version, plan, s
     updated_at, completed_at, cancelled_at, cancelled_by, error,
     (SELECT input FROM run_inputs WHERE run_inputs.run = workflow_runs.run), paused,
     (SELECT parent.run_id FROM workflow_runs AS parent WHERE parent.run = workflow_runs.parent),
-    (SELECT output FROM run_outputs WHERE run_outputs.run = workflow_runs.run), labels";
+    (SELECT output FROM run_outputs WHERE run_outputs.run = workflow_runs.run), labels, starts_at";
 
 /// The columns that [`step`] reads.
 pub(crate) const STEP: &str = "execution, step_id, path, agent_name, status, attempt, input, output, started_at,
@@ -245,6 +245,7 @@ fn run(row: &Row<'_>) -> Outcome<Run> {
         triggered_by: row.get(6)?,
         labels: labels(row.get(17)?)?,
         created_at: time(row, 7)?,
+        starts_at: maybe_time(row, 18)?,
         updated_at: time(row, 8)?,
         completed_at: maybe_time(row, 9)?,
         cancelled_at: maybe_time(row, 10)?,

@@ -68,7 +68,7 @@ fn advance(run: &RunId, seq: u64, status: Option<RunStatus>) -> RunCommit {
         epoch: Epoch::new(1),
         seq: Seq::new(seq),
         at: Timestamp::UNIX_EPOCH,
-        events: vec![RunEvent::Started { plan: PlanHash::new([0; 32]), parent: None }; 2],
+        events: vec![RunEvent::Started { plan: PlanHash::new([0; 32]), parent: None, starts_at: None }; 2],
         closed: Vec::new(),
         update: status.map(|status| RunUpdate::to(status, None)),
         wake: Wake::Owned,

@@ -5,13 +5,13 @@ use std::collections::BTreeSet;
 use domain::{
     ids::{Epoch, RunId},
     ports::{Attendance, Claimed},
-    runs::{AdvanceRun, CommitOutcome, RunStatus, StartRun, Wake},
+    runs::{AdvanceRun, CommitOutcome, RunEvent, RunStatus, StartRun, Wake},
 };
 use futures_util::future::join_all;
 
 use crate::{
     Stores,
-    samples::{advance, at, cancel, executor, finish, owned_start, payload, resume, run_id, start},
+    samples::{advance, at, cancel, executor, finish, owned_start, payload, plan_hash, resume, run_id, start},
 };
 
 async fn claim(stores: &Stores, by: u64, limit: usize, second: i64) -> Vec<Claimed> {
@@ -49,6 +49,18 @@ pub async fn a_claim_takes_only_runs_that_are_due(stores: &Stores) {
     stores.committed(StartRun { at: at(5), ..start("r") }).await;
     assert_eq!(claimed(stores, 1, 5, 4).await, [""; 0]);
     assert_eq!(claimed(stores, 1, 5, 5).await, ["r"]);
+}
+
+pub async fn a_run_that_was_started_for_later_is_claimed_when_its_time_has_come(stores: &Stores) {
+    let starts_at = Some(at(60));
+    let events = vec![RunEvent::Started { plan: plan_hash(1), parent: None, starts_at }];
+    stores.committed(StartRun { starts_at, events, ..start("r") }).await;
+    assert_eq!(stores.run(&run_id("r")).await.starts_at, starts_at);
+    let attendance = stores.leases.attendance(&run_id("r")).await.expect("the store works");
+    assert_eq!(attendance, Some(Attendance { owner: None, wake_at: starts_at }));
+    assert_eq!(claimed(stores, 1, 5, 59).await, [""; 0]);
+    assert_eq!(stores.leases.unattended(at(59)).await.expect("the store works"), 0);
+    assert_eq!(claimed(stores, 1, 5, 60).await, ["r"]);
 }
 
 pub async fn a_claim_takes_the_longest_waiting_first_and_no_more_than_asked_for(stores: &Stores) {

@@ -238,6 +238,7 @@ macro_rules! port_contracts {
             leases: [
                 a_claim_brings_all_that_is_needed_and_raises_the_epoch,
                 a_claim_takes_only_runs_that_are_due,
+                a_run_that_was_started_for_later_is_claimed_when_its_time_has_come,
                 a_claim_takes_the_longest_waiting_first_and_no_more_than_asked_for,
                 an_owned_run_cannot_be_claimed,
                 a_terminal_run_cannot_be_claimed,

@@ -82,8 +82,12 @@ impl Ledger {
                     return Err(format!("event {number} follows event {} (G9)", self.seen));
                 }
                 self.seen = number.get();
+                let starts_at = self.state.starts_at();
                 if !folded {
                     self.state.apply(record.at, event);
+                }
+                if self.state.current().is_some() && starts_at.is_some_and(|starts_at| starts_at > record.at) {
+                    return Err(format!("it has begun before its time, by {event:?}"));
                 }
                 coverage.event(&self.plan, event);
                 self.observe(number, event)?;

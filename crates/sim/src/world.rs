@@ -2,7 +2,11 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
-use application::{agents::NewAgent, workflows::NewWorkflow};
+use application::{
+    agents::NewAgent,
+    runs::{Begins, Order},
+    workflows::NewWorkflow,
+};
 use domain::{
     Timestamp,
     access::Actor,
@@ -10,7 +14,7 @@ use domain::{
     ids::{ExecutorId, RunId, WorkflowId},
     payload::Payload,
     ports::Clock,
-    runs::{EventRecord, RunCommit, RunStatus},
+    runs::{EventRecord, Labels, RunCommit, RunStatus},
     workflows::{RunLimits, WorkflowName, WorkflowStatus},
 };
 use fastrand::Rng;
@@ -195,8 +199,15 @@ impl World {
         let offered = offered.filter(|node| node.membership.holds_at(instant)).map(|node| node.membership.me());
         *self.wiring.doorstep.offered.lock().expect("not poisoned") = offered;
         let input = Payload::new(input).expect("storable");
-        let run = now(self.wiring.uses.execute_workflow.execute(workflow, input, &Actor::named("me")))
-            .map_err(|e| e.to_string())?;
+        // Some of them for later; not by chance, which would make other worlds of all seeds.
+        let begins = match self.runs.len() {
+            number if number % 5 == 4 => Begins::In(Duration::from_secs(7 * (number as u64 % 4 + 1))),
+            _ => Begins::AtOnce,
+        };
+        let order = Order { version: None, input, labels: Labels::default(), begins };
+        let run = now(self.wiring.uses.execute_workflow.execute_order(workflow, order, &Actor::named("me")))
+            .map_err(|e| e.to_string())?
+            .run;
         self.hand_over(offered);
         self.report.counts.runs += 1;
         self.log(|| format!("{} starts, taken by {offered:?}, expecting {:?}", run.id, expected.status));

@@ -21,6 +21,7 @@ pub(crate) struct Model {
     #[sea_orm(column_type = "JsonBinary", nullable)]
     pub(crate) labels: Option<Json>,
     pub(crate) created_at: DateTime,
+    pub(crate) starts_at: Option<DateTimeUtc>,
     pub(crate) updated_at: DateTime,
     pub(crate) completed_at: Option<DateTime>,
     pub(crate) cancelled_at: Option<DateTime>,

@@ -60,7 +60,7 @@ pub(super) async fn add<'a>(
         .bind(column(&new, |start| i64::from(start.owner.is_some())))
         .bind(column(&new, |start| start.owner.map(ExecutorId::uuid)))
         .bind(column(&new, |start| phase(start.status)))
-        .bind(column(&new, |start| start.owner.is_none().then_some(start.at)))
+        .bind(column(&new, |start| start.wake_at()))
         .execute(connection)
         .await?;
     Ok(inserted)
@@ -85,6 +85,7 @@ async fn insert(connection: &mut PgConnection, starts: &[&StartRun]) -> Outcome<
         .bind(column(starts, |start| start.parent.as_ref().map(|parent| parent.run.as_str())))
         .bind(column(starts, |start| start.parent.as_ref().map(|parent| parent.path.as_str())))
         .bind(column(starts, |start| start.labels.to_json()))
+        .bind(column(starts, |start| start.starts_at))
         .fetch_all(connection)
         .await?;
     Ok(inserted.into_iter().collect())

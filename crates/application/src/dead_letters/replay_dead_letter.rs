@@ -189,7 +189,8 @@ impl ReplayDeadLetter {
         };
         let (workflow, version) = self.addressed(entry, manner).await?;
         let replays = Some(ReplayOf { entry: entry.last.id, path: entry.last.path.clone() });
-        let new = New { run: replay.run.clone(), input, labels, by: doer.by, replays, bulk: doer.bulk };
+        let new =
+            New { run: replay.run.clone(), input, labels, starts_at: None, by: doer.by, replays, bulk: doer.bulk };
         Ok(self.execute_workflow.prepare(workflow, version, new).await?)
     }
 

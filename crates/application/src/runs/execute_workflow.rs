@@ -1,8 +1,9 @@
 //! Starts a run.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use domain::{
+    Timestamp,
     access::Actor,
     audit::AuditEntry,
     ids::{BulkId, Epoch, ExecutorId, RunId, WorkflowId},
@@ -50,6 +51,12 @@ pub enum ExecuteWorkflowError {
         /// Its status.
         status: WorkflowStatus,
     },
+    /// It is to begin later than anybody plans.
+    #[error("A run can be started at most 366 days ahead")]
+    TooFarAhead,
+    /// New runs are the existing executor's, which begins them at once.
+    #[error("the existing executor begins every run at once; leave `start_at` and `delay_seconds` out")]
+    NoDelayForExternal,
     /// New runs are the existing executor's, and it cannot run this document; every reason with its place in the document.
     #[error("the existing executor cannot run this workflow: {}", all(.0))]
     NotForExternal(Vec<Diagnostic>),
@@ -89,6 +96,9 @@ impl Execution {
     }
 }
 
+/// How far ahead a run can be started: a year, also one with 366 days.
+pub const MAX_DELAY: Duration = Duration::from_hours(366 * 24);
+
 /// What is said about a run that somebody wants.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Order {
@@ -98,6 +108,34 @@ pub struct Order {
     pub input: Payload,
     /// The run's labels.
     pub labels: Labels,
+    /// When it begins.
+    pub begins: Begins,
+}
+
+/// When a run begins.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Begins {
+    /// Now.
+    #[default]
+    AtOnce,
+    /// At this time, or now if that is past.
+    At(Timestamp),
+    /// After so long.
+    In(Duration),
+}
+
+impl Begins {
+    /// The time, if it is later than now.
+    fn after(self, now: Timestamp) -> Result<Option<Timestamp>, ExecuteWorkflowError> {
+        let latest = now + MAX_DELAY;
+        let at = match self {
+            Self::AtOnce => return Ok(None),
+            Self::At(at) => at,
+            Self::In(delay) if delay > MAX_DELAY => return Err(ExecuteWorkflowError::TooFarAhead),
+            Self::In(delay) => now + delay,
+        };
+        if at > latest { Err(ExecuteWorkflowError::TooFarAhead) } else { Ok(Some(at).filter(|at| *at > now)) }
+    }
 }
 
 /// A run to be started.
@@ -105,6 +143,8 @@ pub(crate) struct New<'a> {
     pub(crate) run: RunId,
     pub(crate) input: Payload,
     pub(crate) labels: Labels,
+    /// When it may begin, if not at once.
+    pub(crate) starts_at: Option<Timestamp>,
     pub(crate) by: &'a Actor,
     /// What it is to do after all.
     pub(crate) replays: Option<ReplayOf>,
@@ -151,7 +191,7 @@ impl ExecuteWorkflow {
         self.execute_version(id, None, input, by).await.map(|execution| execution.run)
     }
 
-    /// [`ExecuteWorkflow::execute_order`] without labels.
+    /// [`ExecuteWorkflow::execute_order`] without labels, and at once.
     pub async fn execute_version(
         &self,
         id: WorkflowId,
@@ -159,7 +199,7 @@ impl ExecuteWorkflow {
         input: Payload,
         by: &Actor,
     ) -> Result<Execution, ExecuteWorkflowError> {
-        self.execute_order(id, Order { version, input, labels: Labels::default() }, by).await
+        self.execute_order(id, Order { version, input, labels: Labels::default(), begins: Begins::AtOnce }, by).await
     }
 
     /// Starts a run of the version that [`ExecutableVersion::choose`] gives, and answers as soon as it is durable.
@@ -169,12 +209,13 @@ impl ExecuteWorkflow {
         order: Order,
         by: &Actor,
     ) -> Result<Execution, ExecuteWorkflowError> {
-        let Order { version, input, labels } = order;
+        let Order { version, input, labels, begins } = order;
+        let starts_at = begins.after(self.clock.now())?;
         let run = RunId::mint(self.ids.unique());
         if let Some(execution) = self.started_before(&run).await? {
             return Ok(execution);
         }
-        let new = New { run, input, labels, by, replays: None, bulk: None };
+        let new = New { run, input, labels, starts_at, by, replays: None, bulk: None };
         self.begin(self.prepare(id, version, new).await?).await
     }
 
@@ -212,7 +253,10 @@ impl ExecuteWorkflow {
         match self.engine.offer() {
             // An attempt that could not answer may be committing this very start for an executor of its own; only the store
             // knows whose the run is then.
-            Some(executor) if !self.ids.again() => self.start_here(prepared, executor).await?,
+            // Nor does anybody look after a run whose time has not come.
+            Some(executor) if !self.ids.again() && prepared.start.starts_at.is_none() => {
+                self.start_here(prepared, executor).await?;
+            }
             Some(_) | None => self.start_anywhere(prepared).await?,
         }
         Ok(Execution { run, version, status })
@@ -242,7 +286,10 @@ impl ExecuteWorkflow {
     }
 
     fn first_commit(&self, addressed: WorkflowId, definition: &ExecutableVersion, new: New<'_>) -> StartRun {
-        let mut events = vec![RunEvent::Started { plan: definition.plan, parent: None }];
+        let at = self.clock.now();
+        // What is past by now means at once.
+        let starts_at = new.starts_at.filter(|starts_at| *starts_at > at);
+        let mut events = vec![RunEvent::Started { plan: definition.plan, parent: None, starts_at }];
         events.extend(new.replays.as_ref().map(ReplayOf::event));
         let (by, bulk) = (new.by, new.bulk);
         let ids = Named::of(&*self.ids, bulk, &new.run);
@@ -256,7 +303,8 @@ impl ExecuteWorkflow {
             input: new.input,
             triggered_by: new.by.name.clone(),
             labels: new.labels,
-            at: self.clock.now(),
+            at,
+            starts_at,
             events,
             status: RunStatus::Pending,
             owner: None,
@@ -297,6 +345,9 @@ impl ExecuteWorkflow {
     /// The run is the existing executor's, which is asked once the run's row is there.
     async fn start_externally(&self, external: &External, prepared: Prepared) -> Result<Run, ExecuteWorkflowError> {
         let Prepared { start: commit, replays, .. } = prepared;
+        if commit.starts_at.is_some() {
+            return Err(ExecuteWorkflowError::NoDelayForExternal);
+        }
         let missing = || StoreError::Corrupt(format!("plan {} is missing", commit.plan));
         let document = self.workflows.plan(commit.plan).await?.ok_or_else(missing)?;
         let unfit = unfit_for_external(&document);
@@ -367,6 +418,7 @@ fn accepted(start: &StartRun, engine: RunEngine) -> Run {
         triggered_by: Some(start.triggered_by.clone()),
         labels: start.labels.clone(),
         created_at: start.at,
+        starts_at: start.starts_at,
         updated_at: start.at,
         completed_at: None,
         cancelled_at: None,

@@ -99,7 +99,10 @@ impl GetRun {
                 None => {}
             }
         }
-        let waits = self.of_steps(&run).await?;
+        let mut waits = self.of_steps(&run).await?;
+        // Its time has come; now it waits for an executor.
+        let now = self.clock.now();
+        waits.retain(|waits| !matches!(waits, WaitingOn::Start { at } if *at <= now));
         let kept = match owner {
             Some(owner) => self.kept.of(&run.id, owner, &waits).await?,
             None => Vec::new(),

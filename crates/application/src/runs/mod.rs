@@ -21,7 +21,7 @@ mod skip_step;
 
 pub use cancel_run::{CancelRun, CancelRunError};
 pub use change_many_runs::{Change, ChangeManyRuns, Changed, MAX_CHANGED, ManyChanged, Selection};
-pub use execute_workflow::{ExecuteWorkflow, ExecuteWorkflowError, Execution, Order};
+pub use execute_workflow::{Begins, ExecuteWorkflow, ExecuteWorkflowError, Execution, MAX_DELAY, Order};
 pub(crate) use execute_workflow::{New, Prepared};
 pub use follow_run::{FollowRun, FollowRunError, Following, RunEvents};
 pub use follow_runs::{ChangeFilter, FollowFrom, FollowRuns, FollowRunsError, FollowingRuns, RunChanges};

@@ -64,7 +64,8 @@ impl ChildDefinition {
             // Labels are of those who start runs; a child is found by its parent.
             labels: super::labels::Labels::default(),
             at,
-            events: vec![RunEvent::Started { plan: self.plan, parent: Some(parent.clone()) }],
+            starts_at: None,
+            events: vec![RunEvent::Started { plan: self.plan, parent: Some(parent.clone()), starts_at: None }],
             status: RunStatus::Pending,
             owner: None,
             parent: Some(parent),

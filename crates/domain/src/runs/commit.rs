@@ -126,6 +126,8 @@ pub struct StartRun {
     pub labels: Labels,
     /// When.
     pub at: Timestamp,
+    /// When it may begin, if that is later; nobody takes it before.
+    pub starts_at: Option<Timestamp>,
     /// The first events.
     pub events: Vec<RunEvent>,
     /// The status after them.
@@ -137,6 +139,13 @@ pub struct StartRun {
     /// What the audit log tells of it, in the same transaction and only if it is `Committed`; none where no principal is behind
     /// it.
     pub audit: Option<Arc<AuditEntry>>,
+}
+
+impl StartRun {
+    /// When it wants an executor, if it has none.
+    pub fn wake_at(&self) -> Option<Timestamp> {
+        self.owner.is_none().then(|| self.starts_at.unwrap_or(self.at))
+    }
 }
 
 /// When a run wants its next turn.
@@ -453,7 +462,7 @@ impl AdoptRun {
     /// The first events, given how many steps at the front have been completed, and the status after them. The number of a
     /// `StepAdopted` event names the step's row from then on.
     pub fn events(&self, completed: usize) -> (Vec<RunEvent>, RunStatus) {
-        let mut events = vec![RunEvent::Started { plan: self.plan, parent: None }];
+        let mut events = vec![RunEvent::Started { plan: self.plan, parent: None, starts_at: None }];
         if let Some(error) = &self.failure {
             events.push(RunEvent::RunFailed { error: error.clone() });
             return (events, RunStatus::Failed);

@@ -135,7 +135,7 @@ pub fn start_replay(
     let mut state = RunState::started(plan.hash(), None, Seq::new(1), now);
     let mut data = RunData::new(run, input);
     let made =
-        Transition { events: vec![RunEvent::Started { plan: plan.hash(), parent: None }], ..Transition::default() };
+        Transition { events: vec![RunEvent::Started { plan: plan.hash(), parent: None, starts_at: None }], ..Transition::default() };
     let mut decision = Decision { plan, state: &mut state, data: &mut data, now, begin: true, made, open: Vec::new() };
     if let Some(replays) = replays {
         decision.emit(replays.event());

@@ -1,5 +1,7 @@
 //! The run state machine against random inputs.
 
+#[path = "decide_tests/later.rs"]
+mod later;
 #[path = "decide_tests/reports.rs"]
 mod reports;
 
@@ -227,6 +229,7 @@ fn open_attempts_are_derived_from_the_events() {
         input: payload(1),
         triggered_by: None,
         labels: crate::runs::Labels::default(),
+        starts_at: None,
         created_at: at(0),
         updated_at: at(0),
         completed_at: None,

@@ -103,7 +103,10 @@ impl Decision<'_> {
         if !self.state.is_paused() && self.state.time_limit(self.plan).is_some_and(|until| until <= self.now) {
             self.run_is_late();
         } else if self.state.current().is_none() {
-            self.begin_run();
+            // Something has woken it before its time: what it was told is kept, and it goes on waiting.
+            if self.state.starts_at().is_none_or(|at| at <= self.now) {
+                self.begin_run();
+            }
         } else {
             // From the outside to the inside: what has no time left begins nothing.
             self.open.extend(self.state.frontier().into_iter().rev());

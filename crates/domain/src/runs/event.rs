@@ -20,6 +20,9 @@ pub enum RunEvent {
         /// The step of another run that started this one.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         parent: Option<Parent>,
+        /// When it may begin, if not at once.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        starts_at: Option<Timestamp>,
     },
     /// The run was started to do the work of another run's step after all. Always the second event.
     Replays {
@@ -266,10 +269,11 @@ mod tests {
         let path = StepId::parse("s").expect("an id").top_level();
         let at = Timestamp::UNIX_EPOCH;
         for event in [
-            RunEvent::Started { plan: PlanHash::new([7; 32]), parent: None },
+            RunEvent::Started { plan: PlanHash::new([7; 32]), parent: None, starts_at: None },
             RunEvent::Started {
                 plan: PlanHash::new([7; 32]),
                 parent: Some(Parent { run: RunId::mint(uuid::Uuid::nil()), path: path.clone(), depth: 1 }),
+                starts_at: Some(at),
             },
             RunEvent::Replays { entry: DeadLetterId::new(uuid::Uuid::nil()), path: path.clone() },
             RunEvent::ChildStarted { path: path.clone(), generation: 0, until: Some(at) },

@@ -115,6 +115,8 @@ pub struct RunState {
     generation: u32,
     /// When it was started, or resumed last.
     since: Timestamp,
+    /// When it may begin, while it has to wait for that.
+    starts_at: Option<Timestamp>,
     paused: Option<Pause>,
     error: Option<String>,
     finished_at: Option<Timestamp>,
@@ -125,10 +127,11 @@ impl RunState {
     pub fn fold(history: &[EventRecord]) -> Result<Self, CorruptHistory> {
         let mut numbered =
             history.iter().flat_map(|record| record.numbered().map(move |(number, event)| (number, record.at, event)));
-        let Some((first, at, RunEvent::Started { plan, parent })) = numbered.next() else {
+        let Some((first, at, RunEvent::Started { plan, parent, starts_at })) = numbered.next() else {
             return Err(CorruptHistory("it does not begin with its start".into()));
         };
         let mut state = Self::started(*plan, parent.clone(), first, at);
+        state.delay(*starts_at);
         for (number, at, event) in numbered {
             if number != state.seq.next() {
                 return Err(CorruptHistory(format!("event {number} follows event {}", state.seq)));
@@ -158,10 +161,22 @@ impl RunState {
             retries: 0,
             generation: 0,
             since: at,
+            starts_at: None,
             paused: None,
             error: None,
             finished_at: None,
         }
+    }
+
+    /// It was started for a later time, from which its own time counts.
+    pub(super) fn delay(&mut self, starts_at: Option<Timestamp>) {
+        self.starts_at = starts_at;
+        self.since = starts_at.unwrap_or(self.since).max(self.since);
+    }
+
+    /// When it may begin; none once it has begun.
+    pub fn starts_at(&self) -> Option<Timestamp> {
+        self.starts_at.filter(|_| self.current.is_none())
     }
 
     /// The steps of a slot that are under way or wait.
@@ -331,6 +346,6 @@ impl RunState {
         if self.status.is_terminal() || self.is_paused() {
             return None;
         }
-        self.due.first().map(|(due, _)| *due).into_iter().chain(self.time_limit(plan)).min()
+        self.due.first().map(|(due, _)| *due).into_iter().chain(self.starts_at()).chain(self.time_limit(plan)).min()
     }
 }

@@ -44,6 +44,8 @@ pub struct Run {
     pub labels: Labels,
     /// When it was started.
     pub created_at: Timestamp,
+    /// When it may begin, or might, where it was started for a later time.
+    pub starts_at: Option<Timestamp>,
     /// When its row changed last.
     pub updated_at: Timestamp,
     /// When it completed or failed.

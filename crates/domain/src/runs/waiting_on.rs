@@ -20,6 +20,11 @@ use crate::{
 pub enum WaitingOn {
     /// Somebody has paused it.
     Pause(Pause),
+    /// The time for which it was started.
+    Start {
+        /// The time.
+        at: Timestamp,
+    },
     /// An agent's answer.
     Agent {
         /// The step.
@@ -97,7 +102,8 @@ pub fn waiting_on(plan: &Plan, state: &RunState, data: &RunData) -> Vec<WaitingO
         pause.is_none() || matches!(found, WaitingOn::Agent { .. } | WaitingOn::Run { .. } | WaitingOn::Unknown { .. })
     };
     let steps: Vec<WaitingOn> = steps.filter(counts).collect();
-    pause.clone().into_iter().chain(steps).collect()
+    let start = state.starts_at().map(|at| WaitingOn::Start { at });
+    pause.clone().into_iter().chain(start).chain(steps).collect()
 }
 
 fn of_step(plan: &Plan, state: &RunState, data: &RunData, path: &StepPath) -> Option<WaitingOn> {

@@ -202,6 +202,7 @@ pub(crate) fn run(status: &str) -> Value {
         "triggered_by": "system",
         "labels": {"team": "blue"},
         "created_at": AT,
+        "start_at": null,
         "updated_at": AT,
         "completed_at": null,
         "cancelled_at": null,

@@ -14,7 +14,7 @@ use super::Stamp;
 #[derive(Debug, Default, Serialize, JsonSchema)]
 #[schemars(rename = "WaitingOn")]
 pub(crate) struct ReasonView {
-    /// What it is, for programs: `agent_call` (an answer), `retry` (the next attempt), `timer`, `event`, `child_run`, `paused`, `executor`
+    /// What it is, for programs: `agent_call` (an answer), `retry` (the next attempt), `timer`, `event`, `child_run`, `delayed_start`, `paused`, `executor`
     /// (to be taken by one), `no_executor` (none is alive), `external_executor` (the existing one has it). More may come.
     reason: &'static str,
     /// The same for people.
@@ -155,6 +155,12 @@ impl From<WaitingOn> for ReasonView {
                 message: reason.unwrap_or_else(|| format!("The run was paused by {by}")),
                 by: Some(by),
                 since: Some(Stamp(since)),
+                ..Self::default()
+            },
+            WaitingOn::Start { at } => Self {
+                reason: "delayed_start",
+                message: "The run was started for a later time".to_owned(),
+                until: Some(Stamp(at)),
                 ..Self::default()
             },
             WaitingOn::Agent { path, agent, attempt, since, until, progress } => Self {

@@ -46,6 +46,8 @@ pub(crate) struct RunView {
     /// What whoever started it calls it by, to find it again.
     labels: LabelsBody,
     created_at: Stamp,
+    /// When it begins, or began, where it was started for a later time.
+    start_at: Option<Stamp>,
     updated_at: Stamp,
     /// When it completed or failed.
     completed_at: Option<Stamp>,
@@ -74,6 +76,7 @@ impl From<Run> for RunView {
             triggered_by: run.triggered_by,
             labels: run.labels.into(),
             created_at: Stamp(run.created_at),
+            start_at: run.starts_at.map(Stamp),
             updated_at: Stamp(run.updated_at),
             completed_at: run.completed_at.map(Stamp),
             cancelled_at: run.cancelled_at.map(Stamp),

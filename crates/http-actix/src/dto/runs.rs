@@ -1,6 +1,8 @@
 //! What is asked about runs.
 
-use application::runs::Order;
+use std::time::Duration;
+
+use application::runs::{Begins, Order};
 use domain::{
     ids::{InvalidId, RunId, StepId, WorkflowId},
     payload::Payload,
@@ -234,9 +236,8 @@ impl From<RunStatus> for RunStatusName {
 }
 
 /// A run to be started.
-#[derive(Debug, Deserialize, JsonSchema, Validate)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-#[garde(allow_unvalidated)]
 pub(crate) struct ExecuteWorkflow {
     /// The input, to which steps refer as `${workflow.input.…}`.
     input_data: Map<String, Value>,
@@ -247,15 +248,37 @@ pub(crate) struct ExecuteWorkflow {
     /// Short texts by which the run is found again. Runs that it starts do not have them; a replay of one of its dead letters does.
     #[serde(default)]
     labels: LabelsBody,
+    /// When the run is to begin, at most 366 days ahead; until then it is PENDING, and says so in `waiting_on`. A time that is past
+    /// means now, and one without a zone is UTC. Not together with `delay_seconds`.
+    start_at: Option<Moment>,
+    /// After how many seconds the run is to begin instead.
+    #[schemars(range(min = 0, max = 31_622_400))]
+    delay_seconds: Option<u32>,
+}
+
+impl Validate for ExecuteWorkflow {
+    type Context = ();
+
+    fn validate_into(&self, (): &(), parent: &mut dyn FnMut() -> Path, report: &mut Report) {
+        if self.start_at.is_some() && self.delay_seconds.is_some() {
+            report.append(parent().join("delay_seconds"), garde::Error::new("cannot be given together with start_at"));
+        }
+    }
 }
 
 impl ExecuteWorkflow {
     /// What is wanted. Fails only for an input that cannot be stored; the schema keeps the bounds of labels.
     pub(crate) fn order(self) -> Result<Order, Problem> {
+        let begins = match (self.start_at, self.delay_seconds) {
+            (Some(Moment(at)), _) => Begins::At(at),
+            (None, Some(seconds)) => Begins::In(Duration::from_secs(seconds.into())),
+            (None, None) => Begins::AtOnce,
+        };
         Ok(Order {
             version: self.version,
             input: Payload::new(Value::Object(self.input_data))?,
             labels: self.labels.labels().map_err(Problem::internal)?,
+            begins,
         })
     }
 }

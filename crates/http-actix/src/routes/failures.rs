@@ -102,6 +102,8 @@ plain!(ExecuteWorkflowError {
     ExecuteWorkflowError::NotActive { .. } => WorkflowNotActive,
     ExecuteWorkflowError::VersionNotActive { .. } => WorkflowNotActive,
     ExecuteWorkflowError::NotForExternal(_) => NotForExternalEngine,
+    ExecuteWorkflowError::NoDelayForExternal => NotForExternalEngine,
+    ExecuteWorkflowError::TooFarAhead => ValidationFailed at "/start_at",
     ExecuteWorkflowError::TooLargeForExternal(_) => BodyTooLarge,
 } UnfitInput Overloaded Store);
 plain!(GetRunError { GetRunError::NotFound(_) => RunNotFound } Store);

@@ -123,7 +123,8 @@ pub(super) fn declare(api: Declarations) -> Declarations {
              this id, if it is an older version's; or of the version whose number is asked for. An execution of a deprecated \
              version is answered with the header `Warning`. Answers 202 as soon as the run is durable: from then on it goes on \
              whatever happens to this process. With `Prefer: wait=N` the answer waits for the end of the run, and is 200 with the \
-             finished run if that comes in time.",
+             finished run if that comes in time. `start_at` or `delay_seconds` have it begin later; it can be cancelled before \
+             that.",
         )
         .repeatable()
         .sends(examples::execution())

@@ -20,9 +20,10 @@ impl RunState {
         self.dead.apply(event);
         match event {
             // Only ever the first event, which makes the state.
-            RunEvent::Started { plan, parent } => {
+            RunEvent::Started { plan, parent, starts_at } => {
                 self.plan = *plan;
                 self.parent.clone_from(parent);
+                self.delay(*starts_at);
             }
             // Nothing is undone or done by what these say; a skip's consequences are the events after it.
             RunEvent::Replays { .. } | RunEvent::StepSkipped { .. } => {}
@@ -291,6 +292,8 @@ impl RunState {
         self.finished_at = None;
         self.retries = 0;
         self.since = at;
+        // Whoever has it done after all means now.
+        self.starts_at = None;
         if let Some(current) = self.current.clone() {
             self.resume(&current);
         }
