@@ -21,6 +21,7 @@ use domain::{
     ports::{
         MockAgentGateway, MockEngine, MockFeedWatch, MockRunFeed, MockRunWatch, MockRunWriter, Overloaded, RunWriter,
     },
+    revision::Expected,
     runs::RunStatus,
     workflows::{StepDocument, WorkflowDefinition, WorkflowName, WorkflowStatus},
 };
@@ -139,8 +140,8 @@ fn page() -> PageRequest {
 async fn a_name_is_taken_even_by_a_deleted_agent() {
     let uses = uses().await;
     let first = agent(&uses, "B").await.expect("registered");
-    uses.delete_agent.execute(first.id, &Actor::named("me")).await.expect("deleted");
-    uses.delete_agent.execute(first.id, &Actor::named("me")).await.expect("deleted once more");
+    uses.delete_agent.execute(&Expected::Any, first.id, &Actor::named("me")).await.expect("deleted");
+    uses.delete_agent.execute(&Expected::Any, first.id, &Actor::named("me")).await.expect("deleted once more");
     assert!(matches!(agent(&uses, "B").await, Err(CreateAgentError::NameTaken(name)) if name.as_str() == "B"));
 }
 

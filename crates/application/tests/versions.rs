@@ -25,6 +25,7 @@ use domain::{
     ports::{
         MockAgentGateway, MockEngine, MockFeedWatch, MockRunFeed, MockRunWatch, Overloaded, RunWriter, Then, Workflows,
     },
+    revision::Expected,
     runs::{CommitOutcome, RunCommit},
     workflows::{
         ChangeSummary, StepDocument, WorkflowDefinition, WorkflowName,
@@ -73,7 +74,11 @@ impl Bench {
     }
 
     async fn give(&self, number: u32, status: WorkflowStatus) -> WorkflowDefinition {
-        self.uses.change_version_status.execute(self.head, number, status, &Actor::named("you")).await.expect("changed")
+        self.uses
+            .change_version_status
+            .execute(&Expected::Any, self.head, number, status, &Actor::named("you"))
+            .await
+            .expect("changed")
     }
 
     async fn version(&self, number: u32) -> WorkflowDefinition {
@@ -189,10 +194,11 @@ async fn the_workflows_own_id_executes_the_newest_active_version_or_else_the_new
 #[tokio::test]
 async fn a_draft_is_checked_once_more_before_it_is_activated() {
     let bench = Bench::with(&[Archived, Draft]).await;
-    bench.uses.delete_agent.execute(bench.agent, &Actor::named("me")).await.expect("deleted");
+    bench.uses.delete_agent.execute(&Expected::Any, bench.agent, &Actor::named("me")).await.expect("deleted");
     let is_refused = |refused: &Refused| refused.only_agents() && !refused.diagnostics.is_empty();
 
-    let refused = bench.uses.change_version_status.execute(bench.head, 2, Active, &Actor::named("you")).await;
+    let refused =
+        bench.uses.change_version_status.execute(&Expected::Any, bench.head, 2, Active, &Actor::named("you")).await;
     assert!(matches!(refused, Err(ChangeVersionStatusError::Refused(refused)) if is_refused(&refused)));
     let activate = WorkflowChanges { status: Some(Active), ..WorkflowChanges::default() };
     let refused = bench.uses.update_workflow.execute(bench.head, &activate, &Actor::named("you")).await;
@@ -223,7 +229,7 @@ async fn a_version_is_chosen_by_its_number_or_by_its_own_id() {
     let archived = bench.execute(bench.version(2).await.id, None).await;
     let refused = archived.err().map(|error| error.to_string());
     assert_eq!(refused.as_deref(), Some("Version 2 of workflow 'w' is not active (status: archived)"));
-    bench.uses.delete_workflow.execute(bench.head, &Actor::named("me")).await.expect("deleted");
+    bench.uses.delete_workflow.execute(&Expected::Any, bench.head, &Actor::named("me")).await.expect("deleted");
     let gone = bench.execute(first, None).await;
     assert!(matches!(gone, Err(ExecuteWorkflowError::NotActive { status: Deleted, .. })), "all of it is deleted");
 }
@@ -266,19 +272,28 @@ async fn a_version_with_live_runs_cannot_be_deleted() {
     let by_id = bench.execute(first, None).await.expect("it runs").run.id;
     bench.execute(bench.head, None).await.expect("another version runs");
 
-    let refused =
-        bench.uses.delete_version.execute(bench.head, 1, &Actor::named("me")).await.expect_err("it is executed");
+    let refused = bench
+        .uses
+        .delete_version
+        .execute(&Expected::Any, bench.head, 1, &Actor::named("me"))
+        .await
+        .expect_err("it is executed");
     assert!(matches!(refused, DeleteVersionError::LiveRuns(_)));
     let message = "Version 1 of workflow 'w' has 2 pending or running runs and cannot be deleted";
     assert_eq!(refused.to_string(), message);
-    let refused = bench.uses.delete_workflow.execute(first, &Actor::named("me")).await;
+    let refused = bench.uses.delete_workflow.execute(&Expected::Any, first, &Actor::named("me")).await;
     assert!(matches!(refused, Err(DeleteWorkflowError::LiveRuns(ref live)) if live.live == 2));
 
     for run in [by_number, by_id] {
         bench.uses.cancel_run.execute(&run, None, &Actor::named("me")).await.expect("cancelled");
     }
     for _ in 0..2 {
-        let deleted = bench.uses.delete_version.execute(bench.head, 1, &Actor::named("me")).await.expect("deleted");
+        let deleted = bench
+            .uses
+            .delete_version
+            .execute(&Expected::Any, bench.head, 1, &Actor::named("me"))
+            .await
+            .expect("deleted");
         assert_eq!((deleted.id, deleted.status), (first, Deleted));
     }
     assert_eq!(bench.executed(None).await, Ok(2));
@@ -289,10 +304,10 @@ async fn a_version_with_live_runs_cannot_be_deleted() {
 #[tokio::test]
 async fn the_newest_of_several_versions_cannot_be_deleted_without_the_workflow() {
     let bench = Bench::with(&[Active, Active]).await;
-    let refused = bench.uses.delete_version.execute(bench.head, 2, &Actor::named("me")).await;
+    let refused = bench.uses.delete_version.execute(&Expected::Any, bench.head, 2, &Actor::named("me")).await;
     assert!(matches!(refused, Err(DeleteVersionError::Newest { version: 2, .. })));
     let alone = Bench::with(&[Active]).await;
-    alone.uses.delete_version.execute(alone.head, 1, &Actor::named("me")).await.expect("deleted");
+    alone.uses.delete_version.execute(&Expected::Any, alone.head, 1, &Actor::named("me")).await.expect("deleted");
     assert_eq!(alone.executed(None).await, Err("Workflow 'w' is not active (status: deleted)".to_owned()));
 }
 
@@ -300,7 +315,8 @@ async fn the_newest_of_several_versions_cannot_be_deleted_without_the_workflow()
 async fn deleting_a_workflow_leaves_its_runs_alone() {
     let bench = Bench::with(&[Active, Active]).await;
     bench.execute(bench.head, None).await.expect("it runs");
-    let deleted = bench.uses.delete_workflow.execute(bench.head, &Actor::named("me")).await.expect("deleted");
+    let deleted =
+        bench.uses.delete_workflow.execute(&Expected::Any, bench.head, &Actor::named("me")).await.expect("deleted");
     assert_eq!((deleted.status, bench.version(1).await.status), (Deleted, Active));
 }
 

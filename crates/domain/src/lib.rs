@@ -13,6 +13,7 @@ pub mod page;
 pub mod payload;
 pub mod planted;
 pub mod ports;
+pub mod revision;
 pub mod runs;
 pub mod webhooks;
 pub mod workflows;

@@ -104,6 +104,7 @@ pub struct Problem {
     allow: Option<String>,
     right: Option<Right>,
     retry_after: Option<Duration>,
+    etag: Option<String>,
     cause: Option<Box<dyn Error + Send + Sync>>,
 }
 
@@ -117,6 +118,7 @@ impl Problem {
             allow: None,
             right: None,
             retry_after: None,
+            etag: None,
             cause: None,
         }
     }
@@ -218,6 +220,11 @@ impl Problem {
         Self { retry_after: Some(wait), ..self }
     }
 
+    /// The same with the entity tag of what is there.
+    pub(crate) fn etag(self, tag: String) -> Self {
+        Self { etag: Some(tag), ..self }
+    }
+
     /// What went wrong, for people.
     pub(crate) fn text(&self) -> &str {
         &self.detail
@@ -246,6 +253,9 @@ impl Problem {
         let mut answer = HttpResponse::build(self.status_code());
         if let Some(methods) = &self.allow {
             answer.insert_header((header::ALLOW, methods.as_str()));
+        }
+        if let Some(tag) = &self.etag {
+            answer.insert_header((header::ETAG, tag.as_str()));
         }
         if self.code.status() == 401 {
             for challenge in CHALLENGES {

@@ -7,6 +7,7 @@ mod blocks;
 mod control;
 mod crash;
 mod dead_letters;
+mod delayed;
 mod demo;
 mod doors;
 mod faulty_agents;

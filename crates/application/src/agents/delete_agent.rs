@@ -8,6 +8,7 @@ use domain::{
     audit::AuditEntry,
     ids::{AgentId, AuditId},
     ports::{Agents, Clock, Engine, IdGenerator, StoreError, Transactions},
+    revision::{Expected, Outdated},
 };
 
 use crate::{Ports, TRIES};
@@ -18,6 +19,9 @@ pub enum DeleteAgentError {
     /// There is none with this id.
     #[error("Agent with id '{0}' not found")]
     NotFound(AgentId),
+    /// It is not the revision that the change is meant for.
+    #[error(transparent)]
+    Outdated(#[from] Outdated),
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -43,11 +47,12 @@ impl DeleteAgent {
         }
     }
 
-    /// Deletes the agent; deleting it again changes nothing. Answers the agent as it is then.
-    pub async fn execute(&self, id: AgentId, by: &Actor) -> Result<Agent, DeleteAgentError> {
+    /// Deletes the agent, if it is the expected revision; deleting it again changes nothing. Answers the agent as it is then.
+    pub async fn execute(&self, expected: &Expected, id: AgentId, by: &Actor) -> Result<Agent, DeleteAgentError> {
         let mut tries = 0;
         loop {
             let old = self.agents.get(id).await?.ok_or(DeleteAgentError::NotFound(id))?;
+            expected.check(id.uuid(), old.revision)?;
             if old.status == AgentStatus::Deleted {
                 return Ok(old);
             }

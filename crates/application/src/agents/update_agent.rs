@@ -11,6 +11,7 @@ use domain::{
     audit::AuditEntry,
     ids::{AgentId, AuditId},
     ports::{Agents, Clock, Engine, IdGenerator, Schemas, StoreError, Transactions, Workflows},
+    revision::{Expected, Outdated},
 };
 use serde_json::Value;
 
@@ -114,6 +115,9 @@ pub enum UpdateAgentError {
     /// What it would declare is no schema.
     #[error("{}", .0.sentence())]
     Schemas(InvalidSchemas),
+    /// It is not the revision that the change is meant for.
+    #[error(transparent)]
+    Outdated(#[from] Outdated),
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -154,10 +158,21 @@ impl UpdateAgent {
         }
     }
 
-    /// Changes the agent. Concurrent changes of other members are kept; of the same member, the last one wins.
-    /// Workflows that it breaks are told and hinder nothing: their runs go on, and are held to the new schemas.
+    /// [`UpdateAgent::execute_if`] it is any revision.
     pub async fn execute(
         &self,
+        id: AgentId,
+        changes: &AgentChanges,
+        by: &Actor,
+    ) -> Result<UpdatedAgent, UpdateAgentError> {
+        self.execute_if(&Expected::Any, id, changes, by).await
+    }
+
+    /// Changes the agent, if it is the expected revision. Concurrent changes of other members are kept; of the same member, the last one wins.
+    /// Workflows that it breaks are told and hinder nothing: their runs go on, and are held to the new schemas.
+    pub async fn execute_if(
+        &self,
+        expected: &Expected,
         id: AgentId,
         changes: &AgentChanges,
         by: &Actor,
@@ -169,6 +184,7 @@ impl UpdateAgent {
         let mut tries = 0;
         loop {
             let old = self.agents.get(id).await?.ok_or(UpdateAgentError::NotFound(id))?;
+            expected.check(id.uuid(), old.revision)?;
             let before = old.schemas.clone();
             let agent = changes.apply(old.clone(), self.clock.now(), by);
             let entry = AuditEntry::of_agent(AuditId::new(self.ids.unique()), by, Some(&old), &agent);

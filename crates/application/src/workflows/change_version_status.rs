@@ -7,6 +7,7 @@ use domain::{
     audit::Action,
     ids::WorkflowId,
     ports::{StoreError, Workflows},
+    revision::{Expected, Outdated},
     workflows::{WorkflowDefinition, WorkflowStatus},
 };
 
@@ -27,6 +28,9 @@ pub enum ChangeVersionStatusError {
     /// It is a draft that could not be saved any more.
     #[error("{}", .0.first())]
     Refused(Refused),
+    /// It is not the revision that the change is meant for.
+    #[error(transparent)]
+    Outdated(#[from] Outdated),
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -48,10 +52,11 @@ impl ChangeVersionStatus {
         }
     }
 
-    /// Gives the version with this number the status. That of the newest version is also the workflow's, as
+    /// Gives the version with this number the status, if it is the expected revision. That of the newest version is also the workflow's, as
     /// [`WorkflowStatus::closes_workflow`] says.
     pub async fn execute(
         &self,
+        expected: &Expected,
         id: WorkflowId,
         version: u32,
         status: WorkflowStatus,
@@ -60,6 +65,7 @@ impl ChangeVersionStatus {
         let mut tries = 0;
         loop {
             let row = find(&*self.workflows, id, version).await?;
+            expected.check(row.id.uuid(), row.revision)?;
             self.documents.check_activation(&row, status).await?.map_err(ChangeVersionStatusError::Refused)?;
             tries += 1;
             match self.change.make(row, status, Action::ChangeStatus, by).await {

@@ -7,6 +7,7 @@ use domain::{
     audit::Action,
     ids::WorkflowId,
     ports::{Runs, StoreError, Workflows},
+    revision::{Expected, Outdated},
     workflows::{VersionAddress, WorkflowDefinition, WorkflowStatus},
 };
 
@@ -45,6 +46,9 @@ pub enum DeleteVersionError {
     /// It is being executed.
     #[error(transparent)]
     LiveRuns(#[from] LiveRuns),
+    /// It is not the revision that the change is meant for.
+    #[error(transparent)]
+    Outdated(#[from] Outdated),
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -62,9 +66,10 @@ impl DeleteVersion {
         Self { workflows: ports.workflows.clone(), runs: ports.runs.clone(), change: StatusChange::new(ports) }
     }
 
-    /// Deletes the version with this number; deleting it again changes nothing. Answers the row as it is then.
+    /// Deletes the version with this number, if it is the expected revision; deleting it again changes nothing. Answers the row as it is then.
     pub async fn execute(
         &self,
+        expected: &Expected,
         id: WorkflowId,
         version: u32,
         by: &Actor,
@@ -72,6 +77,7 @@ impl DeleteVersion {
         let mut tries = 0;
         loop {
             let row = find(&*self.workflows, id, version).await?;
+            expected.check(row.id.uuid(), row.revision)?;
             if row.status != WorkflowStatus::Deleted {
                 if row.is_head() && version > 1 {
                     return Err(DeleteVersionError::Newest { version, name: row.name.as_str().to_owned() });

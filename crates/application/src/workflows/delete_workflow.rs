@@ -7,6 +7,7 @@ use domain::{
     audit::Action,
     ids::WorkflowId,
     ports::{Runs, StoreError, Workflows},
+    revision::{Expected, Outdated},
     workflows::{WorkflowDefinition, WorkflowStatus},
 };
 
@@ -25,6 +26,9 @@ pub enum DeleteWorkflowError {
     /// The id names an older version, and that is being executed.
     #[error(transparent)]
     LiveRuns(#[from] LiveRuns),
+    /// It is not the revision that the change is meant for.
+    #[error(transparent)]
+    Outdated(#[from] Outdated),
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -42,13 +46,19 @@ impl DeleteWorkflow {
         Self { workflows: ports.workflows.clone(), runs: ports.runs.clone(), change: StatusChange::new(ports) }
     }
 
-    /// Deletes the row with this id; deleting it again changes nothing. Answers the row as it is then.
+    /// Deletes the row with this id, if it is the expected revision; deleting it again changes nothing. Answers the row as it is then.
     ///
     /// The head stands for the whole workflow, whose runs go on. An older version is deleted only while no run executes it.
-    pub async fn execute(&self, id: WorkflowId, by: &Actor) -> Result<WorkflowDefinition, DeleteWorkflowError> {
+    pub async fn execute(
+        &self,
+        expected: &Expected,
+        id: WorkflowId,
+        by: &Actor,
+    ) -> Result<WorkflowDefinition, DeleteWorkflowError> {
         let mut tries = 0;
         loop {
             let row = self.workflows.get(id).await?.ok_or(DeleteWorkflowError::NotFound(id))?;
+            expected.check(id.uuid(), row.revision)?;
             if !row.is_head() && row.status != WorkflowStatus::Deleted {
                 check_idle(&*self.runs, &row).await??;
             }

@@ -7,6 +7,7 @@ use domain::{
     audit::Action,
     ids::WorkflowId,
     ports::Workflows,
+    revision::Expected,
     workflows::{ChangeSummary, WorkflowDefinition},
 };
 
@@ -55,6 +56,6 @@ impl RollBackWorkflow {
             change_summary: Some(change_summary.unwrap_or_else(|| ChangeSummary::of_rollback(version))),
             ..WorkflowChanges::default()
         };
-        Ok(self.update.execute_as(Action::RollBack, old.head, &changes, by).await?)
+        Ok(self.update.execute_as(Action::RollBack, &Expected::Any, old.head, &changes, by).await?)
     }
 }

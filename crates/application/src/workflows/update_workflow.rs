@@ -7,6 +7,7 @@ use domain::{
     audit::{Action, AuditEntry},
     ids::{AuditId, WorkflowId},
     ports::{Clock, DONE_BEFORE, IdGenerator, StoreError, Transactions, Workflows},
+    revision::{Expected, Outdated},
     workflows::{ChangeSummary, RunLimits, StepDocument, WorkflowDefinition, WorkflowDocument, WorkflowStatus},
 };
 use serde_json::Value;
@@ -73,6 +74,9 @@ pub enum UpdateWorkflowError {
     /// The document has mistakes.
     #[error("{}", .0.first())]
     Refused(Refused),
+    /// It is not the revision that the change is meant for.
+    #[error(transparent)]
+    Outdated(#[from] Outdated),
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -98,21 +102,33 @@ impl UpdateWorkflow {
         }
     }
 
-    /// Changes the workflow. Sending any of its content makes a new version, even if it is equal (contract 1.7). It
-    /// is active unless something else is said, or the workflow is closed: new content does not open it.
+    /// [`UpdateWorkflow::execute_if`] it is any revision.
     pub async fn execute(
         &self,
         id: WorkflowId,
         changes: &WorkflowChanges,
         by: &Actor,
     ) -> Result<WorkflowDefinition, UpdateWorkflowError> {
-        self.execute_as(Action::Update, id, changes, by).await
+        self.execute_if(&Expected::Any, id, changes, by).await
+    }
+
+    /// Changes the workflow, if it is the expected revision. Sending any of its content makes a new version, even if it is equal (contract 1.7). It
+    /// is active unless something else is said, or the workflow is closed: new content does not open it.
+    pub async fn execute_if(
+        &self,
+        expected: &Expected,
+        id: WorkflowId,
+        changes: &WorkflowChanges,
+        by: &Actor,
+    ) -> Result<WorkflowDefinition, UpdateWorkflowError> {
+        self.execute_as(Action::Update, expected, id, changes, by).await
     }
 
     /// The same under another name in the audit log.
     pub(super) async fn execute_as(
         &self,
         action: Action,
+        expected: &Expected,
         id: WorkflowId,
         changes: &WorkflowChanges,
         by: &Actor,
@@ -121,6 +137,7 @@ impl UpdateWorkflow {
         let mut tries = 0;
         loop {
             let old = self.workflows.get(id).await?.ok_or(UpdateWorkflowError::NotFound(id))?;
+            expected.check(id.uuid(), old.revision)?;
             if !old.is_head() {
                 return Err(UpdateWorkflowError::OldVersion { version: old.version, head: old.head });
             }

@@ -134,8 +134,10 @@ pub fn start_replay(
 ) -> (RunState, RunData, Transition) {
     let mut state = RunState::started(plan.hash(), None, Seq::new(1), now);
     let mut data = RunData::new(run, input);
-    let made =
-        Transition { events: vec![RunEvent::Started { plan: plan.hash(), parent: None, starts_at: None }], ..Transition::default() };
+    let made = Transition {
+        events: vec![RunEvent::Started { plan: plan.hash(), parent: None, starts_at: None }],
+        ..Transition::default()
+    };
     let mut decision = Decision { plan, state: &mut state, data: &mut data, now, begin: true, made, open: Vec::new() };
     if let Some(replays) = replays {
         decision.emit(replays.event());

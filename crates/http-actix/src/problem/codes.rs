@@ -171,6 +171,9 @@ codes! {
     PlaceForgotten: 410, "place_forgotten", "Place forgotten",
         "Changes that follow the place from which the client wants to go on are not kept any more.",
         "Begin anew with `after=start` or without a place, and read the runs that matter with GET /api/v1/runs.";
+    PreconditionFailed: 412, "precondition_failed", "Changed since it was read",
+        "What is to be changed is not the revision that `If-Match` names; the header `ETag` tells which one it is now.",
+        "Read it again, decide again, and repeat the request with the new `ETag`.";
     BodyTooLarge: 413, "body_too_large", "Body too large",
         "The body is larger than is taken: 1 MiB (1048576 bytes), unless the server is set otherwise.", "Send less; pass large data by reference.";
     UriTooLong: 414, "uri_too_long", "URI too long",
@@ -258,6 +261,7 @@ impl Code {
             408 => "Request Timeout",
             409 => "Conflict",
             410 => "Gone",
+            412 => "Precondition Failed",
             413 => "Payload Too Large",
             414 => "URI Too Long",
             415 => "Unsupported Media Type",

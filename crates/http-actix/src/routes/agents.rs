@@ -3,10 +3,10 @@
 use actix_web::http::Method;
 use application::UseCases;
 use domain::access::{Access, Right};
-use domain::{ids::AgentId, ports::Clock};
+use domain::{agents::Agent, ids::AgentId, ports::Clock};
 
 use crate::{
-    api::{About, Body, Caller, Declarations, Located, Path, Query, Reply, State},
+    api::{About, Body, Caller, Declarations, IfMatch, Located, Path, Query, Reply, State, Tag, Tagged},
     dto::{
         MessageView,
         agent_requests::{AgentPath, AgentQuery, CreateAgent, UpdateAgent},
@@ -98,13 +98,18 @@ pub(super) fn declare(api: Declarations) -> Declarations {
     )
 }
 
+/// How an agent's calls are getting on is not part of it.
+fn tag(agent: &Agent) -> Tag {
+    Tag::new(agent.id.uuid(), agent.revision)
+}
+
 async fn create_agent(
     Caller(by): Caller,
     State(app): State<UseCases>,
     Body(new): Body<CreateAgent>,
-) -> Result<Located<201, AgentView>, Problem> {
+) -> Result<Tagged<Located<201, AgentView>>, Problem> {
     let agent = app.create_agent.execute(new.command().map_err(Problem::internal)?, &by).await?;
-    Ok(Located::new(COLLECTION, agent.id, agent.into()))
+    Ok(Tagged { tag: tag(&agent), answer: Located::new(COLLECTION, agent.id, agent.into()) })
 }
 
 async fn list_agents(
@@ -122,19 +127,21 @@ async fn get_agent(
     State(app): State<UseCases>,
     State(clock): State<dyn Clock>,
     Path(path): Path<AgentPath>,
-) -> Result<Reply<200, AgentView>, Problem> {
+) -> Result<Tagged<Reply<200, AgentView>>, Problem> {
     let observed = app.get_agent.execute(AgentId::new(path.agent_id)).await?;
-    Ok(Reply(AgentView::observed(observed, clock.now())))
+    Ok(Tagged { tag: tag(&observed.agent), answer: Reply(AgentView::observed(observed, clock.now())) })
 }
 
 async fn update_agent(
     Caller(by): Caller,
     State(app): State<UseCases>,
     Path(path): Path<AgentPath>,
+    IfMatch(expected): IfMatch,
     Body(changes): Body<UpdateAgent>,
-) -> Result<Reply<200, UpdatedAgentView>, Problem> {
+) -> Result<Tagged<Reply<200, UpdatedAgentView>>, Problem> {
     let changes = changes.command().map_err(Problem::internal)?;
-    Ok(Reply(app.update_agent.execute(AgentId::new(path.agent_id), &changes, &by).await?.into()))
+    let updated = app.update_agent.execute_if(&expected, AgentId::new(path.agent_id), &changes, &by).await?;
+    Ok(Tagged { tag: tag(&updated.agent), answer: Reply(updated.into()) })
 }
 
 async fn delete_agent(
@@ -142,8 +149,9 @@ async fn delete_agent(
     State(app): State<UseCases>,
     State(clock): State<dyn Clock>,
     Path(path): Path<AgentPath>,
+    IfMatch(expected): IfMatch,
 ) -> Result<Reply<200, MessageView>, Problem> {
-    let agent = app.delete_agent.execute(AgentId::new(path.agent_id), &by).await?;
+    let agent = app.delete_agent.execute(&expected, AgentId::new(path.agent_id), &by).await?;
     Ok(Reply(MessageView::new(format!("Agent '{}' deleted successfully", agent.name), clock.now())))
 }
 

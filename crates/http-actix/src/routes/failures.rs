@@ -82,20 +82,20 @@ macro_rules! plain {
 }
 
 plain!(GetAgentError { GetAgentError::NotFound(_) => AgentNotFound } Store);
-plain!(UpdateAgentError { UpdateAgentError::NotFound(_) => AgentNotFound } Host Schemas Store);
-plain!(DeleteAgentError { DeleteAgentError::NotFound(_) => AgentNotFound } Store);
+plain!(UpdateAgentError { UpdateAgentError::NotFound(_) => AgentNotFound } Host Schemas Outdated Store);
+plain!(DeleteAgentError { DeleteAgentError::NotFound(_) => AgentNotFound } Outdated Store);
 plain!(CreateAgentError { CreateAgentError::NameTaken(_) => AgentNameTaken } Host Schemas Store);
 plain!(GetWorkflowError { GetWorkflowError::NotFound(_) => WorkflowNotFound } Store);
-plain!(DeleteWorkflowError { DeleteWorkflowError::NotFound(_) => WorkflowNotFound } LiveRuns Store);
+plain!(DeleteWorkflowError { DeleteWorkflowError::NotFound(_) => WorkflowNotFound } LiveRuns Outdated Store);
 plain!(GetVersionError {
     GetVersionError::NotFound(_) => WorkflowNotFound,
     GetVersionError::NoVersion { .. } => VersionNotFound,
 } Store);
-plain!(DeleteVersionError { DeleteVersionError::Newest { .. } => VersionIsNewest } Version LiveRuns Store);
+plain!(DeleteVersionError { DeleteVersionError::Newest { .. } => VersionIsNewest } Version LiveRuns Outdated Store);
 plain!(UpdateWorkflowError {
     UpdateWorkflowError::NotFound(_) => WorkflowNotFound,
     UpdateWorkflowError::OldVersion { .. } => VersionImmutable,
-} Refused Store);
+} Refused Outdated Store);
 plain!(ExecuteWorkflowError {
     ExecuteWorkflowError::NotFound(_) => WorkflowNotFound,
     ExecuteWorkflowError::NoVersion { .. } => VersionNotFound,
@@ -169,6 +169,7 @@ impl From<ChangeVersionStatusError> for Problem {
         match error {
             ChangeVersionStatusError::Version(error) => error.into(),
             ChangeVersionStatusError::Refused(refused) => refused.into(),
+            ChangeVersionStatusError::Outdated(outdated) => outdated.into(),
             ChangeVersionStatusError::Store(error) => error.into(),
         }
     }

@@ -5,9 +5,12 @@ use application::{UseCases, access::Named};
 use domain::access::{Access, Right};
 use domain::{ids::WorkflowId, ports::Clock};
 
-use super::workflows::{COLLECTION, GROUP, REFUSED};
+use super::workflows::{COLLECTION, GROUP, REFUSED, tag, tagged};
 use crate::{
-    api::{About, Body, Caller, Declarations, Located, Path, Query, Reply, State, Writer},
+    api::{
+        About, Body, Caller, Declarations, IfMatch, IfNoneMatch, Located, Path, Query, Reply, State, Tagged, Unless,
+        Writer,
+    },
     dto::{
         MessageView, examples,
         lists::{ListQuery as _, PageView},
@@ -114,18 +117,21 @@ async fn list_versions(
 async fn get_version(
     State(app): State<UseCases>,
     Path(path): Path<VersionPath>,
-) -> Result<Reply<200, WorkflowView>, Problem> {
-    Ok(Reply(app.get_version.execute(WorkflowId::new(path.workflow_id), path.version).await?.into()))
+    known: IfNoneMatch,
+) -> Result<Unless<Reply<200, WorkflowView>>, Problem> {
+    let version = app.get_version.execute(WorkflowId::new(path.workflow_id), path.version).await?;
+    Ok(Unless { known, answer: tagged(version) })
 }
 
 async fn change_version(
     Caller(by): Caller,
     State(app): State<UseCases>,
     Path(path): Path<VersionPath>,
+    IfMatch(expected): IfMatch,
     Body(change): Body<ChangeVersion>,
-) -> Result<Reply<200, WorkflowView>, Problem> {
-    let id = WorkflowId::new(path.workflow_id);
-    Ok(Reply(app.change_version_status.execute(id, path.version, change.status(), &by).await?.into()))
+) -> Result<Tagged<Reply<200, WorkflowView>>, Problem> {
+    let (id, status) = (WorkflowId::new(path.workflow_id), change.status());
+    Ok(tagged(app.change_version_status.execute(&expected, id, path.version, status, &by).await?))
 }
 
 async fn delete_version(
@@ -133,8 +139,10 @@ async fn delete_version(
     State(app): State<UseCases>,
     State(clock): State<dyn Clock>,
     Path(path): Path<VersionPath>,
+    IfMatch(expected): IfMatch,
 ) -> Result<Reply<200, MessageView>, Problem> {
-    let deleted = app.delete_version.execute(WorkflowId::new(path.workflow_id), path.version, &by).await?;
+    let id = WorkflowId::new(path.workflow_id);
+    let deleted = app.delete_version.execute(&expected, id, path.version, &by).await?;
     let (version, name) = (deleted.version, deleted.name.as_str());
     Ok(Reply(MessageView::new(format!("Version {version} of workflow '{name}' deleted successfully"), clock.now())))
 }
@@ -153,12 +161,12 @@ async fn roll_back_workflow(
     State(app): State<UseCases>,
     Path(path): Path<WorkflowPath>,
     Body(back): Body<RollBackWorkflow>,
-) -> Result<Located<201, WorkflowView>, Problem> {
+) -> Result<Tagged<Located<201, WorkflowView>>, Problem> {
     let (id, summary) = (WorkflowId::new(path.workflow_id), back.change_summary());
     if writer.is_restricted() {
         let old = app.get_version.execute(id, back.version).await?;
         writer.may_write(&Named::Workflow(id), old.document.mentions(), "/version").await?;
     }
     let workflow = app.roll_back_workflow.execute(id, back.version, summary, &by).await?;
-    Ok(Located::new(COLLECTION, workflow.id, workflow.into()))
+    Ok(Tagged { tag: tag(&workflow), answer: Located::new(COLLECTION, workflow.id, workflow.into()) })
 }

@@ -3,11 +3,14 @@
 use actix_web::http::Method;
 use application::UseCases;
 use domain::access::{Access, Right};
-use domain::{ids::WorkflowId, ports::Clock};
+use domain::{ids::WorkflowId, ports::Clock, workflows::WorkflowDefinition};
 
 use super::{following::ended_in_time, runs};
 use crate::{
-    api::{About, Awaited, Body, Caller, Declarations, Ending, Located, Path, Prefer, Query, Reply, State, Warned},
+    api::{
+        About, Awaited, Body, Caller, Declarations, Ending, IfMatch, IfNoneMatch, Located, Path, Prefer, Query, Reply,
+        State, Tag, Tagged, Unless, Warned,
+    },
     dto::{
         MessageView, examples,
         lists::{ListQuery as _, PageView},
@@ -134,14 +137,23 @@ pub(super) fn declare(api: Declarations) -> Declarations {
     )
 }
 
+/// The tag of a row: of a workflow, or of one of its versions.
+pub(super) fn tag(row: &WorkflowDefinition) -> Tag {
+    Tag::new(row.id.uuid(), row.revision)
+}
+
+pub(super) fn tagged(row: WorkflowDefinition) -> Tagged<Reply<200, WorkflowView>> {
+    Tagged { tag: tag(&row), answer: Reply(row.into()) }
+}
+
 async fn create_workflow(
     Caller(by): Caller,
     State(app): State<UseCases>,
     Body(new): Body<CreateWorkflow>,
-) -> Result<Located<201, WorkflowView>, Problem> {
+) -> Result<Tagged<Located<201, WorkflowView>>, Problem> {
     let new = new.command().ok_or_else(|| Problem::internal("a checked workflow name was refused"))?;
     let workflow = app.create_workflow.execute(new, &by).await?;
-    Ok(Located::new(COLLECTION, workflow.id, workflow.into()))
+    Ok(Tagged { tag: tag(&workflow), answer: Located::new(COLLECTION, workflow.id, workflow.into()) })
 }
 
 async fn validate_workflow(
@@ -162,18 +174,21 @@ async fn list_workflows(
 async fn get_workflow(
     State(app): State<UseCases>,
     Path(path): Path<WorkflowPath>,
-) -> Result<Reply<200, WorkflowView>, Problem> {
-    Ok(Reply(app.get_workflow.execute(WorkflowId::new(path.workflow_id)).await?.into()))
+    known: IfNoneMatch,
+) -> Result<Unless<Reply<200, WorkflowView>>, Problem> {
+    let workflow = app.get_workflow.execute(WorkflowId::new(path.workflow_id)).await?;
+    Ok(Unless { known, answer: tagged(workflow) })
 }
 
 async fn update_workflow(
     Caller(by): Caller,
     State(app): State<UseCases>,
     Path(path): Path<WorkflowPath>,
+    IfMatch(expected): IfMatch,
     Body(changes): Body<UpdateWorkflow>,
-) -> Result<Reply<200, WorkflowView>, Problem> {
+) -> Result<Tagged<Reply<200, WorkflowView>>, Problem> {
     let id = WorkflowId::new(path.workflow_id);
-    Ok(Reply(app.update_workflow.execute(id, &changes.command(), &by).await?.into()))
+    Ok(tagged(app.update_workflow.execute_if(&expected, id, &changes.command(), &by).await?))
 }
 
 async fn delete_workflow(
@@ -181,8 +196,9 @@ async fn delete_workflow(
     State(app): State<UseCases>,
     State(clock): State<dyn Clock>,
     Path(path): Path<WorkflowPath>,
+    IfMatch(expected): IfMatch,
 ) -> Result<Reply<200, MessageView>, Problem> {
-    let deleted = app.delete_workflow.execute(WorkflowId::new(path.workflow_id), &by).await?;
+    let deleted = app.delete_workflow.execute(&expected, WorkflowId::new(path.workflow_id), &by).await?;
     Ok(Reply(MessageView::new(format!("Workflow '{}' deleted successfully", deleted.name.as_str()), clock.now())))
 }
 

@@ -52,9 +52,10 @@ pub(super) async fn apply<'a>(
         let cancel = early.remove(&commit.run).filter(|_| counts);
         let completed = |step: &str| last_rows.of(&commit.run, step).filter(|row| row.is_completed);
         let (first, status) = match &cancel {
-            Some(cancel) => {
-                (vec![RunEvent::Started { plan: commit.plan, parent: None, starts_at: None }, cancel.event()], RunStatus::Cancelled)
-            }
+            Some(cancel) => (
+                vec![RunEvent::Started { plan: commit.plan, parent: None, starts_at: None }, cancel.event()],
+                RunStatus::Cancelled,
+            ),
             None => commit.events(commit.completed(|step| completed(step.as_str()).is_some())),
         };
         adopted.extend(first.iter().filter_map(|event| match event {

@@ -68,11 +68,18 @@ fn its_own_time_counts_from_its_start() {
 }
 
 fn plan_with_timeout(seconds: u64) -> Plan {
-    let document = WorkflowDocument::new("w", 1, "s0".into(), BTreeMap::from([(
-        "s0".to_owned(),
-        serde_json::from_value::<StepDocument>(json!({"id": "s0", "agent_name": "A", "next_step": null, "input_mapping": {}}))
+    let document = WorkflowDocument::new(
+        "w",
+        1,
+        "s0".into(),
+        BTreeMap::from([(
+            "s0".to_owned(),
+            serde_json::from_value::<StepDocument>(
+                json!({"id": "s0", "agent_name": "A", "next_step": null, "input_mapping": {}}),
+            )
             .expect("a step"),
-    )]));
+        )]),
+    );
     let limits = crate::workflows::RunLimits { timeout_seconds: Some(json!(seconds)), max_retry_budget: None };
     compile(&document.limited(limits), &crate::ports::NoSchemas).expect("sound")
 }
