@@ -38,6 +38,7 @@ fn on(options: &Options, name: &str, store: &str, database_url: Option<&str>) ->
     let folder = tools::home()?.join(format!("schemathesis-{name}"));
     fs::create_dir_all(&folder)?;
     fuzz.current_dir(&folder).env("ORRERY_KEY", ADMIN_KEY).env("ORRERY_AGENTS", &site.agents.url);
+    fuzz.env("ORRERY_SERVER", &site.server.url);
     fuzz.env("PYTHONPATH", tools::source("")).stdin(Stdio::null());
     let output = fuzz.output().with_context(|| format!("cannot run {}", shown(&fuzz)))?;
     let said = String::from_utf8_lossy(&output.stdout);

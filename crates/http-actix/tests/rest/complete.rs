@@ -164,6 +164,32 @@ fn every_example_of_a_refusal_and_of_an_answer_fits_its_schema() {
     assert!(checked > 500, "{checked}");
 }
 
+/// What is larger than a type can hold would pass the schema and could not be read.
+#[test]
+fn every_integer_that_is_taken_has_its_bounds() {
+    let document = http_actix::openapi_document();
+    let operations = members(&document["paths"]).flat_map(|(_, item)| members(item));
+    let mut open: Vec<_> =
+        operations.flat_map(|(_, operation)| [&operation["parameters"], &operation["requestBody"]]).collect();
+    let (mut seen, mut integers) = (BTreeSet::new(), 0);
+    while let Some(value) = open.pop() {
+        let is_integer = value["type"] == "integer" || items(&value["type"]).iter().any(|name| name == "integer");
+        assert!(!is_integer || value["maximum"].is_number(), "{value}");
+        integers += usize::from(is_integer);
+        if let Some(name) = value["$ref"].as_str().and_then(|target| target.rsplit('/').next())
+            && seen.insert(name.to_owned())
+        {
+            open.push(&document["components"]["schemas"][name]);
+        }
+        open.extend(
+            items(value)
+                .iter()
+                .chain(members(value).filter(|(name, _)| !name.starts_with("example")).map(|(_, member)| member)),
+        );
+    }
+    assert!(integers > 20, "{integers}");
+}
+
 #[test]
 fn whatever_is_taken_away_is_missed() {
     let sound = http_actix::openapi_document();
