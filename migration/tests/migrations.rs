@@ -6,7 +6,7 @@ use sqlx::{Connection, PgConnection};
 
 const OLD_SYSTEM: &str = include_str!("old_system.sql");
 
-const NAMES: [&str; 15] = [
+const NAMES: [&str; 16] = [
     "m0001_initial",
     "m0002_fleet_and_bus",
     "m0003_inbox",

@@ -109,6 +109,8 @@ impl House {
             workflow_version: 1,
             plan: PlanHash::new([0; 32]),
             input: Payload::empty(),
+            labels: domain::runs::Labels::default(),
+            starts_at: None,
             triggered_by: "me".to_owned(),
             at,
             events: Vec::new(),

@@ -13,7 +13,7 @@ use e2e_tests::{
     AgentSpec, Answer, Client, DemoAgents, Orrery, Receiver, Reception, eventually, eventually_within, workflow,
 };
 use reqwest::Method;
-use serde_json::{Value, json};
+use serde_json::json;
 use tempfile::TempDir;
 
 /// Longer than any pause between attempts here.
