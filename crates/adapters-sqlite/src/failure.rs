@@ -26,8 +26,7 @@ impl Failure {
         let code = match self {
             // What is stored of one run may be damaged while all others are sound.
             Self::Unstorable(_) | Self::Corrupt(_) => return true,
-            Self::Locked(_) => return false,
-            Self::Conflict(_) => return false,
+            Self::Locked(_) | Self::Conflict(_) => return false,
             Self::Sqlite(error) => error.sqlite_error_code(),
         };
         matches!(code, Some(ErrorCode::ConstraintViolation | ErrorCode::TooBig | ErrorCode::TypeMismatch))

@@ -118,6 +118,10 @@ impl Furnished {
         if operation.path == "/api/v1/workflows" || operation.path == "/api/v1/workflows/validate" {
             body = workflow("w");
         }
+        if operation.name == "PUT /api/v1/workflows/{workflow_id}" {
+            body = workflow("w");
+            body.as_object_mut().expect("it is an object").remove("name");
+        }
         self.send(operation, path, body, presented).await
     }
 
