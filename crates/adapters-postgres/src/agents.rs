@@ -115,6 +115,7 @@ pub(crate) fn encode(agent: &Agent, vault: &dyn Vault) -> Outcome<agent::ActiveM
         output_schema: Set(agent.schemas.output.clone()),
         status: Set(agent.status.as_str().to_owned()),
         revision: Set(signed(agent.revision)?),
+        created_by: Set(agent.created_by.clone()),
         updated_by: Set(agent.updated_by.clone()),
         created_at: Set(agent.created_at.naive_utc()),
         updated_at: Set(agent.updated_at.naive_utc()),
@@ -156,6 +157,7 @@ fn decode(row: agent::Model, vault: &dyn Vault) -> Outcome<Agent> {
         revision: count(row.revision)?,
         created_at: row.created_at.and_utc(),
         updated_at: row.updated_at.and_utc(),
+        created_by: row.created_by,
         updated_by: row.updated_by,
     })
 }

@@ -28,6 +28,7 @@ fn errors(input_schema: &Value, agent_takes: Option<Value>, mapping: &Map<String
         revision: 1,
         created_at: domain::Timestamp::UNIX_EPOCH,
         updated_at: domain::Timestamp::UNIX_EPOCH,
+        created_by: None,
         updated_by: None,
     };
     let step = json!({"id": "a", "agent_name": "A", "input_mapping": mapping});

@@ -26,13 +26,13 @@ use crate::{
 const AGENT: &str = "id, name, url, description, auth_kind, auth_header, auth_secret, timeout_us, max_retries,
     initial_delay_ms, max_delay_ms, backoff_multiplier, breaker_enabled, breaker_failures, breaker_failure_rate,
     breaker_timeout_s, breaker_half_open_calls, breaker_window_s, status, revision, created_at, updated_at, updated_by,
-    input_schema, output_schema, max_concurrent_calls, breaker_on_open, retry_strategy";
+    input_schema, output_schema, max_concurrent_calls, breaker_on_open, retry_strategy, created_by";
 
 const VALUES: &str =
     ":id, :name, :url, :description, :auth_kind, :auth_header, :auth_secret, :timeout_us, :max_retries,
     :initial_delay_ms, :max_delay_ms, :backoff_multiplier, :breaker_enabled, :breaker_failures, :breaker_failure_rate,
     :breaker_timeout_s, :breaker_half_open_calls, :breaker_window_s, :status, :revision, :created_at, :updated_at,
-    :updated_by, :input_schema, :output_schema, :max_concurrent_calls, :breaker_on_open, :retry_strategy";
+    :updated_by, :input_schema, :output_schema, :max_concurrent_calls, :breaker_on_open, :retry_strategy, :created_by";
 
 #[async_trait]
 impl Agents for SqliteStore {
@@ -151,6 +151,7 @@ fn write(connection: &Connection, sql: &str, agent: &Agent, vault: &dyn Vault) -
         ":revision": signed(agent.revision)?,
         ":created_at": micros(agent.created_at),
         ":updated_at": micros(agent.updated_at),
+        ":created_by": agent.created_by,
         ":updated_by": agent.updated_by,
         ":input_schema": agent.schemas.input.as_ref().map(Value::to_string),
         ":output_schema": agent.schemas.output.as_ref().map(Value::to_string),
@@ -178,6 +179,7 @@ fn agent(row: &Row<'_>, vault: &dyn Vault) -> Outcome<Agent> {
         revision: count(row, 19)?,
         created_at: time(row, 20)?,
         updated_at: time(row, 21)?,
+        created_by: row.get(28)?,
         updated_by: row.get(22)?,
         schemas: AgentSchemas { input: json(row, 23)?, output: json(row, 24)? },
     })

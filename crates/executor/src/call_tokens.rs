@@ -83,6 +83,7 @@ mod tests {
             revision: 1,
             created_at: Timestamp::UNIX_EPOCH,
             updated_at: Timestamp::UNIX_EPOCH,
+            created_by: None,
             updated_by: None,
         }
     }

@@ -101,6 +101,7 @@ mod tests {
             revision,
             created_at: Timestamp::UNIX_EPOCH,
             updated_at: Timestamp::UNIX_EPOCH,
+            created_by: None,
             updated_by: None,
         }
     }

@@ -106,6 +106,7 @@ pub fn agent(name: &str) -> Agent {
         revision: 1,
         created_at: at(0),
         updated_at: at(0),
+        created_by: Some("user:first".to_owned()),
         updated_by: None,
     }
 }

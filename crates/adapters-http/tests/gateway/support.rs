@@ -169,6 +169,7 @@ pub(crate) fn agent(url: &str) -> Agent {
         revision: 1,
         created_at: Timestamp::UNIX_EPOCH,
         updated_at: Timestamp::UNIX_EPOCH,
+        created_by: None,
         updated_by: None,
     }
 }

@@ -142,6 +142,7 @@ mod tests {
             revision: 1,
             created_at: at,
             updated_at: at,
+            created_by: None,
             updated_by: None,
         }
     }

@@ -39,6 +39,7 @@ fn agent(name: &str, timeout: Duration) -> Agent {
         revision: 1,
         created_at: at,
         updated_at: at,
+        created_by: None,
         updated_by: None,
     }
 }

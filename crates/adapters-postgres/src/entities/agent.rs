@@ -27,6 +27,7 @@ pub(crate) struct Model {
     pub(crate) output_schema: Option<Json>,
     pub(crate) status: String,
     pub(crate) revision: i64,
+    pub(crate) created_by: Option<String>,
     pub(crate) updated_by: Option<String>,
     pub(crate) created_at: DateTime,
     pub(crate) updated_at: DateTime,

@@ -92,6 +92,7 @@ impl CreateAgent {
             revision: 1,
             created_at: now,
             updated_at: now,
+            created_by: Some(by.name.clone()),
             updated_by: None,
         };
         let entry = AuditEntry::of_agent(AuditId::new(self.ids.unique()), by, None, &agent);

@@ -242,6 +242,7 @@ impl AgentChanges {
             status: self.status.unwrap_or(old.status),
             revision: old.revision + 1,
             updated_at: now,
+            created_by: old.created_by,
             updated_by: Some(by.name.clone()),
             id: old.id,
             name: old.name,
@@ -279,6 +280,7 @@ mod tests {
             revision: 7,
             created_at: then,
             updated_at: then,
+            created_by: None,
             updated_by: None,
         }
     }

@@ -1,5 +1,7 @@
 //! Who is calling.
 
+use std::time::Duration;
+
 use application::access::{AuthenticateError, NewApiKey, Proof, Session, UserChanges, WantedToken};
 use domain::{
     access::{KeyText, Presented, Refused, Role, Scope, TokenGrant},
@@ -45,7 +47,7 @@ async fn what_is_no_key_of_ours_is_refused_for_a_reason() {
 #[tokio::test]
 async fn a_key_ends_at_its_time() {
     let here = Installation::new();
-    let end = here.clock_now() + std::time::Duration::from_secs(10);
+    let end = here.clock_now() + Duration::from_secs(10);
     let issued = here.key(NewApiKey { expires_at: Some(end), ..new_key("short", Role::Viewer) }).await;
     here.wait(9_999);
     here.with_key(&issued.text).await.expect("it has a moment left");
@@ -98,7 +100,7 @@ async fn after_a_rotation_the_secret_before_works_as_long_as_was_said() {
     let here = Installation::new();
     let issued = here.key(new_key("ci", Role::Operator)).await;
     let rotate = async |seconds| {
-        let grace = std::time::Duration::from_secs(seconds);
+        let grace = Duration::from_secs(seconds);
         let rotated = here.uses.rotate_api_key.execute(issued.key.id, grace, &Session::system(), &by()).await;
         rotated.expect("it is good").text
     };
@@ -118,6 +120,7 @@ async fn a_jwt_is_told_from_a_biscuit_by_its_dots() {
     let here = Installation::new();
     let session = here.with_token(&Secret::new("good.j.wt")).await.expect("the provider knows it");
     assert_eq!((session.proof, session.principal.name.as_str()), (Proof::Jwt, "jwt:someone"));
+    assert_eq!(session.expires_at, Some(here.clock_now() + Duration::from_mins(5)));
     assert_eq!(here.with_token(&Secret::new("bad.j.wt")).await.expect_err("it does not"), Refused::Forged);
     assert_eq!(here.with_token(&Secret::new("biscuit")).await.expect_err("nobody minted it"), Refused::Forged);
 }
@@ -157,7 +160,7 @@ async fn the_token_of_an_agents_call_has_nobody_behind_it() {
         role: Role::Agent,
         scope: Scope::default(),
         hides_payloads: false,
-        expires_at: here.clock_now() + std::time::Duration::from_secs(1),
+        expires_at: here.clock_now() + Duration::from_secs(1),
         task: None,
     };
     let token = here.tokens.mint(&grant);

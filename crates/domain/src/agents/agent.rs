@@ -213,6 +213,8 @@ pub struct Agent {
     pub created_at: Timestamp,
     /// When it was changed last.
     pub updated_at: Timestamp,
+    /// Who registered it, where known.
+    pub created_by: Option<String>,
     /// Who changed it last, where known.
     pub updated_by: Option<String>,
 }

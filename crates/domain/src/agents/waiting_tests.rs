@@ -44,6 +44,7 @@ fn agent(limit: Option<u32>, breaker: bool) -> Agent {
         revision: 1,
         created_at: at(0),
         updated_at: at(0),
+        created_by: None,
         updated_by: None,
     }
 }

@@ -30,6 +30,7 @@ fn agent() -> Agent {
         revision: 1,
         created_at: then,
         updated_at: then,
+        created_by: None,
         updated_by: None,
     }
 }

@@ -39,6 +39,7 @@ fn agent(limit: Option<u32>, breaker: Option<CircuitBreakerConfig>) -> Arc<Agent
         revision: 1,
         created_at: at(0),
         updated_at: at(0),
+        created_by: None,
         updated_by: None,
     })
 }

@@ -193,7 +193,7 @@ impl From<Agent> for AgentView {
             status: agent.status.as_str(),
             created_at: Stamp(agent.created_at),
             updated_at: Stamp(agent.updated_at),
-            created_by: None,
+            created_by: agent.created_by,
             updated_by: agent.updated_by,
             circuit_breaker: None,
             calls: None,

@@ -22,7 +22,7 @@ async fn a_new_agent_comes_back_with_the_defaults_and_its_place() {
         "timeout_ms": 30000, "circuit_breaker_config": null, "max_concurrent_calls": null, "status": "active",
         "retry_config": {"max_retries": 3, "initial_delay_ms": 1000, "max_delay_ms": 30000, "backoff_multiplier": 2.0},
         "created_at": "2026-01-31T12:00:00.123456Z", "updated_at": "2026-01-31T12:00:00.123456Z",
-        "created_by": null, "updated_by": null,
+        "created_by": "system", "updated_by": null,
     });
     expected["id"] = agent["id"].clone();
     assert_eq!(agent, expected);

@@ -26,6 +26,14 @@ async fn what_is_done_bears_the_name_of_who_did_it() {
         presenting(TestRequest::post(), &callers::key_of(Role::Operator)).set_json(json!({"input_data": {"a": 1}}));
     let run = orrery.send(start, &format!("/api/v1/workflows/{workflow}/execute")).await.expect(202);
     assert_eq!(run["triggered_by"], "key:operator");
+    let register = presenting(TestRequest::post(), &callers::key_of(Role::Admin));
+    let agent = json!({"name": "B", "url": "http://b"});
+    let agent = orrery.send(register.set_json(agent), "/api/v1/agents").await.expect(201);
+    assert_eq!((&agent["created_by"], &agent["updated_by"]), (&json!("key:admin"), &json!(null)));
+    let change = presenting(TestRequest::put(), &callers::key_of(Role::Admin)).set_json(json!({"description": "x"}));
+    let path = format!("/api/v1/agents/{}", agent["id"].as_str().expect("an id"));
+    let agent = orrery.send(change, &path).await.expect(200);
+    assert_eq!((&agent["created_by"], &agent["updated_by"]), (&json!("key:admin"), &json!("key:admin")));
 }
 
 #[actix_web::test]

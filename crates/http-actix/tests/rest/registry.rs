@@ -35,6 +35,7 @@ fn agent(number: u128, name: &str, auth: AgentAuth) -> Agent {
         revision: 1,
         created_at: Timestamp::UNIX_EPOCH,
         updated_at: Timestamp::UNIX_EPOCH,
+        created_by: None,
         updated_by: None,
     }
 }

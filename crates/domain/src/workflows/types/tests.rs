@@ -26,6 +26,7 @@ fn agent(name: &str, input: Option<Value>, output: Option<Value>) -> Agent {
         revision: 1,
         created_at: crate::Timestamp::UNIX_EPOCH,
         updated_at: crate::Timestamp::UNIX_EPOCH,
+        created_by: None,
         updated_by: None,
     }
 }
