@@ -7,9 +7,10 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension};
 use crate::OpenError;
 
 /// Each kind of thing that is made with the server's keys: its table, which there are of it, and what people call it.
-const KINDS: [(&str, &str, &str); 3] = [
+const KINDS: [(&str, &str, &str); 4] = [
     ("access_keys", "TRUE", "API keys"),
     ("agents", "auth_secret LIKE 'orrery-sealed:%'", "encrypted credentials of agents"),
+    ("webhooks", "secret LIKE 'orrery-sealed:%'", "encrypted secrets of webhooks"),
     ("audit_blocks", "TRUE", "seals of the audit log"),
 ];
 
