@@ -19,6 +19,7 @@ mod m0013_lists;
 mod m0014_idempotency;
 mod m0015_run_feed;
 mod m0016_webhooks;
+mod m0017_schedules;
 mod migrator;
 
 pub use migrator::{MigrateError, State, Survey, down, fresh, status, survey, up, up_by};

@@ -11,7 +11,7 @@ use sea_orm_migration::{
 use crate::{
     m0001_initial, m0002_fleet_and_bus, m0003_inbox, m0004_versions, m0005_agent_schemas, m0006_lists_and_engines,
     m0007_families, m0008_dead_letters, m0009_agent_traffic, m0010_retry_strategies, m0011_accounts, m0012_audit,
-    m0013_lists, m0014_idempotency, m0015_run_feed, m0016_webhooks,
+    m0013_lists, m0014_idempotency, m0015_run_feed, m0016_webhooks, m0017_schedules,
 };
 
 /// The key of the advisory lock: "orrery" in ASCII.
@@ -78,6 +78,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0014_idempotency::Migration),
             Box::new(m0015_run_feed::Migration),
             Box::new(m0016_webhooks::Migration),
+            Box::new(m0017_schedules::Migration),
         ]
     }
 }

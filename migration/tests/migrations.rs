@@ -6,7 +6,7 @@ use sqlx::{Connection, PgConnection};
 
 const OLD_SYSTEM: &str = include_str!("old_system.sql");
 
-const NAMES: [&str; 16] = [
+const NAMES: [&str; 17] = [
     "m0001_initial",
     "m0002_fleet_and_bus",
     "m0003_inbox",
@@ -23,6 +23,7 @@ const NAMES: [&str; 16] = [
     "m0014_idempotency",
     "m0015_run_feed",
     "m0016_webhooks",
+    "m0017_schedules",
 ];
 
 async fn old_system() -> Database {

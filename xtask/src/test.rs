@@ -19,7 +19,7 @@ use crate::{
 const FULL: &str = "ORRERY_TEST_FULL";
 
 /// What does not run without `--full`.
-const LONG: [&str; 2] = ["three-broker fail-over", "a minute of chaos"];
+const LONG: [&str; 3] = ["three-broker fail-over", "a minute of chaos", "two minutes of a schedule"];
 
 #[derive(clap::Args, Default)]
 pub(crate) struct Options {

@@ -20,6 +20,7 @@ mod lists;
 mod management;
 mod outbox;
 mod runs;
+mod schedules;
 mod store;
 mod table;
 mod traffic;

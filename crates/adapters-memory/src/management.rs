@@ -11,6 +11,7 @@ use domain::{
     ids::{AgentId, PlanHash, WorkflowId},
     page::{Page, PageRequest, SortOrder},
     ports::{Agents, StoreError, Transactions, UnitOfWork, Workflows},
+    schedules::{Schedule, Tick},
     webhooks::Webhook,
     workflows::{ExecutableVersion, WorkflowDefinition, WorkflowDocument, WorkflowFilter, WorkflowName, WorkflowSort},
 };
@@ -19,6 +20,7 @@ use crate::{
     MemoryStore,
     accounts::{AccountChange, AccountTable},
     lists::page_of,
+    schedules::{ScheduleChange, ScheduleTable},
     webhooks::WebhookTable,
 };
 
@@ -32,6 +34,7 @@ pub(crate) struct Management {
     plans: BTreeMap<PlanHash, Arc<WorkflowDocument>>,
     pub(crate) accounts: AccountTable,
     pub(crate) webhooks: WebhookTable,
+    pub(crate) schedules: ScheduleTable,
 }
 
 impl Management {
@@ -194,6 +197,7 @@ enum Change {
     AddWebhook(Webhook),
     ReplaceWebhook(Webhook),
     RemoveWebhook(Webhook),
+    Schedule(ScheduleChange),
     Record(AuditEntry),
 }
 
@@ -274,6 +278,31 @@ impl UnitOfWork for Buffered {
         Ok(())
     }
 
+    async fn add_schedule(&mut self, schedule: &Schedule) -> Result<(), StoreError> {
+        self.changes.push(Change::Schedule(ScheduleChange::Add(schedule.clone())));
+        Ok(())
+    }
+
+    async fn replace_schedule(&mut self, schedule: &Schedule) -> Result<(), StoreError> {
+        self.changes.push(Change::Schedule(ScheduleChange::Replace(schedule.clone())));
+        Ok(())
+    }
+
+    async fn remove_schedule(&mut self, schedule: &Schedule) -> Result<(), StoreError> {
+        self.changes.push(Change::Schedule(ScheduleChange::Remove(schedule.clone())));
+        Ok(())
+    }
+
+    async fn add_tick(&mut self, tick: &Tick) -> Result<(), StoreError> {
+        self.changes.push(Change::Schedule(ScheduleChange::AddTick(tick.clone())));
+        Ok(())
+    }
+
+    async fn change_tick(&mut self, tick: &Tick) -> Result<(), StoreError> {
+        self.changes.push(Change::Schedule(ScheduleChange::ChangeTick(tick.clone())));
+        Ok(())
+    }
+
     async fn record(&mut self, entry: &AuditEntry) -> Result<(), StoreError> {
         self.changes.push(Change::Record(entry.clone()));
         Ok(())
@@ -293,6 +322,7 @@ impl UnitOfWork for Buffered {
                     changed.plans.entry(hash).or_insert_with(|| Arc::new(document));
                 }
                 Change::Account(change) => changed.accounts.make(change)?,
+                Change::Schedule(change) => changed.schedules.make(change)?,
                 Change::AddWebhook(webhook) => changed.webhooks.add(webhook)?,
                 Change::ReplaceWebhook(webhook) => changed.webhooks.replace(webhook)?,
                 Change::RemoveWebhook(webhook) => changed.webhooks.remove(&webhook)?,

@@ -25,6 +25,7 @@ const SCHEMA: &[&str] = &[
     "m0014_idempotency",
     "m0015_run_feed",
     "m0016_webhooks",
+    "m0017_schedules",
 ];
 
 /// How long the first connection may take.

@@ -42,9 +42,10 @@ impl Failure {
         matches!(self.code(), Some("40P01" | "40001"))
     }
 
-    /// For writes that may meet a unique name or id: their refusal is a conflict.
+    /// For writes that may meet a unique name or id, or whose row belongs to one that somebody else has removed: their refusal is
+    /// a conflict.
     pub(crate) fn or_conflict(self, what: &'static str) -> Self {
-        if self.code() == Some("23505") { Self::Conflict(what) } else { self }
+        if matches!(self.code(), Some("23503" | "23505")) { Self::Conflict(what) } else { self }
     }
 }
 

@@ -27,6 +27,7 @@ mod leases;
 mod lists;
 mod outbox;
 mod runs;
+mod schedules;
 mod secrets;
 mod store;
 mod totals;

@@ -10,6 +10,7 @@ use domain::{
     audit::AuditEntry,
     ids::PlanHash,
     ports::{DONE_BEFORE, LAST_ADMIN, StoreError, Transactions, UnitOfWork, Vault},
+    schedules::{Schedule, Tick},
     webhooks::Webhook,
     workflows::{WorkflowDefinition, WorkflowDocument},
 };
@@ -20,7 +21,7 @@ use crate::{
     codec::signed,
     entities::{agent, workflow},
     failure::{Failure, Outcome},
-    webhooks, workflows,
+    schedules, webhooks, workflows,
 };
 
 #[async_trait]
@@ -158,6 +159,31 @@ impl UnitOfWork for Open {
     async fn remove_webhook(&mut self, webhook: &Webhook) -> Result<(), StoreError> {
         let removed = webhooks::delete(&self.transaction, webhook).await;
         self.settle("webhook", removed)
+    }
+
+    async fn add_schedule(&mut self, schedule: &Schedule) -> Result<(), StoreError> {
+        let added = schedules::insert(&self.transaction, schedule).await;
+        self.settle("schedule", added)
+    }
+
+    async fn replace_schedule(&mut self, schedule: &Schedule) -> Result<(), StoreError> {
+        let replaced = schedules::update(&self.transaction, schedule).await;
+        self.settle("schedule", replaced)
+    }
+
+    async fn remove_schedule(&mut self, schedule: &Schedule) -> Result<(), StoreError> {
+        let removed = schedules::delete(&self.transaction, schedule).await;
+        self.settle("schedule", removed)
+    }
+
+    async fn add_tick(&mut self, tick: &Tick) -> Result<(), StoreError> {
+        let added = schedules::insert_tick(&self.transaction, tick).await;
+        self.settle("tick", added)
+    }
+
+    async fn change_tick(&mut self, tick: &Tick) -> Result<(), StoreError> {
+        let changed = schedules::change_tick(&self.transaction, tick).await.map(|()| 1);
+        self.settle("tick", changed)
     }
 
     async fn record(&mut self, entry: &AuditEntry) -> Result<(), StoreError> {

@@ -26,6 +26,7 @@ mod open;
 mod readers;
 mod rows;
 mod runs;
+mod schedules;
 mod schema;
 mod secrets;
 mod stats;

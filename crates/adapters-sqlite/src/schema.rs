@@ -23,6 +23,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/0012_idempotency.sql"),
     include_str!("../migrations/0013_run_feed.sql"),
     include_str!("../migrations/0014_webhooks.sql"),
+    include_str!("../migrations/0015_schedules.sql"),
     include_str!("../migrations/0016_agent_creators.sql"),
 ];
 

@@ -9,6 +9,7 @@ use domain::{
     audit::AuditEntry,
     ids::PlanHash,
     ports::{StoreError, Transactions, UnitOfWork, Vault},
+    schedules::{Schedule, Tick},
     webhooks::Webhook,
     workflows::{WorkflowDefinition, WorkflowDocument},
 };
@@ -19,6 +20,7 @@ use crate::{
     accounts::AccountChange,
     agents, audit,
     failure::{Failure, Outcome},
+    schedules::ScheduleChange,
     webhooks::WebhookChange,
     workflows,
 };
@@ -43,6 +45,7 @@ enum Change {
     KeepPlan(PlanHash, WorkflowDocument),
     Account(AccountChange),
     Webhook(WebhookChange),
+    Schedule(ScheduleChange),
     Record(AuditEntry),
 }
 
@@ -123,6 +126,31 @@ impl UnitOfWork for Buffered {
         Ok(())
     }
 
+    async fn add_schedule(&mut self, schedule: &Schedule) -> Result<(), StoreError> {
+        self.changes.push(Change::Schedule(ScheduleChange::Add(schedule.clone())));
+        Ok(())
+    }
+
+    async fn replace_schedule(&mut self, schedule: &Schedule) -> Result<(), StoreError> {
+        self.changes.push(Change::Schedule(ScheduleChange::Replace(schedule.clone())));
+        Ok(())
+    }
+
+    async fn remove_schedule(&mut self, schedule: &Schedule) -> Result<(), StoreError> {
+        self.changes.push(Change::Schedule(ScheduleChange::Remove(schedule.clone())));
+        Ok(())
+    }
+
+    async fn add_tick(&mut self, tick: &Tick) -> Result<(), StoreError> {
+        self.changes.push(Change::Schedule(ScheduleChange::AddTick(tick.clone())));
+        Ok(())
+    }
+
+    async fn change_tick(&mut self, tick: &Tick) -> Result<(), StoreError> {
+        self.changes.push(Change::Schedule(ScheduleChange::ChangeTick(tick.clone())));
+        Ok(())
+    }
+
     async fn record(&mut self, entry: &AuditEntry) -> Result<(), StoreError> {
         self.changes.push(Change::Record(entry.clone()));
         Ok(())
@@ -146,6 +174,7 @@ fn make(connection: &Connection, change: &Change, vault: &dyn Vault) -> Outcome<
         Change::KeepPlan(hash, document) => keep_plan(connection, *hash, document),
         Change::Account(change) => change.make(connection),
         Change::Webhook(change) => refused("webhook", change.make(connection, vault)),
+        Change::Schedule(change) => change.make(connection),
         Change::Record(entry) => audit::write(connection, entry),
     }
 }

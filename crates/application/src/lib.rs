@@ -8,6 +8,7 @@ mod done_before;
 pub mod once;
 pub mod plans;
 pub mod runs;
+pub mod schedules;
 pub mod tasks;
 pub mod webhooks;
 pub mod workflows;
@@ -17,8 +18,9 @@ use std::sync::Arc;
 use domain::{
     agents::Networks,
     ports::{
-        AgentGateway, AgentTraffic, Agents, AuditLog, Clock, DeadLetters, Engine, ExternalRuns, FeedWatch, Fleet,
-        IdGenerator, RunFeed, RunInbox, RunLeases, RunWatch, RunWriter, Runs, Schemas, Transactions, Workflows,
+        AgentGateway, AgentTraffic, Agents, AuditLog, Calendar, Clock, DeadLetters, Engine, ExternalRuns, FeedWatch,
+        Fleet, IdGenerator, RunFeed, RunInbox, RunLeases, RunWatch, RunWriter, Runs, Schedules, Schemas, Transactions,
+        Workflows,
     },
 };
 
@@ -50,6 +52,8 @@ pub struct Ports {
     pub fleet: Option<Arc<dyn Fleet>>,
     pub dead_letters: Arc<dyn DeadLetters>,
     pub audit: Arc<dyn AuditLog>,
+    pub schedules: Arc<dyn Schedules>,
+    pub calendar: Arc<dyn Calendar>,
     pub writer: Arc<dyn RunWriter>,
     pub gateway: Arc<dyn AgentGateway>,
     pub traffic: Arc<dyn AgentTraffic>,
@@ -110,6 +114,15 @@ pub struct UseCases {
     pub replay_dead_letter: dead_letters::ReplayDeadLetter,
     pub replay_dead_letters: dead_letters::ReplayDeadLetters,
     pub list_audit_log: audit::ListAuditLog,
+    pub create_schedule: schedules::CreateSchedule,
+    pub get_schedule: schedules::GetSchedule,
+    pub list_schedules: schedules::ListSchedules,
+    pub update_schedule: schedules::UpdateSchedule,
+    pub delete_schedule: schedules::DeleteSchedule,
+    pub change_schedule_state: schedules::ChangeScheduleState,
+    pub trigger_schedule: schedules::TriggerSchedule,
+    pub list_ticks: schedules::ListTicks,
+    pub preview_schedule: schedules::PreviewSchedule,
 }
 
 impl UseCases {
@@ -157,6 +170,15 @@ impl UseCases {
             replay_dead_letter: dead_letters::ReplayDeadLetter::new(ports),
             replay_dead_letters: dead_letters::ReplayDeadLetters::new(ports),
             list_audit_log: audit::ListAuditLog::new(ports),
+            create_schedule: schedules::CreateSchedule::new(ports),
+            get_schedule: schedules::GetSchedule::new(ports),
+            list_schedules: schedules::ListSchedules::new(ports),
+            update_schedule: schedules::UpdateSchedule::new(ports),
+            delete_schedule: schedules::DeleteSchedule::new(ports),
+            change_schedule_state: schedules::ChangeScheduleState::new(ports),
+            trigger_schedule: schedules::TriggerSchedule::new(ports),
+            list_ticks: schedules::ListTicks::new(ports),
+            preview_schedule: schedules::PreviewSchedule::new(ports),
         }
     }
 }

@@ -60,6 +60,8 @@ fn ports(store: &Arc<MemoryStore>, external: Option<External>) -> Ports {
         fleet: None,
         dead_letters: store.clone(),
         audit: store.clone(),
+        schedules: store.clone(),
+        calendar: Arc::new(domain::ports::NoCalendar),
         traffic: store.clone(),
         writer: Arc::new(AtOnce(store.clone())),
         gateway: Arc::new(MockAgentGateway::new()),

@@ -58,6 +58,8 @@ fn ports(engine: MockEngine, writer: Option<MockRunWriter>) -> Ports {
         fleet: None,
         dead_letters: store.clone(),
         audit: store.clone(),
+        schedules: store.clone(),
+        calendar: Arc::new(domain::ports::NoCalendar),
         traffic: store.clone(),
         writer,
         gateway: Arc::new(MockAgentGateway::new()),

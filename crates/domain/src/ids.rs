@@ -122,6 +122,31 @@ impl BulkId {
     }
 }
 
+uuid_id!(
+    /// A schedule.
+    ScheduleId
+);
+uuid_id!(
+    /// A tick of a schedule: derived from the schedule and the tick's time, so that whoever decides about it again decides about
+    /// the same one; minted for a tick that somebody asks for.
+    TickId
+);
+
+/// The namespace of ids of ticks; a random constant.
+const TICK_NAMESPACE: Uuid = Uuid::from_u128(0x52c7_0d9e_4b61_4e8f_9a3d_70f2_c81b_65ea);
+
+impl TickId {
+    /// The tick of a schedule at a time.
+    pub fn of(schedule: ScheduleId, at: crate::Timestamp) -> Self {
+        Self(Uuid::new_v5(&TICK_NAMESPACE, format!("{schedule}\n{}", at.timestamp_micros()).as_bytes()))
+    }
+
+    /// The run that is started for it.
+    pub fn run(self) -> RunId {
+        RunId::mint(self.0)
+    }
+}
+
 /// The namespace of ids of dead letters; a random constant.
 const DEAD_LETTER_NAMESPACE: Uuid = Uuid::from_u128(0x6d0f_b1c4_92e7_4a38_8c55_1e9a_d743_0b6f);
 

@@ -15,6 +15,7 @@ pub mod planted;
 pub mod ports;
 pub mod revision;
 pub mod runs;
+pub mod schedules;
 pub mod webhooks;
 pub mod workflows;
 

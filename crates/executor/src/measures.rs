@@ -48,6 +48,15 @@ pub fn describe_metrics() {
         "Messages that wait for their webhooks, at most 10,000 of them counted; looked at about twice a minute."
     );
     describe_counter!("orrery_webhooks_disabled_total", "Webhooks that were given up, by reason.");
+    describe_counter!(
+        "orrery_schedule_ticks_total",
+        "Ticks of schedules that this process has decided about, by what became of them."
+    );
+    describe_histogram!(
+        "orrery_schedule_lag_seconds",
+        Unit::Seconds,
+        "Time from a tick of a schedule until its run was started, but for ticks that people asked for."
+    );
     describe_counter!("orrery_external_requests_total", "Requests that were sent to the existing executor.");
     describe_gauge!(
         "orrery_runs_unexplained",

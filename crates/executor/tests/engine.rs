@@ -133,6 +133,8 @@ impl Process {
             fleet: None,
             dead_letters: store.clone(),
             audit: store.clone(),
+            schedules: store.clone(),
+            calendar: Arc::new(domain::ports::NoCalendar),
             traffic: store.clone(),
             writer: Arc::new(queue),
             gateway: agents.clone(),

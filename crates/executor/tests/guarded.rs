@@ -219,6 +219,8 @@ impl House {
             fleet: None,
             dead_letters: store.clone(),
             audit: store.clone(),
+            schedules: store.clone(),
+            calendar: Arc::new(domain::ports::NoCalendar),
             writer: Arc::new(queue),
             gateway: self.agent.clone(),
             traffic: store.clone(),

@@ -10,12 +10,13 @@ use domain::{
     ids::{PlanHash, RunId},
     ports::{
         Accounts, AgentTraffic, Agents, AuditLog, DeadLetters, IdempotencyKeys, RunFeed, RunInbox, RunJournal,
-        RunLeases, Runs, StoreError, Transactions, UnitOfWork, WebhookQueue, Webhooks, Workflows,
+        RunLeases, Runs, Schedules, StoreError, Transactions, UnitOfWork, WebhookQueue, Webhooks, Workflows,
     },
     runs::{
         AdoptRun, AdvanceRun, CancelRun, CommitOutcome, EventRecord, ResumeRun, Run, RunCommit, RunTip, StartRun,
         StepExecution,
     },
+    schedules::{Schedule, Tick},
     webhooks::Webhook,
     workflows::{WorkflowDefinition, WorkflowDocument},
 };
@@ -55,6 +56,8 @@ pub struct Stores {
     pub queue: Arc<dyn WebhookQueue>,
     /// See [`IdempotencyKeys`].
     pub keys: Arc<dyn IdempotencyKeys>,
+    /// See [`Schedules`].
+    pub schedules: Arc<dyn Schedules>,
     /// What must outlive the store, such as its folder.
     guard: Option<Arc<dyn Any + Send + Sync>>,
 }
@@ -78,6 +81,7 @@ impl Stores {
             + Webhooks
             + WebhookQueue
             + IdempotencyKeys
+            + Schedules
             + 'static,
     {
         let store = Arc::new(store);
@@ -96,7 +100,8 @@ impl Stores {
             feed: store.clone(),
             webhooks: store.clone(),
             queue: store.clone(),
-            keys: store,
+            keys: store.clone(),
+            schedules: store,
             guard: None,
         }
     }
@@ -191,6 +196,16 @@ pub enum Change {
     ReplaceWebhook(Webhook),
     /// See [`UnitOfWork::remove_webhook`].
     RemoveWebhook(Webhook),
+    /// See [`UnitOfWork::add_schedule`].
+    AddSchedule(Schedule),
+    /// See [`UnitOfWork::replace_schedule`].
+    ReplaceSchedule(Schedule),
+    /// See [`UnitOfWork::remove_schedule`].
+    RemoveSchedule(Schedule),
+    /// See [`UnitOfWork::add_tick`].
+    AddTick(Tick),
+    /// See [`UnitOfWork::change_tick`].
+    ChangeTick(Tick),
     /// See [`UnitOfWork::record`].
     Record(AuditEntry),
 }
@@ -214,6 +229,11 @@ impl Change {
             Self::AddWebhook(webhook) => unit.add_webhook(webhook).await,
             Self::ReplaceWebhook(webhook) => unit.replace_webhook(webhook).await,
             Self::RemoveWebhook(webhook) => unit.remove_webhook(webhook).await,
+            Self::AddSchedule(schedule) => unit.add_schedule(schedule).await,
+            Self::ReplaceSchedule(schedule) => unit.replace_schedule(schedule).await,
+            Self::RemoveSchedule(schedule) => unit.remove_schedule(schedule).await,
+            Self::AddTick(tick) => unit.add_tick(tick).await,
+            Self::ChangeTick(tick) => unit.change_tick(tick).await,
             Self::Record(entry) => unit.record(entry).await,
         }
     }

@@ -25,6 +25,7 @@ pub mod outbox;
 pub mod pages;
 pub mod runs;
 pub mod samples;
+pub mod schedules;
 mod shared;
 pub mod traffic;
 pub mod units;
@@ -275,6 +276,23 @@ macro_rules! port_contracts {
                 the_last_administrator_stays,
                 of_two_who_take_the_last_two_administrators_away_one_is_refused,
             ]
+            schedules: [
+                a_schedule_comes_back_as_it_was_stored,
+                an_unknown_schedule_is_none,
+                a_schedule_with_a_taken_id_or_name_is_refused,
+                a_schedule_is_replaced_only_from_the_revision_before,
+                a_schedule_is_removed_in_the_revision_that_was_read_with_its_ticks_and_frees_the_name,
+                schedules_can_be_filtered_and_are_listed_by_name_in_pages,
+                schedules_are_due_by_their_next_tick_or_because_one_waits,
+                a_tick_comes_back_as_it_was_stored,
+                a_tick_with_a_taken_id_is_refused_with_all_that_was_decided_with_it,
+                a_tick_of_no_schedule_is_refused,
+                of_two_who_decide_about_the_same_tick_one_is_refused,
+                a_tick_changes_only_from_a_status_before,
+                ticks_are_listed_latest_first_in_pages,
+                ticks_that_were_to_be_started_and_were_not_are_found_oldest_first,
+                old_ticks_are_forgotten_oldest_first_but_for_those_that_are_not_over,
+            ]
             traffic: [
                 a_traffic_comes_back_as_it_was_stored,
                 agents_without_a_traffic_are_left_out,
@@ -417,6 +435,7 @@ mod tests {
             include_str!("inbox.rs"),
             include_str!("families.rs"),
             include_str!("dead_letters.rs"),
+            include_str!("schedules.rs"),
             include_str!("fleet.rs"),
             include_str!("outbox.rs"),
             include_str!("announcements.rs"),

@@ -11,8 +11,8 @@ use domain::{
     access::{AccountName, ApiKey, KeyDigest, PasswordHash, Role, Scope, User},
     agents::{Agent, AgentAuth, AgentName, AgentSchemas, AgentStatus, AgentUrl, RetryPolicy},
     ids::{
-        AgentId, ApiKeyId, CommitId, Epoch, ExecutorId, FeedPlace, PlanHash, RunId, Seq, StepId, UserId, WebhookId,
-        WorkflowId, WorkflowRef,
+        AgentId, ApiKeyId, CommitId, Epoch, ExecutorId, FeedPlace, PlanHash, RunId, ScheduleId, Seq, StepId, TickId,
+        UserId, WebhookId, WorkflowId, WorkflowRef,
     },
     page::PageRequest,
     payload::Payload,
@@ -20,6 +20,7 @@ use domain::{
         AdoptRun, Adoption, AdvanceRun, CancelRun, ClosedAttempt, Labels, Outward, ResumeRun, Resumption, RunChange,
         RunEvent, RunStatus, RunUpdate, StartRun, Wake,
     },
+    schedules::{MissedPolicy, OverlapPolicy, Schedule, ScheduleName, ScheduleState, Tick, TickStatus, Timing},
     webhooks::{Delivery, SigningSecret, Webhook, WebhookName, WebhookUrl},
     workflows::{StepDocument, WorkflowDefinition, WorkflowDocument, WorkflowName, WorkflowStatus},
 };
@@ -360,4 +361,52 @@ pub fn delivery(to: &Webhook, place: u64) -> Delivery {
         status: RunStatus::Completed,
     };
     Delivery::of(to.id, change, at(0))
+}
+
+/// A schedule's name.
+pub fn schedule_name(text: &str) -> ScheduleName {
+    ScheduleName::parse(text).expect("a schedule's name")
+}
+
+/// A schedule whose id sorts by the number, due at second 100.
+pub fn schedule(n: u64, name: &str) -> Schedule {
+    Schedule {
+        id: ScheduleId::new(uuid(n)),
+        name: schedule_name(name),
+        workflow: WorkflowId::new(uuid(1)),
+        version: None,
+        timing: Timing { cron: "* * * * *".to_owned(), zone: "UTC".to_owned(), starts_at: None, ends_at: None },
+        input: Payload::empty(),
+        overlap: OverlapPolicy::Allow,
+        missed: MissedPolicy::Last,
+        grace: Duration::from_mins(1),
+        state: ScheduleState::Active,
+        next_at: Some(at(100)),
+        queued: None,
+        last: None,
+        last_started: None,
+        revision: 1,
+        created_at: at(0),
+        created_by: "test".to_owned(),
+        updated_at: at(0),
+        updated_by: "test".to_owned(),
+    }
+}
+
+/// A tick of the schedule with this number, decided when it was due and about to be started.
+pub fn tick(schedule: u64, second: i64) -> Tick {
+    let schedule = ScheduleId::new(uuid(schedule));
+    Tick {
+        id: TickId::of(schedule, at(second)),
+        schedule,
+        at: at(second),
+        until: at(second),
+        count: 1,
+        manual: false,
+        status: TickStatus::Starting,
+        reason: None,
+        message: None,
+        cancels: None,
+        decided_at: at(second),
+    }
 }

@@ -6,7 +6,7 @@ use domain::{
     ids::ExecutorId,
     ports::{
         Accounts, AgentTraffic, Agents, AuditLog, DeadLetters, Duties, Fleet, HeldShard, IdempotencyKeys, Outbox,
-        QueuedMessage, Requests, RunFeed, RunInbox, RunJournal, RunLeases, Runs, SHARDS, Shard,
+        QueuedMessage, Requests, RunFeed, RunInbox, RunJournal, RunLeases, Runs, SHARDS, Schedules, Shard,
     },
     ports::{Transactions, WebhookQueue, Webhooks, Workflows},
     runs::{OutboxMessage, RunEnded},
@@ -51,6 +51,7 @@ impl SharedStores {
             + Webhooks
             + WebhookQueue
             + IdempotencyKeys
+            + Schedules
             + Fleet
             + Outbox
             + Clone

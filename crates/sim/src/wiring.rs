@@ -69,6 +69,8 @@ impl Wiring {
             fleet: None,
             dead_letters: shared.clone(),
             audit: shared.clone(),
+            schedules: shared.clone(),
+            calendar: Arc::new(domain::ports::NoCalendar),
             traffic: shared.clone(),
             writer: Arc::new(journal.clone()),
             gateway: Arc::new(NoGateway),

@@ -18,6 +18,7 @@ mod language;
 mod load;
 mod postgres_away;
 mod requests;
+mod schedules;
 mod starting;
 mod stopping;
 mod together;

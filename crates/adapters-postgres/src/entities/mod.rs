@@ -8,6 +8,8 @@ pub(crate) mod event;
 pub(crate) mod plan;
 pub(crate) mod revocation;
 pub(crate) mod run;
+pub(crate) mod schedule;
+pub(crate) mod schedule_tick;
 pub(crate) mod step;
 pub(crate) mod webhook;
 pub(crate) mod webhook_delivery;

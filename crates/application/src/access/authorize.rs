@@ -7,8 +7,8 @@ use std::{
 
 use domain::{
     access::{Access, Forbidden, Resource, Right},
-    ids::RunId,
-    ports::{Agents, Clock, DeadLetters, Policy, Runs, StoreError, Workflows},
+    ids::{RunId, WorkflowId},
+    ports::{Agents, Clock, DeadLetters, Policy, Runs, Schedules, StoreError, Workflows},
     workflows::Mentioned,
 };
 
@@ -39,6 +39,7 @@ pub struct Authorize {
     workflows: Arc<dyn Workflows>,
     runs: Arc<dyn Runs>,
     dead_letters: Arc<dyn DeadLetters>,
+    schedules: Arc<dyn Schedules>,
     clock: Arc<dyn Clock>,
     /// The names of the workflows of runs, which never change.
     workflow_of: Mutex<HashMap<RunId, String>>,
@@ -53,6 +54,7 @@ impl Authorize {
             workflows: ports.workflows.clone(),
             runs: ports.runs.clone(),
             dead_letters: ports.dead_letters.clone(),
+            schedules: ports.schedules.clone(),
             clock: ports.clock.clone(),
             workflow_of: Mutex::default(),
         }
@@ -135,7 +137,11 @@ impl Authorize {
         let workflow = |name| Resource { workflow: name, ..Resource::default() };
         let agent = |name| Resource { agent: name, ..Resource::default() };
         Ok(match named {
-            Named::Workflow(id) => workflow(self.workflows.get(*id).await?.map(|found| found.name.as_str().to_owned())),
+            Named::Workflow(id) => workflow(self.name_of(*id).await?),
+            Named::Schedule(id) => match self.schedules.get(*id).await? {
+                Some(schedule) => workflow(self.name_of(schedule.workflow).await?),
+                None => Resource::default(),
+            },
             Named::WorkflowName(name) => workflow(Some(name.clone())),
             Named::Run(id) => self.run(id).await?,
             Named::DeadLetter(id) => match self.dead_letters.get(*id).await? {
@@ -150,6 +156,10 @@ impl Authorize {
             Named::AgentName(name) => agent(Some(name.clone())),
             Named::Anything => Resource::default(),
         })
+    }
+
+    async fn name_of(&self, workflow: WorkflowId) -> Result<Option<String>, StoreError> {
+        Ok(self.workflows.get(workflow).await?.map(|found| found.name.as_str().to_owned()))
     }
 
     async fn run(&self, id: &RunId) -> Result<Resource, StoreError> {

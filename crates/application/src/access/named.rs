@@ -1,6 +1,6 @@
 //! What a request names, before it is known what that is.
 
-use domain::ids::{AgentId, DeadLetterId, RunId, WorkflowId};
+use domain::ids::{AgentId, DeadLetterId, RunId, ScheduleId, WorkflowId};
 
 /// Something that a request names: in its path, its filter or its body.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -13,6 +13,8 @@ pub enum Named {
     Run(RunId),
     /// A dead letter.
     DeadLetter(DeadLetterId),
+    /// A schedule.
+    Schedule(ScheduleId),
     /// An agent, by its id.
     Agent(AgentId),
     /// An agent, by its name; there need not be one.

@@ -1,8 +1,8 @@
 //! What a restricted principal may touch.
 //!
-//! A scope of workflows concerns definitions, runs and dead letters; a scope of agents concerns the registered agents. What a
-//! workflow does in its steps is its own affair: whoever may execute it may have its agents called. So whoever writes steps must
-//! not name others in them.
+//! A scope of workflows concerns definitions, runs, schedules and dead letters; a scope of agents concerns the registered agents.
+//! What a workflow does in its steps is its own affair: whoever may execute it may have its agents called. So whoever writes steps
+//! must not name others in them.
 
 use std::collections::BTreeSet;
 
@@ -29,6 +29,8 @@ fn concerns(right: Right) -> Concerns {
         | Right::RunsRead
         | Right::RunsExecute
         | Right::RunsControl
+        | Right::SchedulesRead
+        | Right::SchedulesWrite
         | Right::DeadLettersDelete => Concerns::Workflows,
         Right::AgentsRead | Right::AgentsWrite | Right::AgentsCheck => Concerns::Agents,
         // A key without restrictions could be made otherwise, and the audit log tells of everything.

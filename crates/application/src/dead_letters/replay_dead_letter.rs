@@ -189,8 +189,9 @@ impl ReplayDeadLetter {
         };
         let (workflow, version) = self.addressed(entry, manner).await?;
         let replays = Some(ReplayOf { entry: entry.last.id, path: entry.last.path.clone() });
-        let new =
-            New { run: replay.run.clone(), input, labels, starts_at: None, by: doer.by, replays, bulk: doer.bulk };
+        let run = replay.run.clone();
+        let (by, bulk) = (doer.by, doer.bulk);
+        let new = New { run, input, labels, starts_at: None, by, replays, bulk, may_be_there: true };
         Ok(self.execute_workflow.prepare(workflow, version, new).await?)
     }
 

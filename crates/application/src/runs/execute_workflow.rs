@@ -150,6 +150,8 @@ pub(crate) struct New<'a> {
     pub(crate) replays: Option<ReplayOf>,
     /// The request by which it is one of many.
     pub(crate) bulk: Option<BulkId>,
+    /// Whether its id was written down before, so that somebody else may have started it.
+    pub(crate) may_be_there: bool,
 }
 
 /// A run that can be started.
@@ -158,6 +160,7 @@ pub(crate) struct Prepared {
     plan: SharedPlan,
     replays: Option<ReplayOf>,
     status: WorkflowStatus,
+    may_be_there: bool,
 }
 
 /// Starts a run of a version of a workflow.
@@ -215,7 +218,7 @@ impl ExecuteWorkflow {
         if let Some(execution) = self.started_before(&run).await? {
             return Ok(execution);
         }
-        let new = New { run, input, labels, starts_at, by, replays: None, bulk: None };
+        let new = New { run, input, labels, starts_at, by, replays: None, bulk: None, may_be_there: false };
         self.begin(self.prepare(id, version, new).await?).await
     }
 
@@ -239,11 +242,11 @@ impl ExecuteWorkflow {
         if !violations.is_empty() {
             return Err(ExecuteWorkflowError::UnfitInput(violations));
         }
-        let replays = new.replays.clone();
-        Ok(Prepared { start: self.first_commit(addressed, &definition, new), plan, replays, status: definition.status })
+        let (replays, may_be_there, status) = (new.replays.clone(), new.may_be_there, definition.status);
+        Ok(Prepared { start: self.first_commit(addressed, &definition, new), plan, replays, status, may_be_there })
     }
 
-    /// Starts it, and answers as soon as it is durable. A replay that was started before is not started again.
+    /// Starts it, and answers as soon as it is durable. A run that may be there, and is, is not started again.
     pub(crate) async fn begin(&self, prepared: Prepared) -> Result<Execution, ExecuteWorkflowError> {
         let (version, status) = (prepared.start.workflow_version, prepared.status);
         if let Some(external) = self.external.as_ref().filter(|external| external.takes_new_runs) {
@@ -326,7 +329,7 @@ impl ExecuteWorkflow {
             // down.
             return self.start_anywhere(prepared).await;
         }
-        let Prepared { start: mut commit, plan, replays, .. } = prepared;
+        let Prepared { start: mut commit, plan, may_be_there, .. } = prepared;
         commit.events = made.events;
         commit.status = state.status();
         commit.owner = Some(executor);
@@ -339,12 +342,12 @@ impl ExecuteWorkflow {
                 engine.adopt(adopted);
             }
         };
-        self.accept(self.writer.write_then(RunCommit::Start(commit), Box::new(hand_over)).await?, replays.is_some())
+        self.accept(self.writer.write_then(RunCommit::Start(commit), Box::new(hand_over)).await?, may_be_there)
     }
 
     /// The run is the existing executor's, which is asked once the run's row is there.
     async fn start_externally(&self, external: &External, prepared: Prepared) -> Result<Run, ExecuteWorkflowError> {
-        let Prepared { start: commit, replays, .. } = prepared;
+        let Prepared { start: commit, may_be_there, .. } = prepared;
         if commit.starts_at.is_some() {
             return Err(ExecuteWorkflowError::NoDelayForExternal);
         }
@@ -358,7 +361,7 @@ impl ExecuteWorkflow {
         if bytes > MAX_REQUEST {
             return Err(ExecuteWorkflowError::TooLargeForExternal(bytes));
         }
-        self.accept(external.runs.start(&commit).await?, replays.is_some())?;
+        self.accept(external.runs.start(&commit).await?, may_be_there)?;
         let doubts = doubtful_for_external(&document);
         if !doubts.is_empty() {
             let doubts = all(&doubts);
@@ -368,8 +371,8 @@ impl ExecuteWorkflow {
     }
 
     async fn start_anywhere(&self, prepared: Prepared) -> Result<(), ExecuteWorkflowError> {
-        let Prepared { start, replays, .. } = prepared;
-        self.accept(self.writer.write(RunCommit::Start(start)).await?, replays.is_some())?;
+        let Prepared { start, may_be_there, .. } = prepared;
+        self.accept(self.writer.write(RunCommit::Start(start)).await?, may_be_there)?;
         self.engine.ring();
         Ok(())
     }

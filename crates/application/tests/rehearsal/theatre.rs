@@ -46,6 +46,8 @@ impl Theatre {
             fleet: None,
             dead_letters: store.clone(),
             audit: store.clone(),
+            schedules: store.clone(),
+            calendar: Arc::new(domain::ports::NoCalendar),
             traffic: store.clone(),
             // A rehearsal stores nothing and calls nobody: these would panic.
             writer: Arc::new(MockRunWriter::new()),

@@ -21,6 +21,10 @@ pub enum Right {
     RunsExecute,
     /// Retry, cancel, pause, skip, rerun, replay.
     RunsControl,
+    /// Read schedules and what they have started.
+    SchedulesRead,
+    /// Create, change, pause and delete schedules.
+    SchedulesWrite,
     /// Delete dead letters.
     DeadLettersDelete,
     /// Report about the call that one was given, and fetch its input.
@@ -37,7 +41,7 @@ pub enum Right {
 
 impl Right {
     /// All of them.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 17] = [
         Self::AgentsRead,
         Self::AgentsWrite,
         Self::AgentsCheck,
@@ -47,6 +51,8 @@ impl Right {
         Self::RunsRead,
         Self::RunsExecute,
         Self::RunsControl,
+        Self::SchedulesRead,
+        Self::SchedulesWrite,
         Self::DeadLettersDelete,
         Self::TasksReport,
         Self::AccessManage,
@@ -67,6 +73,8 @@ impl Right {
             Self::RunsRead => "runs:read",
             Self::RunsExecute => "runs:execute",
             Self::RunsControl => "runs:control",
+            Self::SchedulesRead => "schedules:read",
+            Self::SchedulesWrite => "schedules:write",
             Self::DeadLettersDelete => "dead_letters:delete",
             Self::TasksReport => "tasks:report",
             Self::AccessManage => "access:manage",
@@ -83,7 +91,15 @@ impl Right {
 
     /// Whether it only reads: what a read-only token may use.
     pub fn reads(self) -> bool {
-        matches!(self, Self::AgentsRead | Self::WorkflowsRead | Self::RunsRead | Self::AuditRead | Self::SystemRead)
+        matches!(
+            self,
+            Self::AgentsRead
+                | Self::WorkflowsRead
+                | Self::RunsRead
+                | Self::SchedulesRead
+                | Self::AuditRead
+                | Self::SystemRead
+        )
     }
 }
 

@@ -8,6 +8,7 @@ use crate::{
     access::{ApiKey, User},
     agents::Agent,
     ids::{DeadLetterId, RunId},
+    schedules::Schedule,
     webhooks::Webhook,
     workflows::WorkflowDefinition,
 };
@@ -34,11 +35,13 @@ pub enum EntityKind {
     Token,
     /// A webhook.
     Webhook,
+    /// A schedule.
+    Schedule,
 }
 
 impl EntityKind {
     /// All of them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Agent,
         Self::Workflow,
         Self::Run,
@@ -47,6 +50,7 @@ impl EntityKind {
         Self::User,
         Self::Token,
         Self::Webhook,
+        Self::Schedule,
     ];
 
     /// The name that the REST API and the tables use.
@@ -60,6 +64,7 @@ impl EntityKind {
             Self::User => "user",
             Self::Token => "token",
             Self::Webhook => "webhook",
+            Self::Schedule => "schedule",
         }
     }
 
@@ -137,6 +142,11 @@ impl Entity {
     /// A run.
     pub fn run(run: &RunId, workflow_name: Option<&str>) -> Self {
         Self::new(EntityKind::Run, run.as_str(), workflow_name)
+    }
+
+    /// A schedule.
+    pub fn schedule(schedule: &Schedule) -> Self {
+        Self::new(EntityKind::Schedule, &schedule.id.to_string(), Some(schedule.name.as_str()))
     }
 
     /// An entry among the dead letters.

@@ -13,6 +13,7 @@ use crate::{
     ids::{AuditId, RunId, StepPath},
     payload::Payload,
     runs::{AdoptRun, CancelRun, DeadLetterEntry, InboxMessage, Replay, Resumption, Run, RunStatus, StartRun},
+    schedules::{Schedule, Tick},
     webhooks::{Delivery, Webhook},
     workflows::WorkflowDefinition,
 };
@@ -180,6 +181,29 @@ impl AuditEntry {
         let changes = Changes::between(&of(before), &of(after));
         let changes = changes.secret("password", before.map(|user| &user.password), after.map(|user| &user.password));
         Some(Self::new(id, at, by, action, Entity::user(after.or(before)?), changes))
+    }
+
+    /// A schedule is made, changed, paused or resumed; without an `after`, deleted.
+    pub fn of_schedule(
+        id: AuditId,
+        by: &Actor,
+        action: Action,
+        before: Option<&Schedule>,
+        after: Option<&Schedule>,
+        at: Timestamp,
+    ) -> Option<Self> {
+        let of = |schedule: Option<&Schedule>| schedule.map_or_else(Map::new, snapshot::schedule);
+        let mut changes = Changes::between(&of(before), &of(after));
+        if let Some(after) = after.filter(|after| before.is_none_or(|before| before.input != after.input)) {
+            changes = changes.data("input_data", &after.input);
+        }
+        Some(Self::new(id, at, by, action, Entity::schedule(after.or(before)?), changes))
+    }
+
+    /// Somebody has a schedule start a run now.
+    pub fn of_trigger(id: AuditId, by: &Actor, schedule: &Schedule, tick: &Tick) -> Self {
+        let changes = Changes::none().set("run_id", tick.id.run().as_str());
+        Self::new(id, tick.at, by, Action::Execute, Entity::schedule(schedule), changes)
     }
 
     /// Somebody has logged in.

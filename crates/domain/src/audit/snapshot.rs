@@ -5,6 +5,7 @@ use serde_json::{Map, Value, json};
 use crate::{
     access::{ApiKey, Scope, User},
     agents::{Agent, AgentAuth, CallLimit, CircuitBreakerConfig, RetryPolicy, Secret},
+    schedules::Schedule,
     webhooks::{DisabledWhy, Webhook},
     workflows::{ChangeSummary, WorkflowDefinition},
 };
@@ -113,6 +114,26 @@ pub(super) fn webhook(webhook: &Webhook) -> Map<String, Value> {
         "workflows": webhook.workflows,
         "previous_secret_until": webhook.previous.as_ref().map(|previous| previous.until),
         "disabled_reason": webhook.disabled.map(|(why, _)| DisabledWhy::as_str(why)),
+    }))
+}
+
+/// The members of a schedule but its input and what its ticks change.
+pub(super) fn schedule(schedule: &Schedule) -> Map<String, Value> {
+    let Schedule { timing, .. } = schedule;
+    let (missed, most) = schedule.missed.parts();
+    members(json!({
+        "name": schedule.name.as_str(),
+        "workflow_id": schedule.workflow.to_string(),
+        "version": schedule.version,
+        "cron": timing.cron,
+        "time_zone": timing.zone,
+        "starts_at": timing.starts_at,
+        "ends_at": timing.ends_at,
+        "overlap": schedule.overlap.as_str(),
+        "missed": missed,
+        "missed_limit": most,
+        "grace_seconds": schedule.grace.as_secs(),
+        "state": schedule.state.as_str(),
     }))
 }
 

@@ -16,6 +16,7 @@ mod inbox;
 mod journal;
 mod leases;
 mod outbox;
+mod schedules;
 mod schemas;
 mod store;
 mod time;
@@ -43,6 +44,7 @@ pub use inbox::{Appended, InboxNote, Mail, RunInbox};
 pub use journal::{Overloaded, RunJournal, RunWriter, Runs, Then};
 pub use leases::{Attendance, Claimed, MAX_UNATTENDED, RunLeases};
 pub use outbox::{HeldShard, Outbox, QueuedMessage, SHARDS, Shard};
+pub use schedules::{Calendar, InvalidTiming, NoCalendar, Schedules, Ticks};
 pub use schemas::{InvalidSchema, MAX_SCHEMA_BYTES, MAX_VIOLATIONS, NoSchemas, Schema, Schemas, Violation};
 pub use store::{DONE_BEFORE, LAST_ADMIN, StoreError, Transactions, UnitOfWork};
 pub use time::{Clock, Doorbell, IdGenerator, StoreTime};
@@ -67,6 +69,7 @@ pub use {
     gateway::MockAgentGateway,
     inbox::MockRunInbox,
     journal::{MockRunWriter, MockRuns},
+    schedules::MockSchedules,
     schemas::MockSchemas,
     store::{MockTransactions, MockUnitOfWork},
     time::{MockClock, MockIdGenerator},

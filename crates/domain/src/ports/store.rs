@@ -8,6 +8,7 @@ use crate::{
     agents::Agent,
     audit::AuditEntry,
     ids::PlanHash,
+    schedules::{Schedule, Tick},
     webhooks::Webhook,
     workflows::{WorkflowDefinition, WorkflowDocument},
 };
@@ -102,6 +103,24 @@ pub trait UnitOfWork: Send {
     /// Removes a webhook and its deliveries; the name is free then. MUST be refused with `Conflict` unless the stored revision is
     /// `webhook.revision`.
     async fn remove_webhook(&mut self, webhook: &Webhook) -> Result<(), StoreError>;
+
+    /// Adds a schedule. MUST be refused with `Conflict` if its id or name is taken.
+    async fn add_schedule(&mut self, schedule: &Schedule) -> Result<(), StoreError>;
+
+    /// Replaces a schedule. MUST be refused with `Conflict` unless the stored revision is `schedule.revision - 1`, or if its name
+    /// is taken by another one.
+    async fn replace_schedule(&mut self, schedule: &Schedule) -> Result<(), StoreError>;
+
+    /// Removes a schedule and its ticks; the name is free then. MUST be refused with `Conflict` unless the stored revision is
+    /// `schedule.revision`.
+    async fn remove_schedule(&mut self, schedule: &Schedule) -> Result<(), StoreError>;
+
+    /// Adds a tick of a schedule that is there. MUST be refused with `Conflict` if its id is taken.
+    async fn add_tick(&mut self, tick: &Tick) -> Result<(), StoreError>;
+
+    /// Changes the status, the reason, the message and the time of the decision of a tick to those of this one, if the stored
+    /// status is [before](crate::schedules::TickStatus::before) its own; else nothing is changed, and nothing refused.
+    async fn change_tick(&mut self, tick: &Tick) -> Result<(), StoreError>;
 
     /// Writes down in the audit log who does this. The row is there if and only if the changes are. MUST be refused with
     /// `Conflict(`[`DONE_BEFORE`]`)` if there is an entry with this id, so that nothing is done twice under it.

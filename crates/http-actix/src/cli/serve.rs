@@ -11,6 +11,9 @@ use crate::composition::LogFormat;
 /// How many days dead letters are kept unless somebody says otherwise.
 const KEEP_DEAD_LETTERS_DAYS: u64 = 30;
 
+/// How many days it is kept what became of ticks unless somebody says otherwise.
+const KEEP_SCHEDULE_TICKS_DAYS: u64 = 30;
+
 /// How many days the audit log is kept unless somebody says otherwise, and how many at least.
 const KEEP_AUDIT_DAYS: u64 = 365;
 const KEEP_AUDIT_DAYS_AT_LEAST: u64 = 90;
@@ -91,6 +94,9 @@ pub(crate) struct Serve {
     /// For how many hours the answers to requests with an `Idempotency-Key` are kept; after that a key may be used anew.
     #[arg(long, env = "ORRERY_KEEP_ANSWERS_HOURS", default_value_t = KEEP_ANSWERS_HOURS, value_parser = clap::value_parser!(u64).range(1..=8_760))]
     pub(crate) keep_answers_hours: u64,
+    /// For how many days it is kept what became of the ticks of schedules; what is older is removed.
+    #[arg(long, env = "ORRERY_KEEP_SCHEDULE_TICKS_DAYS", default_value_t = KEEP_SCHEDULE_TICKS_DAYS, value_parser = clap::value_parser!(u64).range(1..=36_500))]
+    pub(crate) keep_schedule_ticks_days: u64,
     /// How logs are written to standard error; by default text on a terminal and JSON elsewhere.
     #[arg(long, env = "ORRERY_LOG_FORMAT", value_enum)]
     pub(crate) log_format: Option<LogFormat>,
@@ -126,6 +132,7 @@ impl Serve {
             keep_dead_letters_days: KEEP_DEAD_LETTERS_DAYS,
             keep_audit_days: KEEP_AUDIT_DAYS,
             keep_answers_hours: KEEP_ANSWERS_HOURS,
+            keep_schedule_ticks_days: KEEP_SCHEDULE_TICKS_DAYS,
             log_format: None,
             log: "warn".to_owned(),
         }
@@ -139,6 +146,11 @@ impl Serve {
     /// How long the audit log is kept.
     pub(crate) fn keep_audit(&self) -> Duration {
         Duration::from_hours(self.keep_audit_days * 24)
+    }
+
+    /// How long it is kept what became of ticks.
+    pub(crate) fn keep_schedule_ticks(&self) -> Duration {
+        Duration::from_hours(self.keep_schedule_ticks_days * 24)
     }
 
     /// How long dead letters are kept; none for ever.

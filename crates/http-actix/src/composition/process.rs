@@ -9,6 +9,7 @@ use std::{
 
 use actix_web::dev::ServerHandle;
 use adapters_auth::{AeadVault, Biscuits, ChainSeal, Keyring};
+use adapters_cron::CronCalendar;
 use adapters_http::{GatewayConfig, HttpAgentGateway};
 use adapters_schema::JsonSchemas;
 use anyhow::Context;
@@ -200,6 +201,7 @@ impl<'a> Building<'a> {
         let uses = Arc::new(UseCases::new(&ports));
         self.serve_bus(&ports, &membership)?;
         self.keep_dead_letters();
+        self.keep_schedules(&ports);
         let readiness = Components {
             runs: self.store.runs.clone(),
             writer: queue,
@@ -375,6 +377,17 @@ impl<'a> Building<'a> {
         once
     }
 
+    /// Where there is an API or an engine, schedules are looked after: any of these processes may be the last that is left. What a
+    /// tick starts must still be written and looked after, so it ends with what comes in.
+    fn keep_schedules(&mut self, ports: &Ports) {
+        if !self.parts.api && !self.parts.engine {
+            return;
+        }
+        let keep_for = self.options.keep_schedule_ticks();
+        let scheduler = executor::Scheduler::new(ports, keep_for);
+        self.ingress.spawn(&mut self.crew, "scheduler", |stop| scheduler.run(stop));
+    }
+
     /// Where things are changed, the log of it is sealed: until the last commit is written, so with the heart.
     fn keep_audit_log(&mut self, keyring: &Keyring) {
         if !self.parts.api && !self.parts.engine {
@@ -423,6 +436,8 @@ impl<'a> Building<'a> {
             fleet: self.store.shared.as_ref().map(|shared| shared.fleet.clone()),
             dead_letters: self.store.dead_letters.clone(),
             audit: self.store.audit.clone(),
+            schedules: self.store.schedules.clone(),
+            calendar: Arc::new(CronCalendar),
             traffic: self.store.traffic.clone(),
             writer: Arc::new(queue.clone()),
             gateway: self.gateway()?,

@@ -8,8 +8,8 @@ use adapters_sqlite::SqliteStore;
 use anyhow::Context;
 use domain::ports::{
     Accounts, AgentTraffic, Agents, AuditLog, AuditSealing, Clock, DeadLetters, Doorbell, ExternalRuns, Fleet,
-    IdempotencyKeys, KeptSecrets, Outbox, Reseal, Resealed, RunFeed, RunInbox, RunJournal, RunLeases, Runs, StoreTime,
-    Transactions, Vault, WebhookQueue, Webhooks, Workflows,
+    IdempotencyKeys, KeptSecrets, Outbox, Reseal, Resealed, RunFeed, RunInbox, RunJournal, RunLeases, Runs, Schedules,
+    StoreTime, Transactions, Vault, WebhookQueue, Webhooks, Workflows,
 };
 use tokio::time::Instant;
 
@@ -32,6 +32,7 @@ pub(super) struct Store {
     pub(super) audit: Arc<dyn AuditLog>,
     pub(super) webhooks: Arc<dyn Webhooks>,
     pub(super) webhook_queue: Arc<dyn WebhookQueue>,
+    pub(super) schedules: Arc<dyn Schedules>,
     pub(super) sealing: Arc<dyn AuditSealing>,
     pub(super) keys: Arc<dyn IdempotencyKeys>,
     pub(super) clock: Arc<dyn Clock>,
@@ -72,6 +73,7 @@ pub(super) async fn in_folder(folder: &Path, vault: Arc<dyn Vault>) -> anyhow::R
         dead_letters: store.clone(),
         traffic: store.clone(),
         audit: store.clone(),
+        schedules: store.clone(),
         webhooks: store.clone(),
         webhook_queue: store.clone(),
         sealing: store.clone(),
@@ -195,6 +197,7 @@ pub(super) async fn in_database(database: Database<'_>, vault: Arc<dyn Vault>) -
         audit: store.clone(),
         webhooks: store.clone(),
         webhook_queue: store.clone(),
+        schedules: store.clone(),
         sealing: store.clone(),
         keys: store.clone(),
         clock: clock.clone(),

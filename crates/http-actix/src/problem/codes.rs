@@ -112,6 +112,8 @@ codes! {
     DeadLetterNotFound: 404, "dead_letter_not_found", "Dead letter not found",
         "There is no dead letter with this id, or not any more: its work was done after all, or it was deleted.",
         "Look the id up with GET /api/v1/dlq.";
+    ScheduleNotFound: 404, "schedule_not_found", "Schedule not found",
+        "There is no schedule with this id.", "Look the id up with GET /api/v1/schedules.";
     NoTask: 404, "no_task", "No task",
         "The credential is not the token of a call.", "Send the token that came with the call, in `X-Orrery-Token`.";
     ApiKeyNotFound: 404, "api_key_not_found", "API key not found",
@@ -158,6 +160,13 @@ codes! {
     VersionHasLiveRuns: 409, "version_has_live_runs", "Version has live runs",
         "A version that pending or running runs execute cannot be deleted; the detail says how many there are.",
         "Wait for the runs to end, cancel them, or archive the version so that no more are started.";
+    ScheduleNameTaken: 409, "schedule_name_taken", "Schedule name taken",
+        "Another schedule has this name.", "Choose another name, or change the existing schedule.";
+    ScheduleEnded: 409, "schedule_ended", "Schedule ended",
+        "The schedule has no tick left, so that there is nothing to pause or resume.", "Give it a later `ends_at`.";
+    ScheduleNotStarted: 409, "schedule_not_started", "Scheduled run not started",
+        "The schedule's workflow cannot be run as it is; the detail says why.",
+        "Activate the workflow, or change the schedule's input so that it fits.";
     DeadLetterReplayed: 409, "dead_letter_replayed", "Dead letter replayed before",
         "A run was started to do the work of this dead letter; the detail names it.",
         "Look at that run, or replay it once more with `force`.";

@@ -14,6 +14,7 @@ mod rehearsals;
 mod run_changes;
 mod run_feed;
 mod runs;
+mod schedules;
 mod system;
 mod tasks;
 mod users;
@@ -64,6 +65,7 @@ fn declared() -> Api {
         .group(agents::GROUP, "HTTP services that do the work of steps.")
         .group(workflows::GROUP, "Definitions of what runs do, in versions.")
         .group(runs::GROUP, "Executions of workflows.")
+        .group(schedules::GROUP, "Runs that are started at certain times.")
         .group(dead_letters::GROUP, "Steps that have failed for good, and having their work done after all.")
         .group(events::GROUP, "What happens elsewhere, and what runs wait for.")
         .group(tasks::GROUP, "What agents say about the calls that they got, with the tokens that came with these.")
@@ -75,6 +77,7 @@ fn declared() -> Api {
     let api = audit::declare(dead_letters::declare(run_feed::declare(logs::declare(following::declare(
         runs::declare(run_changes::declare(api)),
     )))));
+    let api = schedules::declare(api);
     let api = webhooks::declare(users::declare(api_keys::declare(access::declare(api))));
     system::declare(tasks::declare(events::declare(api))).finish()
 }

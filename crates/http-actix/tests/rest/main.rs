@@ -27,6 +27,7 @@ mod rendition;
 mod restricted;
 mod rights;
 mod runs;
+mod schedules;
 mod schemas;
 mod slow;
 mod support;

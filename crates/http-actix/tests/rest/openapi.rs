@@ -6,10 +6,11 @@ use serde_json::Value;
 
 use crate::support::{Orrery, assert_valid};
 
-const OPERATIONS: [&str; 65] = [
+const OPERATIONS: [&str; 76] = [
     "DELETE /api/v1/agents/{agent_id}",
     "DELETE /api/v1/api-keys/{key_id}",
     "DELETE /api/v1/dlq/{dlq_id}",
+    "DELETE /api/v1/schedules/{schedule_id}",
     "DELETE /api/v1/users/{user_id}",
     "DELETE /api/v1/workflows/{workflow_id}",
     "DELETE /api/v1/workflows/{workflow_id}/versions/{version}",
@@ -29,6 +30,10 @@ const OPERATIONS: [&str; 65] = [
     "GET /api/v1/runs/{run_id}/events",
     "GET /api/v1/runs/{run_id}/logs",
     "GET /api/v1/runs/{run_id}/steps",
+    "GET /api/v1/schedules",
+    "GET /api/v1/schedules/{schedule_id}",
+    "GET /api/v1/schedules/{schedule_id}/next",
+    "GET /api/v1/schedules/{schedule_id}/runs",
     "GET /api/v1/tasks/self",
     "GET /api/v1/tasks/self/input",
     "GET /api/v1/users",
@@ -60,6 +65,11 @@ const OPERATIONS: [&str; 65] = [
     "POST /api/v1/runs/{run_id}/retry",
     "POST /api/v1/runs/{run_id}/skip",
     "POST /api/v1/runs/{run_id}/unpause",
+    "POST /api/v1/schedules",
+    "POST /api/v1/schedules/preview",
+    "POST /api/v1/schedules/{schedule_id}/pause",
+    "POST /api/v1/schedules/{schedule_id}/resume",
+    "POST /api/v1/schedules/{schedule_id}/trigger",
     "POST /api/v1/tasks/self/events",
     "POST /api/v1/tasks/self/report",
     "POST /api/v1/users",
@@ -69,6 +79,7 @@ const OPERATIONS: [&str; 65] = [
     "POST /api/v1/workflows/{workflow_id}/rollback",
     "POST /api/v1/workflows/{workflow_id}/test",
     "PUT /api/v1/agents/{agent_id}",
+    "PUT /api/v1/schedules/{schedule_id}",
     "PUT /api/v1/users/{user_id}",
     "PUT /api/v1/workflows/{workflow_id}",
     "PUT /api/v1/workflows/{workflow_id}/versions/{version}",
@@ -144,6 +155,8 @@ fn every_example_fits_its_schema() {
 #[actix_web::test]
 async fn every_example_of_a_request_passes_the_door() {
     let orrery = Orrery::new();
+    orrery.agent("A").await;
+    let workflow = orrery.workflow("w").await;
     let document = http_actix::openapi_document();
     for (name, operation) in operations(&document) {
         let example = &operation["requestBody"]["content"]["application/json"]["example"];
@@ -153,12 +166,17 @@ async fn every_example_of_a_request_passes_the_door() {
         let (method, path) = name.split_once(' ').expect("a method and a path");
         let id = "0190c0de-0000-7000-8000-000000000001";
         let path = path.replace("{version}", "1");
-        let path = ["{agent_id}", "{dlq_id}", "{workflow_id}", "{run_id}", "{key_id}", "{user_id}"]
+        let path = ["{agent_id}", "{dlq_id}", "{workflow_id}", "{run_id}", "{schedule_id}", "{key_id}", "{user_id}"]
             .iter()
             .fold(path, |path, p| path.replace(p, id));
+        let mut example = example.clone();
+        // What is to be run must be there.
+        if let Some(id) = example.get_mut("workflow_id") {
+            *id = workflow.clone().into();
+        }
         let answer = match method {
-            "POST" => orrery.post(&path, example.clone()).await,
-            _ => orrery.put(&path, example.clone()).await,
+            "POST" => orrery.post(&path, example).await,
+            _ => orrery.put(&path, example).await,
         };
         assert_ne!(answer.status, 422, "{name}: {}", answer.text());
     }

@@ -46,7 +46,7 @@ async fn a_key_reaches_what_its_scope_names() {
 async fn whether_something_exists_is_not_told_to_who_may_not_see_it() {
     let furnished = Furnished::new().await;
     let told = |answer: Answer| answer.problem(403, "out_of_scope")["detail"].clone();
-    for name in ["workflow_id", "run_id", "dlq_id", "agent_id"] {
+    for name in ["workflow_id", "run_id", "dlq_id", "schedule_id", "agent_id"] {
         for operation in operations().iter().filter(|operation| operation.name.contains(name)) {
             if !is_told_apart(operation) {
                 continue;
@@ -70,6 +70,7 @@ async fn lists_must_be_filtered_by_what_the_key_is_restricted_to() {
         ("/api/v1/runs", "workflow_name=w&page_size=5".to_owned()),
         ("/api/v1/dlq", format!("workflow_id={workflow}")),
         ("/api/v1/dlq", format!("run_id={run}")),
+        ("/api/v1/schedules", format!("workflow_id={workflow}")),
         ("/api/v1/agents", "name=A".to_owned()),
     ] {
         assert!(is_refused(&furnished.get(list, SCOPED).await), "{list}");

@@ -49,7 +49,7 @@ pub(crate) fn operations() -> Vec<Operation> {
     all
 }
 
-/// A server on which every kind of thing is there: an agent, a workflow, a run that has failed, its dead letter.
+/// A server on which every kind of thing is there: an agent, a workflow, a run that has failed, its dead letter, a schedule.
 pub(crate) struct Furnished {
     orrery: Orrery,
     ids: Vec<(&'static str, String)>,
@@ -69,6 +69,8 @@ impl Furnished {
         let webhook = json!({"name": "there", "url": "https://receiver.example/"});
         let webhook = orrery.post("/api/v1/webhooks", webhook).await.expect(201)["webhook"].clone();
         let delivery = crate::webhooks::deliver(&orrery.store(), &webhook).await;
+        let schedule = json!({"name": "there", "workflow_id": workflow_id, "cron": "0 3 * * *"});
+        let schedule = orrery.post("/api/v1/schedules", schedule).await.expect(201);
         let id = |thing: &Value| thing["id"].as_str().expect("an id").to_owned();
         let number = || "1".to_owned();
         let ids = vec![
@@ -76,6 +78,7 @@ impl Furnished {
             ("{workflow_id}", workflow_id),
             ("{run_id}", run),
             ("{dlq_id}", letter),
+            ("{schedule_id}", id(&schedule)),
             ("{key_id}", id(&key["key"])),
             ("{user_id}", id(&person)),
             ("{webhook_id}", id(&webhook)),
@@ -114,6 +117,9 @@ impl Furnished {
         // The examples name other workflows and agents than the ones that are there.
         if let Some(name) = body.get_mut("name") {
             *name = if operation.path.contains("/workflows") { "w".into() } else { "A".into() };
+        }
+        if let Some(workflow) = body.get_mut("workflow_id") {
+            *workflow = self.id("workflow_id").into();
         }
         if operation.path == "/api/v1/workflows" || operation.path == "/api/v1/workflows/validate" {
             body = workflow("w");
@@ -231,8 +237,10 @@ async fn a_token_for_another_workflow_reaches_nothing_and_one_for_this_workflow_
         }
         let furnished = Furnished::new().await;
         furnished.call(&operation, Some(callers::FOR_OTHER)).await.problem(403, "token_restricted");
-        let names_workflow = ["{workflow_id}", "{run_id}", "{dlq_id}"].iter().any(|name| operation.path.contains(name))
-            || ["POST /api/v1/workflows", "POST /api/v1/workflows/validate"].contains(&operation.name.as_str());
+        let in_path = ["{workflow_id}", "{run_id}", "{dlq_id}", "{schedule_id}"];
+        let in_body = ["POST /api/v1/workflows", "POST /api/v1/workflows/validate", "POST /api/v1/schedules"];
+        let names_workflow =
+            in_path.iter().any(|name| operation.path.contains(name)) || in_body.contains(&operation.name.as_str());
         let answer = furnished.call(&operation, Some(callers::FOR_W)).await;
         if names_workflow {
             assert!(is_let_in(&operation, &answer), "{}: {}", operation.name, answer.text());

@@ -130,6 +130,8 @@ impl Orrery {
             fleet: None,
             dead_letters: store.clone(),
             audit: store.clone(),
+            schedules: store.clone(),
+            calendar: Arc::new(adapters_cron::CronCalendar),
             traffic: world.traffic.unwrap_or_else(|| store.clone()),
             writer: Arc::new(Writer { store: store.as_ref().clone(), overloaded: world.overloaded }),
             gateway: Arc::new(Gateway),

@@ -21,6 +21,7 @@ async fn of_path(request: &HttpRequest) -> Option<Named> {
         "workflow_id" => Some(workflow(&text)),
         "run_id" => Some(run(&text)),
         "agent_id" => Some(text.parse().map_or(Named::Anything, Named::Agent)),
+        "schedule_id" => Some(text.parse().map_or(Named::Anything, Named::Schedule)),
         "dlq_id" => Some(text.parse().map_or(Named::Anything, Named::DeadLetter)),
         _ => None,
     })
