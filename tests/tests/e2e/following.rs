@@ -84,7 +84,7 @@ async fn streams_end_at_once_when_the_server_stops_and_hold_nothing_up() {
         (comments, asked.elapsed())
     };
     let ((comments, took), ended) = tokio::join!(listens, orrery.terminate());
-    assert!(took < Duration::from_secs(1), "it took {took:?}");
+    assert!(took < Duration::from_secs(4), "sooner than the server would wait for it: {took:?}");
     assert_eq!(comments.last().map(String::as_str), Some("the server stops; come back and go on"));
     assert!(ended.status.success(), "{:?}", ended.stderr);
 }
@@ -137,7 +137,7 @@ async fn a_stream_on_which_nothing_happens_outlives_every_time_of_the_server_and
     cancelled.expect(200);
     let event = stream.next().await.expect("the connection is there");
     assert_eq!((event.kind.as_str(), event.id.as_str()), ("run_cancelled", "3"));
-    assert!(told.elapsed() < Duration::from_secs(1));
+    assert!(told.elapsed() < Duration::from_secs(10), "before the next heartbeat");
     assert_eq!(stream.next().await, None);
 }
 

@@ -41,13 +41,13 @@ async fn who_waits_long_enough_is_answered_the_finished_run_with_its_output() {
 #[tokio::test]
 async fn who_waits_too_short_is_answered_that_the_run_has_begun_and_loses_nothing() {
     let house = House::new().await;
-    let (path, input) = (one_step(&house, 3000).await, json!({"input_data": {"text": "hello"}}));
+    let (path, input) = (one_step(&house, 20_000).await, json!({"input_data": {"text": "hello"}}));
     let begun = Instant::now();
     let (status, applied, receipt) = post(&house, &path, "wait=1", &input).await;
     assert_eq!((status, applied.as_str(), &receipt["message"]), (202, "wait=1", &json!("Workflow execution started")));
-    assert!((Duration::from_secs(1)..Duration::from_millis(2500)).contains(&begun.elapsed()), "{:?}", begun.elapsed());
+    assert!((Duration::from_secs(1)..Duration::from_secs(15)).contains(&begun.elapsed()), "{:?}", begun.elapsed());
     let run = receipt["run_id"].as_str().expect("an id").to_owned();
-    house.client().reaches(&run, "COMPLETED").await;
+    house.client().reaches_within(Duration::from_mins(1), &run, "COMPLETED").await;
 }
 
 #[tokio::test]
@@ -66,7 +66,7 @@ async fn who_waits_for_a_run_that_fails_is_answered_the_failed_run_and_may_wait_
 #[tokio::test]
 async fn who_waits_does_not_keep_the_server_from_stopping() {
     let house = House::new().await;
-    let (path, input) = (one_step(&house, 1500).await, json!({"input_data": {"text": "hello"}}));
+    let (path, input) = (one_step(&house, 30_000).await, json!({"input_data": {"text": "hello"}}));
     let waits = async {
         let begun = Instant::now();
         let (status, ..) = post(&house, &path, "wait=60", &input).await;
@@ -81,5 +81,5 @@ async fn who_waits_does_not_keep_the_server_from_stopping() {
     };
     let ((status, took), ()) = tokio::join!(waits, stops);
     assert_eq!(status, 202, "the run has begun, and is gone on with at the next start");
-    assert!(took < Duration::from_millis(1400), "{took:?}");
+    assert!(took < Duration::from_secs(20), "{took:?}");
 }
