@@ -7,6 +7,7 @@ use super::{
     child::{ChildOutcome, Parent},
     dead_letter::DeadLetter,
     event::RunEvent,
+    event_wait::EventWait,
     inbox::InboxMessage,
     labels::Labels,
     rerun::Rerun,
@@ -235,17 +236,6 @@ impl Outward {
         });
         inputs.chain(outputs).sum()
     }
-}
-
-/// An event that a step of a run waits for.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct EventWait {
-    /// The event's name.
-    pub event: String,
-    /// What tells the run from others that wait for such an event; may be empty.
-    pub correlation: String,
-    /// The step.
-    pub path: StepPath,
 }
 
 /// What changes in a run's row.

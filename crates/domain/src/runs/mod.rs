@@ -16,6 +16,7 @@ mod dead_letter_left;
 mod decide;
 mod decision;
 mod event;
+mod event_wait;
 mod inbox;
 mod labels;
 mod log;
@@ -46,8 +47,8 @@ pub use call::{AgentCall, AgentRequest, CallFailure, CallIds, CallKey, CallOutco
 pub use change::RunChange;
 pub use child::{ChildDefinition, ChildOutcome, ChildResume, Parent};
 pub use commit::{
-    AdoptRun, Adoption, AdvanceRun, CancelRun, ClosedAttempt, CommitOutcome, EventWait, Outward, ResumeRun, Resumption,
-    RunCommit, RunUpdate, StartRun, Wake,
+    AdoptRun, Adoption, AdvanceRun, CancelRun, ClosedAttempt, CommitOutcome, Outward, ResumeRun, Resumption, RunCommit,
+    RunUpdate, StartRun, Wake,
 };
 pub use contract::AgentContract;
 pub use dead_letter::{DeadLetter, ReplayOf};
@@ -58,6 +59,7 @@ pub use decide::{
     restore_outputs, resumed_children, start, start_replay,
 };
 pub use event::{EventRecord, RunEvent};
+pub use event_wait::EventWait;
 pub use inbox::{InboxEntry, InboxMessage, Reported};
 pub use labels::{InvalidLabels, Labels, MAX_LABEL_NAME, MAX_LABEL_VALUE, MAX_LABELS};
 pub use log::{LogEntry, LogLevel};

@@ -5,9 +5,9 @@ use serde_json::json;
 
 use super::{
     child::{ChildDefinition, ChildOutcome, ChildResume, Parent},
-    commit::EventWait,
     decision::{Decision, shorten},
     event::RunEvent,
+    event_wait::EventWait,
     inbox::InboxMessage,
     state::after,
     step_state::{Attempt, StepState},
