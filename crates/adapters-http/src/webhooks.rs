@@ -60,9 +60,9 @@ pub struct HttpWebhookSender {
 
 impl HttpWebhookSender {
     /// A sender with its own connections. The clock serves to read dates in `Retry-After`.
-    pub fn new(config: SenderConfig, clock: Arc<dyn Clock>) -> Result<Self, InvalidSender> {
+    pub fn new(config: &SenderConfig, clock: Arc<dyn Clock>) -> Result<Self, InvalidSender> {
         let guard = GuardedResolver::new(config.networks.clone());
-        Self::guarded_by(guard, &config, clock)
+        Self::guarded_by(guard, config, clock)
     }
 
     /// The same with a guard of the caller's, which counts in place of the configured networks.

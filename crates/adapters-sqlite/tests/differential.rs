@@ -51,7 +51,8 @@ fn a_start() -> impl Strategy<Value = RunCommit> {
                 workflow_version: u32::try_from(second).expect("few seconds"),
                 triggered_by: format!("user:{}", second % 2),
                 labels: labels(
-                    ["", "team:blue", "team:red", "team:blue,env:prod"][(second % 4).unsigned_abs() as usize],
+                    ["", "team:blue", "team:red", "team:blue,env:prod"]
+                        [usize::try_from(second.rem_euclid(4)).expect("less than four")],
                 ),
                 at: at(second),
                 events,

@@ -9,7 +9,7 @@ use domain::ports::StoreError;
 use tokio_util::sync::CancellationToken;
 
 /// How often old answers are looked for.
-const LOOK_EVERY: Duration = Duration::from_secs(60);
+const LOOK_EVERY: Duration = Duration::from_mins(1);
 
 /// How many are removed in one transaction.
 const SLICE: usize = 1_000;

@@ -127,13 +127,12 @@ impl FeedHub {
 
     async fn look(&self) -> Result<(), StoreError> {
         let known = self.shared.lock().as_ref().map(|recent| recent.to);
-        let mut place = match known {
-            Some(place) => place,
-            None => {
-                let end = self.shared.feed.end().await?;
-                *self.shared.lock() = Some(Recent { from: end, to: end, changes: VecDeque::new() });
-                end
-            }
+        let mut place = if let Some(place) = known {
+            place
+        } else {
+            let end = self.shared.feed.end().await?;
+            *self.shared.lock() = Some(Recent { from: end, to: end, changes: VecDeque::new() });
+            end
         };
         loop {
             let FeedSlice { changes, .. } = self.shared.feed.after(place, SLICE).await?;

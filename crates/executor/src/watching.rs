@@ -148,7 +148,9 @@ impl WatchHub {
         for runs in asked.chunks(SLICE) {
             let tips = self.shared.runs.tips(runs).await?;
             let watched = self.shared.lock();
-            tips.iter().for_each(|(run, tip)| watched.tell(run, *tip));
+            for (run, tip) in &tips {
+                watched.tell(run, *tip);
+            }
         }
         Ok(())
     }

@@ -101,10 +101,10 @@ pub struct Problem {
     code: Code,
     detail: String,
     mistakes: Vec<Mistake>,
-    allow: Option<String>,
+    allow: Option<Box<str>>,
     right: Option<Right>,
     retry_after: Option<Duration>,
-    etag: Option<String>,
+    etag: Option<Box<str>>,
     cause: Option<Box<dyn Error + Send + Sync>>,
 }
 
@@ -212,7 +212,7 @@ impl Problem {
 
     /// A refused method, with those that are allowed.
     pub(crate) fn method_not_allowed(allowed: &str) -> Self {
-        Self { allow: Some(allowed.to_owned()), ..Self::new(Code::MethodNotAllowed, "Method Not Allowed") }
+        Self { allow: Some(allowed.into()), ..Self::new(Code::MethodNotAllowed, "Method Not Allowed") }
     }
 
     /// The same with the time after which the request can be repeated.
@@ -222,7 +222,7 @@ impl Problem {
 
     /// The same with the entity tag of what is there.
     pub(crate) fn etag(self, tag: String) -> Self {
-        Self { etag: Some(tag), ..self }
+        Self { etag: Some(tag.into()), ..self }
     }
 
     /// What went wrong, for people.
@@ -252,10 +252,10 @@ impl Problem {
     pub(crate) fn render(&self, occurrence: Occurrence) -> HttpResponse {
         let mut answer = HttpResponse::build(self.status_code());
         if let Some(methods) = &self.allow {
-            answer.insert_header((header::ALLOW, methods.as_str()));
+            answer.insert_header((header::ALLOW, &**methods));
         }
         if let Some(tag) = &self.etag {
-            answer.insert_header((header::ETAG, tag.as_str()));
+            answer.insert_header((header::ETAG, &**tag));
         }
         if self.code.status() == 401 {
             for challenge in CHALLENGES {

@@ -40,8 +40,8 @@ pub(crate) async fn walks<T>(
             let found = list(asked).await.expect("the store works");
             assert_eq!(found.total.is_none(), by_cursor, "pages that follow a place are not counted, others are");
             assert!(found.items.len() == size as usize || found.next.is_none(), "only the last page is not full");
-            let last = found.items.last().expect("there is no empty page at the end");
-            assert!(found.next.as_ref().is_none_or(|next| *next == cursor(last)));
+            let end = found.items.last().expect("there is no empty page at the end");
+            assert!(found.next.as_ref().is_none_or(|next| *next == cursor(end)));
             seen.extend(found.items.iter().map(&key));
             next = found.next.map(|next| after(next, size));
         }

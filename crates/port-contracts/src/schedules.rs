@@ -185,8 +185,8 @@ pub async fn of_two_who_decide_about_the_same_tick_one_is_refused(stores: &Store
     };
     let outcomes = [decide("one").await, decide("other").await];
     assert!(matches!(outcomes, [Ok(()), Err(StoreError::Conflict(_))]), "{outcomes:?}");
-    let stored = schedule_of(stores, &schedule(1, "a")).await.expect("it is there");
-    assert_eq!(stored.updated_by, "one");
+    let kept = schedule_of(stores, &schedule(1, "a")).await.expect("it is there");
+    assert_eq!(kept.updated_by, "one");
 }
 
 pub async fn a_tick_changes_only_from_a_status_before(stores: &Stores) {

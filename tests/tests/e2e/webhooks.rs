@@ -25,7 +25,7 @@ struct Sender {
     workflow: String,
     arguments: Vec<String>,
     folder: TempDir,
-    _agents: DemoAgents,
+    agents: DemoAgents,
 }
 
 impl Sender {
@@ -37,7 +37,7 @@ impl Sender {
         let (orrery, agents) = (started(&arguments, folder.path()).await, DemoAgents::start().await);
         orrery.client().register(AgentSpec::new("echo", agents.url("echo"))).await;
         let workflow = orrery.client().create(&workflow("told", &[("only", "echo")])).await;
-        Self { orrery, workflow, arguments, folder, _agents: agents }
+        Self { orrery, workflow, arguments, folder, agents }
     }
 
     fn client(&self) -> &Client {
@@ -58,10 +58,10 @@ impl Sender {
 
     /// SIGKILL, then a new server on the same folder.
     async fn crash(self) -> Self {
-        let Self { orrery, workflow, arguments, folder, _agents } = self;
+        let Self { orrery, workflow, arguments, folder, agents } = self;
         orrery.kill9();
         let orrery = started(&arguments, folder.path()).await;
-        Self { orrery, workflow, arguments, folder, _agents }
+        Self { orrery, workflow, arguments, folder, agents }
     }
 }
 

@@ -181,17 +181,17 @@ async fn measure(list: &List, api: &Api, pool: &PgPool, requests: u32) -> anyhow
     ensure!(rows >= PAGE, "{} has only {rows} runs", list.name);
     let first = format!("page_size={PAGE}{}", list.query);
     // The page that ends with the last row but fewer than a page: the one before it tells where it begins.
-    let number = (rows / PAGE).saturating_sub(1).max(1);
-    let before: Value = api.runs(&format!("{first}&page={number}")).await?;
+    let last_but_one = (rows / PAGE).saturating_sub(1).max(1);
+    let before: Value = api.runs(&format!("{first}&page={last_but_one}")).await?;
     let begin = Instant::now();
-    let by_number = api.runs(&format!("{first}&page={}", number + 1)).await?;
+    let by_number = api.runs(&format!("{first}&page={}", last_but_one + 1)).await?;
     let by_number_ms = begin.elapsed().as_secs_f64() * 1000.0;
-    let last = match before["next_cursor"].as_str() {
+    let the_end = match before["next_cursor"].as_str() {
         Some(cursor) => format!("{first}&cursor={cursor}"),
         // The whole list is one page.
         None => first.clone(),
     };
-    let by_cursor = api.runs(&last).await?;
+    let by_cursor = api.runs(&the_end).await?;
     ensure!(
         before["next_cursor"].is_null() || by_cursor["items"] == by_number["items"],
         "{}: a page by cursor holds other runs than the page by its number",
@@ -201,13 +201,13 @@ async fn measure(list: &List, api: &Api, pool: &PgPool, requests: u32) -> anyhow
         name: list.name,
         rows,
         first: quantiles(api, &first, requests).await?,
-        last: quantiles(api, &last, requests).await?,
+        last: quantiles(api, &the_end, requests).await?,
         by_number_ms,
     };
-    let Measured { first, last, .. } = &measured;
+    let Measured { first, last: end, .. } = &measured;
     println!(
         "  {}: {:.2} ms first, {:.2} ms at row {rows}, {by_number_ms:.0} ms by number",
-        list.name, first.p50, last.p50
+        list.name, first.p50, end.p50
     );
     Ok(measured)
 }

@@ -108,7 +108,7 @@ async fn measure(server: &Process, client: &Client, api: &Api, count: usize) -> 
     let looped = api.create(&looped).await?;
     // Connections and caches are warm then.
     let items: Vec<usize> = (0..STEPS).collect();
-    followed(client, server, &api.start(&looped, &json!({"items": items})).await?, 0).await?.to_the_end().await?;
+    followed(client, server, &api.start(&looped, &json!({"items": items})).await?, 0).await?.drained().await?;
     tokio::time::sleep(SETTLED).await;
     let before_mb = server.memory_mb()?;
     let mut runs = Vec::with_capacity(count);
@@ -133,10 +133,10 @@ async fn measure(server: &Process, client: &Client, api: &Api, count: usize) -> 
     );
 
     let run = api.start(&looped, &json!({"items": items})).await?;
-    let one_by_one = followed(client, server, &run, 0).await?.to_the_end().await?;
+    let one_by_one = followed(client, server, &run, 0).await?.drained().await?;
     let mut tasks = JoinSet::new();
     for stream in streams {
-        tasks.spawn(stream.to_the_end());
+        tasks.spawn(stream.drained());
     }
     let url = format!("{}/api/v1/events", server.url);
     let go = client.post(url).header("content-type", "application/json").body(json!({"event": "go"}).to_string());
@@ -189,7 +189,7 @@ impl Stream {
     }
 
     /// How late all further events are.
-    async fn to_the_end(mut self) -> anyhow::Result<Vec<f64>> {
+    async fn drained(mut self) -> anyhow::Result<Vec<f64>> {
         let mut late = Vec::new();
         while let Some(milliseconds) = self.next().await? {
             late.push(milliseconds);

@@ -19,10 +19,10 @@ const fn harmless(what: &'static str, change: fn(&mut Value)) -> Planted {
 
 pub(super) const ALL: [Planted; 16] = [
     breaks("an operation is removed", "api-removed-without-deprecation", |d| {
-        remove(&mut d["paths"]["/api/v1/dlq"], "get")
+        remove(&mut d["paths"]["/api/v1/dlq"], "get");
     }),
     breaks("a path is removed", "api-path-removed-without-deprecation", |d| {
-        remove(&mut d["paths"], "/api/v1/runs/{run_id}")
+        remove(&mut d["paths"], "/api/v1/runs/{run_id}");
     }),
     breaks("a request needs a new member", "new-required-request-property", |d| {
         let schema = schema(d, "CreateWorkflow");

@@ -19,7 +19,7 @@ use tokio::time::timeout;
 use crate::stores::{migrated, open};
 
 /// Longer than anything here takes.
-const DEADLINE: Duration = Duration::from_secs(60);
+const DEADLINE: Duration = Duration::from_mins(1);
 
 async fn connect(database: &Database) -> PgConnection {
     PgConnection::connect(database.url()).await.expect("the database is there")
@@ -129,6 +129,7 @@ const RUNS: usize = 40;
 
 /// Each writer starts and ends runs in batches, some of which are about runs of its neighbour: those wait for each other.
 #[tokio::test]
+#[expect(clippy::disallowed_methods, reason = "they are waited for")]
 async fn a_reader_beside_writers_is_given_everything_once_and_each_run_in_its_order() {
     let database = migrated().await;
     let store = open(&database).await;

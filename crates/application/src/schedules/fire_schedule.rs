@@ -138,7 +138,7 @@ impl FireSchedule {
             Err(Unstarted::Never(why)) => {
                 let (name, at) = (schedule.name.as_str(), tick.at);
                 tracing::warn!(schedule.name = name, tick.at = %at, "the run of a tick cannot be started: {why}");
-                tick.refused(why)
+                tick.refused(&why)
             }
         };
         let mut work = self.transactions.begin().await?;

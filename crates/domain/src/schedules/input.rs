@@ -98,7 +98,8 @@ fn look(value: &Value, place: &mut String, found: &mut Vec<InvalidTemplate>) {
         }
         Value::Array(items) => {
             for (index, item) in items.iter().enumerate() {
-                place.push_str(&format!("/{index}"));
+                place.push('/');
+                place.push_str(&index.to_string());
                 look(item, place, found);
                 place.truncate(length);
             }

@@ -151,7 +151,7 @@ impl Tick {
 
     /// The same, whose run could not be started.
     #[must_use]
-    pub fn refused(self, message: String) -> Self {
+    pub fn refused(self, message: &str) -> Self {
         let (status, reason) = (TickStatus::Refused, Some(TickReason::NotStarted));
         Self { status, reason, message: Some(message.chars().filter(|c| *c != '\0').take(2_000).collect()), ..self }
     }

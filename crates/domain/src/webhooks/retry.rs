@@ -13,7 +13,9 @@ use crate::{Timestamp, ids::DeliveryId};
 const STEPS: [u32; 9] = [1, 60, 360, 1_440, 3_600, 7_200, 10_080, 14_400, 17_280];
 
 /// How often a delivery is attempted before it is given up.
-pub const ATTEMPTS: u32 = STEPS.len() as u32 + 1;
+pub const ATTEMPTS: u32 = 10;
+
+const _: () = assert!(STEPS.len() == 9, "there is one more attempt than times between them");
 
 /// The namespace of what spreads attempts; a random constant.
 const NAMESPACE: Uuid = Uuid::from_u128(0x52a9_3c07_4be1_4d5f_a6f0_8d21_77c4_e95b);

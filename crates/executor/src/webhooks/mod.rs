@@ -59,8 +59,8 @@ pub fn webhook_parts(
     feed: Arc<dyn RunFeed>,
     settings: WebhookSettings,
 ) -> (WebhookFiller, WebhookDeliverer) {
-    let filled = Arc::new(Notify::new());
-    let filler = WebhookFiller::new(ports.clone(), feed, settings, filled.clone());
+    let signal = Arc::new(Notify::new());
+    let filler = WebhookFiller::new(ports.clone(), feed, settings, signal.clone());
     let disable = DisableWebhook::of(&ports);
-    (filler, WebhookDeliverer::new(ports, disable, settings, filled))
+    (filler, WebhookDeliverer::new(ports, disable, settings, signal))
 }

@@ -102,7 +102,7 @@ async fn bytes(from: &mut Incoming) -> Result<Bytes, Problem> {
             () = &mut deadline => return Err(too_slow(time)),
         };
         let Some(chunk) = chunk else { break };
-        let chunk = chunk.map_err(|error| unreadable(request, error))?;
+        let chunk = chunk.map_err(|error| unreadable(request, &error))?;
         if body.len() + chunk.len() > most {
             return Err(too_large(most));
         }
@@ -130,9 +130,9 @@ fn too_large(most: usize) -> Problem {
 }
 
 /// What libraries say of it is for those who wrote them; the log has it.
-fn unreadable(request: &HttpRequest, error: PayloadError) -> Problem {
+fn unreadable(request: &HttpRequest, error: &PayloadError) -> Problem {
     let coding = request.headers().get(header::CONTENT_ENCODING).and_then(|coding| coding.to_str().ok());
-    let why = match (&error, coding) {
+    let why = match (error, coding) {
         (PayloadError::Incomplete(None), _) => "it ends before all of it has come".to_owned(),
         // What a decoder finds wrong comes as the first of these.
         (PayloadError::Incomplete(Some(_)) | PayloadError::EncodingCorrupted | PayloadError::Io(_), Some(coding)) => {

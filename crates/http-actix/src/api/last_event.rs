@@ -44,9 +44,8 @@ impl<T: EventPlace> Input for LastEvent<T> {
         let mistake = |message: &str| vec![Mistake::new(Part::Header, "/Last-Event-ID", "value_error", message)];
         let mut given = from.request.headers().get_all(LAST_EVENT_ID);
         let read = match (given.next().map(|value| value.to_str()), given.next()) {
-            (None, _) => Ok(None),
-            // What a client sends that has had no event with an id yet.
-            (Some(Ok("")), None) => Ok(None),
+            // The second is what a client sends that has had no event with an id yet.
+            (None, _) | (Some(Ok("")), None) => Ok(None),
             (Some(Ok(text)), None) => T::parse(text.trim()).map(Some).map_err(mistake),
             (Some(Err(_)), None) => Err(mistake("must be plain text")),
             (Some(_), Some(_)) => Err(mistake("is given more than once")),

@@ -264,10 +264,8 @@ impl<P: Output, S: Source> Output for PageOrStream<P, S> {
         let mut responses = P::describe(schemas);
         for (_, response) in &mut responses {
             let (name, media) = EventStream::<S>::media(schemas);
-            response.description =
-                "A page as `application/json`, or a stream as `text/event-stream`: the schema is that of each \
-                                    event's `data`."
-                    .to_owned();
+            "A page as `application/json`, or a stream as `text/event-stream`: the schema is that of each event's `data`."
+                .clone_into(&mut response.description);
             response.content.insert(name, media);
         }
         if S::ENDS {

@@ -22,7 +22,7 @@ pub(super) fn ports(
     settings: &WebhookSettings,
 ) -> anyhow::Result<WebhookPorts> {
     let config = SenderConfig { timeout: settings.timeout, networks: networks.clone() };
-    let sender = HttpWebhookSender::new(config, store.clock.clone()).context("cannot make an HTTP client")?;
+    let sender = HttpWebhookSender::new(&config, store.clock.clone()).context("cannot make an HTTP client")?;
     let sender: Arc<dyn WebhookSender> = Arc::new(sender);
     Ok(WebhookPorts {
         webhooks: store.webhooks.clone(),

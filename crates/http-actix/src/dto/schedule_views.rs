@@ -1,7 +1,7 @@
 //! Schedules and their ticks as they are answered.
 
 use application::schedules::{Preview, ScheduleDetails};
-use domain::schedules::{MissedPolicy, Tick};
+use domain::schedules::{MissedPolicy, Tick, TickReason};
 use schemars::JsonSchema;
 use serde::Serialize;
 use uuid::Uuid;
@@ -118,7 +118,7 @@ impl From<Tick> for TickView {
             count: tick.count,
             manual: tick.manual,
             status: tick.status.as_str(),
-            reason: tick.reason.map(|reason| reason.as_str()),
+            reason: tick.reason.map(TickReason::as_str),
             run_id: tick.run().map(|run| run.to_string()),
             error_message: tick.message,
             cancelled_run_id: tick.cancels.map(|run| run.to_string()),

@@ -355,6 +355,7 @@ impl CreateSchedule {
 /// Changes of a schedule. Members that are left out keep what they are.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[expect(clippy::option_option, reason = "absent keeps, null clears, a value replaces")]
 pub(crate) struct UpdateSchedule {
     /// What it is called; unique among the schedules that are there.
     #[serde(default)]

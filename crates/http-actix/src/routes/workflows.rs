@@ -30,6 +30,7 @@ pub(super) const COLLECTION: &str = "/api/v1/workflows";
 pub(super) const REFUSED: [Code; 4] =
     [Code::WorkflowInvalid, Code::AgentsUnusable, Code::ConcurrentChange, Code::StoreUnavailable];
 
+#[expect(clippy::too_many_lines, reason = "a table of routes")]
 pub(super) fn declare(api: Declarations) -> Declarations {
     const ONE: &str = "/api/v1/workflows/{workflow_id}";
     api.route(
@@ -214,12 +215,11 @@ async fn execute_workflow(
     let warning = execution.warning();
     let run = execution.run;
     let id = run.id.clone();
-    let answer = match ended_in_time(&app, &id, prefer, &ending).await {
-        Some(ended) => Ok(Located::new(runs::COLLECTION, id, ended.into())),
-        None => {
-            let receipt = RunReceipt::new(run, "Workflow execution started", clock.now());
-            Err(Located::new(runs::COLLECTION, id, receipt))
-        }
+    let answer = if let Some(ended) = ended_in_time(&app, &id, prefer, &ending).await {
+        Ok(Located::new(runs::COLLECTION, id, ended.into()))
+    } else {
+        let receipt = RunReceipt::new(run, "Workflow execution started", clock.now());
+        Err(Located::new(runs::COLLECTION, id, receipt))
     };
     Ok(Warned::new(Awaited::new(prefer, answer), warning))
 }

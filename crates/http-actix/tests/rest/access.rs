@@ -258,6 +258,7 @@ async fn what_is_no_revocation_id_is_refused_at_its_place() {
     for right in [good.clone(), good.to_uppercase(), "0a".repeat(70)] {
         orrery.post("/api/v1/auth/revoke", json!({"revocation_ids": [right]})).await.expect(200);
     }
-    let revoked = domain::ports::Accounts::revoked(&*orrery.store(), &[good.clone()]).await.expect("memory");
+    let revoked =
+        domain::ports::Accounts::revoked(&*orrery.store(), std::slice::from_ref(&good)).await.expect("memory");
     assert_eq!(revoked, [good]);
 }

@@ -93,13 +93,14 @@ fn check_words(schema: &Value, at: &str) {
         assert!(!ONLY_3_1.contains(&name.as_str()), "{at}: {name}");
         match (name.as_str(), value) {
             ("properties", Value::Object(inner)) => {
-                inner.iter().for_each(|(name, inner)| check_words(inner, &format!("{at}/{name}")));
+                for (name, inner) in inner {
+                    check_words(inner, &format!("{at}/{name}"));
+                }
             }
             ("allOf" | "anyOf" | "oneOf", Value::Array(inner)) => {
                 inner.iter().for_each(|inner| check_words(inner, at));
             }
-            ("items" | "not", inner) => check_words(inner, at),
-            ("additionalProperties", inner @ Value::Object(_)) => check_words(inner, at),
+            ("items" | "not", inner) | ("additionalProperties", inner @ Value::Object(_)) => check_words(inner, at),
             ("type", value) => assert!(value.is_string() && value != "null", "{at}: {value}"),
             ("nullable", _) => assert!(members.contains_key("type"), "{at}: nullable without a type says nothing"),
             ("exclusiveMinimum" | "exclusiveMaximum", value) => assert!(value.is_boolean(), "{at}: {name}"),

@@ -180,15 +180,15 @@ pub(super) async fn names_in_body<T: Checked>(request: &HttpRequest, body: Optio
     let (Some(pass), Some(guard)) = (Pass::of(request), request.app_data::<web::Data<Guard>>()) else { return Ok(()) };
     let (Some(right), Some(body)) = (pass.right, body) else { return Ok(()) };
     if Authorize::is_restricted(&pass.session, right) {
-        names_each(&pass, &guard, right, &body.names()).await?;
+        names_each(&pass, guard, right, &body.names()).await?;
     }
     if Authorize::restricts_writing(&pass.session) {
         let names = body.names();
         let place = match names.first() {
-            Some(named) => named.clone(),
+            Some(first) => first.clone(),
             None => named::named(request, right).await,
         };
-        writing::check(&pass, &guard, right, &place, &body.mentions()).await?;
+        writing::check(&pass, guard, right, &place, &body.mentions()).await?;
     }
     Ok(())
 }
