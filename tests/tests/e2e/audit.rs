@@ -89,7 +89,7 @@ async fn whoever_changes_the_log_is_found_out() {
         ),
         (
             "one is inserted",
-            "INSERT INTO audit_logs SELECT -7, id, at, user_id, credential, request_id, address, action, entity_type, entity_id,
+            "INSERT INTO audit_logs SELECT -7, randomblob(16), at, user_id, credential, request_id, address, action, entity_type, entity_id,
                     entity_key, entity_name, changes, bulk_id FROM audit_logs WHERE place = 1",
             "a row was inserted in place -7",
         ),
