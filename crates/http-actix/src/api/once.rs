@@ -224,14 +224,12 @@ impl Keyed<'_> {
                 return Err(problem);
             }
         };
-        let (kept, response) = match Kept::of(response) {
-            Ok(both) => both,
-            Err(response) => {
-                // Nothing that is answered here is a stream, or no text. It was done all the same, and is not done again.
-                tracing::warn!(http.path = self.request.path(), "an answer cannot be kept");
-                told(once.let_go(turn).await);
-                return Ok(response);
-            }
+        let (kept, response) = Kept::of(response);
+        let Some(kept) = kept else {
+            // Nothing that is answered here is a stream, or no text. It was done all the same, and is not done again.
+            tracing::warn!(http.path = self.request.path(), "an answer cannot be kept");
+            told(once.let_go(turn).await);
+            return Ok(response);
         };
         match once.keep(turn, &kept.text()).await {
             Ok(true) => Ok(response),
@@ -305,23 +303,19 @@ struct Kept {
 }
 
 impl Kept {
-    /// The answer, and the same to be sent; or that alone if it cannot be kept.
-    fn of(response: HttpResponse) -> Result<(Self, HttpResponse), HttpResponse> {
+    /// The answer, if it can be kept, and the same to be sent.
+    fn of(response: HttpResponse) -> (Option<Self>, HttpResponse) {
         let (head, body) = response.into_parts();
         let body = match body.try_into_bytes() {
             Ok(body) => body,
-            Err(body) => return Err(head.set_body(body)),
+            Err(body) => return (None, head.set_body(body)),
         };
         let status = head.status().as_u16();
         let text = |value: &HeaderValue| value.to_str().ok().map(str::to_owned);
         let headers = head.headers().iter().filter_map(|(name, value)| Some((name.to_string(), text(value)?)));
         let headers = headers.collect();
         let kept = String::from_utf8(body.to_vec()).map(|body| Self { status, headers, body });
-        let response = head.set_body(actix_web::body::BoxBody::new(body));
-        match kept {
-            Ok(kept) => Ok((kept, response)),
-            Err(_) => Err(response),
-        }
+        (kept.ok(), head.set_body(actix_web::body::BoxBody::new(body)))
     }
 
     fn text(&self) -> Secret {
@@ -395,7 +389,7 @@ mod tests {
             .insert_header((header::ETAG, "\"1\""))
             .content_type("application/json")
             .body("{\"\u{fc}\":1}");
-        let (kept, _) = Kept::of(response).unwrap_or_else(|_| panic!("it is a text"));
+        let kept = Kept::of(response).0.expect("it is a text");
         let again = Kept::read(&kept.text()).and_then(Kept::respond).expect("it was kept");
         let header = |name: &str| again.headers().get(name).map(|value| value.to_str().expect("ASCII").to_owned());
         assert_eq!(again.status(), 201);

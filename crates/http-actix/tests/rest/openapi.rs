@@ -6,12 +6,13 @@ use serde_json::Value;
 
 use crate::support::{Orrery, assert_valid};
 
-const OPERATIONS: [&str; 76] = [
+const OPERATIONS: [&str; 87] = [
     "DELETE /api/v1/agents/{agent_id}",
     "DELETE /api/v1/api-keys/{key_id}",
     "DELETE /api/v1/dlq/{dlq_id}",
     "DELETE /api/v1/schedules/{schedule_id}",
     "DELETE /api/v1/users/{user_id}",
+    "DELETE /api/v1/webhooks/{webhook_id}",
     "DELETE /api/v1/workflows/{workflow_id}",
     "DELETE /api/v1/workflows/{workflow_id}/versions/{version}",
     "GET /",
@@ -38,6 +39,9 @@ const OPERATIONS: [&str; 76] = [
     "GET /api/v1/tasks/self/input",
     "GET /api/v1/users",
     "GET /api/v1/users/{user_id}",
+    "GET /api/v1/webhooks",
+    "GET /api/v1/webhooks/{webhook_id}",
+    "GET /api/v1/webhooks/{webhook_id}/deliveries",
     "GET /api/v1/workflows",
     "GET /api/v1/workflows/{workflow_id}",
     "GET /api/v1/workflows/{workflow_id}/versions",
@@ -73,6 +77,12 @@ const OPERATIONS: [&str; 76] = [
     "POST /api/v1/tasks/self/events",
     "POST /api/v1/tasks/self/report",
     "POST /api/v1/users",
+    "POST /api/v1/webhooks",
+    "POST /api/v1/webhooks/{webhook_id}/deliveries/{delivery_id}/redeliver",
+    "POST /api/v1/webhooks/{webhook_id}/disable",
+    "POST /api/v1/webhooks/{webhook_id}/enable",
+    "POST /api/v1/webhooks/{webhook_id}/rotate-secret",
+    "POST /api/v1/webhooks/{webhook_id}/test",
     "POST /api/v1/workflows",
     "POST /api/v1/workflows/validate",
     "POST /api/v1/workflows/{workflow_id}/execute",
@@ -81,6 +91,7 @@ const OPERATIONS: [&str; 76] = [
     "PUT /api/v1/agents/{agent_id}",
     "PUT /api/v1/schedules/{schedule_id}",
     "PUT /api/v1/users/{user_id}",
+    "PUT /api/v1/webhooks/{webhook_id}",
     "PUT /api/v1/workflows/{workflow_id}",
     "PUT /api/v1/workflows/{workflow_id}/versions/{version}",
 ];
@@ -166,9 +177,8 @@ async fn every_example_of_a_request_passes_the_door() {
         let (method, path) = name.split_once(' ').expect("a method and a path");
         let id = "0190c0de-0000-7000-8000-000000000001";
         let path = path.replace("{version}", "1");
-        let path = ["{agent_id}", "{dlq_id}", "{workflow_id}", "{run_id}", "{schedule_id}", "{key_id}", "{user_id}"]
-            .iter()
-            .fold(path, |path, p| path.replace(p, id));
+        let path =
+            path.split('/').map(|part| if part.starts_with('{') { id } else { part }).collect::<Vec<_>>().join("/");
         let mut example = example.clone();
         // What is to be run must be there.
         if let Some(id) = example.get_mut("workflow_id") {

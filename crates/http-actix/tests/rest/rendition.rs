@@ -98,7 +98,9 @@ fn check_words(schema: &Value, at: &str) {
                 }
             }
             ("allOf" | "anyOf" | "oneOf", Value::Array(inner)) => {
-                inner.iter().for_each(|inner| check_words(inner, at));
+                for inner in inner {
+                    check_words(inner, at);
+                }
             }
             ("items" | "not", inner) | ("additionalProperties", inner @ Value::Object(_)) => check_words(inner, at),
             ("type", value) => assert!(value.is_string() && value != "null", "{at}: {value}"),
