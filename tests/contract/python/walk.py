@@ -22,10 +22,11 @@ from orrery_client.models import (
     ExecuteWorkflow,
     ExplainedRun,
     Problem,
+    RetryRun,
     UpdateAgent,
     Workflow,
 )
-from orrery_client.types import UNSET, Response
+from orrery_client.types import Response
 
 T = TypeVar("T")
 
@@ -103,7 +104,7 @@ lost = agent("Python lost", "http://127.0.0.1:9/nobody")
 failed = until(execute(workflow("python-lost", "Python lost"), "again"), "FAILED")
 print(f"failed {failed.id}: {failed.error_message}")
 must(update_agent.sync_detailed(lost.id, client=api, body=UpdateAgent(url=f"{AGENTS}/echo")))
-must(retry_run.sync_detailed(failed.id, client=api, body=UNSET))
+must(retry_run.sync_detailed(failed.id, client=api, body=RetryRun()))
 assert until(failed.id, "COMPLETED").output_data == {"said": "again"}
 print(f"retried {failed.id}")
 
