@@ -189,11 +189,11 @@ mod tests {
             rendered(json!({"type": ["string", "null"], "maxLength": 9})),
             json!({"type": "string", "nullable": true, "maxLength": 9})
         );
-        let null = json!({"type": "object", "nullable": true, "enum": [null]});
-        assert_eq!(rendered(json!({"type": "null"})), null);
+        let nothing = json!({"type": "object", "nullable": true, "enum": [null]});
+        assert_eq!(rendered(json!({"type": "null"})), nothing);
         assert_eq!(
             rendered(json!({"anyOf": [{"$ref": "#/x"}, {"type": "null"}]})),
-            json!({"anyOf": [{"$ref": "#/x"}, null]})
+            json!({"anyOf": [{"$ref": "#/x"}, nothing]})
         );
     }
 
