@@ -254,6 +254,7 @@ async fn external(runs: MockExternalRuns, mapping: Value) -> (UseCases, Workflow
         limits: domain::workflows::RunLimits::default(),
         input_schema: None,
         output: None,
+        on_complete: None,
         status: WorkflowStatus::Active,
         change_summary: None,
     };

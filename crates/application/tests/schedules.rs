@@ -101,6 +101,7 @@ impl Bench {
             steps: BTreeMap::from([("a".to_owned(), step)]),
             input_schema: None,
             output: None,
+            on_complete: None,
             limits: domain::workflows::RunLimits::default(),
             status: WorkflowStatus::Active,
         };

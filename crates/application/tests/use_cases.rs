@@ -129,6 +129,7 @@ fn new_workflow(agents: &[&str]) -> NewWorkflow {
         limits: domain::workflows::RunLimits::default(),
         input_schema: None,
         output: None,
+        on_complete: None,
         status: WorkflowStatus::Active,
         change_summary: None,
     }

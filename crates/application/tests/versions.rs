@@ -158,6 +158,7 @@ fn new(count: usize, status: WorkflowStatus) -> NewWorkflow {
         limits: domain::workflows::RunLimits::default(),
         input_schema: None,
         output: None,
+        on_complete: None,
         status,
         change_summary: None,
     }

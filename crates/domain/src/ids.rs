@@ -228,6 +228,12 @@ impl RunId {
         Self::mint(Uuid::new_v5(&CHILD_NAMESPACE, format!("{self}\n{path}\n{generation}").as_bytes()))
     }
 
+    /// The id of the run that follows this one, by its place in `on_complete`: equal for the same end of this run, so that it is
+    /// started once; another one after a rerun.
+    pub fn follower(&self, number: u32, generation: u32) -> Self {
+        Self::mint(Uuid::new_v5(&CHILD_NAMESPACE, format!("{self}\non_complete\n{number}\n{generation}").as_bytes()))
+    }
+
     /// Reads an id from outside.
     pub fn parse(text: &str) -> Result<Self, InvalidId> {
         let what = "run id";

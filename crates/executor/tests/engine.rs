@@ -217,6 +217,7 @@ impl Process {
             limits: domain::workflows::RunLimits::default(),
             input_schema: None,
             output: None,
+            on_complete: None,
             status: WorkflowStatus::Active,
             change_summary: None,
         }

@@ -301,6 +301,7 @@ impl Process {
             steps: BTreeMap::from([("s".into(), step)]),
             input_schema: None,
             output: None,
+            on_complete: None,
             limits: RunLimits::default(),
             status: WorkflowStatus::Active,
             change_summary: None,

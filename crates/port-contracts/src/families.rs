@@ -21,7 +21,7 @@ use crate::{
 };
 
 fn parent() -> Parent {
-    Parent { run: run_id("parent"), path: step_id("sub").top_level(), depth: 1 }
+    Parent { run: run_id("parent"), path: step_id("sub").top_level(), depth: 1, following: 0 }
 }
 
 /// The start of a run that the step `sub` of `parent` starts.

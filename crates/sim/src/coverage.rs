@@ -23,7 +23,7 @@ const KINDS: [&str; 10] = [
 ];
 
 /// The rows.
-const EVENTS: [&str; 27] = [
+const EVENTS: [&str; 29] = [
     "started",
     "dispatched",
     "succeeded",
@@ -50,6 +50,8 @@ const EVENTS: [&str; 27] = [
     "skipped",
     "reported late",
     "progress told",
+    "follow-up started",
+    "follow-up left",
     "call made",
 ];
 
@@ -81,7 +83,7 @@ impl Coverage {
 /// The row of an event, and the step that it is about.
 fn row(event: &RunEvent) -> (usize, Option<&StepPath>) {
     match event {
-        RunEvent::Started { .. } | RunEvent::Replays { .. } => (0, None),
+        RunEvent::Started { .. } | RunEvent::Replays { .. } | RunEvent::Follows { .. } => (0, None),
         RunEvent::StepDispatched { path, .. } => (1, Some(path)),
         RunEvent::StepSucceeded { path, .. } => (2, Some(path)),
         RunEvent::StepAdopted { path, .. } => (3, Some(path)),
@@ -107,6 +109,8 @@ fn row(event: &RunEvent) -> (usize, Option<&StepPath>) {
         RunEvent::StepSkipped { path, .. } => (23, Some(path)),
         RunEvent::StepReported { path } => (24, Some(path)),
         RunEvent::StepProgressed { path, .. } => (25, Some(path)),
+        RunEvent::FollowUpStarted { .. } => (26, None),
+        RunEvent::FollowUpLeft { .. } => (27, None),
     }
 }
 

@@ -155,6 +155,9 @@ impl Ledger {
             | RunEvent::Replays { .. }
             | RunEvent::EventKept { .. }
             | RunEvent::EventTaken { .. }
+            | RunEvent::Follows { .. }
+            | RunEvent::FollowUpStarted { .. }
+            | RunEvent::FollowUpLeft { .. }
             | RunEvent::StepSkipped { .. } => {}
             // About the call that was made last, while nobody knows what came of it.
             RunEvent::StepReported { path } => {

@@ -241,6 +241,7 @@ pub(crate) fn new_workflow(name: WorkflowName, document: Generated) -> NewWorkfl
         steps,
         input_schema: None,
         output,
+        on_complete: None,
         limits: RunLimits::default(),
         status: WorkflowStatus::Active,
         change_summary: None,

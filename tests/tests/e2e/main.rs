@@ -4,6 +4,7 @@
 mod audit;
 mod bad_input;
 mod blocks;
+mod chaining;
 mod control;
 mod crash;
 mod dead_letters;

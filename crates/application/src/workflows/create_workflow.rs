@@ -26,6 +26,7 @@ pub struct NewWorkflow {
     pub steps: BTreeMap<String, StepDocument>,
     pub input_schema: Option<Value>,
     pub output: Option<Value>,
+    pub on_complete: Option<Value>,
     pub limits: RunLimits,
     pub status: WorkflowStatus,
     pub change_summary: Option<ChangeSummary>,
@@ -73,6 +74,7 @@ impl CreateWorkflow {
             let version = old.as_ref().map_or(1, |old| old.version + 1);
             let document = WorkflowDocument::new(new.name.as_str(), version, new.start_step.clone(), new.steps.clone())
                 .declaring(new.input_schema.clone(), new.output.clone())
+                .followed_by(new.on_complete.clone())
                 .limited(new.limits.clone());
             let plan = self.documents.check(&document).await?.map_err(CreateWorkflowError::Refused)?;
             let now = self.clock.now();

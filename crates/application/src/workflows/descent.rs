@@ -1,5 +1,5 @@
-//! The workflows that a document runs, and those that they run: whether they are there, and whether a run of the document would
-//! ever come back to itself.
+//! The workflows that a document runs in its steps and after its runs, and those that they run: whether they are there, and
+//! whether a run of the document would ever come back to itself.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -29,24 +29,59 @@ pub(super) async fn check_children(
     let mut descent =
         Descent { workflows, plans, name: &document.name, seen: BTreeSet::new(), missing: BTreeMap::new() };
     for (step, target) in plan.children() {
-        // That has been said already.
-        if matches!(&target.workflow, ChildWorkflow::Named(name) if name.as_str() == document.name) {
-            continue;
-        }
-        let member = if matches!(target.workflow, ChildWorkflow::Named(_)) { "workflow_name" } else { "workflow_id" };
-        let has_member = document.steps.get(step.as_str()).is_some_and(|step| step.other.contains_key(member));
-        let at = pointer(step.as_str(), if has_member { member } else { "workflow_id" });
-        let found = descent.go(step.as_str(), target).await?;
-        findings.extend(found.map(|(code, message, severity)| {
-            let found = Diagnostic { severity, ..Diagnostic::error(at, code, message) };
-            if code == UNKNOWN_WORKFLOW { found.hint("save and activate it first, or mend the name") } else { found }
-        }));
+        let has_member =
+            |member: &str| document.steps.get(step.as_str()).is_some_and(|step| step.other.contains_key(member));
+        let member = ["workflow_name", "workflow_id"].into_iter().find(|member| has_member(member));
+        let at = pointer(step.as_str(), member.unwrap_or("workflow_id"));
+        let begin = Begin { who: format!("step '{step}'"), target, is_step: true };
+        findings.extend(descent.look(&begin).await?.map(|found| found.at(at)));
+    }
+    for (number, follow_up) in plan.follow_ups().iter().enumerate() {
+        let item = document.on_complete.as_ref().and_then(|items| items.get(number));
+        let has_name = item.is_some_and(|item| item.get("workflow_name").is_some_and(|name| !name.is_null()));
+        let member = if has_name { "workflow_name" } else { "workflow_id" };
+        let begin =
+            Begin { who: format!("on_complete (number {})", number + 1), target: &follow_up.target, is_step: false };
+        let found = descent.look(&begin).await?;
+        findings.extend(found.map(|found| found.at(format!("/on_complete/{number}/{member}"))));
     }
     Ok(findings)
 }
 
-/// What is wrong with a workflow that a step runs.
-type Found = Option<(&'static str, String, Severity)>;
+/// A place of the document that runs a workflow.
+struct Begin<'a> {
+    who: String,
+    target: &'a ChildTarget,
+    /// In a step, and not after the run.
+    is_step: bool,
+}
+
+/// What is wrong with a workflow that is run somewhere.
+struct Found {
+    code: &'static str,
+    message: String,
+    severity: Severity,
+}
+
+impl Found {
+    fn error(code: &'static str, message: String) -> Self {
+        Self { code, message, severity: Severity::Error }
+    }
+
+    fn at(self, place: String) -> Diagnostic {
+        let found = Diagnostic { severity: self.severity, ..Diagnostic::error(place, self.code, self.message) };
+        if self.code == UNKNOWN_WORKFLOW { found.hint("save and activate it first, or mend the name") } else { found }
+    }
+}
+
+/// A workflow on the way down.
+struct Below {
+    target: ChildTarget,
+    /// The names of those before it.
+    way: String,
+    /// How many of them wait for it.
+    nested: u32,
+}
 
 struct Descent<'a> {
     workflows: &'a dyn Workflows,
@@ -55,53 +90,65 @@ struct Descent<'a> {
     name: &'a str,
     /// Those that have been looked into.
     seen: BTreeSet<ChildTarget>,
-    /// Those that are not there, and why: each step that runs one is told.
+    /// Those that are not there, and why: each place that runs one is told.
     missing: BTreeMap<ChildTarget, String>,
-}
-
-fn absent(step: &str, why: &str) -> (&'static str, String, Severity) {
-    (UNKNOWN_WORKFLOW, format!("step '{step}': {why}"), Severity::Error)
 }
 
 impl Descent<'_> {
     /// Level by level, so that the shortest way round is told.
-    async fn go(&mut self, step: &str, target: &ChildTarget) -> Result<Found, StoreError> {
-        let mut level: Vec<(ChildTarget, String)> = vec![(target.clone(), String::new())];
-        for depth in 1..=MAX_CHILD_DEPTH {
+    async fn look(&mut self, begin: &Begin<'_>) -> Result<Option<Found>, StoreError> {
+        let Begin { who, target, is_step } = begin;
+        // That has been said already.
+        if matches!(&target.workflow, ChildWorkflow::Named(name) if name.as_str() == self.name) {
+            return Ok(None);
+        }
+        let absent = |why: &str| Found::error(UNKNOWN_WORKFLOW, format!("{who}: {why}"));
+        if let Some(why) = self.missing.get(target) {
+            return Ok(Some(absent(why)));
+        }
+        let first = Below { target: (*target).clone(), way: String::new(), nested: u32::from(*is_step) };
+        let mut level = vec![first];
+        while !level.is_empty() {
             let mut below = Vec::new();
-            for (target, way) in level {
-                if let Some(why) = self.missing.get(&target).filter(|_| depth == 1) {
-                    return Ok(Some(absent(step, why)));
+            for Below { target, way, nested } in level {
+                if nested > MAX_CHILD_DEPTH {
+                    let message = format!("{who} starts runs more than {MAX_CHILD_DEPTH} levels deep: {way}");
+                    return Ok(Some(Found::error("nested_too_deep", message)));
                 }
                 if self.seen.len() > MOST || !self.seen.insert(target.clone()) {
                     continue;
                 }
                 let found = match find_child(self.workflows, &target).await? {
                     Ok(found) => found,
-                    Err(why) if depth == 1 => {
+                    Err(why) if way.is_empty() => {
                         self.missing.insert(target, why.clone());
-                        return Ok(Some(absent(step, &why)));
+                        return Ok(Some(absent(&why)));
                     }
                     // Whoever saved that one was told, and it may be mended before it is reached.
                     Err(why) => {
-                        let message = format!("step '{step}' runs {way}, which cannot go on: {why}");
-                        return Ok(Some((UNKNOWN_WORKFLOW, message, Severity::Warning)));
+                        let message = format!("{who} runs {way}, which cannot go on: {why}");
+                        return Ok(Some(Found { code: UNKNOWN_WORKFLOW, message, severity: Severity::Warning }));
                     }
                 };
                 let way = if way.is_empty() { found.name.clone() } else { format!("{way} -> {}", found.name) };
                 if found.name == self.name {
-                    let message = format!("step '{step}' leads back to the workflow that it is part of: {way}");
-                    return Ok(Some(("workflow_in_itself", message, Severity::Error)));
+                    let message = format!("{who} leads back to the workflow that it is part of: {way}");
+                    return Ok(Some(Found::error("workflow_in_itself", message)));
                 }
                 let plan: SharedPlan = self.plans.get(found.plan).await?;
-                below.extend(plan.children().map(|(_, target)| (target.clone(), way.clone())));
+                below.extend(plan.children().map(|(_, target)| Below {
+                    target: target.clone(),
+                    way: way.clone(),
+                    nested: nested + 1,
+                }));
+                below.extend(plan.follow_ups().iter().map(|follow_up| Below {
+                    target: follow_up.target.clone(),
+                    way: way.clone(),
+                    nested: 0,
+                }));
             }
             level = below;
         }
-        let deeper = level.first().map(|(_, way)| {
-            let message = format!("step '{step}' starts runs more than {MAX_CHILD_DEPTH} levels deep: {way}");
-            ("nested_too_deep", message, Severity::Error)
-        });
-        Ok(deeper)
+        Ok(None)
     }
 }

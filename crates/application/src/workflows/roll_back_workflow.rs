@@ -51,6 +51,7 @@ impl RollBackWorkflow {
             steps: Some(old.document.steps),
             input_schema: Some(old.document.input_schema),
             output: Some(old.document.output),
+            on_complete: Some(old.document.on_complete),
             timeout_seconds: Some(old.document.limits.timeout_seconds),
             max_retry_budget: Some(old.document.limits.max_retry_budget),
             change_summary: Some(change_summary.unwrap_or_else(|| ChangeSummary::of_rollback(version))),

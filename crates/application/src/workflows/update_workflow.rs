@@ -27,6 +27,7 @@ pub struct WorkflowChanges {
     pub steps: Option<BTreeMap<String, StepDocument>>,
     pub input_schema: Option<Option<Value>>,
     pub output: Option<Option<Value>>,
+    pub on_complete: Option<Option<Value>>,
     pub timeout_seconds: Option<Option<Value>>,
     pub max_retry_budget: Option<Option<Value>>,
     pub status: Option<WorkflowStatus>,
@@ -38,8 +39,9 @@ impl WorkflowChanges {
     /// Whether they say anything about the document.
     fn content(&self) -> bool {
         let Self { description: _, status: _, change_summary: _, start_step, steps, .. } = self;
-        let declared = [&self.input_schema, &self.output, &self.timeout_seconds, &self.max_retry_budget];
-        start_step.is_some() || steps.is_some() || declared.into_iter().any(Option::is_some)
+        let declared = [&self.input_schema, &self.output, &self.on_complete];
+        let limits = [&self.timeout_seconds, &self.max_retry_budget];
+        start_step.is_some() || steps.is_some() || declared.into_iter().chain(limits).any(Option::is_some)
     }
 
     /// The next document of a workflow whose newest is `old`.
@@ -53,6 +55,7 @@ impl WorkflowChanges {
         };
         WorkflowDocument::new(&old.name, version, start, steps)
             .declaring(said(&self.input_schema, &old.input_schema), said(&self.output, &old.output))
+            .followed_by(said(&self.on_complete, &old.on_complete))
             .limited(limits)
     }
 }

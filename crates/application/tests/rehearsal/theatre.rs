@@ -87,6 +87,7 @@ impl Theatre {
             limits: domain::workflows::RunLimits::default(),
             input_schema: document.get("input_schema").cloned(),
             output: document.get("output").cloned(),
+            on_complete: None,
             status: WorkflowStatus::Active,
             change_summary: None,
         };

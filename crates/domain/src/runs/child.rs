@@ -20,6 +20,14 @@ pub struct Parent {
     pub path: StepPath,
     /// How many runs stand above the one that was started, from 1.
     pub depth: u32,
+    /// How many runs have followed each other up to the run that starts it, so that the two together come to an end.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub following: u32,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature is serde's")]
+fn is_zero(number: &u32) -> bool {
+    *number == 0
 }
 
 impl Parent {
@@ -70,6 +78,44 @@ impl ChildDefinition {
             owner: None,
             parent: Some(parent),
             // The run that starts it was started by somebody, and tells who.
+            audit: None,
+        }
+    }
+}
+
+/// How the name begins that a run is started by which follows another one; the other one's id is the rest of it.
+const FOLLOWS: &str = "on_complete:";
+
+/// The run that a run follows, by who has started it.
+pub fn followed(triggered_by: &str) -> Option<RunId> {
+    triggered_by.strip_prefix(FOLLOWS).and_then(|id| RunId::parse(id).ok())
+}
+
+impl ChildDefinition {
+    /// The start of a run of this version after another one, which a store applies together with the commit that completes the
+    /// other one. Nobody waits for it: it has no parent.
+    pub fn follow(self, run: RunId, input: Payload, after: &RunId, depth: u32, at: Timestamp) -> StartRun {
+        StartRun {
+            commit: CommitId::of_start(&run),
+            run,
+            workflow: self.workflow,
+            workflow_name: self.name,
+            workflow_version: self.version,
+            plan: self.plan,
+            input,
+            triggered_by: format!("{FOLLOWS}{after}").chars().take(255).collect(),
+            // Labels are of those who start runs; what follows is found by who has started it.
+            labels: super::labels::Labels::default(),
+            at,
+            starts_at: None,
+            events: vec![
+                RunEvent::Started { plan: self.plan, parent: None, starts_at: None },
+                RunEvent::Follows { run: after.clone(), depth },
+            ],
+            status: RunStatus::Pending,
+            owner: None,
+            parent: None,
+            // The run that it follows was started by somebody, and tells who.
             audit: None,
         }
     }

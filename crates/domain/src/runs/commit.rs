@@ -317,7 +317,7 @@ impl CancelRun {
 
     /// What the run that started this one is told.
     pub fn tells_parent(&self, parent: &RunId, path: &StepPath) -> InboxNote {
-        let parent = Parent { run: parent.clone(), path: path.clone(), depth: 0 };
+        let parent = Parent { run: parent.clone(), path: path.clone(), depth: 0, following: 0 };
         parent.told(
             &self.run,
             ChildOutcome::Cancelled { error: self.message(), by_parent: false },

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::{child::Parent, rerun::Rerun};
 use crate::{
     Timestamp,
-    ids::{CommitId, DeadLetterId, EventId, PlanHash, Seq, StepPath},
+    ids::{CommitId, DeadLetterId, EventId, PlanHash, RunId, Seq, StepPath},
     payload::Payload,
 };
 
@@ -184,6 +184,30 @@ pub enum RunEvent {
         /// What it says, at most some hundred characters.
         message: String,
     },
+    /// The run was started because another one has completed.
+    Follows {
+        /// The other one.
+        run: RunId,
+        /// How many runs have followed each other up to this one, from 1.
+        depth: u32,
+    },
+    /// A run that follows this one is started, in the same transaction.
+    FollowUpStarted {
+        /// Its place in the document's `on_complete`, from 0.
+        number: u32,
+        /// The run.
+        run: RunId,
+    },
+    /// A run that could have followed is not started.
+    FollowUpLeft {
+        /// Its place in the document's `on_complete`, from 0.
+        number: u32,
+        /// Why, for people.
+        reason: String,
+        /// Whether that was to be expected: its condition does not hold.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        unwanted: bool,
+    },
     /// Every step has succeeded.
     RunCompleted,
     /// A step failed for good, and the run with it.
@@ -262,7 +286,7 @@ impl EventRecord {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ids::{RunId, StepId};
+    use crate::ids::StepId;
 
     #[test]
     fn what_is_stored_is_read_again() {
@@ -272,7 +296,12 @@ mod tests {
             RunEvent::Started { plan: PlanHash::new([7; 32]), parent: None, starts_at: None },
             RunEvent::Started {
                 plan: PlanHash::new([7; 32]),
-                parent: Some(Parent { run: RunId::mint(uuid::Uuid::nil()), path: path.clone(), depth: 1 }),
+                parent: Some(Parent {
+                    run: RunId::mint(uuid::Uuid::nil()),
+                    path: path.clone(),
+                    depth: 1,
+                    following: 0,
+                }),
                 starts_at: Some(at),
             },
             RunEvent::Replays { entry: DeadLetterId::new(uuid::Uuid::nil()), path: path.clone() },
@@ -313,6 +342,10 @@ mod tests {
             RunEvent::StepSkipped { path: path.clone(), by: "me".to_owned() },
             RunEvent::RunRerun { by: "me".to_owned(), rerun: Rerun { from: path.clone(), undone: vec![path] } },
             RunEvent::RunCancelled { by: "me".to_owned(), reason: None },
+            RunEvent::Follows { run: RunId::mint(uuid::Uuid::nil()), depth: 1 },
+            RunEvent::FollowUpStarted { number: 0, run: RunId::mint(uuid::Uuid::nil()) },
+            RunEvent::FollowUpLeft { number: 1, reason: "gone".to_owned(), unwanted: false },
+            RunEvent::FollowUpLeft { number: 1, reason: "unwanted".to_owned(), unwanted: true },
         ] {
             let text = serde_json::to_string(&event).expect("it has a form");
             assert_eq!(serde_json::from_str::<RunEvent>(&text).expect("it is read again"), event, "{text}");

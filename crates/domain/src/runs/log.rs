@@ -132,6 +132,16 @@ fn sentence(told: &ToldEvent) -> (LogLevel, String) {
             (Info, format!("The agent of step '{step}' has said what came of a call whose outcome was unknown"))
         }
         RunEvent::StepProgressed { .. } => (Info, format!("The agent of step '{step}' says how it is getting on")),
+        RunEvent::Follows { run, .. } => (Info, format!("The run follows run {run}, which has completed")),
+        RunEvent::FollowUpStarted { number, run } => {
+            (Info, format!("Run {run} follows this one (number {} of on_complete)", number + 1))
+        }
+        RunEvent::FollowUpLeft { number, unwanted: true, .. } => {
+            (Info, format!("No run follows by number {} of on_complete, whose condition does not hold", number + 1))
+        }
+        RunEvent::FollowUpLeft { number, unwanted: false, .. } => {
+            (Error, format!("The run that number {} of on_complete asks for could not be started", number + 1))
+        }
         RunEvent::RunCompleted => (Info, "The run has completed".to_owned()),
         RunEvent::RunFailed { .. } => (Error, "The run has failed".to_owned()),
         RunEvent::RunCancelled { by, .. } => (Warn, format!("The run was cancelled by {by}")),

@@ -17,6 +17,7 @@ mod decide;
 mod decision;
 mod event;
 mod event_wait;
+mod following;
 mod inbox;
 mod labels;
 mod log;
@@ -45,7 +46,7 @@ mod waiting_tests;
 pub use block_state::{BlockPhase, BlockState};
 pub use call::{AgentCall, AgentRequest, CallFailure, CallIds, CallKey, CallOutcome, CallPass, FailureKind, Verdict};
 pub use change::RunChange;
-pub use child::{ChildDefinition, ChildOutcome, ChildResume, Parent};
+pub use child::{ChildDefinition, ChildOutcome, ChildResume, Parent, followed};
 pub use commit::{
     AdoptRun, Adoption, AdvanceRun, CancelRun, ClosedAttempt, CommitOutcome, Outward, ResumeRun, Resumption, RunCommit,
     RunUpdate, StartRun, Wake,

@@ -48,7 +48,7 @@ impl<'a> StepScope<'a, '_> {
             Source::Input => self.data.input.value(),
             Source::Output(step) => self.output_of(step)?,
             Source::Loop(LoopVariable::Item) => self.innermost()?.item,
-            Source::Loop(_) | Source::Given | Source::Unread => return None,
+            Source::Loop(_) | Source::Given | Source::RunOutput | Source::Unread => return None,
         };
         collection.walk(root)?.as_array().map(Vec::as_slice)
     }

@@ -88,6 +88,8 @@ pub struct CorruptHistory(pub String);
 pub struct RunState {
     plan: PlanHash,
     parent: Option<Parent>,
+    /// How many runs have followed each other up to this one.
+    following: u32,
     seq: Seq,
     status: RunStatus,
     steps: BTreeMap<StepPath, StepState>,
@@ -144,6 +146,7 @@ impl RunState {
     pub(super) fn started(plan: PlanHash, parent: Option<Parent>, first: Seq, at: Timestamp) -> Self {
         Self {
             plan,
+            following: parent.as_ref().map_or(0, |parent| parent.following),
             parent,
             seq: first,
             status: RunStatus::Pending,
@@ -339,6 +342,11 @@ impl RunState {
     /// The step of another run that started this one.
     pub fn parent(&self) -> Option<&Parent> {
         self.parent.as_ref()
+    }
+
+    /// How many runs have followed each other up to this one, those that started it included; 0 where none has.
+    pub fn following(&self) -> u32 {
+        self.following
     }
 
     /// When the run next wants to be woken by time alone.

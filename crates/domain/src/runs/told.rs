@@ -111,6 +111,7 @@ impl ToldEvent {
             RunEvent::SlotEnded { error, .. } => error.as_ref(),
             RunEvent::RunCancelled { reason, .. } | RunEvent::RunPaused { reason, .. } => reason.as_ref(),
             RunEvent::StepProgressed { message, .. } => Some(message),
+            RunEvent::FollowUpLeft { reason, .. } => Some(reason),
             _ => None,
         };
         own.or_else(|| self.ended.as_ref()?.error.as_ref()).map(String::as_str)
@@ -141,6 +142,9 @@ impl RunEvent {
             Self::EventTaken { .. } => "event_taken",
             Self::StepReported { .. } => "step_reported",
             Self::StepProgressed { .. } => "step_progressed",
+            Self::Follows { .. } => "follows",
+            Self::FollowUpStarted { .. } => "follow_up_started",
+            Self::FollowUpLeft { .. } => "follow_up_left",
             Self::RunCompleted => "run_completed",
             Self::RunFailed { .. } => "run_failed",
             Self::RunCancelled { .. } => "run_cancelled",
@@ -178,6 +182,9 @@ impl RunEvent {
             | Self::EventKept { .. }
             | Self::EventHeard { .. }
             | Self::EventTaken { .. }
+            | Self::Follows { .. }
+            | Self::FollowUpStarted { .. }
+            | Self::FollowUpLeft { .. }
             | Self::RunCompleted
             | Self::RunFailed { .. }
             | Self::RunCancelled { .. }

@@ -59,7 +59,8 @@ impl Decision<'_> {
         let generation = self.state.generation();
         self.emit(RunEvent::ChildStarted { path: path.clone(), generation, until });
         self.data.calls.insert(path.clone(), input.clone());
-        let parent = Parent { run: self.data.run.clone(), path: path.clone(), depth };
+        let following = self.state.following();
+        let parent = Parent { run: self.data.run.clone(), path: path.clone(), depth, following };
         let run = self.data.run.child(path, generation);
         self.made.outward.children.push(definition.start(run, input, parent, self.now));
     }
@@ -255,6 +256,9 @@ impl Decision<'_> {
         };
         match output {
             Ok(output) => {
+                if !self.follow_up(output.as_ref()) {
+                    return;
+                }
                 self.emit(RunEvent::RunCompleted);
                 if let Some(update) = &mut self.made.update {
                     update.output = output;

@@ -3,6 +3,7 @@
 mod checks;
 mod children;
 mod events;
+mod following;
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -122,7 +123,7 @@ impl Run {
 
     /// A run that another one has started, at a depth.
     fn of_parent(plan: Plan, depth: u32) -> Self {
-        let parent = Parent { run: RunId::parse("run-0").expect("an id"), path: path("up"), depth };
+        let parent = Parent { run: RunId::parse("run-0").expect("an id"), path: path("up"), depth, following: 0 };
         let started = RunEvent::Started { plan: plan.hash(), parent: Some(parent), starts_at: None };
         let commit = CommitId::new(uuid::Uuid::nil());
         let history = vec![EventRecord { first: Seq::new(1), commit, at: at(0), events: vec![started] }];

@@ -10,6 +10,7 @@ use super::{
     diagnostic::{Diagnostic, each_once},
     document::WorkflowDocument,
     findings::Findings,
+    follow_up,
     limits::MAX_STEPS,
     plan::Plan,
     reference::Template,
@@ -156,7 +157,8 @@ fn declarations(document: &WorkflowDocument, schemas: &dyn Schemas, findings: &m
     };
     let timeout_seconds = number("timeout_seconds", document.limits.timeout_seconds.as_ref(), 1);
     let retry_budget = number("max_retry_budget", document.limits.max_retry_budget.as_ref(), 0);
-    RunDeclarations { input_schema, timeout_seconds, retry_budget }
+    let follow_ups = follow_up::read(document, findings);
+    RunDeclarations { input_schema, timeout_seconds, retry_budget, follow_ups }
 }
 
 /// What stands behind the last step and makes the run's output. Its id is never seen.

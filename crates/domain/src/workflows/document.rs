@@ -24,6 +24,9 @@ pub struct WorkflowDocument {
     /// What a run's output is: any value, with references to the outputs of steps. Without it, the last step's output.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub output: Option<Value>,
+    /// What follows a run that has completed: a list of runs of other workflows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub on_complete: Option<Value>,
     /// What a run may use.
     #[serde(flatten)]
     pub limits: RunLimits,
@@ -74,6 +77,7 @@ impl WorkflowDocument {
             steps,
             input_schema: None,
             output: None,
+            on_complete: None,
             limits: RunLimits::default(),
         }
     }
@@ -82,6 +86,12 @@ impl WorkflowDocument {
     pub fn declaring(self, input_schema: Option<Value>, output: Option<Value>) -> Self {
         let said = |value: Option<Value>| value.filter(|value| !value.is_null());
         Self { input_schema: said(input_schema), output: said(output), ..self }
+    }
+
+    /// The same with what follows its runs. Null and an empty list say the same as nothing.
+    pub fn followed_by(self, on_complete: Option<Value>) -> Self {
+        let says = |value: &Value| !value.is_null() && value.as_array().is_none_or(|items| !items.is_empty());
+        Self { on_complete: on_complete.filter(says), ..self }
     }
 
     /// The same with what a run may use. Null says the same as nothing.

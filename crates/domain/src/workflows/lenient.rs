@@ -23,7 +23,17 @@ impl WorkflowDocument {
         let workflow_id = text(plan, "workflow_id").unwrap_or_else(|| format!("wf-{name}-{version}"));
         let steps = reached(&start, steps)?;
         let limits = RunLimits::default();
-        Ok(Self { workflow_id, name, version, start_step: start, steps, input_schema: None, output: None, limits })
+        Ok(Self {
+            workflow_id,
+            name,
+            version,
+            start_step: start,
+            steps,
+            input_schema: None,
+            output: None,
+            on_complete: None,
+            limits,
+        })
     }
 }
 

@@ -30,5 +30,11 @@ pub const MAX_EVENT_NAME: usize = 200;
 /// The most assertions of a step that validates.
 pub(super) const MAX_ASSERTIONS: usize = 100;
 
+/// The most runs that follow a run of one document.
+pub const MAX_FOLLOW_UPS: usize = 20;
+
+/// How often runs follow each other, one because of the one before, whatever they start in between.
+pub const MAX_FOLLOWING: u32 = 32;
+
 /// How deep runs start runs: a run that nobody's run has started is at depth 0.
 pub const MAX_CHILD_DEPTH: u32 = 5;

@@ -41,22 +41,44 @@ impl Mention {
             let key = key.replace('~', "~0").replace('/', "~1");
             Self { pointer: format!("/steps/{key}/{member}"), what }
         };
-        let text = |member: &str| step.other.get(member).and_then(Value::as_str);
         let agent = step.agent_name.as_ref().map(|name| mention("agent_name", Mentioned::Agent(name.clone())));
-        let name = text("workflow_name").map(|name| mention("workflow_name", Mentioned::Workflow(name.to_owned())));
+        let workflows = Mentioned::workflows(|member| step.other.get(member));
+        agent.into_iter().chain(workflows.map(|(member, what)| mention(member, what))).collect()
+    }
+
+    /// Everything that is named by what follows the runs.
+    pub fn of_follow_ups(on_complete: Option<&Value>) -> Vec<Self> {
+        let items = on_complete.and_then(Value::as_array).into_iter().flatten();
+        let of_item = |(number, item): (usize, &Value)| {
+            let found = Mentioned::workflows(|member| item.get(member));
+            found
+                .map(|(member, what)| Self { pointer: format!("/on_complete/{number}/{member}"), what })
+                .collect::<Vec<_>>()
+        };
+        items.enumerate().flat_map(of_item).collect()
+    }
+}
+
+impl Mentioned {
+    /// The workflows that some members name.
+    fn workflows<'a>(member: impl Fn(&'static str) -> Option<&'a Value>) -> impl Iterator<Item = (&'static str, Self)> {
+        let text = |name| member(name).and_then(Value::as_str);
+        let name = text("workflow_name").map(|name| ("workflow_name", Self::Workflow(name.to_owned())));
         // The old system's texts call the name an id.
         let id = text("workflow_id").map(|text| {
-            let id = text.parse().map(Mentioned::WorkflowId);
-            mention("workflow_id", id.unwrap_or_else(|_| Mentioned::Workflow(text.to_owned())))
+            let id = text.parse().map(Self::WorkflowId);
+            ("workflow_id", id.unwrap_or_else(|_| Self::Workflow(text.to_owned())))
         });
-        [agent, name, id].into_iter().flatten().collect()
+        name.into_iter().chain(id)
     }
 }
 
 impl WorkflowDocument {
     /// Everything that the document names beyond itself.
     pub fn mentions(&self) -> Vec<Mention> {
-        Mention::of_steps(&self.steps)
+        let mut mentions = Mention::of_steps(&self.steps);
+        mentions.extend(Mention::of_follow_ups(self.on_complete.as_ref()));
+        mentions
     }
 }
 

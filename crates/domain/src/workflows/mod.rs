@@ -12,6 +12,7 @@ mod document;
 mod executable;
 mod external;
 mod findings;
+mod follow_up;
 mod lenient;
 mod limits;
 mod mentions;
@@ -43,9 +44,10 @@ pub use difference::{Change, Difference, PlacedChange};
 pub use document::{RunLimits, StepDocument, WorkflowDocument};
 pub use executable::{ExecutableVersion, VersionAddress};
 pub use external::{doubtful_for_external, dropped_by_external, unfit_for_external};
+pub use follow_up::{Ended, FollowUp};
 pub use limits::{
-    MAX_AT_ONCE, MAX_CHILD_DEPTH, MAX_EVENT_NAME, MAX_ITERATIONS, MAX_LOOKUPS, MAX_MEMBERS, MAX_NESTING, MAX_PATH,
-    MAX_PLACES, MAX_STEPS,
+    MAX_AT_ONCE, MAX_CHILD_DEPTH, MAX_EVENT_NAME, MAX_FOLLOW_UPS, MAX_FOLLOWING, MAX_ITERATIONS, MAX_LOOKUPS,
+    MAX_MEMBERS, MAX_NESTING, MAX_PATH, MAX_PLACES, MAX_STEPS,
 };
 pub use mentions::{Mention, Mentioned};
 pub use path::{Segment, Slice};

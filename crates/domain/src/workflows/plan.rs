@@ -13,6 +13,7 @@ use serde_json::Value;
 use super::{
     budget::Budget,
     condition::Condition,
+    follow_up::FollowUp,
     reference::{Reference, ResolveError, Scope, Template},
     work::{CheckWork, ChildTarget, ChildWork, WaitWork, resolve_mapping},
 };
@@ -41,6 +42,7 @@ pub struct Plan {
     pub(super) input_schema: Option<Arc<dyn Schema>>,
     pub(super) timeout_seconds: Option<u32>,
     pub(super) retry_budget: Option<u32>,
+    pub(super) follow_ups: Vec<FollowUp>,
     pub(super) steps: Vec<PlanStep>,
     /// By [`PlanStep::place`].
     pub(super) by_place: HashMap<Box<str>, StepIndex>,
@@ -239,6 +241,11 @@ impl Plan {
     /// How many attempts a run may repeat, of all steps together.
     pub fn retry_budget(&self) -> Option<u32> {
         self.retry_budget
+    }
+
+    /// The runs that follow a run that has completed.
+    pub fn follow_ups(&self) -> &[FollowUp] {
+        &self.follow_ups
     }
 
     /// The step that runs first.

@@ -61,6 +61,8 @@ pub enum Source {
     Loop(LoopVariable),
     /// What a filter or an assertion is asked about: `event` or `data`.
     Given,
+    /// The output of the run, for what follows it.
+    RunOutput,
     /// Nobody knows: it cannot be read. Only in a document that gets no plan, so that the rest of it is checked all the same.
     Unread,
 }
@@ -128,6 +130,10 @@ pub trait Scope {
     }
     /// What a filter or an assertion is asked about.
     fn given(&self) -> Option<&Value> {
+        None
+    }
+    /// The output of the run, once it has completed.
+    fn run_output(&self) -> Option<&Value> {
         None
     }
 }
@@ -326,6 +332,7 @@ impl Reference {
                 })?;
                 (Source::Loop(variable), Some(&rest[end..]))
             }
+            "workflow" if rest.starts_with("output") => (Source::RunOutput, rest.strip_prefix("output")),
             "workflow" => (Source::Input, rest.strip_prefix("input")),
             step => {
                 let step =
@@ -334,7 +341,7 @@ impl Reference {
             }
         };
         let tail = tail.filter(|tail| tail.is_empty() || tail.starts_with(['.', '['])).ok_or_else(|| {
-            invalid(if source == Source::Input {
+            invalid(if matches!(source, Source::Input | Source::RunOutput) {
                 "only 'input' may follow 'workflow'"
             } else {
                 "only 'output' may follow a step id"
@@ -355,6 +362,7 @@ impl Reference {
             Source::Loop(LoopVariable::Item) => first_match(scope.iteration()?.item, &self.path).map(Cow::Borrowed),
             Source::Loop(variable) => scope.iteration().map(|iteration| Cow::Owned(variable.of(&iteration))),
             Source::Given => first_match(scope.given()?, &self.path).map(Cow::Borrowed),
+            Source::RunOutput => first_match(scope.run_output()?, &self.path).map(Cow::Borrowed),
             Source::Unread => None,
         }
     }
@@ -377,6 +385,9 @@ impl Reference {
             Source::Loop(LoopVariable::Item) => iteration()?.item,
             Source::Given => {
                 scope.given().ok_or_else(|| missing("Only filters and assertions can ask for this".to_owned()))?
+            }
+            Source::RunOutput => {
+                scope.run_output().ok_or_else(|| missing("Only what follows the run can ask for this".to_owned()))?
             }
             Source::Loop(variable) => return Ok(Cow::Owned(variable.of(&iteration()?))),
             Source::Unread => return Err(missing("It cannot be read".to_owned())),

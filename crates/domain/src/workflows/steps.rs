@@ -36,7 +36,8 @@ const CHECK_SETTINGS: [&str; 7] =
     ["data", "data_source", "schema", "validation_schema", "assertions", "mode", "validation_mode"];
 
 /// What a condition that cannot be read most often lacks.
-const CONDITION_HINT: &str = "references stand in ${…}, texts in quotes; compare with ==, join with and, or, not";
+pub(super) const CONDITION_HINT: &str =
+    "references stand in ${…}, texts in quotes; compare with ==, join with and, or, not";
 
 /// A step without what its type does not know.
 pub(super) enum Content {

@@ -8,6 +8,7 @@ use std::{
 use super::{
     document::WorkflowDocument,
     findings::Findings,
+    follow_up::FollowUp,
     limits::{MAX_AT_ONCE, MAX_NESTING, MAX_PATH, MAX_PLACES},
     plan::{AgentWork, Block, BlockKind, Branch, Choice, ForkJoin, Loop, Plan, PlanStep, StepIndex, Work},
     steps::{AgentContent, Content},
@@ -48,6 +49,7 @@ pub(super) struct RunDeclarations {
     pub(super) input_schema: Option<Arc<dyn Schema>>,
     pub(super) timeout_seconds: Option<u32>,
     pub(super) retry_budget: Option<u32>,
+    pub(super) follow_ups: Vec<FollowUp>,
 }
 
 struct Grower<'a, 'f> {
@@ -234,8 +236,8 @@ impl<'a> Tree<'a> {
         results_are_read(&mut steps);
         release(&mut steps);
         let by_place = steps.iter().enumerate().map(|(number, step)| (step.place.clone(), index(number))).collect();
-        let RunDeclarations { input_schema, timeout_seconds, retry_budget } = declared;
-        Some(Plan { hash, name, input_schema, timeout_seconds, retry_budget, steps, by_place, end })
+        let RunDeclarations { input_schema, timeout_seconds, retry_budget, follow_ups } = declared;
+        Some(Plan { hash, name, input_schema, timeout_seconds, retry_budget, follow_ups, steps, by_place, end })
     }
 
     fn is_inside(&self, mut place: usize, block: usize) -> bool {

@@ -157,6 +157,10 @@ impl<'a> Binder<'_, 'a> {
                     let message = format!("'${{{}}}' stands outside of a filter and of assertions", reference.raw);
                     self.refuse(place.key, &at, "reference_outside_filter", &reference.raw, message, findings);
                 }
+                Source::RunOutput => {
+                    let message = format!("'${{{}}}' stands outside of on_complete", reference.raw);
+                    self.refuse(place.key, &at, "reference_outside_on_complete", &reference.raw, message, findings);
+                }
                 Source::Loop(_) => {
                     let looped = self.chains[number].iter().any(|(around, _)| self.is_loop(*around));
                     if !looped {

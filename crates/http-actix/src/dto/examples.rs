@@ -199,6 +199,7 @@ pub(crate) fn run(status: &str) -> Value {
         "input_data": {"source": "https://example.org/text"},
         "output_data": null,
         "parent_run_id": null,
+        "follows_run_id": null,
         "triggered_by": "system",
         "labels": {"team": "blue"},
         "created_at": AT,

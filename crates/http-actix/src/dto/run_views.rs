@@ -4,7 +4,7 @@ use application::runs::Reason;
 use domain::{
     Timestamp,
     ids::WorkflowId,
-    runs::{Run, StepExecution},
+    runs::{Run, StepExecution, followed},
 };
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -42,6 +42,8 @@ pub(crate) struct RunView {
     output_data: Option<Json>,
     /// The run whose step of type `sub_workflow` has started this one.
     parent_run_id: Option<String>,
+    /// The run whose `on_complete` has started this one.
+    follows_run_id: Option<String>,
     triggered_by: Option<String>,
     /// What whoever started it calls it by, to find it again.
     labels: LabelsBody,
@@ -73,6 +75,7 @@ impl From<Run> for RunView {
             input_data: Json(run.input),
             output_data: run.output.map(Json),
             parent_run_id: run.parent.map(|parent| parent.to_string()),
+            follows_run_id: run.triggered_by.as_deref().and_then(followed).map(|run| run.to_string()),
             triggered_by: run.triggered_by,
             labels: run.labels.into(),
             created_at: Stamp(run.created_at),

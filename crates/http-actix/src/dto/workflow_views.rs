@@ -102,6 +102,9 @@ struct WorkflowData {
     /// What a run's output is made of. Absent where it is that of the last step.
     #[serde(skip_serializing_if = "Option::is_none")]
     output: Option<Value>,
+    /// What follows a run that has completed. Absent where nothing does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    on_complete: Option<Value>,
     /// How many seconds a run may take. Absent where it may take any time.
     #[serde(skip_serializing_if = "Option::is_none")]
     timeout_seconds: Option<Value>,
@@ -156,6 +159,7 @@ impl From<WorkflowDocument> for WorkflowData {
             steps: document.steps.into_iter().map(|(key, step)| (key, step.into())).collect(),
             input_schema: document.input_schema,
             output: document.output,
+            on_complete: document.on_complete,
             timeout_seconds: document.limits.timeout_seconds,
             max_retry_budget: document.limits.max_retry_budget,
         }

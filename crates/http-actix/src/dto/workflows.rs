@@ -294,6 +294,10 @@ pub(crate) struct CreateWorkflow {
     /// What a run's output is made of: any value, with references as in `input_mapping`.
     #[serde(default)]
     output: Value,
+    /// What follows a run that has completed: runs of other workflows, each with a `workflow_name` or a `workflow_id`, and perhaps a
+    /// `workflow_version`, a `condition` and an `input_mapping`, which see `${workflow.input…}` and `${workflow.output…}`.
+    #[serde(default)]
+    on_complete: Value,
     /// How many seconds a run may take, from its start or from its last resume; then it fails.
     #[serde(default)]
     timeout_seconds: Value,
@@ -323,6 +327,7 @@ impl Checked for CreateWorkflow {
     fn findings(&self) -> Vec<Mistake> {
         let document = WorkflowDocument::new(&self.name, 1, self.start_step.clone(), documents(self.steps.clone()))
             .declaring(self.input_schema.clone().map(Value::Object), Some(self.output.clone()))
+            .followed_by(Some(self.on_complete.clone()))
             .limited(limits(self.timeout_seconds.clone(), self.max_retry_budget.clone()));
         let found = examine(&document, &NoSchemas).findings.into_iter();
         found.filter(|found| found.severity == Severity::Error).map(Mistake::from).collect()
@@ -333,7 +338,9 @@ impl Checked for CreateWorkflow {
     }
 
     fn mentions(&self) -> Vec<Mention> {
-        Mention::of_steps(&documents(self.steps.clone()))
+        let mut mentions = Mention::of_steps(&documents(self.steps.clone()));
+        mentions.extend(Mention::of_follow_ups(Some(&self.on_complete)));
+        mentions
     }
 }
 
@@ -347,6 +354,7 @@ impl CreateWorkflow {
             steps: documents(self.steps),
             input_schema: self.input_schema.map(Value::Object),
             output: Some(self.output),
+            on_complete: Some(self.on_complete),
             limits: limits(self.timeout_seconds, self.max_retry_budget),
             status: self.status.into(),
             change_summary: self.change_summary.as_deref().and_then(ChangeSummary::parse),
@@ -379,6 +387,10 @@ pub(crate) struct ValidateWorkflow {
     /// What a run's output is made of: any value, with references as in `input_mapping`.
     #[serde(default)]
     output: Value,
+    /// What follows a run that has completed: runs of other workflows, each with a `workflow_name` or a `workflow_id`, and perhaps a
+    /// `workflow_version`, a `condition` and an `input_mapping`, which see `${workflow.input…}` and `${workflow.output…}`.
+    #[serde(default)]
+    on_complete: Value,
     /// How many seconds a run may take, from its start or from its last resume; then it fails.
     #[serde(default)]
     timeout_seconds: Value,
@@ -392,6 +404,7 @@ impl ValidateWorkflow {
         let name = self.name.as_deref().unwrap_or("validated");
         WorkflowDocument::new(name, 1, self.start_step, documents(self.steps))
             .declaring(self.input_schema.map(Value::Object), Some(self.output))
+            .followed_by(Some(self.on_complete))
             .limited(limits(self.timeout_seconds, self.max_retry_budget))
     }
 }
@@ -402,7 +415,9 @@ impl Checked for ValidateWorkflow {
     }
 
     fn mentions(&self) -> Vec<Mention> {
-        Mention::of_steps(&documents(self.steps.clone()))
+        let mut mentions = Mention::of_steps(&documents(self.steps.clone()));
+        mentions.extend(Mention::of_follow_ups(Some(&self.on_complete)));
+        mentions
     }
 }
 
@@ -428,6 +443,9 @@ pub(crate) struct UpdateWorkflow {
     /// What a run's output is made of: any value, with references as in `input_mapping`; null clears it. Makes a new version.
     #[serde(default, deserialize_with = "present")]
     output: Option<Value>,
+    /// What follows a run that has completed; null clears it. Makes a new version.
+    #[serde(default, deserialize_with = "present")]
+    on_complete: Option<Value>,
     /// How many seconds a run may take; null clears it. Makes a new version.
     #[serde(default, deserialize_with = "present")]
     timeout_seconds: Option<Value>,
@@ -468,6 +486,7 @@ impl UpdateWorkflow {
             steps: self.steps.map(documents),
             input_schema: self.input_schema.map(|schema| schema.map(Value::Object)),
             output: self.output.map(Some),
+            on_complete: self.on_complete.map(Some),
             timeout_seconds: self.timeout_seconds.map(Some),
             max_retry_budget: self.max_retry_budget.map(Some),
             status: self.status.map(Into::into),
@@ -478,7 +497,9 @@ impl UpdateWorkflow {
 
 impl Checked for UpdateWorkflow {
     fn mentions(&self) -> Vec<Mention> {
-        self.steps.clone().map(documents).map_or_else(Vec::new, |steps| Mention::of_steps(&steps))
+        let mut mentions = self.steps.clone().map(documents).map_or_else(Vec::new, |steps| Mention::of_steps(&steps));
+        mentions.extend(Mention::of_follow_ups(self.on_complete.as_ref()));
+        mentions
     }
 }
 

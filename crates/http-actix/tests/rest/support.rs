@@ -185,7 +185,7 @@ impl Orrery {
             plan: found.plan,
         };
         let input = Payload::new(json!({})).expect("a payload");
-        let parent = Parent { run: parent, path, depth: 1 };
+        let parent = Parent { run: parent, path, depth: 1, following: 0 };
         let start = definition.start(run.clone(), input, parent, self.clock.now());
         let outcomes = self.store.commit_now(&[RunCommit::Start(start)]);
         assert_eq!(outcomes, [CommitOutcome::Committed]);

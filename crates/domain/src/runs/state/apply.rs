@@ -26,7 +26,11 @@ impl RunState {
                 self.delay(*starts_at);
             }
             // Nothing is undone or done by what these say; a skip's consequences are the events after it.
-            RunEvent::Replays { .. } | RunEvent::StepSkipped { .. } => {}
+            RunEvent::Replays { .. }
+            | RunEvent::StepSkipped { .. }
+            | RunEvent::FollowUpStarted { .. }
+            | RunEvent::FollowUpLeft { .. } => {}
+            RunEvent::Follows { depth, .. } => self.following = *depth,
             RunEvent::StepDispatched { path, attempt, generation, round, until } => {
                 let attempt = self.attempt(*attempt, *generation, *round, at);
                 self.status = RunStatus::Running;

@@ -21,7 +21,7 @@ fn a_child_is_started_in_the_transition_that_says_so() {
         (child.workflow, &child.workflow_name, child.workflow_version, child.plan),
         (workflow, &name, version, plan)
     );
-    assert_eq!(child.parent, Some(Parent { run: run.data.run.clone(), path: path("s"), depth: 1 }));
+    assert_eq!(child.parent, Some(Parent { run: run.data.run.clone(), path: path("s"), depth: 1, following: 0 }));
     assert!(!run.last.fits_a_start());
 }
 

@@ -19,6 +19,10 @@ const TAKEN_FOR_AGENTS: [&str; 3] = ["sub_workflow", "wait_for_event", "validate
 /// Everything in a document that the old executor cannot run. Empty for a document that it can run.
 pub fn unfit_for_external(document: &WorkflowDocument) -> Vec<Diagnostic> {
     let mut found = dropped_by_external(document);
+    if document.on_complete.is_some() {
+        let message = "the existing executor starts no runs that follow".to_owned();
+        found.push(Diagnostic::error(pointer(["on_complete"]), CODE, message));
+    }
     found.extend(unreadable(document));
     found
 }
@@ -60,6 +64,7 @@ fn unreadable_in_mapping(reference: &Reference) -> Option<&'static str> {
         Source::Input | Source::Output(_) if reference.path.is_empty() => Some("it names no member"),
         Source::Input | Source::Output(_) => reference.raw.contains('[').then_some("it looks into an array"),
         Source::Given => Some("it knows no filters and assertions"),
+        Source::RunOutput => Some("it knows no output of the run"),
         Source::Loop(_) => (!reference.path.is_empty()).then_some("it looks into the loop's item"),
         // A document with it has no plan.
         Source::Unread => None,
@@ -95,7 +100,7 @@ fn collection(key: &str, step: &StepDocument) -> Option<Diagnostic> {
     let text = config.get("collection").and_then(Value::as_str)?;
     let raw = text.strip_prefix("${").and_then(|rest| rest.split_once('}')).map_or(text, |(raw, _)| raw);
     let problem = match Reference::parse(raw).ok().map(|reference| (reference.source, reference.path)) {
-        Some((Source::Given, _)) => "it knows no filters and assertions",
+        Some((Source::Given | Source::RunOutput, _)) => "it knows no filters and assertions",
         Some((Source::Loop(_), _)) => "a loop cannot go over the item of another",
         Some((_, path)) if raw.starts_with("steps.") || path.is_empty() => "it names no member",
         Some((_, path)) if raw.contains('[') || !matches!(path.as_slice(), [Segment::Key(_)]) => {

@@ -50,7 +50,7 @@ impl<'t, 'a> Known<'t, 'a> {
                 (!shapes.is_empty()).then(|| Shape::either(shapes))
             }
             // What happens, what is validated and what cannot be read is anybody's guess.
-            Source::Given | Source::Unread => Some(Shape::Anything),
+            Source::Given | Source::RunOutput | Source::Unread => Some(Shape::Anything),
             Source::Loop(LoopVariable::Item) => self.innermost(place).map(|around| self.item(around)),
             Source::Loop(LoopVariable::Index | LoopVariable::Total) => Some(Shape::Plain(Kinds::WHOLE)),
             Source::Loop(LoopVariable::IsFirst | LoopVariable::IsLast) => Some(Shape::Plain(Kinds::BOOLEAN)),
