@@ -65,7 +65,7 @@ async fn reseal_webhooks(store: &PgStore, which: Reseal, found: &mut Resealed) -
 
 /// A secret of a webhook that does not open.
 pub(crate) fn broken_webhook(webhook: &str, broken: &SealBroken) -> Failure {
-    Failure::Corrupt(format!("the secret of the webhook '{webhook}' cannot be read: {broken}"))
+    unreadable(format!("the secret of the webhook '{webhook}' cannot be read: {broken}"), broken)
 }
 
 /// The same with its secrets sealed anew, if there are any to be.
@@ -90,7 +90,10 @@ fn sealed(
 
 /// A credential that does not open.
 pub(crate) fn broken(agent: &str, broken: &SealBroken) -> Failure {
-    let what = format!("the credential of the agent '{agent}' cannot be read: {broken}");
+    unreadable(format!("the credential of the agent '{agent}' cannot be read: {broken}"), broken)
+}
+
+fn unreadable(what: String, broken: &SealBroken) -> Failure {
     match broken {
         // Processes get a new key one after the other.
         SealBroken::UnknownKey(_) => Failure::Locked(what),

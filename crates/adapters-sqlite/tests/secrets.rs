@@ -6,9 +6,13 @@ use adapters_auth::{AeadVault, Keyring};
 use adapters_sqlite::SqliteStore;
 use domain::{
     agents::{Agent, AgentAuth, ApiKey, Secret},
-    ports::{Agents, KeptSecrets, Reseal, Resealed, StoreError},
+    ports::{Agents, KeptSecrets, Reseal, Resealed, StoreError, Webhooks},
+    webhooks::{PreviousSecret, Webhook},
 };
-use port_contracts::{Change, Stores, samples::agent};
+use port_contracts::{
+    Change, Stores,
+    samples::{agent, at, signing_secret, webhook},
+};
 use rusqlite::Connection;
 
 const SECRET: &str = "s3cret-of-an-agent-that-nobody-may-find";
@@ -146,4 +150,30 @@ async fn a_rotation_leaves_nothing_under_the_old_key() {
     for agent in [a, b] {
         assert_eq!(auth_of(&store, &agent).await.expect("the old key is not needed"), agent.auth);
     }
+}
+
+#[tokio::test]
+async fn secrets_of_webhooks_lie_encrypted_and_are_rotated() {
+    let (folder, old, new) =
+        (tempfile::tempdir().expect("a folder"), Keyring::fresh_line("old"), Keyring::fresh_line("new"));
+    let previous = Some(PreviousSecret { secret: signing_secret('p'), until: at(9) });
+    let told = Webhook { previous, ..webhook("a") };
+    let stores = Stores::new(open(folder.path(), &[&old]));
+    stores.changed(&[Change::AddWebhook(told.clone())]).await;
+    drop(stores);
+    for file in fs::read_dir(folder.path()).expect("it can be listed") {
+        let bytes = fs::read(file.expect("a file").path()).expect("it can be read");
+        for secret in ["ssssssssssssssss", "pppppppppppppppp"] {
+            assert!(!bytes.windows(secret.len()).any(|window| window == secret.as_bytes()));
+        }
+    }
+    let store = open(folder.path(), &[&new, &old]);
+    let found = store.reseal(Reseal::NotCurrent).await.expect("the store works");
+    assert_eq!(found, Resealed { clear: 0, rotated: 2, kept: 0 });
+    drop(store);
+    let store = open(folder.path(), &[&new]);
+    assert_eq!(Webhooks::get(&store, told.id).await.expect("the old key is not needed"), Some(told));
+    drop(store);
+    let refused = Webhooks::enabled(&open(folder.path(), &[&old])).await.expect_err("the key is missing");
+    assert!(matches!(&refused, StoreError::Locked(what) if what.contains("webhook 'a'")), "{refused}");
 }

@@ -7,9 +7,13 @@ use adapters_postgres::PgStore;
 use dev_services::Database;
 use domain::{
     agents::{Agent, AgentAuth, ApiKey, Secret},
-    ports::{Agents, KeptSecrets, Reseal, Resealed, StoreError},
+    ports::{Agents, KeptSecrets, Reseal, Resealed, StoreError, Webhooks},
+    webhooks::{PreviousSecret, Webhook},
 };
-use port_contracts::{Change, Stores, samples::agent};
+use port_contracts::{
+    Change, Stores,
+    samples::{agent, at, signing_secret, webhook},
+};
 use sqlx::{Connection, PgConnection};
 
 use crate::stores::migrated;
@@ -91,4 +95,23 @@ async fn what_the_old_system_stored_is_read_swept_and_rotated() {
     }
     let refused = auth_of(&store, &agents[0]).await.expect_err("it does not have the new key").to_string();
     assert!(refused.contains("'new'") && !refused.contains(SECRET), "{refused}");
+}
+
+#[tokio::test]
+async fn secrets_of_webhooks_lie_encrypted_and_are_rotated() {
+    let (database, old, new) = (migrated().await, Keyring::fresh_line("old"), Keyring::fresh_line("new"));
+    let previous = Some(PreviousSecret { secret: signing_secret('p'), until: at(9) });
+    let told = Webhook { previous, ..webhook("a") };
+    let store = open(&database, &[&old]).await;
+    Stores::new(store).changed(&[Change::AddWebhook(told.clone())]).await;
+    let mut connection = PgConnection::connect(database.url()).await.expect("it connects");
+    let row: String =
+        sqlx::query_scalar("SELECT webhooks::text FROM webhooks").fetch_one(&mut connection).await.expect("it reads");
+    assert!(!row.contains("ssssssssssssssss") && !row.contains("pppppppppppppppp"), "{row}");
+    let rotating = open(&database, &[&new, &old]).await;
+    for counts in [Resealed { clear: 0, rotated: 2, kept: 0 }, Resealed { clear: 0, rotated: 0, kept: 2 }] {
+        assert_eq!(rotating.reseal(Reseal::NotCurrent).await.expect("the store works"), counts);
+    }
+    let after = open(&database, &[&new]).await;
+    assert_eq!(Webhooks::get(&after, told.id).await.expect("the old key is not needed"), Some(told));
 }
