@@ -101,6 +101,15 @@ impl Client {
         Answer::try_read(format!("POST {path}"), response).await
     }
 
+    /// Posts a document as a part of a trace: `from` is its `traceparent`.
+    pub async fn post_from(&self, from: &str, path: &str, body: &Value) -> Answer {
+        let url = format!("{}/api/v1{path}", self.base);
+        let request = self.http.post(url).header("content-type", "application/json").header("traceparent", from);
+        let request = request.body(body.to_string());
+        let response = request.send().await.unwrap_or_else(|e| panic!("POST {path} had no answer: {e:?}"));
+        Answer::read(format!("POST {path}"), response).await
+    }
+
     /// Reads something.
     pub async fn get(&self, path: &str) -> Answer {
         self.send(Method::GET, path, None).await

@@ -49,6 +49,8 @@ pub struct Received {
     pub token: Option<String>,
     /// What the caller says who it is.
     pub authorization: Option<String>,
+    /// The call's place in a trace.
+    pub traceparent: Option<String>,
 }
 
 struct Ledger {
@@ -128,11 +130,11 @@ async fn accept(listener: TcpListener, shared: Shared) {
 
 async fn serve(stream: TcpStream, shared: &Shared) -> std::io::Result<()> {
     let mut stream = BufReader::new(stream);
-    while let Some(Request { body, token, authorization }) = request(&mut stream).await? {
+    while let Some(Request { body, token, authorization, traceparent }) = request(&mut stream).await? {
         let call: Value = serde_json::from_slice(&body).unwrap_or_default();
         let message = &call["params"]["message"];
         let message_id = message["messageId"].as_str().unwrap_or_default().to_owned();
-        let behaviour = shared.begin(Received { message_id, body, token, authorization });
+        let behaviour = shared.begin(Received { message_id, body, token, authorization, traceparent });
         let answer = completed(&call, message);
         if let Behaviour::AnswerAfter(wait) = behaviour {
             tokio::time::sleep(wait).await;
@@ -157,6 +159,7 @@ struct Request {
     body: Vec<u8>,
     token: Option<String>,
     authorization: Option<String>,
+    traceparent: Option<String>,
 }
 
 /// Reads a request; nothing if the caller hung up.
@@ -174,6 +177,7 @@ async fn request(stream: &mut BufReader<TcpStream>) -> std::io::Result<Option<Re
             Some((name, value)) if name == "content-length" => length = value.parse().unwrap_or(0),
             Some((name, value)) if name == "x-orrery-token" => request.token = Some(value.to_owned()),
             Some((name, value)) if name == "authorization" => request.authorization = Some(value.to_owned()),
+            Some((name, value)) if name == "traceparent" => request.traceparent = Some(value.to_owned()),
             _ => {}
         }
     }

@@ -8,6 +8,7 @@ use domain::{
     payload::Payload,
     ports::{AgentCard, AgentGateway, AgentHealth, Clock},
     runs::{AgentRequest, CallFailure, CallIds, CallOutcome, CallPass, FailureKind},
+    trace::TRACEPARENT,
 };
 use reqwest::{
     Client, ClientBuilder, Method, Request, Response, StatusCode,
@@ -285,6 +286,9 @@ fn request(target: &Target, asked: &AgentRequest) -> Request {
     // Ids may hold any text but control characters, so this cannot fail; and no call should fail for a log field.
     if let Ok(correlation) = HeaderValue::from_bytes(ids.correlation.as_bytes()) {
         headers.insert(HeaderName::from_static("x-correlation-id"), correlation);
+    }
+    if let Some(Ok(place)) = asked.trace.map(|place| HeaderValue::try_from(place.to_string())) {
+        headers.insert(HeaderName::from_static(TRACEPARENT), place);
     }
     if let Some(pass) = &asked.pass {
         carry(pass, headers);

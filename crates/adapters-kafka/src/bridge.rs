@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use domain::{
-    ports::{Clock, TaskHandler},
+    ports::TaskHandler,
     runs::{AgentTask, TaskOutcome},
 };
 use tokio_util::sync::CancellationToken;
@@ -14,7 +14,8 @@ use crate::{
     consumer::{self, Consumption, Record, RecordHandler, Settled},
     dead_letter::{self, DeadLetter},
     producer::{NotSent, Outgoing, SharedProducer},
-    trace, wire,
+    trace::{self, Receiving},
+    wire,
 };
 
 /// Consumes tasks, many at once, and sends their results.
@@ -22,12 +23,12 @@ pub struct KafkaBridge {
     consumption: Consumption,
     results: String,
     max_bytes: usize,
-    clock: Arc<dyn Clock>,
+    receiving: Receiving,
 }
 
 impl KafkaBridge {
-    pub(crate) fn new(consumption: Consumption, results: String, max_bytes: usize, clock: Arc<dyn Clock>) -> Self {
-        Self { consumption, results, max_bytes, clock }
+    pub(crate) fn new(consumption: Consumption, results: String, max_bytes: usize, receiving: Receiving) -> Self {
+        Self { consumption, results, max_bytes, receiving }
     }
 
     /// Has tasks performed until the shutdown; then it waits for those under way, and leaves the group. A task is
@@ -39,7 +40,7 @@ impl KafkaBridge {
             results: self.results,
             dead_letters: self.consumption.dead_letters.clone(),
             max_bytes: self.max_bytes,
-            clock: self.clock,
+            receiving: self.receiving,
             shutdown: shutdown.clone(),
         };
         consumer::consume(&self.consumption, &tasks, &shutdown).await;
@@ -52,18 +53,22 @@ struct Tasks {
     results: String,
     dead_letters: String,
     max_bytes: usize,
-    clock: Arc<dyn Clock>,
+    receiving: Receiving,
     shutdown: CancellationToken,
 }
 
 #[async_trait]
 impl RecordHandler for Tasks {
     async fn handle(&self, record: &Record) -> Settled {
-        let task = match wire::read_task(record.value.as_deref(), self.max_bytes) {
+        let received = self.receiving.begin(record);
+        let mut task = match wire::read_task(record.value.as_deref(), self.max_bytes) {
             Ok(task) => task,
             Err(unreadable) => return Settled::Poison(unreadable.to_string()),
         };
+        task.trace = received.place;
         let outcome = self.handler.perform(&task).await;
+        let error = matches!(outcome, TaskOutcome::Failure(_)).then_some("failed");
+        self.receiving.end(received, "agent task", &task.run, error);
         self.send(record, &task, &outcome).await
     }
 }
@@ -75,7 +80,7 @@ impl Tasks {
         let own = || trace::parent(task.run.as_str(), &task.correlation).into_bytes();
         let theirs = record.header(trace::HEADER).filter(|header| trace::is_valid(header)).map(<[u8]>::to_vec);
         let headers = vec![(trace::HEADER.to_owned(), theirs.unwrap_or_else(own))];
-        let (key, mut value) = (task.correlation.as_bytes(), wire::result(task, outcome, self.clock.now()));
+        let (key, mut value) = (task.correlation.as_bytes(), wire::result(task, outcome, self.receiving.clock.now()));
         loop {
             let result =
                 Outgoing { topic: &self.results, key: Some(key), value: Some(&value), headers: headers.clone() };
@@ -97,7 +102,7 @@ impl Tasks {
                         Ok(()) => {
                             is_substitute = true;
                             let failure = TaskOutcome::Failure(format!("the agent's output cannot be sent: {reason}"));
-                            value = wire::result(task, &failure, self.clock.now());
+                            value = wire::result(task, &failure, self.receiving.clock.now());
                             continue;
                         }
                         Err(reason) => reason,

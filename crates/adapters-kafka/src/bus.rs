@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use domain::ports::{AgentGateway, Clock};
+use domain::ports::{AgentGateway, Clock, NoSpans, Spans};
 use rdkafka::error::KafkaError;
 
 use crate::{
@@ -21,6 +21,7 @@ use crate::{
     requests::KafkaRequests,
     status::BusProblem,
     topics,
+    trace::Receiving,
 };
 
 /// Why there is no bus.
@@ -48,6 +49,7 @@ pub struct KafkaBus {
     questions: Arc<Questions>,
     listening: Listening,
     clock: Arc<dyn Clock>,
+    spans: Arc<dyn Spans>,
 }
 
 impl KafkaBus {
@@ -59,7 +61,13 @@ impl KafkaBus {
         let producer = Arc::new(producer.map_err(|e| CannotConnect::refused(&e))?);
         let questions = Questions::new(&properties::plain(&config), listening.clone());
         let questions = Arc::new(questions.map_err(|e| CannotConnect::refused(&e))?);
-        Ok(Self { config: Arc::new(config), producer, questions, listening, clock })
+        Ok(Self { config: Arc::new(config), producer, questions, listening, clock, spans: Arc::new(NoSpans) })
+    }
+
+    /// The same; whoever follows traces is told of what is taken from the cluster.
+    #[must_use]
+    pub fn telling(self, spans: Arc<dyn Spans>) -> Self {
+        Self { spans, ..self }
     }
 
     /// Whether a broker answers, found out within three seconds.
@@ -96,7 +104,7 @@ impl KafkaBus {
         let topics = &self.config.topics;
         let consumed = vec![topics.execution_requests.clone(), topics.cancellation_requests.clone()];
         let consumption = self.consumption(&self.config.groups.requests, consumed, Order::OfKeys);
-        KafkaRequests::new(consumption, self.config.max_received_bytes)
+        KafkaRequests::new(consumption, self.config.max_received_bytes, self.receiving())
     }
 
     /// Consumes events of foreign producers, once it is run.
@@ -106,12 +114,16 @@ impl KafkaBus {
         KafkaEvents::new(consumption, self.config.max_received_bytes)
     }
 
+    fn receiving(&self) -> Receiving {
+        Receiving { spans: Arc::clone(&self.spans), clock: Arc::clone(&self.clock) }
+    }
+
     /// Has tasks of the old executor performed, once it is run.
     pub fn bridge(&self) -> KafkaBridge {
         let topics = &self.config.topics;
         // Steps that run side by side have the same key.
         let consumption = self.consumption(&self.config.groups.bridge, vec![topics.tasks.clone()], Order::None);
-        KafkaBridge::new(consumption, topics.results.clone(), self.config.max_received_bytes, Arc::clone(&self.clock))
+        KafkaBridge::new(consumption, topics.results.clone(), self.config.max_received_bytes, self.receiving())
     }
 
     /// Calls agents through the bridge of the old system, while the results are run. `cards` answers for their health.

@@ -38,7 +38,7 @@ impl Monitoring for KafkaMonitoring {
     fn report(&self, update: MonitoringUpdate) {
         let value = wire::monitoring(&update);
         let run = update.run.as_str();
-        let parent = trace::parent(run, &wire::span_of(&update));
+        let parent = trace::parent_of(&update.run, update.from, &wire::span_of(&update));
         let headers = OwnedHeaders::new_with_capacity(1).insert(Header { key: trace::HEADER, value: Some(&parent) });
         self.send(BaseRecord::to(&self.topic).key(run).payload(&value).headers(headers));
     }

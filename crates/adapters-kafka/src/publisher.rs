@@ -61,12 +61,12 @@ impl KafkaPublisher {
             OutboxMessage::DeadLetterLeft(left) => (&self.topics.dlq, wire::dead_letter_left(left)),
         };
         let run = message.run().as_str();
-        let parent = trace::parent(run, message.event_id());
+        let parent = message.trace().named(message.event_id());
         let record = Outgoing {
             topic,
             key: Some(run.as_bytes()),
             value: Some(&value),
-            headers: vec![(trace::HEADER.to_owned(), parent.into_bytes())],
+            headers: vec![(trace::HEADER.to_owned(), parent.to_string().into_bytes())],
         };
         let letter = DeadLetter {
             topic,

@@ -19,7 +19,10 @@ impl RunTable {
         let (events, status, outcome) = if let Some(cancel) = self.early.remove(&adopt.run) {
             (run.cancelled_at, run.cancelled_by) = (Some(adopt.at), Some(cancel.by.clone()));
             run.error = cancel.message();
-            let events = vec![RunEvent::Started { plan: adopt.plan, parent: None, starts_at: None }, cancel.event()];
+            let events = vec![
+                RunEvent::Started { plan: adopt.plan, parent: None, starts_at: None, trace: None },
+                cancel.event(),
+            ];
             (events, RunStatus::Cancelled, CommitOutcome::Absorbed)
         } else {
             let (events, status) = adopt.events(0);

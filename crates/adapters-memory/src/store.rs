@@ -55,6 +55,7 @@ impl State {
                 by,
                 reason: run.error.as_ref().and_then(|error| error.strip_prefix("Cancelled: ")).map(str::to_owned),
                 ahead: true,
+                from: None,
                 audit: None,
             });
             self.messages.extend(RunEnded::of_adoption(adopt, cancel.as_ref(), entry.head.seq));

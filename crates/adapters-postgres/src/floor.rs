@@ -14,7 +14,10 @@ use domain::{
     ids::{AuditId, CommitId, Epoch, ExecutorId, PlanHash, RunId, Seq, StepId, StepPath, WorkflowId},
     payload::Payload,
     ports::{RunJournal, StoreError, Vault},
-    runs::{AdvanceRun, ClosedAttempt, CommitOutcome, Labels, Outward, RunCommit, RunEvent, RunStatus, StartRun, Wake},
+    runs::{
+        AdvanceRun, ClosedAttempt, CommitOutcome, Labels, Outward, RunCommit, RunEvent, RunOrigin, RunStatus, StartRun,
+        Wake,
+    },
 };
 use sqlx::{ConnectOptions, Connection, PgConnection, postgres::PgConnectOptions};
 use tokio::task::JoinSet;
@@ -170,7 +173,7 @@ impl Lane {
             labels: Labels::default(),
             at: Timestamp::UNIX_EPOCH,
             starts_at: None,
-            events: vec![RunEvent::Started { plan, parent: None, starts_at: None }, dispatched()],
+            events: vec![RunEvent::Started { plan, parent: None, starts_at: None, trace: None }, dispatched()],
             status: RunStatus::Running,
             owner: Some(ExecutorId::new(Uuid::nil())),
             parent: None,
@@ -191,6 +194,7 @@ impl Lane {
             epoch: Epoch::new(1),
             seq,
             at: Timestamp::UNIX_EPOCH,
+            origin: RunOrigin { from: None, since: Timestamp::UNIX_EPOCH },
             events: vec![RunEvent::StepSucceeded { path: path(), execution: seq }, dispatched()],
             closed: vec![ClosedAttempt {
                 execution: seq,

@@ -18,8 +18,8 @@ use domain::{
     payload::{NotStorable, Payload},
     ports::{RunJournal, StoreError},
     runs::{
-        AdvanceRun, ClosedAttempt, CommitOutcome, Labels, Outward, RunCommit, RunEvent, RunStatus, RunUpdate, StartRun,
-        Wake,
+        AdvanceRun, ClosedAttempt, CommitOutcome, Labels, Outward, RunCommit, RunEvent, RunOrigin, RunStatus,
+        RunUpdate, StartRun, Wake,
     },
 };
 use uuid::Uuid;
@@ -72,7 +72,7 @@ impl Load {
             labels: Labels::default(),
             at: now,
             starts_at: None,
-            events: vec![RunEvent::Started { plan, parent: None, starts_at: None }, self.dispatched()],
+            events: vec![RunEvent::Started { plan, parent: None, starts_at: None, trace: None }, self.dispatched()],
             status: RunStatus::Running,
             owner: Some(ExecutorId::new(Uuid::from_u128(1))),
             parent: None,
@@ -116,6 +116,7 @@ impl Load {
             epoch: Epoch::new(1),
             seq: execution,
             at: now,
+            origin: RunOrigin { from: None, since: now },
             events: vec![RunEvent::StepSucceeded { path: self.step.top_level(), execution }, next],
             closed: vec![closed],
             update: last.then_some(RunUpdate::to(RunStatus::Completed, None)),

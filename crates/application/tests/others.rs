@@ -89,7 +89,7 @@ impl Bench {
     }
 
     async fn ask(&self, run: &str, plan: Value) -> Handled {
-        let request = ExecutionRequest { run: id(run), plan, input: Payload::empty() };
+        let request = ExecutionRequest { run: id(run), plan, input: Payload::empty(), from: None };
         self.requests.execution(request).await
     }
 
@@ -157,7 +157,7 @@ async fn a_store_that_is_full_has_the_request_given_again() {
     let mut writer = MockRunWriter::new();
     writer.expect_write_then().returning(|_, _| Err(Overloaded));
     let requests = ServeRequests::new(&Ports { writer: Arc::new(writer), ..ports(&store, None) });
-    let request = ExecutionRequest { run: id("run-1"), plan: plan(), input: Payload::empty() };
+    let request = ExecutionRequest { run: id("run-1"), plan: plan(), input: Payload::empty(), from: None };
     assert!(matches!(requests.execution(request).await, Handled::Later(_)));
 }
 

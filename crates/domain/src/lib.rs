@@ -16,6 +16,7 @@ pub mod ports;
 pub mod revision;
 pub mod runs;
 pub mod schedules;
+pub mod trace;
 pub mod webhooks;
 pub mod workflows;
 

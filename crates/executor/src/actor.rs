@@ -249,7 +249,11 @@ impl RunActor {
 
     fn commit(&mut self, commit: CommitId, decided: Decided, now: Timestamp, manner: Manner) -> AdvanceRun {
         let Decided { seq, letters, drained, made, wake } = decided;
-        let news = if manner.reporting { news_of(&self.run, &self.plan, &made, now) } else { Vec::new() };
+        let news = if manner.reporting {
+            news_of(&self.run, self.state.origin().from, &self.plan, &made, now)
+        } else {
+            Vec::new()
+        };
         let Transition { events, closed, update, calls, aborts, answered, outward, resumes, unfinished, lookups: _ } =
             made;
         let holds = events.iter().rev().find_map(holds);
@@ -262,6 +266,7 @@ impl RunActor {
             epoch: self.epoch,
             seq,
             at: now,
+            origin: self.state.origin(),
             events,
             closed,
             update,

@@ -8,7 +8,7 @@ use domain::{
     agents::{OnUnknown, RetryPolicy},
     ids::ExecutorId,
     ports::AgentGateway,
-    runs::{AgentCall, AgentRequest, CallFailure, CallOutcome, FailureKind},
+    runs::{AgentCall, AgentRequest, CallFailure, CallOutcome, FailureKind, RunOrigin},
     workflows::SharedPlan,
 };
 use tokio::sync::watch;
@@ -20,6 +20,7 @@ use crate::{
     gate::Gate,
     membership::Membership,
     patience::{Insisted, insist_unless_corrupt},
+    spans::CallSpans,
 };
 
 /// Who makes a call.
@@ -29,6 +30,8 @@ pub(crate) struct Caller {
     pub(crate) me: ExecutorId,
     /// The plan of the run; none if it is over already.
     pub(crate) plan: Option<SharedPlan>,
+    /// From where the run comes; none if it is over already.
+    pub(crate) origin: Option<RunOrigin>,
     /// Whether the run is paused, so that nothing leaves that has not left yet.
     pub(crate) held: watch::Receiver<bool>,
 }
@@ -39,6 +42,7 @@ pub(crate) struct Way {
     pub(crate) gate: Arc<Gate>,
     pub(crate) gateway: Arc<dyn AgentGateway>,
     pub(crate) tokens: Option<CallTokens>,
+    pub(crate) tracing: CallSpans,
 }
 
 /// None if the engine stops before the call was made: the next owner makes it.
@@ -89,7 +93,10 @@ pub(crate) async fn make_call(
             }
             let started = Instant::now();
             let pass = way.tokens.as_ref().map(|tokens| tokens.pass(&call.key, &agent));
-            let outcome = way.gateway.call(&agent, &AgentRequest { pass, ..call.request() }).await;
+            let traced = way.tracing.begin(call, caller.origin);
+            let request = AgentRequest { pass, trace: Some(traced.place), ..call.request() };
+            let outcome = way.gateway.call(&agent, &request).await;
+            way.tracing.end(traced, call, &outcome);
             metrics::histogram!("orrery_agent_call_duration_seconds").record(started.elapsed());
             if let Some(permit) = permit {
                 permit.end(&outcome);

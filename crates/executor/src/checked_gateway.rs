@@ -109,7 +109,7 @@ mod tests {
     fn sending(input: Value) -> AgentRequest {
         let ids = CallIds { task: "t".into(), message: "m".into(), correlation: "c".into() };
         let input = Payload::new(input).expect("storable");
-        AgentRequest { run: RunId::parse("r").expect("an id"), ids, input, pass: None }
+        AgentRequest { run: RunId::parse("r").expect("an id"), ids, input, pass: None, trace: None }
     }
 
     /// Agents that answer what they were sent, and are called so often.

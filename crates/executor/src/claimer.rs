@@ -9,7 +9,7 @@ use chrono::TimeDelta;
 use domain::{
     ids::{CommitId, Seq},
     ports::{Claimed, StoreError},
-    runs::{AdvanceRun, ChildOutcome, Outward, RunCommit, RunEvent, RunStatus, RunUpdate, Wake},
+    runs::{AdvanceRun, ChildOutcome, Outward, RunCommit, RunEvent, RunOrigin, RunStatus, RunUpdate, Wake},
 };
 use tokio::{
     sync::mpsc,
@@ -180,8 +180,15 @@ impl Claimer {
         let last = run.history.last().map_or(0, |record| record.first.get() + record.events.len() as u64 - 1);
         let error = format!("the run cannot be continued: {error}");
         let (now, outcome) = (self.ports.clock.now(), ChildOutcome::Failed { error: error.clone() });
-        let notes = match run.history.first().and_then(|record| record.events.first()) {
-            Some(RunEvent::Started { parent: Some(parent), .. }) => vec![parent.told(&run.run, outcome, last + 1, now)],
+        let first = run.history.first().and_then(|record| Some((record.at, record.events.first()?)));
+        let origin = match first {
+            Some((since, RunEvent::Started { trace, .. })) => RunOrigin { from: *trace, since },
+            _ => RunOrigin { from: None, since: now },
+        };
+        let notes = match first {
+            Some((_, RunEvent::Started { parent: Some(parent), .. })) => {
+                vec![parent.told(&run.run, outcome, last + 1, now)]
+            }
             _ => Vec::new(),
         };
         let commit = AdvanceRun {
@@ -190,6 +197,7 @@ impl Claimer {
             epoch: run.epoch,
             seq: Seq::new(last),
             at: now,
+            origin,
             events: vec![RunEvent::RunFailed { error: error.clone() }],
             closed: Vec::new(),
             update: Some(RunUpdate::to(RunStatus::Failed, Some(error))),

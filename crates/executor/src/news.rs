@@ -4,11 +4,18 @@ use domain::{
     Timestamp,
     ids::{RunId, StepExecutionId, StepId},
     runs::{AgentCall, CallIds, CallKey, ClosedAttempt, MonitoringUpdate, News, RunEvent, RunStatus, Transition},
+    trace::TraceParent,
     workflows::Plan,
 };
 
 /// The news of a transition, in the order in which they became true.
-pub(crate) fn news_of(run: &RunId, plan: &Plan, made: &Transition, at: Timestamp) -> Vec<MonitoringUpdate> {
+pub(crate) fn news_of(
+    run: &RunId,
+    from: Option<TraceParent>,
+    plan: &Plan,
+    made: &Transition,
+    at: Timestamp,
+) -> Vec<MonitoringUpdate> {
     let mut news: Vec<News> = made.closed.iter().map(|closed| step_news(run, closed)).collect();
     if let Some(update) = made.update.as_ref().filter(|update| update.status == RunStatus::Failed) {
         let step = made.events.iter().rev().find_map(|event| failed_step(plan, event));
@@ -17,7 +24,7 @@ pub(crate) fn news_of(run: &RunId, plan: &Plan, made: &Transition, at: Timestamp
         let error = told.and_then(|closed| closed.error.clone()).or_else(|| update.error.clone());
         news.push(News::RunFailed { workflow: plan.name().to_owned(), step, error: error.unwrap_or_default() });
     }
-    news.into_iter().map(|news| MonitoringUpdate { run: run.clone(), at, news }).collect()
+    news.into_iter().map(|news| MonitoringUpdate { run: run.clone(), from, at, news }).collect()
 }
 
 fn failed_step(plan: &Plan, event: &RunEvent) -> Option<StepId> {
@@ -28,10 +35,10 @@ fn failed_step(plan: &Plan, event: &RunEvent) -> Option<StepId> {
 }
 
 /// The news of a call that is about to be made.
-pub(crate) fn started(call: &AgentCall, at: Timestamp) -> MonitoringUpdate {
+pub(crate) fn started(call: &AgentCall, from: Option<TraceParent>, at: Timestamp) -> MonitoringUpdate {
     let (step, agent) = (call.step.clone(), call.agent.clone());
     let news = News::StepStarted { step, agent, execution: call.execution_id(), task: call.ids().task };
-    MonitoringUpdate { run: call.key.run.clone(), at, news }
+    MonitoringUpdate { run: call.key.run.clone(), from, at, news }
 }
 
 fn step_news(run: &RunId, closed: &ClosedAttempt) -> News {

@@ -49,6 +49,7 @@ pub(crate) async fn resume(
         run: resume.run.clone(),
         at: now,
         by: run.to_string(),
+        from: application::runs::came_from(&**runs, &resume.run).await,
         audit: None,
     };
     let (told, outcome) = oneshot::channel();

@@ -9,11 +9,13 @@ use std::{
     time::Duration,
 };
 
-use domain::ports::{Delivery, Fleet, HeldShard, Outbox, Publisher, QueuedMessage, SHARDS, Shard, StoreError};
+use domain::ports::{
+    Clock, Delivery, Fleet, HeldShard, Outbox, Publisher, QueuedMessage, SHARDS, Shard, Spans, StoreError,
+};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::membership::Membership;
+use crate::{membership::Membership, spans};
 
 /// How many messages of a shard are sent at once.
 const SLICE: usize = 500;
@@ -35,6 +37,8 @@ pub struct RelayPorts {
     pub outbox: Arc<dyn Outbox>,
     pub fleet: Arc<dyn Fleet>,
     pub publisher: Arc<dyn Publisher>,
+    pub spans: Arc<dyn Spans>,
+    pub clock: Arc<dyn Clock>,
 }
 
 /// Whether this process drives the external executor: one relay does at a time.
@@ -138,7 +142,11 @@ impl Relay {
     async fn settle(&mut self, messages: &[QueuedMessage], deliveries: &[Delivery]) -> Result<usize, StoreError> {
         let mut delivered: BTreeMap<Shard, Vec<u64>> = BTreeMap::new();
         let mut refused = None;
+        let now = self.ports.clock.now();
         for (message, delivery) in messages.iter().zip(deliveries) {
+            if *delivery == Delivery::Delivered {
+                spans::relayed(&*self.ports.spans, &message.message, now);
+            }
             match delivery {
                 Delivery::Delivered => delivered.entry(message.shard).or_default().push(message.id),
                 Delivery::Unavailable(reason) => refused = Some(reason),

@@ -18,7 +18,7 @@ use domain::{
     ids::{ExecutorId, RunId, StepPath},
     ports::{
         Adopted, AgentGateway, AgentTraffic, Agents, Clock, Doorbell, Engine, IdGenerator, Monitoring, RunInbox,
-        RunLeases, Runs, Workflows,
+        RunLeases, Runs, Spans, Workflows,
     },
     runs::{AgentCall, MonitoringUpdate},
 };
@@ -43,6 +43,7 @@ use crate::{
     news::started,
     patience::{Insisted, insist_unless_corrupt},
     relatives,
+    spans::CallSpans,
     writer::CommitQueue,
 };
 
@@ -60,6 +61,7 @@ pub struct EnginePorts {
     pub call_tokens: Option<CallTokens>,
     pub traffic: Arc<dyn AgentTraffic>,
     pub clock: Arc<dyn Clock>,
+    pub spans: Arc<dyn Spans>,
     pub ids: Arc<dyn IdGenerator>,
     pub plans: Arc<PlanCache>,
     /// None where nobody watches.
@@ -237,6 +239,7 @@ pub fn spawn(membership: Membership, ports: EnginePorts, writer: CommitQueue, co
         made: 0,
         me: membership.me(),
         membership,
+        tracing: CallSpans { spans: Arc::clone(&ports.spans), clock: Arc::clone(&ports.clock) },
         ports,
         loader,
         writer,
@@ -263,6 +266,7 @@ struct Shell {
     ports: EnginePorts,
     loader: RunLoader,
     writer: CommitQueue,
+    tracing: CallSpans,
     directory: Arc<AgentDirectory>,
     gate: Arc<Gate>,
     inbox: mpsc::UnboundedSender<Message>,
@@ -382,15 +386,17 @@ impl Shell {
             gate: Arc::clone(&self.gate),
             gateway: Arc::clone(&self.ports.gateway),
             tokens: self.ports.call_tokens.clone(),
+            tracing: self.tracing.clone(),
         };
-        let plan = self.core.run(&call.key.run).map(|run| Arc::clone(run.plan()));
+        let owned = self.core.run(&call.key.run);
+        let (plan, origin) = (owned.map(|run| Arc::clone(run.plan())), owned.map(|run| run.state().origin()));
         self.made += 1;
         let number = self.made;
-        self.report(|now| started(&call, now));
+        self.report(|now| started(&call, origin.and_then(|origin| origin.from), now));
         let call = Arc::new(call);
         let made = Arc::clone(&call);
         let (hold, is_held) = watch::channel(false);
-        let caller = Caller { membership: self.membership.clone(), me: self.me, plan, held: is_held };
+        let caller = Caller { membership: self.membership.clone(), me: self.me, plan, origin, held: is_held };
         let task = self.tasks.spawn(async move {
             let Some((outcome, policy)) = make_call(&shared.stop, &caller, &way, &call).await else {
                 return;

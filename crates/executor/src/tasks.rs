@@ -5,11 +5,14 @@ use std::{sync::Arc, time::Duration};
 use async_trait::async_trait;
 use domain::{
     agents::{Agent, AgentName},
-    ports::{AgentGateway, Agents, TaskHandler},
+    ports::{AgentGateway, Agents, Clock, Spans, TaskHandler},
     runs::{AgentRequest, AgentTask, CallIds, CallOutcome, TaskOutcome},
 };
 
-use crate::directory::{AgentDirectory, Found};
+use crate::{
+    directory::{AgentDirectory, Found},
+    spans::CallSpans,
+};
 
 /// The longest wait between two attempts, whatever an agent asks for: as long as the old executor waits for an answer.
 const PATIENCE: Duration = Duration::from_mins(5);
@@ -18,19 +21,29 @@ const PATIENCE: Duration = Duration::from_mins(5);
 pub struct TaskPerformer {
     directory: AgentDirectory,
     gateway: Arc<dyn AgentGateway>,
+    tracing: CallSpans,
 }
 
 impl TaskPerformer {
     /// Performs tasks with the agents of a store.
-    pub fn new(agents: Arc<dyn Agents>, gateway: Arc<dyn AgentGateway>) -> Self {
-        Self { directory: AgentDirectory::new(agents), gateway }
+    pub fn new(
+        agents: Arc<dyn Agents>,
+        gateway: Arc<dyn AgentGateway>,
+        spans: Arc<dyn Spans>,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        Self { directory: AgentDirectory::new(agents), gateway, tracing: CallSpans { spans, clock } }
     }
 
     /// As often as the agent's policy allows, and only after what passes.
-    async fn call(&self, agent: &Agent, request: &AgentRequest) -> TaskOutcome {
+    async fn call(&self, agent: &Agent, task: &AgentTask, request: AgentRequest) -> TaskOutcome {
         let mut attempt = 1;
         loop {
-            match self.gateway.call(agent, request).await {
+            let traced = self.tracing.begin_task(task, attempt);
+            let request = AgentRequest { trace: Some(traced.place), ..request.clone() };
+            let outcome = self.gateway.call(agent, &request).await;
+            self.tracing.end_task(traced, task, &outcome);
+            match outcome {
                 CallOutcome::Completed(output) => return TaskOutcome::Success(output),
                 CallOutcome::Failed(failure) => {
                     if !failure.passing || attempt >= agent.retry.attempts() {
@@ -54,8 +67,8 @@ impl TaskHandler for TaskPerformer {
             Ok(Found::Ready(agent)) => {
                 let (id, correlation) = (task.task.clone(), task.correlation.clone());
                 let ids = CallIds { message: format!("msg-{id}"), task: id, correlation };
-                self.call(&agent, &AgentRequest { run: task.run.clone(), ids, input: task.input.clone(), pass: None })
-                    .await
+                let (run, input) = (task.run.clone(), task.input.clone());
+                self.call(&agent, task, AgentRequest { run, ids, input, pass: None, trace: None }).await
             }
             Ok(Found::Unknown) => unknown(),
             Ok(Found::Unusable(reason)) => TaskOutcome::Failure(reason),

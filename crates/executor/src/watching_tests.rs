@@ -6,7 +6,7 @@ use domain::{
     Timestamp,
     ids::{CommitId, Epoch, PlanHash},
     ports::MockRuns,
-    runs::{AdvanceRun, CancelRun, Outward, RunEvent, RunStatus, RunUpdate, Wake},
+    runs::{AdvanceRun, CancelRun, Outward, RunEvent, RunOrigin, RunStatus, RunUpdate, Wake},
 };
 use uuid::Uuid;
 
@@ -68,7 +68,8 @@ fn advance(run: &RunId, seq: u64, status: Option<RunStatus>) -> RunCommit {
         epoch: Epoch::new(1),
         seq: Seq::new(seq),
         at: Timestamp::UNIX_EPOCH,
-        events: vec![RunEvent::Started { plan: PlanHash::new([0; 32]), parent: None, starts_at: None }; 2],
+        origin: RunOrigin { from: None, since: Timestamp::UNIX_EPOCH },
+        events: vec![RunEvent::Started { plan: PlanHash::new([0; 32]), parent: None, starts_at: None, trace: None }; 2],
         closed: Vec::new(),
         update: status.map(|status| RunUpdate::to(status, None)),
         wake: Wake::Owned,
@@ -165,6 +166,7 @@ async fn what_a_commit_does_not_say_is_asked_for_at_once() {
             at: Timestamp::UNIX_EPOCH,
             by: "somebody".to_owned(),
             reason: None,
+            from: None,
             audit: None,
         }));
         let told = tokio::time::timeout(MOMENT, watched.moved(tip(6, RunStatus::Running))).await;

@@ -12,12 +12,12 @@ use std::{
 
 use async_trait::async_trait;
 use domain::{
-    ports::{Overloaded, RunJournal, RunWriter, StoreError, Then},
-    runs::{CommitOutcome, RunCommit, RunStatus},
+    ports::{NoSpans, Overloaded, RunJournal, RunWriter, Spans, StoreError, Then},
+    runs::{CommitOutcome, RunCommit},
 };
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
-use crate::{FeedHub, WatchHub};
+use crate::{FeedHub, WatchHub, telling};
 
 /// The most commits in a batch.
 const BATCH: usize = 512;
@@ -66,17 +66,18 @@ pub struct CommitQueue {
 impl CommitQueue {
     /// A queue, and its writer as a future to be spawned; the writer ends when all queues are gone and everything is written.
     pub fn new(journal: Arc<dyn RunJournal>) -> (Self, impl Future<Output = ()> + Send) {
-        Self::telling(journal, None)
+        Self::telling(journal, None, Arc::new(NoSpans))
     }
 
-    /// The same; those who watch are told of what is written.
+    /// The same; those who watch are told of what is written, and so are those who follow traces.
     pub fn telling(
         journal: Arc<dyn RunJournal>,
         watchers: Option<Watchers>,
+        spans: Arc<dyn Spans>,
     ) -> (Self, impl Future<Output = ()> + Send) {
         let (queue, queued) = mpsc::unbounded_channel();
         let failing = Arc::new(AtomicBool::new(false));
-        let writer = write_all(journal, queued, Arc::clone(&failing), watchers);
+        let writer = write_all(journal, queued, Arc::clone(&failing), watchers, spans);
         (Self { failing, queue, waiting: Arc::new(Semaphore::new(WAITING)) }, writer)
     }
 
@@ -118,6 +119,7 @@ async fn write_all(
     mut queued: mpsc::UnboundedReceiver<(RunCommit, Then)>,
     failing: Arc<AtomicBool>,
     watchers: Option<Watchers>,
+    spans: Arc<dyn Spans>,
 ) {
     let mut taken = Vec::with_capacity(BATCH);
     while queued.recv_many(&mut taken, BATCH).await > 0 {
@@ -127,7 +129,7 @@ async fn write_all(
             let started = Instant::now();
             let outcomes = write(&*journal, &commits, &failing).await;
             metrics::histogram!("orrery_commit_duration_seconds").record(started.elapsed());
-            count(&commits, &outcomes);
+            telling::tell(&commits, &outcomes, &*spans);
             if let Some(watchers) = &watchers {
                 watchers.tell(&commits, &outcomes);
             }
@@ -167,60 +169,4 @@ async fn write(journal: &dyn RunJournal, commits: &Arc<[RunCommit]>, failing: &A
             }
         }
     }
-}
-
-fn count(commits: &[RunCommit], outcomes: &[CommitOutcome]) {
-    metrics::counter!("orrery_journal_transactions_total").increment(1);
-    metrics::counter!("orrery_commits_total").increment(commits.len() as u64);
-    for (commit, outcome) in commits.iter().zip(outcomes) {
-        match outcome {
-            CommitOutcome::Committed => count_committed(commit),
-            CommitOutcome::AlreadyApplied => {}
-            CommitOutcome::Fenced => refused(commit, "fenced"),
-            CommitOutcome::Moved => refused(commit, "moved"),
-            CommitOutcome::Absorbed => refused(commit, "absorbed"),
-            CommitOutcome::Duplicate => refused(commit, "duplicate"),
-            CommitOutcome::Gone => refused(commit, "gone"),
-            CommitOutcome::Unstorable => refused(commit, "unstorable"),
-        }
-    }
-}
-
-fn refused(commit: &RunCommit, outcome: &'static str) {
-    tracing::debug!(run.id = %commit.run(), outcome, "a commit was refused");
-    metrics::counter!("orrery_commits_refused_total", "outcome" => outcome).increment(1);
-}
-
-fn count_committed(commit: &RunCommit) {
-    match commit {
-        RunCommit::Start(start) => {
-            tracing::debug!(run.id = %start.run, workflow.name = start.workflow_name, "run started");
-            metrics::counter!("orrery_runs_started_total").increment(1);
-        }
-        RunCommit::Advance(advance) => {
-            for attempt in &advance.closed {
-                let outcome = if attempt.error.is_none() { "completed" } else { "failed" };
-                metrics::counter!("orrery_step_attempts_total", "outcome" => outcome).increment(1);
-            }
-            if let Some(update) = advance.update.as_ref().filter(|update| update.status.is_terminal()) {
-                finished(commit, update.status, update.error.as_deref());
-            }
-        }
-        RunCommit::Cancel(cancel) => finished(commit, RunStatus::Cancelled, cancel.reason.as_deref()),
-        RunCommit::Resume(resume) => tracing::info!(run.id = %resume.run, "run resumed"),
-        RunCommit::Adopt(adopt) => {
-            tracing::info!(run.id = %adopt.run, "run adopted");
-            metrics::counter!("orrery_runs_adopted_total").increment(1);
-        }
-    }
-}
-
-fn finished(commit: &RunCommit, status: RunStatus, error: Option<&str>) {
-    let status = status.as_str();
-    tracing::info!(run.id = %commit.run(), run.status = status, "run ended");
-    if let Some(error) = error {
-        // In the words of agents and of people: not above debug.
-        tracing::debug!(run.id = %commit.run(), error, "why it ended");
-    }
-    metrics::counter!("orrery_runs_finished_total", "status" => status).increment(1);
 }

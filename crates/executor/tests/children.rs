@@ -35,7 +35,7 @@ impl Parent {
         let plan = Arc::new(compile(&WorkflowDocument::new("w", 1, "s".to_owned(), steps), &NoSchemas).expect("sound"));
         let path = plan.first().top_level();
         let events = vec![
-            RunEvent::Started { plan: plan.hash(), parent: None, starts_at: None },
+            RunEvent::Started { plan: plan.hash(), parent: None, starts_at: None, trace: None },
             RunEvent::ChildStarted { path, generation: 0, until: None },
         ];
         let core = EngineCore::new(Arc::new(SequentialIds::new(1)));

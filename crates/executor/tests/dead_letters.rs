@@ -10,8 +10,8 @@ use domain::{
     payload::Payload,
     ports::DeadLetters,
     runs::{
-        AdvanceRun, CommitOutcome, DeadLetter, DeadLetterFilter, Labels, Outward, RunCommit, RunEvent, RunStatus,
-        StartRun, Wake,
+        AdvanceRun, CommitOutcome, DeadLetter, DeadLetterFilter, Labels, Outward, RunCommit, RunEvent, RunOrigin,
+        RunStatus, StartRun, Wake,
     },
 };
 use executor::DeadLetterKeeper;
@@ -44,7 +44,7 @@ fn failures(store: &MemoryStore, day: i64, steps: u64) {
         labels: Labels::default(),
         at: at(day),
         starts_at: None,
-        events: vec![RunEvent::Started { plan, parent: None, starts_at: None }],
+        events: vec![RunEvent::Started { plan, parent: None, starts_at: None, trace: None }],
         status: RunStatus::Running,
         owner: Some(ExecutorId::new(Uuid::nil())),
         parent: None,
@@ -70,6 +70,7 @@ fn failures(store: &MemoryStore, day: i64, steps: u64) {
         epoch: Epoch::new(1),
         seq: Seq::new(1),
         at: at(day),
+        origin: RunOrigin { from: None, since: at(day) },
         events: Vec::new(),
         closed: Vec::new(),
         update: None,

@@ -17,7 +17,7 @@ use domain::{
     ids::{ExecutorId, RunId, StepId, WorkflowId},
     page::{PageRequest, SortOrder},
     payload::Payload,
-    ports::{AgentGateway, AgentHealth, Clock, HeldToken, IdGenerator, Runs, Tokens},
+    ports::{AgentGateway, AgentHealth, Clock, HeldToken, IdGenerator, NoSpans, Runs, Tokens},
     runs::{AgentRequest, CallFailure, CallIds, CallOutcome, FailureKind, RunFilter, RunSort, RunStatus, StepStatus},
     workflows::{StepDocument, WorkflowName, WorkflowStatus},
 };
@@ -105,6 +105,7 @@ impl Process {
         // Ends with the test's runtime.
         drop(tokio::task::spawn_local(writer));
         let ports = EnginePorts {
+            spans: Arc::new(NoSpans),
             workflows: store.clone(),
             agents: store.clone(),
             runs: store.clone(),

@@ -69,7 +69,7 @@ impl House {
             labels: Labels::default(),
             at: now(),
             starts_at: None,
-            events: vec![RunEvent::Started { plan, parent: None, starts_at: None }],
+            events: vec![RunEvent::Started { plan, parent: None, starts_at: None, trace: None }],
             status: RunStatus::Pending,
             owner: Some(owner),
             parent: None,

@@ -28,8 +28,8 @@ use domain::{
     ids::{AgentId, ExecutorId, RunId, WorkflowId},
     payload::Payload,
     ports::{
-        AgentGateway, AgentHealth, AgentTraffic, Clock, Duties, Engine, IdGenerator, Monitoring, Requests, Runs,
-        StoreError, TrafficRecord, TrafficView,
+        AgentGateway, AgentHealth, AgentTraffic, Clock, Duties, Engine, IdGenerator, Monitoring, NoSpans, Requests,
+        Runs, StoreError, TrafficRecord, TrafficView,
     },
     runs::{AgentRequest, CallFailure, CallIds, CallOutcome, FailureKind, MonitoringUpdate, RunStatus},
     workflows::{RunLimits, StepDocument, WorkflowName, WorkflowStatus},
@@ -188,6 +188,7 @@ impl House {
         drop(tokio::task::spawn_local(writer));
         let way = Arc::new(Way { store: store.clone(), cut: AtomicBool::new(false) });
         let ports = EnginePorts {
+            spans: Arc::new(NoSpans),
             workflows: store.clone(),
             agents: store.clone(),
             runs: store.clone(),

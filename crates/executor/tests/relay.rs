@@ -12,7 +12,7 @@ use domain::{
     Timestamp,
     ids::{CommitId, PlanHash, RunId, WorkflowId},
     payload::Payload,
-    ports::{Delivery, Duties, IdGenerator, Outbox, Publisher, QueuedMessage, Requests, SHARDS},
+    ports::{Clock, Delivery, Duties, IdGenerator, NoSpans, Outbox, Publisher, QueuedMessage, Requests, SHARDS},
     runs::{CancelRun, CommitOutcome, Labels, ResumeRun, Resumption, RunCommit, RunEvent, RunStatus, StartRun},
 };
 use executor::{FleetPorts, Heart, LEASE, Membership, Relay, RelayPorts};
@@ -67,16 +67,17 @@ fn spawn<T: Send + 'static>(task: impl Future<Output = T> + Send + 'static) -> J
 
 async fn start(store: &MemoryStore, bus: &Arc<Bus>, seed: u64) -> Running {
     let shared = Arc::new(store.clone());
-    let clock = VirtualClock::new(at(0));
+    let clock: Arc<dyn Clock> = Arc::new(VirtualClock::new(at(0)));
     let ports = FleetPorts {
         fleet: shared.clone(),
         leases: shared.clone(),
-        clock: Arc::new(clock),
+        clock: clock.clone(),
         ids: Arc::new(SequentialIds::new(seed)),
     };
     let duties = Duties { executes: false, relays: true, requests: Requests::Ignores };
     let (membership, heart) = Membership::join(ports, duties, LEASE).await.expect("the store works");
-    let ports = RelayPorts { outbox: shared.clone(), fleet: shared, publisher: bus.clone() };
+    let ports =
+        RelayPorts { outbox: shared.clone(), fleet: shared, publisher: bus.clone(), spans: Arc::new(NoSpans), clock };
     let stop = CancellationToken::new();
     let mut relay = Relay::new(ports, membership.clone());
     relay.driving();
@@ -105,7 +106,7 @@ fn two_ends(store: &MemoryStore, ids: &SequentialIds, run: &str) {
         labels: Labels::default(),
         at: at(0),
         starts_at: None,
-        events: vec![RunEvent::Started { plan, parent: None, starts_at: None }],
+        events: vec![RunEvent::Started { plan, parent: None, starts_at: None, trace: None }],
         status: RunStatus::Pending,
         owner: None,
         parent: None,
@@ -113,7 +114,7 @@ fn two_ends(store: &MemoryStore, ids: &SequentialIds, run: &str) {
     };
     let cancel = || {
         let (commit, run, by) = (commit(), run.clone(), "test".to_owned());
-        RunCommit::Cancel(CancelRun { commit, run, at: at(1), by, reason: None, ahead: false, audit: None })
+        RunCommit::Cancel(CancelRun { commit, run, at: at(1), by, reason: None, ahead: false, from: None, audit: None })
     };
     let resume = RunCommit::Resume(ResumeRun {
         what: Resumption::Unfinished,
@@ -121,6 +122,7 @@ fn two_ends(store: &MemoryStore, ids: &SequentialIds, run: &str) {
         run: run.clone(),
         at: at(2),
         by: "test".into(),
+        from: None,
         audit: None,
     });
     let outcomes = store.commit_now(&[RunCommit::Start(start), cancel(), resume, cancel()]);

@@ -8,6 +8,7 @@ mod limits;
 mod secrets;
 mod serve;
 mod token;
+mod traces;
 mod webhooks;
 
 use std::{net::SocketAddr, path::PathBuf, time::Duration};

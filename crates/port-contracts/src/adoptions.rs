@@ -38,7 +38,7 @@ pub async fn an_adopted_run_is_there_and_waits_to_be_claimed(stores: &SharedStor
     assert_eq!((row.input, row.triggered_by), (adopt.input.clone(), None));
     assert_eq!((row.created_at, row.updated_at), (adopt.at, adopt.at));
     assert_eq!((row.completed_at, row.cancelled_at, row.cancelled_by, row.error), (None, None, None, None));
-    let events = vec![RunEvent::Started { plan: adopt.plan, parent: None, starts_at: None }];
+    let events = vec![RunEvent::Started { plan: adopt.plan, parent: None, starts_at: None, trace: None }];
     let record = EventRecord { first: Seq::new(1), commit: adopt.commit, at: adopt.at, events };
     assert_eq!((steps, history.as_slice()), (vec![], [record].as_slice()));
     assert_eq!(stores.leases.claim(executor(1), 9, at(39)).await.expect("the store works"), []);
@@ -97,7 +97,8 @@ pub async fn a_run_that_was_cancelled_ahead_is_cancelled_when_it_is_adopted(stor
     assert_eq!((row.status, row.error.as_deref()), (RunStatus::Cancelled, Some("Cancelled: not needed")));
     assert_eq!((row.cancelled_at, row.cancelled_by.as_deref()), (Some(adopt.at), Some("operator")));
     assert_eq!((row.completed_at, row.input), (None, adopt.input));
-    let events = vec![RunEvent::Started { plan: adopt.plan, parent: None, starts_at: None }, cancel.event()];
+    let events =
+        vec![RunEvent::Started { plan: adopt.plan, parent: None, starts_at: None, trace: None }, cancel.event()];
     assert_eq!(history, [EventRecord { first: Seq::new(1), commit: adopt.commit, at: adopt.at, events }]);
     assert_eq!(claimed(stores, 1_000).await, [""; 0]);
 }

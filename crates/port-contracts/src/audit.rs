@@ -50,6 +50,7 @@ pub async fn an_entry_comes_back_as_it_was_written(stores: &Stores) {
         credential: Some("0198".to_owned()),
         request: Some("req-1".to_owned()),
         address: Some("2001:db8::1".parse().expect("an address")),
+        trace: None,
     };
     let entity = Entity::new(EntityKind::Agent, &uuid(7).to_string(), Some("Echo ü"));
     let changes = Changes::none().changed("status", "active", "inactive").set("limits", json!({"ü": [1, null, 0.5]}));

@@ -26,7 +26,7 @@ fn parent() -> Parent {
 
 /// The start of a run that the step `sub` of `parent` starts.
 fn child(run: &str) -> StartRun {
-    let events = vec![RunEvent::Started { plan: plan_hash(1), parent: Some(parent()), starts_at: None }];
+    let events = vec![RunEvent::Started { plan: plan_hash(1), parent: Some(parent()), starts_at: None, trace: None }];
     StartRun { events, parent: Some(parent()), ..start(run) }
 }
 

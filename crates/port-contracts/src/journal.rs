@@ -82,7 +82,7 @@ pub async fn a_repeated_start_is_already_applied(stores: &Stores) {
 /// A first step whose input cannot be resolved ends the run in the commit that starts it.
 pub async fn a_run_that_failed_at_its_start_says_so(stores: &Stores) {
     let events = vec![
-        RunEvent::Started { plan: plan_hash(1), parent: None, starts_at: None },
+        RunEvent::Started { plan: plan_hash(1), parent: None, starts_at: None, trace: None },
         RunEvent::RunFailed { error: "no such member".to_owned() },
     ];
     stores.committed(StartRun { events, status: RunStatus::Failed, ..start("r") }).await;

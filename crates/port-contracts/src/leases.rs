@@ -53,7 +53,7 @@ pub async fn a_claim_takes_only_runs_that_are_due(stores: &Stores) {
 
 pub async fn a_run_that_was_started_for_later_is_claimed_when_its_time_has_come(stores: &Stores) {
     let starts_at = Some(at(60));
-    let events = vec![RunEvent::Started { plan: plan_hash(1), parent: None, starts_at }];
+    let events = vec![RunEvent::Started { plan: plan_hash(1), parent: None, starts_at, trace: None }];
     stores.committed(StartRun { starts_at, events, ..start("r") }).await;
     assert_eq!(stores.run(&run_id("r")).await.starts_at, starts_at);
     let attendance = stores.leases.attendance(&run_id("r")).await.expect("the store works");

@@ -248,7 +248,7 @@ pub async fn every_kind_of_event_comes_back(stores: &Stores) {
         RunEvent::EventTaken { kept: execution },
         RunEvent::EventHeard { id: domain::ids::EventId::new(uuid(7)) },
     ];
-    let first = vec![RunEvent::Started { plan: plan_hash(255), parent: None, starts_at: None }];
+    let first = vec![RunEvent::Started { plan: plan_hash(255), parent: None, starts_at: None, trace: None }];
     stores.committed(StartRun { events: first.clone(), ..owned_start("r") }).await;
     stores.committed(AdvanceRun { events: events.clone(), ..advance("r", 1) }).await;
     let history = stores.runs.history(&run_id("r")).await.expect("the store works");

@@ -18,7 +18,7 @@ use domain::{
     payload::Payload,
     runs::{
         AdoptRun, Adoption, AdvanceRun, CancelRun, ClosedAttempt, Labels, Outward, ResumeRun, Resumption, RunChange,
-        RunEvent, RunStatus, RunUpdate, StartRun, Wake,
+        RunEvent, RunOrigin, RunStatus, RunUpdate, StartRun, Wake,
     },
     schedules::{MissedPolicy, OverlapPolicy, Schedule, ScheduleName, ScheduleState, Tick, TickStatus, Timing},
     webhooks::{Delivery, SigningSecret, Webhook, WebhookName, WebhookUrl},
@@ -204,7 +204,7 @@ pub fn start(run: &str) -> StartRun {
         labels: Labels::default(),
         at: at(0),
         starts_at: None,
-        events: vec![RunEvent::Started { plan: plan_hash(1), parent: None, starts_at: None }],
+        events: vec![RunEvent::Started { plan: plan_hash(1), parent: None, starts_at: None, trace: None }],
         status: RunStatus::Pending,
         owner: None,
         parent: None,
@@ -231,6 +231,7 @@ pub fn advance(run: &str, seq: u64) -> AdvanceRun {
         epoch: Epoch::new(1),
         seq: Seq::new(seq),
         at: at(10),
+        origin: RunOrigin { from: None, since: at(0) },
         events: vec![dispatched()],
         closed: Vec::new(),
         update: None,
@@ -286,6 +287,7 @@ pub fn cancel(run: &str) -> CancelRun {
         at: at(20),
         by: "operator".to_owned(),
         reason: Some("not needed".to_owned()),
+        from: None,
         audit: None,
     }
 }
@@ -298,6 +300,7 @@ pub fn resume(run: &str) -> ResumeRun {
         run: run_id(run),
         at: at(30),
         by: "operator".to_owned(),
+        from: None,
         audit: None,
     }
 }
@@ -314,6 +317,7 @@ pub fn adopt(run: &str) -> AdoptRun {
         input: payload(json!({"x": 2})),
         at: at(40),
         cause: Adoption::Request,
+        from: None,
         failure: None,
         audit: None,
     }

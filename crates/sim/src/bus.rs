@@ -44,7 +44,7 @@ impl World {
         let plan = WorkflowDocument::new(&name, 1, document.start, document.steps);
         let plan = serde_json::to_value(plan).map_err(|e| e.to_string())?;
         let input = Payload::new(input).expect("storable");
-        self.bus.parcels.push(Parcel::Execute(ExecutionRequest { run: run.clone(), plan, input }));
+        self.bus.parcels.push(Parcel::Execute(ExecutionRequest { run: run.clone(), plan, input, from: None }));
         if self.rng.u8(0..6) == 0 {
             self.bus.parcels.push(Parcel::Cancel(CancellationRequest { run: run.clone(), by: None, reason: None }));
         }

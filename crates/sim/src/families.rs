@@ -40,7 +40,7 @@ impl World {
     ) -> Result<(), String> {
         let (commit, by) = (resume.commit, run.to_string());
         let (what, at_now) = (Resumption::Unfinished, self.nodes[at].clock.now());
-        let commit = ResumeRun { what, commit, run: resume.run.clone(), at: at_now, by, audit: None };
+        let commit = ResumeRun { what, commit, run: resume.run.clone(), at: at_now, by, from: None, audit: None };
         let outcome = self.arrive(&RunCommit::Resume(commit), From::Node(at))?;
         if self.faults && self.rng.u8(0..12) == 0 {
             self.later(at, effect);

@@ -22,3 +22,4 @@ mod schedules;
 mod starting;
 mod stopping;
 mod together;
+mod tracing;

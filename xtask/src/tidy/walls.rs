@@ -23,7 +23,7 @@ const DOMAIN_MAY_USE: [&str; 10] =
     ["serde", "serde_json", "thiserror", "uuid", "chrono", "async-trait", "sha2", "bytes", "ipnet", "mockall"];
 
 /// Drivers, with the crates that own them. A name that ends in `*` is a prefix.
-const OWNED: [(&str, &[&str]); 11] = [
+const OWNED: [(&str, &[&str]); 12] = [
     ("rusqlite", &["adapters-sqlite", "e2e-tests"]),
     ("sea-orm*", &["adapters-postgres", "migration"]),
     ("rdkafka", &["adapters-kafka", "e2e-tests"]),
@@ -33,6 +33,8 @@ const OWNED: [(&str, &[&str]); 11] = [
     ("biscuit-auth", &["adapters-auth"]),
     ("argon2", &["adapters-auth"]),
     ("jsonwebtoken", &["adapters-auth"]),
+    // The port `Spans` is what everybody else knows of traces.
+    ("opentelemetry*", &["adapters-otlp", "e2e-tests"]),
     // Time zones change with the world, and what a schedule means must not differ between two places of this program.
     ("croner", &["adapters-cron"]),
     ("chrono-tz", &["adapters-cron"]),

@@ -67,10 +67,12 @@ impl KafkaAgentGateway {
             agent: agent.name.as_str().to_owned(),
             input: request.input.clone(),
             correlation: request.ids.correlation.clone(),
+            trace: request.trace,
         };
         let value = wire::task(&task, self.clock.now());
         let value = value.ok_or_else(|| failure::unsendable("the step's input is not an object"))?;
-        let parent = trace::parent(task.run.as_str(), &task.correlation);
+        let derived = || trace::parent(task.run.as_str(), &task.correlation);
+        let parent = request.trace.map_or_else(derived, |place| place.to_string());
         let record = Outgoing {
             topic: &self.topic,
             key: Some(task.run.as_str().as_bytes()),

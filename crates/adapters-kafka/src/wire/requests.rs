@@ -99,7 +99,7 @@ pub(crate) fn read_request(value: Option<&[u8]>, limit: usize) -> Result<Request
     let plan = members.remove("workflow_plan").filter(|plan| !plan.is_null());
     let plan = plan.ok_or(Unreadable::Missing("workflow_plan"))?;
     let input = fields::payload(&mut members, "input_data")?;
-    Ok(Request::Execution(ExecutionRequest { run, plan, input }))
+    Ok(Request::Execution(ExecutionRequest { run, plan, input, from: None }))
 }
 
 fn cancellation(mut members: serde_json::Map<String, Value>) -> Result<Request, Unreadable> {

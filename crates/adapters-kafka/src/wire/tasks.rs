@@ -47,5 +47,6 @@ pub(crate) fn read_task(value: Option<&[u8]>, limit: usize) -> Result<AgentTask,
         agent: fields::text(&mut members, "agent_name")?,
         input: fields::payload(&mut members, "input_data")?,
         correlation: fields::text(&mut members, "correlation_id")?,
+        trace: None,
     })
 }

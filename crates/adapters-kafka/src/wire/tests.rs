@@ -9,6 +9,7 @@ use domain::{
         AgentTask, CancellationRequest, DeadLetterLeft, ExecutionRequest, ExternalRequest, MonitoringUpdate, News,
         OriginalTask, RaisedEvent, Receivers, RunEnded, TaskOutcome,
     },
+    trace::RunTrace,
     workflows::WorkflowDocument,
 };
 use serde_json::{Value, json};
@@ -70,7 +71,7 @@ fn an_execution_request_is_written_and_read() {
     let read = read_request(Some(fixture!("execution_request").as_bytes()), LIMIT).expect("a request");
     let plan = parsed(fixture!("execution_request"))["workflow_plan"].clone();
     let input = payload(json!({"src": "s3://bucket/k", "n": 1.5}));
-    assert_eq!(read, Request::Execution(ExecutionRequest { run: run(), plan, input }));
+    assert_eq!(read, Request::Execution(ExecutionRequest { run: run(), plan, input, from: None }));
 }
 
 #[test]
@@ -194,6 +195,7 @@ fn agent_task() -> AgentTask {
         agent: "Fetcher".into(),
         input: payload(json!({"source": "s3://bucket/k"})),
         correlation: format!("corr-{}-fetch-ecdd8e2f", run()),
+        trace: None,
     }
 }
 
@@ -283,7 +285,7 @@ fn monitoring_updates_are_written() {
         (failed, fixture!("monitoring_step_failed")),
         (run_failed, fixture!("monitoring_run_failed")),
     ] {
-        let update = MonitoringUpdate { run: run(), at: at("2026-11-22T21:48:10.868387Z"), news };
+        let update = MonitoringUpdate { run: run(), from: None, at: at("2026-11-22T21:48:10.868387Z"), news };
         assert_written(&monitoring(&update), fixture);
     }
 }
@@ -307,8 +309,11 @@ fn an_ended_run_is_written_and_read() {
         timestamp: at("2026-11-22T21:48:10.868387Z"),
         error_message: Some("Workflow failed at step 'fetch': HTTP 503".into()),
         message_type: "run_ended".into(),
+        from: None,
     };
     assert_written(&run_ended(&message), fixture!("run_ended"));
+    let traced = RunEnded { from: Some(RunTrace::of_text("r").named("run")), ..message.clone() };
+    assert_written(&run_ended(&traced), fixture!("run_ended"));
     assert_eq!(serde_json::from_str::<RunEnded>(fixture!("run_ended")).expect("a message"), message);
 }
 
@@ -339,7 +344,10 @@ fn a_step_that_failed_for_good_is_written_with_the_task_as_it_was() {
         failure_count: 1,
         timestamp: at("2026-11-22T21:48:10.868387Z"),
         message_type: "dead_letter".into(),
+        from: None,
     };
+    let traced = DeadLetterLeft { from: Some(RunTrace::of_text("r").named("run")), ..left.clone() };
+    assert_eq!(dead_letter_left(&traced), dead_letter_left(&left));
     let written = dead_letter_left(&left);
     assert_eq!(parsed(std::str::from_utf8(&written).expect("UTF-8")), parsed(fixture!("dead_letter_left")));
     let without_input = OriginalTask { input: None, input_bytes: 300_000, ..left.original_task.clone() };

@@ -47,7 +47,7 @@ fn agent(name: &str, timeout: Duration) -> Agent {
 fn request(number: u32, input: Value) -> AgentRequest {
     let task = format!("task-a-{number}");
     let ids = CallIds { message: format!("msg-{task}"), task, correlation: format!("corr-a-{number}") };
-    AgentRequest { run: run_id(number), ids, input: payload(input), pass: None }
+    AgentRequest { run: run_id(number), ids, input: payload(input), pass: None, trace: None }
 }
 
 /// A gateway whose results are read.

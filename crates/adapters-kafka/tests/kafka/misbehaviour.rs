@@ -77,7 +77,7 @@ async fn monitoring_updates_without_a_broker_are_dropped_and_nobody_waits() {
     for _ in 0..1000 {
         let news = News::RunFailed { workflow: "w".into(), step: None, error: "no".into() };
         let at = "2026-11-22T21:48:10Z".parse().expect("a time");
-        monitoring.report(MonitoringUpdate { run: run_id(1), at, news });
+        monitoring.report(MonitoringUpdate { run: run_id(1), from: None, at, news });
     }
     assert!(began.elapsed() < Duration::from_secs(2), "{:?}", began.elapsed());
 }

@@ -21,6 +21,7 @@ pub(crate) fn message(id: u64, run: u32, error: &str) -> QueuedMessage {
         timestamp: "2026-11-22T21:48:10.868387Z".parse().expect("a time"),
         error_message: Some(error.into()),
         message_type: "run_ended".into(),
+        from: None,
     };
     QueuedMessage { id, shard: Shard::of(message.run_id.as_str()), message: message.into() }
 }
@@ -146,7 +147,7 @@ async fn monitoring_updates_arrive_in_order() {
     let completed = News::StepCompleted { step, agent, execution, task };
     for news in [started, completed] {
         let at = "2026-11-22T21:48:10.868387Z".parse().expect("a time");
-        monitoring.report(MonitoringUpdate { run: run_id(1), at, news });
+        monitoring.report(MonitoringUpdate { run: run_id(1), from: None, at, news });
     }
     let seen = place.records(&place.config.topics.monitoring, 2).await;
     let status: Vec<_> = seen.iter().map(|seen| seen.json()["status"].clone()).collect();

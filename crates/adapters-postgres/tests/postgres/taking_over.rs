@@ -131,7 +131,10 @@ async fn the_completed_steps_at_the_front_are_adopted_and_the_last_row_decides()
 
     let (_, steps, history) = shared.stores.all_of(&run_id("r")).await;
     let adopted = RunEvent::StepAdopted { path: step_id("a").top_level(), execution: Seq::new(2) };
-    assert_eq!(history[0].events, [RunEvent::Started { plan: plan_hash(1), parent: None, starts_at: None }, adopted]);
+    assert_eq!(
+        history[0].events,
+        [RunEvent::Started { plan: plan_hash(1), parent: None, starts_at: None, trace: None }, adopted]
+    );
     let state = RunState::fold(&history).expect("the events make sense");
     assert_eq!(state.step(&step_id("a").top_level()), Some(&StepState::Succeeded { execution: Seq::new(2) }));
     let rows: Vec<_> = steps.iter().map(|row| (row.id.as_str(), row.execution, row.attempt, row.status)).collect();

@@ -53,7 +53,7 @@ impl Session {
     /// The caller as the audit log is told of it.
     pub fn actor(&self, request: Option<String>, address: Option<IpAddr>) -> Actor {
         let Principal { name, credential, .. } = &self.principal;
-        Actor { name: name.clone(), credential: credential.clone(), request, address }
+        Actor { name: name.clone(), credential: credential.clone(), request, address, trace: None }
     }
 
     /// Whether somebody has put blocks onto the token. What it allows cannot be compared with what is to be given, so its

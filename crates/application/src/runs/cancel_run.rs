@@ -10,7 +10,7 @@ use domain::{
     runs::{CancelRun as Cancellation, CommitOutcome, Run, RunCommit, RunStatus},
 };
 
-use super::resuming::Named;
+use super::{origin::came_from, resuming::Named};
 use crate::{External, Ports};
 
 /// Why a run was not cancelled.
@@ -73,6 +73,7 @@ impl CancelRun {
             by: by.name.clone(),
             reason,
             ahead: false,
+            from: came_from(&*self.runs, id).await,
             audit: None,
         };
         let entry = AuditEntry::of_cancel(ids.entry, by, &cancellation).among(bulk);

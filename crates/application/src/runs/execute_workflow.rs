@@ -9,7 +9,7 @@ use domain::{
     ids::{BulkId, Epoch, ExecutorId, RunId, WorkflowId},
     payload::Payload,
     ports::{Adopted, Clock, Engine, IdGenerator, Overloaded, RunWriter, Runs, StoreError, Violation, Workflows},
-    runs::{CommitOutcome, Labels, ReplayOf, Run, RunCommit, RunEngine, RunEvent, RunStatus, StartRun, start_replay},
+    runs::{CommitOutcome, Labels, ReplayOf, Run, RunCommit, RunEngine, RunEvent, RunStatus, StartRun, start_from},
     workflows::{Diagnostic, ExecutableVersion, SharedPlan, WorkflowStatus, doubtful_for_external, unfit_for_external},
 };
 
@@ -292,7 +292,8 @@ impl ExecuteWorkflow {
         let at = self.clock.now();
         // What is past by now means at once.
         let starts_at = new.starts_at.filter(|starts_at| *starts_at > at);
-        let mut events = vec![RunEvent::Started { plan: definition.plan, parent: None, starts_at }];
+        let mut events =
+            vec![RunEvent::Started { plan: definition.plan, parent: None, starts_at, trace: new.by.trace }];
         events.extend(new.replays.as_ref().map(ReplayOf::event));
         let (by, bulk) = (new.by, new.bulk);
         let ids = Named::of(&*self.ids, bulk, &new.run);
@@ -323,7 +324,7 @@ impl ExecuteWorkflow {
     async fn start_here(&self, prepared: Prepared, executor: ExecutorId) -> Result<(), ExecuteWorkflowError> {
         let Prepared { start: first, plan, replays, .. } = &prepared;
         let (state, data, made) =
-            start_replay(plan, first.run.clone(), first.input.clone(), replays.as_ref(), first.at);
+            start_from(plan, first.run.clone(), first.input.clone(), first.from(), replays.as_ref(), first.at);
         if state.status().is_terminal() || !made.fits_a_start() {
             // It fails before its first call, or does more than to call: that is for whoever claims it to find and to write
             // down.

@@ -9,6 +9,7 @@ mod get_run;
 mod kept_calls;
 mod list_runs;
 mod list_steps;
+mod origin;
 mod pause_run;
 mod raise_event;
 mod read_log;
@@ -28,6 +29,7 @@ pub use follow_runs::{ChangeFilter, FollowFrom, FollowRuns, FollowRunsError, Fol
 pub use get_run::{GetRun, GetRunError, Reason};
 pub use list_runs::ListRuns;
 pub use list_steps::ListSteps;
+pub use origin::came_from;
 pub use pause_run::{PauseRun, PauseRunError};
 pub use raise_event::{MAX_EVENT_BYTES, MAX_RECEIVERS, NewEvent, RaiseEvent, RaiseEventError};
 pub use read_log::{FollowingLog, LogFilter, ReadLog, RunLog};

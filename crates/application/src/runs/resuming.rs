@@ -11,6 +11,7 @@ use domain::{
     runs::{CommitOutcome, ResumeRun, Resumption, Run, RunCommit, RunStatus},
 };
 
+use super::origin::came_from;
 use crate::Ports;
 
 /// Why a run is not live again.
@@ -78,8 +79,10 @@ impl Resuming {
         bulk: Option<BulkId>,
     ) -> Result<Run, NotResumed> {
         let (id, at, commit) = (run.id.clone(), self.clock.now(), ids.commit);
+        let from = came_from(&*self.runs, &id).await;
         let entry = AuditEntry::of_resume(ids.entry, by, &run, &what, at).among(bulk);
-        let resume = ResumeRun { what, commit, run: id.clone(), at, by: by.name.clone(), audit: Some(Arc::new(entry)) };
+        let resume =
+            ResumeRun { what, commit, run: id.clone(), at, by: by.name.clone(), from, audit: Some(Arc::new(entry)) };
         let engine = Arc::clone(&self.engine);
         match self.writer.write_then(RunCommit::Resume(resume), Box::new(move |_| engine.ring())).await? {
             CommitOutcome::Committed | CommitOutcome::AlreadyApplied => Ok(accepted(run, at)),

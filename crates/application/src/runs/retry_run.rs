@@ -140,7 +140,7 @@ impl RetryRun {
         let (at, what, commit) = (self.clock.now(), Resumption::Unfinished, ids.commit);
         let entry = AuditEntry::of_resume(ids.entry, by, &run, &what, at).among(bulk);
         let (audit, by) = (Some(Arc::new(entry)), by.name.clone());
-        let retry = ResumeRun { what, commit, run: run.id.clone(), at, by, audit };
+        let retry = ResumeRun { what, commit, run: run.id.clone(), at, by, from: None, audit };
         match external.runs.retry(&retry).await? {
             CommitOutcome::Committed => Ok(accepted(run, at)),
             CommitOutcome::Moved => Err(RetryRunError::StillCancelling(run.id)),
@@ -170,6 +170,7 @@ impl RetryRun {
             input: run.input.clone(),
             at,
             cause: Adoption::Retry,
+            from: by.trace,
             failure: None,
             audit: None,
         };

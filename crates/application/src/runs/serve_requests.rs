@@ -57,6 +57,7 @@ impl ServeRequests {
             input: request.input,
             at: self.clock.now(),
             cause: Adoption::Request,
+            from: request.from,
             failure,
             audit: None,
         };
@@ -127,6 +128,7 @@ impl RequestHandler for ServeRequests {
             by: request.by.unwrap_or_else(|| SOMEBODY.to_owned()),
             reason: request.reason,
             ahead: true,
+            from: None,
             audit: None,
         };
         let id = AuditId::new(self.ids.unique());

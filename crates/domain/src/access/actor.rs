@@ -2,6 +2,8 @@
 
 use std::net::IpAddr;
 
+use crate::trace::TraceParent;
+
 /// Who does something, with which credential, by which request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Actor {
@@ -13,12 +15,14 @@ pub struct Actor {
     pub request: Option<String>,
     /// From where it came.
     pub address: Option<IpAddr>,
+    /// The request's place in a trace, if it has one.
+    pub trace: Option<TraceParent>,
 }
 
 impl Actor {
     /// Somebody of this name, with nothing else known: what comes over the bus, and tests.
     pub fn named(name: impl Into<String>) -> Self {
-        Self { name: name.into(), credential: None, request: None, address: None }
+        Self { name: name.into(), credential: None, request: None, address: None, trace: None }
     }
 
     /// The server itself, and whoever calls it while nobody is asked who they are (contract 1.2).

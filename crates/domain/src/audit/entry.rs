@@ -37,6 +37,7 @@ impl AuditEntry {
             credential: by.credential.as_deref().map(cut),
             request: by.request.as_deref().map(cut),
             address: by.address,
+            trace: None,
         };
         entity.name = entity.name.as_deref().map(cut);
         Self { id, at, by, action, entity, changes, bulk: None }

@@ -8,6 +8,7 @@ use crate::{
     agents::{AgentName, OnUnknown, Secret},
     ids::{RunId, Seq, StepExecutionId, StepId, StepPath},
     payload::Payload,
+    trace::TraceParent,
 };
 
 /// What identifies a call to an agent. After an unknown outcome the same key and the same bytes are sent again, so that
@@ -90,6 +91,8 @@ pub struct AgentRequest {
     /// With what the agent may say itself what comes of it; none where nothing is to be carried. It stands beside what is sent:
     /// the bytes are the same, whatever it is.
     pub pass: Option<CallPass>,
+    /// The call's place in a trace. It stands beside what is sent, too.
+    pub trace: Option<TraceParent>,
 }
 
 /// With what an agent may report about the call that carries it.
@@ -104,7 +107,7 @@ pub struct CallPass {
 impl AgentCall {
     /// What is sent: equal for equal calls.
     pub fn request(&self) -> AgentRequest {
-        AgentRequest { run: self.key.run.clone(), ids: self.ids(), input: self.input.clone(), pass: None }
+        AgentRequest { run: self.key.run.clone(), ids: self.ids(), input: self.input.clone(), pass: None, trace: None }
     }
 
     /// The id of the attempt's row.

@@ -9,6 +9,7 @@ use crate::{
     payload::Payload,
     ports::InboxNote,
     runs::{event::RunEvent, state::RunStatus, step_state::Attempt},
+    trace::TraceParent,
 };
 
 /// Which step of which run has started a run.
@@ -59,7 +60,7 @@ pub struct ChildDefinition {
 impl ChildDefinition {
     /// The start of a run of this version, which a store applies together with the commit of the run that wants it. The run
     /// waits to be claimed.
-    pub fn start(self, run: RunId, input: Payload, parent: Parent, at: Timestamp) -> StartRun {
+    pub fn start(self, run: RunId, input: Payload, parent: Parent, from: TraceParent, at: Timestamp) -> StartRun {
         StartRun {
             commit: CommitId::of_start(&run),
             run,
@@ -73,7 +74,12 @@ impl ChildDefinition {
             labels: super::labels::Labels::default(),
             at,
             starts_at: None,
-            events: vec![RunEvent::Started { plan: self.plan, parent: Some(parent.clone()), starts_at: None }],
+            events: vec![RunEvent::Started {
+                plan: self.plan,
+                parent: Some(parent.clone()),
+                starts_at: None,
+                trace: Some(from),
+            }],
             status: RunStatus::Pending,
             owner: None,
             parent: Some(parent),
@@ -94,7 +100,15 @@ pub fn followed(triggered_by: &str) -> Option<RunId> {
 impl ChildDefinition {
     /// The start of a run of this version after another one, which a store applies together with the commit that completes the
     /// other one. Nobody waits for it: it has no parent.
-    pub fn follow(self, run: RunId, input: Payload, after: &RunId, depth: u32, at: Timestamp) -> StartRun {
+    pub fn follow(
+        self,
+        run: RunId,
+        input: Payload,
+        after: &RunId,
+        depth: u32,
+        from: TraceParent,
+        at: Timestamp,
+    ) -> StartRun {
         StartRun {
             commit: CommitId::of_start(&run),
             run,
@@ -109,7 +123,7 @@ impl ChildDefinition {
             at,
             starts_at: None,
             events: vec![
-                RunEvent::Started { plan: self.plan, parent: None, starts_at: None },
+                RunEvent::Started { plan: self.plan, parent: None, starts_at: None, trace: Some(from) },
                 RunEvent::Follows { run: after.clone(), depth },
             ],
             status: RunStatus::Pending,

@@ -10,6 +10,7 @@ use super::{
     event_wait::EventWait,
     inbox::InboxMessage,
     labels::Labels,
+    origin::RunOrigin,
     rerun::Rerun,
     state::RunStatus,
 };
@@ -23,6 +24,7 @@ use crate::{
     },
     payload::Payload,
     ports::InboxNote,
+    trace::TraceParent,
 };
 
 /// One commit to one run.
@@ -175,6 +177,8 @@ pub struct AdvanceRun {
     pub seq: Seq,
     /// When it was decided.
     pub at: Timestamp,
+    /// From where the run comes, for whoever tells of the commit; nothing of it is stored.
+    pub origin: RunOrigin,
     /// The events; the first has the number `seq + 1`. May be empty where a run is only given back.
     pub events: Vec<RunEvent>,
     /// The attempts that ended.
@@ -304,6 +308,8 @@ pub struct CancelRun {
     pub reason: Option<String>,
     /// Whether a run that is not there yet is cancelled too, as soon as it is adopted.
     pub ahead: bool,
+    /// From where the run was started, as far as that is known, for whoever tells of the commit.
+    pub from: Option<TraceParent>,
     /// What the audit log tells of it, in the same transaction and only if it is `Committed`; none where no principal is behind
     /// it.
     pub audit: Option<Arc<AuditEntry>>,
@@ -352,6 +358,8 @@ pub struct ResumeRun {
     pub at: Timestamp,
     /// Who.
     pub by: String,
+    /// From where the run was started, as far as that is known, for whoever tells of the commit.
+    pub from: Option<TraceParent>,
     /// What the audit log tells of it, in the same transaction and only if it is `Committed`; none where no principal is behind
     /// it.
     pub audit: Option<Arc<AuditEntry>>,
@@ -422,6 +430,8 @@ pub struct AdoptRun {
     pub at: Timestamp,
     /// Who asks, and therefore which runs without events are taken.
     pub cause: Adoption,
+    /// From where it is asked for, if that belongs to a trace.
+    pub from: Option<TraceParent>,
     /// Why the run cannot be done: then it is adopted and fails at once.
     pub failure: Option<String>,
     /// What the audit log tells of it, in the same transaction and only if it is `Committed`; none where no principal is behind
@@ -452,7 +462,7 @@ impl AdoptRun {
     /// The first events, given how many steps at the front have been completed, and the status after them. The number of a
     /// `StepAdopted` event names the step's row from then on.
     pub fn events(&self, completed: usize) -> (Vec<RunEvent>, RunStatus) {
-        let mut events = vec![RunEvent::Started { plan: self.plan, parent: None, starts_at: None }];
+        let mut events = vec![RunEvent::Started { plan: self.plan, parent: None, starts_at: None, trace: self.from }];
         if let Some(error) = &self.failure {
             events.push(RunEvent::RunFailed { error: error.clone() });
             return (events, RunStatus::Failed);

@@ -8,6 +8,7 @@ use crate::{
     agents::AgentName,
     ids::{DeadLetterId, RunId, StepId, StepPath, WorkflowRef},
     payload::Payload,
+    trace::TraceParent,
 };
 
 /// The largest input that goes with a message; above it, others are told its size.
@@ -50,6 +51,9 @@ pub struct DeadLetterLeft {
     pub timestamp: Timestamp,
     /// Always `dead_letter`.
     pub message_type: String,
+    /// From where the run comes within its trace.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<TraceParent>,
 }
 
 /// What an agent was asked.
@@ -95,6 +99,7 @@ impl DeadLetterLeft {
             failure_count: entry.failure_count,
             timestamp: commit.at,
             message_type: "dead_letter".to_owned(),
+            from: Some(commit.origin.span(&commit.run)),
         }
     }
 }

@@ -57,7 +57,7 @@ impl Driven {
 
     fn replaying(plan: Plan, replays: Option<&ReplayOf>) -> Self {
         let input = Payload::new(json!({"items": [1, 2, 3]})).expect("storable");
-        let (state, data, made) = start_replay(&plan, run_id(), input, replays, now());
+        let (state, data, made) = start_from(&plan, run_id(), input, None, replays, now());
         let (calls, left, resolved) = (made.calls.clone(), Vec::new(), Vec::new());
         Self { plan, state, data, calls, left, resolved, last: made, minute: 0 }
     }
@@ -247,6 +247,7 @@ fn what_others_are_told_names_the_call_and_leaves_a_large_input_out() {
             epoch: Epoch::new(1),
             seq: Seq::new(2),
             at: now(),
+            origin: RunOrigin { from: None, since: now() },
             events: Vec::new(),
             closed,
             update: None,

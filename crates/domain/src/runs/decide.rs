@@ -25,6 +25,7 @@ use crate::{
     agents::RetryPolicy,
     ids::{RunId, Seq, StepPath},
     payload::Payload,
+    trace::TraceParent,
     workflows::{ChildTarget, Plan, Work},
 };
 
@@ -121,21 +122,23 @@ impl Transition {
 
 /// Begins a run: its state, its data and the first transition.
 pub fn start(plan: &Plan, run: RunId, input: Payload, now: Timestamp) -> (RunState, RunData, Transition) {
-    start_replay(plan, run, input, None, now)
+    start_from(plan, run, input, None, None, now)
 }
 
-/// The same for a run that perhaps does the work of another run's step after all.
-pub fn start_replay(
+/// The same for a run that was started from there, and perhaps does the work of another run's step after all.
+pub fn start_from(
     plan: &Plan,
     run: RunId,
     input: Payload,
+    from: Option<TraceParent>,
     replays: Option<&ReplayOf>,
     now: Timestamp,
 ) -> (RunState, RunData, Transition) {
     let mut state = RunState::started(plan.hash(), None, Seq::new(1), now);
+    state.comes_from(from);
     let mut data = RunData::new(run, input);
     let made = Transition {
-        events: vec![RunEvent::Started { plan: plan.hash(), parent: None, starts_at: None }],
+        events: vec![RunEvent::Started { plan: plan.hash(), parent: None, starts_at: None, trace: from }],
         ..Transition::default()
     };
     let mut decision = Decision { plan, state: &mut state, data: &mut data, now, begin: true, made, open: Vec::new() };

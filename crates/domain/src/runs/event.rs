@@ -7,6 +7,7 @@ use crate::{
     Timestamp,
     ids::{CommitId, DeadLetterId, EventId, PlanHash, RunId, Seq, StepPath},
     payload::Payload,
+    trace::TraceParent,
 };
 
 /// A fact about a run. The stored form is this enum's JSON; variants and members may be added, never renamed.
@@ -23,6 +24,9 @@ pub enum RunEvent {
         /// When it may begin, if not at once.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         starts_at: Option<Timestamp>,
+        /// From where it was started, if that belongs to a trace.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        trace: Option<TraceParent>,
     },
     /// The run was started to do the work of another run's step after all. Always the second event.
     Replays {
@@ -286,14 +290,14 @@ impl EventRecord {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ids::StepId;
+    use crate::{ids::StepId, trace::RunTrace};
 
     #[test]
     fn what_is_stored_is_read_again() {
         let path = StepId::parse("s").expect("an id").top_level();
         let at = Timestamp::UNIX_EPOCH;
         for event in [
-            RunEvent::Started { plan: PlanHash::new([7; 32]), parent: None, starts_at: None },
+            RunEvent::Started { plan: PlanHash::new([7; 32]), parent: None, starts_at: None, trace: None },
             RunEvent::Started {
                 plan: PlanHash::new([7; 32]),
                 parent: Some(Parent {
@@ -303,6 +307,7 @@ mod tests {
                     following: 0,
                 }),
                 starts_at: Some(at),
+                trace: Some(RunTrace::of_text("r").named("request")),
             },
             RunEvent::Replays { entry: DeadLetterId::new(uuid::Uuid::nil()), path: path.clone() },
             RunEvent::ChildStarted { path: path.clone(), generation: 0, until: Some(at) },

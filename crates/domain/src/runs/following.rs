@@ -75,8 +75,8 @@ impl Decision<'_> {
             Next::Start(definition, input) => {
                 let run = self.data.run.follower(number, self.state.generation());
                 self.emit(RunEvent::FollowUpStarted { number, run: run.clone() });
-                let depth = self.state.following() + 1;
-                self.made.outward.children.push(definition.follow(run, input, &self.data.run, depth, self.now));
+                let (depth, from) = (self.state.following() + 1, self.state.origin().span(&self.data.run));
+                self.made.outward.children.push(definition.follow(run, input, &self.data.run, depth, from, self.now));
             }
         }
     }

@@ -14,6 +14,7 @@ use crate::{
     agents::AgentName,
     ids::{RunId, Seq, StepExecutionId, StepId},
     payload::Payload,
+    trace::{RunTrace, TraceParent},
     workflows::WorkflowDocument,
 };
 
@@ -32,31 +33,35 @@ pub struct RunEnded {
     pub error_message: Option<String>,
     /// Always `run_ended`.
     pub message_type: String,
+    /// From where the run comes within its trace.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<TraceParent>,
 }
 
 impl RunEnded {
     /// What a commit, once it is applied, tells others; adoptions apart ([`RunEnded::of_adoption`]). `last` is the number of the run's last event after it.
     pub fn of(commit: &RunCommit, last: Seq) -> Option<Self> {
-        let (status, at, error) = match commit {
-            RunCommit::Start(start) => (start.status, start.at, None),
+        let (status, at, error, from) = match commit {
+            RunCommit::Start(start) => (start.status, start.at, None, start.from()),
             RunCommit::Advance(advance) => {
                 let update = advance.update.as_ref()?;
-                (update.status, advance.at, update.error.clone())
+                (update.status, advance.at, update.error.clone(), Some(advance.origin.span(&advance.run)))
             }
-            RunCommit::Cancel(cancel) => (RunStatus::Cancelled, cancel.at, cancel.message()),
+            RunCommit::Cancel(cancel) => (RunStatus::Cancelled, cancel.at, cancel.message(), cancel.from),
             RunCommit::Resume(_) | RunCommit::Adopt(_) => return None,
         };
-        status.is_terminal().then(|| Self::new(commit.run(), last, status, at, error))
+        status.is_terminal().then(|| Self { from, ..Self::new(commit.run(), last, status, at, error) })
     }
 
     /// What others are told of a run that ends where it is adopted: its plan cannot be executed, or it was cancelled ahead. A
     /// run that had events before is resumed by the same commit, and ends later.
     pub fn of_adoption(adopt: &AdoptRun, cancelled: Option<&CancelRun>, last: Seq) -> Option<Self> {
-        match (cancelled, &adopt.failure) {
+        let ended = match (cancelled, &adopt.failure) {
             (Some(cancel), _) => Some(Self::new(&adopt.run, last, RunStatus::Cancelled, adopt.at, cancel.message())),
             (None, Some(why)) => Some(Self::new(&adopt.run, last, RunStatus::Failed, adopt.at, Some(why.clone()))),
             (None, None) => None,
-        }
+        };
+        ended.map(|ended| Self { from: adopt.from, ..ended })
     }
 
     fn new(run: &RunId, last: Seq, status: RunStatus, timestamp: Timestamp, error_message: Option<String>) -> Self {
@@ -67,6 +72,7 @@ impl RunEnded {
             timestamp,
             error_message,
             message_type: "run_ended".to_owned(),
+            from: None,
         }
     }
 }
@@ -87,6 +93,23 @@ impl OutboxMessage {
         match self {
             Self::RunEnded(ended) => &ended.run_id,
             Self::DeadLetterLeft(left) => &left.run_id,
+        }
+    }
+
+    /// The trace of that run.
+    pub fn trace(&self) -> RunTrace {
+        let from = match self {
+            Self::RunEnded(ended) => ended.from,
+            Self::DeadLetterLeft(left) => left.from,
+        };
+        RunTrace::of(self.run(), from)
+    }
+
+    /// When what it tells of became true.
+    pub fn timestamp(&self) -> Timestamp {
+        match self {
+            Self::RunEnded(ended) => ended.timestamp,
+            Self::DeadLetterLeft(left) => left.timestamp,
         }
     }
 
@@ -124,6 +147,8 @@ impl From<DeadLetterLeft> for OutboxMessage {
 pub struct MonitoringUpdate {
     /// The run.
     pub run: RunId,
+    /// From where it was started, if that belongs to a trace.
+    pub from: Option<TraceParent>,
     /// When.
     pub at: Timestamp,
     /// What happened.
@@ -186,6 +211,8 @@ pub struct ExecutionRequest {
     pub plan: Value,
     /// Its input.
     pub input: Payload,
+    /// From where it is asked for, if that belongs to a trace.
+    pub from: Option<TraceParent>,
 }
 
 /// A foreign producer wants a run to be cancelled (contract 3.3, cancellation request).
@@ -274,6 +301,8 @@ pub struct AgentTask {
     pub input: Payload,
     /// What the executor knows the answer by.
     pub correlation: String,
+    /// The call's place in a trace.
+    pub trace: Option<TraceParent>,
 }
 
 /// What came of a task (contract 3.3, agent result).

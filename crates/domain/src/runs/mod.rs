@@ -22,6 +22,7 @@ mod inbox;
 mod labels;
 mod log;
 mod message;
+mod origin;
 mod report;
 mod rerun;
 mod scope;
@@ -57,7 +58,7 @@ pub use dead_letter_entry::{DeadLetterEntry, DeadLetterFilter, DeadLetterStatus,
 pub use dead_letter_left::{DeadLetterLeft, OriginalTask};
 pub use decide::{
     CannotRepeat, Input, Rejection, RunData, Transition, advance, calls_in_flight, input_of_call, outputs_needed,
-    restore_outputs, resumed_children, start, start_replay,
+    restore_outputs, resumed_children, start, start_from,
 };
 pub use event::{EventRecord, RunEvent};
 pub use event_wait::EventWait;
@@ -68,6 +69,7 @@ pub use message::{
     AgentTask, CancellationRequest, ExecutionRequest, ExternalRequest, MonitoringUpdate, News, OutboxMessage,
     RaisedEvent, Receivers, RunEnded, TaskOutcome,
 };
+pub use origin::RunOrigin;
 pub use report::{Progress, TaskState};
 pub use rerun::{CannotRerun, Rerun};
 pub use skip::{CannotSkip, skippable};

@@ -9,6 +9,7 @@ use super::{
     child::Parent,
     dead_letter::DeadSteps,
     event::{EventRecord, RunEvent},
+    origin::RunOrigin,
     report::Progress,
     step_state::{Attempt, StepState},
 };
@@ -16,6 +17,7 @@ use crate::{
     Timestamp,
     ids::{EventId, PlanHash, Seq, StepPath},
     payload::Payload,
+    trace::TraceParent,
     workflows::Plan,
 };
 
@@ -88,6 +90,8 @@ pub struct CorruptHistory(pub String);
 pub struct RunState {
     plan: PlanHash,
     parent: Option<Parent>,
+    /// From where it was started, if that belongs to a trace.
+    from: Option<TraceParent>,
     /// How many runs have followed each other up to this one.
     following: u32,
     seq: Seq,
@@ -129,11 +133,12 @@ impl RunState {
     pub fn fold(history: &[EventRecord]) -> Result<Self, CorruptHistory> {
         let mut numbered =
             history.iter().flat_map(|record| record.numbered().map(move |(number, event)| (number, record.at, event)));
-        let Some((first, at, RunEvent::Started { plan, parent, starts_at })) = numbered.next() else {
+        let Some((first, at, RunEvent::Started { plan, parent, starts_at, trace })) = numbered.next() else {
             return Err(CorruptHistory("it does not begin with its start".into()));
         };
         let mut state = Self::started(*plan, parent.clone(), first, at);
         state.delay(*starts_at);
+        state.from = *trace;
         for (number, at, event) in numbered {
             if number != state.seq.next() {
                 return Err(CorruptHistory(format!("event {number} follows event {}", state.seq)));
@@ -148,6 +153,7 @@ impl RunState {
             plan,
             following: parent.as_ref().map_or(0, |parent| parent.following),
             parent,
+            from: None,
             seq: first,
             status: RunStatus::Pending,
             steps: BTreeMap::new(),
@@ -169,6 +175,16 @@ impl RunState {
             error: None,
             finished_at: None,
         }
+    }
+
+    /// It was started from there.
+    pub(super) fn comes_from(&mut self, from: Option<TraceParent>) {
+        self.from = from;
+    }
+
+    /// From where it comes.
+    pub fn origin(&self) -> RunOrigin {
+        RunOrigin { from: self.from, since: self.since }
     }
 
     /// It was started for a later time, from which its own time counts.

@@ -62,7 +62,8 @@ impl Decision<'_> {
         let following = self.state.following();
         let parent = Parent { run: self.data.run.clone(), path: path.clone(), depth, following };
         let run = self.data.run.child(path, generation);
-        self.made.outward.children.push(definition.start(run, input, parent, self.now));
+        let from = self.state.origin().span(&self.data.run);
+        self.made.outward.children.push(definition.start(run, input, parent, from, self.now));
     }
 
     /// The run that the step had started is done after all; what it has completed stays completed.

@@ -124,7 +124,7 @@ impl Run {
     /// A run that another one has started, at a depth.
     fn of_parent(plan: Plan, depth: u32) -> Self {
         let parent = Parent { run: RunId::parse("run-0").expect("an id"), path: path("up"), depth, following: 0 };
-        let started = RunEvent::Started { plan: plan.hash(), parent: Some(parent), starts_at: None };
+        let started = RunEvent::Started { plan: plan.hash(), parent: Some(parent), starts_at: None, trace: None };
         let commit = CommitId::new(uuid::Uuid::nil());
         let history = vec![EventRecord { first: Seq::new(1), commit, at: at(0), events: vec![started] }];
         let state = RunState::fold(&history).expect("sound");

@@ -11,9 +11,10 @@ use actix_web::{
     http::header::{self, HeaderMap, HeaderName, HeaderValue},
     middleware::Next,
 };
-use domain::ports::{Clock, IdGenerator};
+use domain::ports::{Clock, IdGenerator, Spans};
 use tracing::Instrument;
 
+use super::traced::Requests;
 use crate::{
     dto::Stamp,
     limits::{Limits, Standings},
@@ -32,6 +33,7 @@ pub(crate) struct Boundary {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) ids: Arc<dyn IdGenerator>,
     pub(crate) limits: Arc<Limits>,
+    pub(crate) spans: Arc<dyn Spans>,
 }
 
 /// What a request is called in logs, problem documents and the audit log. Never chosen by a client.
@@ -53,7 +55,10 @@ impl Boundary {
         next: Next<impl MessageBody + 'static>,
     ) -> Result<ServiceResponse<BoxBody>, Error> {
         let started = Instant::now();
-        let request_id = self.ids.unique().to_string();
+        let id = self.ids.unique();
+        let request_id = id.to_string();
+        let requests = Requests { spans: Arc::clone(&self.spans), clock: Arc::clone(&self.clock) };
+        let traced = requests.begin(&request, id);
         let correlation = correlation_id(request.request(), &request_id);
         let span = tracing::info_span!(
             "request",
@@ -61,8 +66,9 @@ impl Boundary {
             http.path = request.path(),
             request.id = request_id,
             correlation.id = correlation.to_str().unwrap_or_default(),
+            trace_id = traced.trace.map(tracing::field::display),
         );
-        request.extensions_mut().insert(RequestId(request_id));
+        request.extensions_mut().insert(RequestId(request_id.clone()));
         let response = next.call(request).instrument(span.clone()).await?.map_into_boxed_body();
         let problem = response.response().error();
         let rendered = problem.map(|error| span.in_scope(|| self.render(response.request(), error)));
@@ -75,6 +81,7 @@ impl Boundary {
         let request = response.request().clone();
         Standings::tell(&request, response.headers_mut());
         metrics::observe(request.method(), request.match_pattern(), response.status(), started.elapsed());
+        requests.end(&traced, &response, &request_id);
         Ok(response)
     }
 

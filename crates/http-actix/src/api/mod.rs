@@ -26,6 +26,7 @@ mod schema;
 mod streaming;
 mod table;
 mod task;
+mod traced;
 
 pub(crate) use about::About;
 pub(crate) use accept::Wanted;

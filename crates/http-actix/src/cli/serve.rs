@@ -5,7 +5,10 @@ use std::{net::SocketAddr, path::PathBuf, time::Duration};
 use clap::{Args, ValueEnum};
 use domain::workflows::MAX_NESTING;
 
-use super::{door::DoorSettings, kafka::Kafka, limits::LimitSettings, secrets::SecretKeys, webhooks::WebhookTimes};
+use super::{
+    door::DoorSettings, kafka::Kafka, limits::LimitSettings, secrets::SecretKeys, traces::TraceSettings,
+    webhooks::WebhookTimes,
+};
 use crate::composition::LogFormat;
 
 /// How many days dead letters are kept unless somebody says otherwise.
@@ -55,6 +58,8 @@ pub(crate) struct Serve {
     pub(crate) limits: LimitSettings,
     #[command(flatten)]
     pub(crate) webhooks: WebhookTimes,
+    #[command(flatten)]
+    pub(crate) traces: TraceSettings,
     /// Who executes new runs: Orrery, or the executor of the existing system, asked over Kafka.
     #[arg(long, env = "ORRERY_ENGINE", value_enum, default_value_t = EngineKind::Orrery)]
     pub(crate) engine: EngineKind,
@@ -120,6 +125,7 @@ impl Serve {
             kafka: Kafka::default(),
             limits: LimitSettings::default(),
             webhooks: WebhookTimes::default(),
+            traces: TraceSettings::default(),
             engine: EngineKind::Orrery,
             agent_calls: AgentCalls::Http,
             agent_tokens: AgentTokens::On,

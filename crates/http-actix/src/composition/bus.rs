@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use adapters_kafka::{KafkaBus, KafkaConfig};
 use anyhow::Context;
-use domain::ports::{AgentGateway, Clock, ExternalExecutor, Monitoring, Publisher};
+use domain::ports::{AgentGateway, Clock, ExternalExecutor, Monitoring, Publisher, Spans};
 use tokio_util::sync::CancellationToken;
 
 /// How long to wait before topics that could not be looked after are looked after again.
@@ -15,13 +15,14 @@ pub(super) struct Bus(Arc<KafkaBus>);
 
 impl Bus {
     /// Checks the settings and begins to connect. Brokers that are down are no error: starts are durable without them.
-    pub(super) fn connect(config: KafkaConfig, clock: Arc<dyn Clock>) -> anyhow::Result<Self> {
+    pub(super) fn connect(config: KafkaConfig, clock: Arc<dyn Clock>, spans: Arc<dyn Spans>) -> anyhow::Result<Self> {
         if config.is_open_to_eavesdroppers() {
             tracing::info!(
                 "the connection to Kafka is not encrypted; set --kafka-security-protocol for networks that others share"
             );
         }
-        Ok(Self(Arc::new(KafkaBus::connect(config, clock).context("Kafka cannot be used")?)))
+        let bus = KafkaBus::connect(config, clock).context("Kafka cannot be used")?;
+        Ok(Self(Arc::new(bus.telling(spans))))
     }
 
     /// Waits until everything that was begun to be sent is acknowledged or given up.

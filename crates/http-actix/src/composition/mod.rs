@@ -17,6 +17,7 @@ mod readiness;
 mod steered;
 mod stores;
 mod system;
+mod traces;
 mod webhooks;
 
 use std::{future::Future, path::Path, time::Duration};
@@ -46,7 +47,8 @@ pub(crate) fn block_on<T>(future: impl Future<Output = anyhow::Result<T>>) -> an
 /// Serves until a signal asks to stop, then drains.
 pub(crate) async fn serve(options: Serve) -> anyhow::Result<()> {
     init_logging(options.log_format, &options.log)?;
-    let mut orrery = Orrery::start(&options).await?;
+    let traces = traces::Traces::start(&options)?;
+    let mut orrery = Orrery::start(&options, traces.spans()).await?;
     let failed = tokio::select! {
         () = signalled() => None,
         part = orrery.failed() => Some(part),
@@ -56,6 +58,7 @@ pub(crate) async fn serve(options: Serve) -> anyhow::Result<()> {
         () = orrery.stop() => tracing::info!("stopped"),
         () = signalled() => anyhow::bail!("stopped at once, at the second signal; what was under way is taken up at the next start"),
     }
+    traces.finish().await;
     failed.map_or(Ok(()), |part| Err(anyhow::anyhow!("the {part} ended unexpectedly")))
 }
 

@@ -22,7 +22,7 @@ use application::{
 use domain::{
     access::Role,
     ids::ExecutorId,
-    ports::{AgentGateway, Clock, Duties, Engine, IdGenerator, Requests, Tokens, Vault},
+    ports::{AgentGateway, Clock, Duties, Engine, IdGenerator, Requests, Spans, Tokens, Vault},
 };
 use executor::{
     CallTokens, CheckedGateway, CommitQueue, EngineConfig, EngineHandle, EnginePorts, FeedHub, FleetPorts, Heart,
@@ -67,7 +67,7 @@ pub(crate) struct Orrery {
 
 impl Orrery {
     /// Opens the store, starts the parts of the role, and listens.
-    pub(crate) async fn start(options: &Serve) -> anyhow::Result<Self> {
+    pub(crate) async fn start(options: &Serve, spans: Arc<dyn Spans>) -> anyhow::Result<Self> {
         let parts = Parts::of(options)?;
         options.door.check(options.listen)?;
         let kafka = kafka::config(&options.kafka)?;
@@ -87,8 +87,8 @@ impl Orrery {
             }
             None => stores::in_folder(&options.data, vault.clone()).await?,
         };
-        let bus = kafka.map(|config| Bus::connect(config, store.clock.clone())).transpose()?;
-        let mut building = Building::new(options, parts, store, bus, Biscuits::new(&keyring));
+        let bus = kafka.map(|config| Bus::connect(config, store.clock.clone(), spans.clone())).transpose()?;
+        let mut building = Building::new(options, parts, store, bus, spans, Biscuits::new(&keyring));
         building.keep_audit_log(&keyring);
         building.finish(listeners, &keyring, vault).await
     }
@@ -149,6 +149,7 @@ struct Building<'a> {
     parts: Parts,
     store: Store,
     bus: Option<Bus>,
+    spans: Arc<dyn Spans>,
     ids: Arc<dyn IdGenerator>,
     tokens: Arc<dyn Tokens>,
     plans: Arc<PlanCache>,
@@ -160,13 +161,21 @@ struct Building<'a> {
 }
 
 impl<'a> Building<'a> {
-    fn new(options: &'a Serve, parts: Parts, store: Store, bus: Option<Bus>, tokens: Arc<dyn Tokens>) -> Self {
+    fn new(
+        options: &'a Serve,
+        parts: Parts,
+        store: Store,
+        bus: Option<Bus>,
+        spans: Arc<dyn Spans>,
+        tokens: Arc<dyn Tokens>,
+    ) -> Self {
         let plans = Arc::new(PlanCache::new(store.workflows.clone(), Arc::new(JsonSchemas)));
         Self {
             options,
             parts,
             store,
             bus,
+            spans,
             ids: Arc::new(RequestIds::new(Arc::new(SystemIds))),
             tokens,
             plans,
@@ -189,7 +198,8 @@ impl<'a> Building<'a> {
         let streams = self.options.limits.streams();
         let watchers =
             Watchers { runs: WatchHub::new(self.store.runs.clone()), feed: FeedHub::new(self.store.feed.clone()) };
-        let (queue, writer) = CommitQueue::telling(self.store.journal.clone(), Some(watchers.clone()));
+        let (queue, writer) =
+            CommitQueue::telling(self.store.journal.clone(), Some(watchers.clone()), self.spans.clone());
         self.writing.spawn(&mut self.crew, "writer of commits", |_| writer);
         let membership = self.join().await?;
         let engine = self.engine(&membership, &queue)?;
@@ -222,7 +232,7 @@ impl<'a> Building<'a> {
         let proxies = TrustedProxies(self.options.door.trusted_proxies.clone());
         let (state, connections) =
             (state.behind(proxies).limited(self.options.limits.limits()?), self.options.limits.connections());
-        let state = state.streaming(streams.clone());
+        let state = state.streaming(streams.clone()).telling(self.spans.clone());
         // Without an API nobody would look for a key here; one that is given is for all processes.
         let first_key = if self.parts.api || self.options.door.admin_key.is_some() {
             door::ensure_somebody_has_a_key(&self.options.door, &access).await?
@@ -314,6 +324,7 @@ impl<'a> Building<'a> {
             call_tokens: self.call_tokens(),
             gateway: Arc::new(CheckedGateway::new(self.gateway_of_runs()?, Arc::new(JsonSchemas))),
             clock: self.store.clock.clone(),
+            spans: self.spans.clone(),
             ids: self.ids.clone(),
             plans: self.plans.clone(),
             monitoring: self.bus.as_ref().map(Bus::monitoring).transpose()?,
@@ -468,7 +479,12 @@ impl<'a> Building<'a> {
             self.ingress.spawn(&mut self.crew, "consumer of events", |stop| events.run(handler, stop));
         }
         if self.parts.bridge {
-            let performer = executor::TaskPerformer::new(self.store.agents.clone(), self.gateway()?);
+            let performer = executor::TaskPerformer::new(
+                self.store.agents.clone(),
+                self.gateway()?,
+                self.spans.clone(),
+                self.store.clock.clone(),
+            );
             let bridge = bus.bridge();
             self.ingress.spawn(&mut self.crew, "bridge", |stop| bridge.run(Arc::new(performer), stop));
         }
@@ -477,6 +493,8 @@ impl<'a> Building<'a> {
                 outbox: shared.outbox.clone(),
                 fleet: shared.fleet.clone(),
                 publisher: bus.publisher(),
+                spans: self.spans.clone(),
+                clock: self.store.clock.clone(),
             };
             let mut relay = executor::Relay::new(relay_ports, membership.clone());
             if self.parts.driver {

@@ -6,10 +6,11 @@ mod client;
 mod progress;
 mod story;
 
-use std::{net::SocketAddr, path::PathBuf, time::Duration};
+use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use anyhow::{Context, bail};
 use demo_agents::{DemoAgents, Options};
+use domain::ports::NoSpans;
 use serde_json::{Value, json};
 
 use crate::{
@@ -34,7 +35,7 @@ pub(crate) async fn run(options: Demo) -> anyhow::Result<()> {
         &Options { story_delay: THINKING, ..Options::default() },
     )
     .context("cannot start the demo agents")?;
-    let orrery = Orrery::start(&serve_options(folder.path.clone())).await?;
+    let orrery = Orrery::start(&serve_options(folder.path.clone()), Arc::new(NoSpans)).await?;
     let progress = Progress::new(options.json);
     let shown = tokio::select! {
         shown = show(&options, &orrery, &agents, &progress) => shown,

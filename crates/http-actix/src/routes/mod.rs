@@ -30,7 +30,7 @@ use actix_web::{
     web::{self, ServiceConfig},
 };
 use application::{UseCases, access::AccessUseCases, once::Once, webhooks::WebhookUseCases};
-use domain::ports::{Clock, IdGenerator};
+use domain::ports::{Clock, IdGenerator, NoSpans, Spans};
 use metrics_exporter_prometheus::PrometheusHandle;
 
 pub use readiness::{ComponentCheck, Readiness};
@@ -118,6 +118,7 @@ pub struct AppState {
     counted: Counted,
     proxies: TrustedProxies,
     streams: Streams,
+    spans: Arc<dyn Spans>,
 }
 
 impl AppState {
@@ -172,6 +173,7 @@ impl AppState {
             counted,
             proxies,
             streams,
+            spans: Arc::new(NoSpans),
         }
     }
 
@@ -203,6 +205,12 @@ impl AppState {
     #[must_use]
     pub fn behind(self, proxies: TrustedProxies) -> Self {
         Self { proxies, ..self }
+    }
+
+    /// The same; whoever follows traces is told of requests.
+    #[must_use]
+    pub fn telling(self, spans: Arc<dyn Spans>) -> Self {
+        Self { spans, ..self }
     }
 
     /// The same with these streams.
@@ -238,8 +246,9 @@ impl AppState {
         let limits = Arc::clone(&self.counted.limits);
         let cors = limits.cors.layer();
         let gate = self.counted.gate.clone();
+        let spans = Arc::clone(&self.spans);
         let boundary =
-            Boundary { clock: Arc::clone(&self.clock), ids: Arc::clone(&self.ids), limits: Arc::clone(&limits) };
+            Boundary { clock: Arc::clone(&self.clock), ids: Arc::clone(&self.ids), limits: Arc::clone(&limits), spans };
         let elsewhere = self.api.clone();
         let mut scope = web::scope("");
         if let Some(access) = &self.access {

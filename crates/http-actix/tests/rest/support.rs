@@ -42,8 +42,9 @@ use domain::{
     },
     runs::{
         AdvanceRun, AgentRequest, CallIds, CallOutcome, ChildDefinition, ClosedAttempt, CommitOutcome, DeadLetter,
-        Outward, Parent, Replay, RunCommit, RunEvent, RunStatus, RunUpdate, Wake,
+        Outward, Parent, Replay, RunCommit, RunEvent, RunOrigin, RunStatus, RunUpdate, Wake,
     },
+    trace::RunTrace,
     workflows::WorkflowName,
 };
 use http_actix::{AppState, ComponentCheck, Guard, Readiness, RequestDigests, RequestIds, limits::Limits};
@@ -186,7 +187,8 @@ impl Orrery {
         };
         let input = Payload::new(json!({})).expect("a payload");
         let parent = Parent { run: parent, path, depth: 1, following: 0 };
-        let start = definition.start(run.clone(), input, parent, self.clock.now());
+        let from = RunTrace::of(&run, None).run(&run);
+        let start = definition.start(run.clone(), input, parent, from, self.clock.now());
         let outcomes = self.store.commit_now(&[RunCommit::Start(start)]);
         assert_eq!(outcomes, [CommitOutcome::Committed]);
         run.to_string()
@@ -240,6 +242,7 @@ impl Orrery {
             epoch: claimed.epoch,
             seq,
             at: now,
+            origin: RunOrigin { from: None, since: now },
             events: vec![
                 RunEvent::StepDispatched { path: path.clone(), attempt: 1, generation: 0, round: 0, until: None },
                 RunEvent::StepFailed { path, execution: Some(closed.execution), definite: true },

@@ -53,7 +53,10 @@ pub(super) async fn apply<'a>(
         let completed = |step: &str| last_rows.of(&commit.run, step).filter(|row| row.is_completed);
         let (first, status) = match &cancel {
             Some(cancel) => (
-                vec![RunEvent::Started { plan: commit.plan, parent: None, starts_at: None }, cancel.event()],
+                vec![
+                    RunEvent::Started { plan: commit.plan, parent: None, starts_at: None, trace: None },
+                    cancel.event(),
+                ],
                 RunStatus::Cancelled,
             ),
             None => commit.events(commit.completed(|step| completed(step.as_str()).is_some())),
@@ -87,7 +90,8 @@ async fn early_cancellations(
             .await?;
     let cancel = |(run, commit, by, reason, at): (String, Uuid, String, Option<String>, Timestamp)| {
         let run = RunId::clone(of.get(run.as_str())?);
-        Some((run.clone(), CancelRun { commit: CommitId::new(commit), run, at, by, reason, ahead: true, audit: None }))
+        let (commit, ahead) = (CommitId::new(commit), true);
+        Some((run.clone(), CancelRun { commit, run, at, by, reason, ahead, from: None, audit: None }))
     };
     Ok(found.into_iter().filter_map(cancel).collect())
 }

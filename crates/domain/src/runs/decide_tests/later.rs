@@ -7,7 +7,7 @@ impl Driven {
     /// A run that was started at second 0 to begin at second 60, and that somebody has claimed.
     fn later() -> Self {
         let plan = plan(1);
-        let events = vec![RunEvent::Started { plan: plan.hash(), parent: None, starts_at: Some(at(60)) }];
+        let events = vec![RunEvent::Started { plan: plan.hash(), parent: None, starts_at: Some(at(60)), trace: None }];
         let commit = CommitId::new(uuid::Uuid::nil());
         let history = vec![EventRecord { first: Seq::new(1), commit, at: at(0), events }];
         let state = RunState::fold(&history).expect("sound");

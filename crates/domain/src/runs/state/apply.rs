@@ -20,10 +20,11 @@ impl RunState {
         self.dead.apply(event);
         match event {
             // Only ever the first event, which makes the state.
-            RunEvent::Started { plan, parent, starts_at } => {
+            RunEvent::Started { plan, parent, starts_at, trace } => {
                 self.plan = *plan;
                 self.parent.clone_from(parent);
                 self.delay(*starts_at);
+                self.comes_from(*trace);
             }
             // Nothing is undone or done by what these say; a skip's consequences are the events after it.
             RunEvent::Replays { .. }

@@ -20,7 +20,7 @@ fn followed_from(items: Value, more: &[RunEvent]) -> Run {
     let document = document.followed_by(Some(items));
     let plan = compile(&document, &RequiredOnly).unwrap_or_else(|found| panic!("{found:#?}"));
     let commit = CommitId::new(uuid::Uuid::nil());
-    let mut events = vec![RunEvent::Started { plan: plan.hash(), parent: None, starts_at: None }];
+    let mut events = vec![RunEvent::Started { plan: plan.hash(), parent: None, starts_at: None, trace: None }];
     events.extend(more.iter().cloned());
     let history = vec![EventRecord { first: Seq::new(1), commit, at: at(0), events }];
     let state = RunState::fold(&history).expect("sound");
@@ -73,7 +73,10 @@ fn the_run_that_follows_is_started_in_the_transition_that_completes_the_run() {
     let [next] = &run.last.outward.children[..] else { panic!("one run: {:?}", run.last) };
     let id = run.data.run.follower(0, 0);
     let follows = RunEvent::Follows { run: run.data.run.clone(), depth: 1 };
-    assert_eq!(next.events, [RunEvent::Started { plan: next.plan, parent: None, starts_at: None }, follows]);
+    assert_eq!(
+        next.events,
+        [RunEvent::Started { plan: next.plan, parent: None, starts_at: None, trace: None }, follows]
+    );
     assert_eq!((&next.run, next.input.value()), (&id, &json!({"in": 1, "out": "done"})));
     assert_eq!((&next.parent, followed(&next.triggered_by).as_ref()), (&None, Some(&run.data.run)));
     assert_eq!(run.last.events, [RunEvent::FollowUpStarted { number: 0, run: id }, RunEvent::RunCompleted]);
@@ -130,7 +133,8 @@ fn runs_do_not_follow_each_other_for_ever_whatever_they_start_in_between() {
         );
     }
     let parent = Parent { run: other, path: path("up"), depth: 1, following: 7 };
-    let started = RunEvent::Started { plan: PlanHash::new([0; 32]), parent: Some(parent), starts_at: None };
+    let started =
+        RunEvent::Started { plan: PlanHash::new([0; 32]), parent: Some(parent), starts_at: None, trace: None };
     let record =
         EventRecord { first: Seq::new(1), commit: CommitId::new(uuid::Uuid::nil()), at: at(0), events: vec![started] };
     assert_eq!(RunState::fold(&[record]).expect("sound").following(), 7, "a child counts on from its parent");

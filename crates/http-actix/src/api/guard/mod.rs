@@ -212,10 +212,11 @@ pub(super) fn session(request: &HttpRequest) -> Option<Session> {
 /// Who calls, as use cases and the audit log are told. Nobody is known where a route is public.
 pub(super) fn actor(request: &HttpRequest) -> Actor {
     let (RequestId(request_id), address) = (RequestId::of(request), client_address(request));
-    match Pass::of(request) {
+    let actor = match Pass::of(request) {
         Some(pass) => pass.session.actor(Some(request_id), address),
         None => Actor { request: Some(request_id), address, ..Actor::named("anonymous") },
-    }
+    };
+    Actor { trace: super::traced::place_of(request), ..actor }
 }
 
 /// The call of an agent that the caller's token is about.
