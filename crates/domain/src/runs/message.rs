@@ -5,7 +5,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{
-    commit::{AdoptRun, CancelRun, RunCommit},
+    adopt::AdoptRun,
+    commit::{CancelRun, RunCommit},
     dead_letter_left::DeadLetterLeft,
     state::RunStatus,
 };

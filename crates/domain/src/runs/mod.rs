@@ -3,6 +3,7 @@
 //! The truth about a run is its list of events. [`decide`] says which events an input causes, [`RunState::apply`] folds
 //! them; both are pure. What a store must write is a [`RunCommit`]: a value, so that commits can be grouped.
 
+mod adopt;
 mod block_state;
 mod blocks;
 mod call;
@@ -44,13 +45,14 @@ mod decide_tests;
 #[cfg(test)]
 mod waiting_tests;
 
+pub use adopt::{AdoptRun, Adoption};
 pub use block_state::{BlockPhase, BlockState};
 pub use call::{AgentCall, AgentRequest, CallFailure, CallIds, CallKey, CallOutcome, CallPass, FailureKind, Verdict};
 pub use change::RunChange;
 pub use child::{ChildDefinition, ChildOutcome, ChildResume, Parent, followed};
 pub use commit::{
-    AdoptRun, Adoption, AdvanceRun, CancelRun, ClosedAttempt, CommitOutcome, Outward, ResumeRun, Resumption, RunCommit,
-    RunUpdate, StartRun, Wake,
+    AdvanceRun, CancelRun, ClosedAttempt, CommitOutcome, Outward, ResumeRun, Resumption, RunCommit, RunUpdate,
+    StartRun, Wake,
 };
 pub use contract::AgentContract;
 pub use dead_letter::{DeadLetter, ReplayOf};

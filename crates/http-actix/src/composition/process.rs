@@ -1,6 +1,8 @@
 //! One process: its parts, wired to a store and a bus, started in an order in which each finds what it needs, and stopped in
 //! the order in which nothing is lost.
 
+mod gateways;
+
 use std::{
     net::{SocketAddr, TcpListener},
     sync::Arc,
@@ -10,7 +12,6 @@ use std::{
 use actix_web::dev::ServerHandle;
 use adapters_auth::{AeadVault, Biscuits, ChainSeal, Keyring};
 use adapters_cron::CronCalendar;
-use adapters_http::{GatewayConfig, HttpAgentGateway};
 use adapters_schema::JsonSchemas;
 use anyhow::Context;
 use application::{
@@ -22,11 +23,11 @@ use application::{
 use domain::{
     access::Role,
     ids::ExecutorId,
-    ports::{AgentGateway, Clock, Duties, Engine, IdGenerator, Requests, Spans, Tokens, Vault},
+    ports::{Duties, Engine, IdGenerator, Requests, Spans, Tokens, Vault},
 };
 use executor::{
-    CallTokens, CheckedGateway, CommitQueue, EngineConfig, EngineHandle, EnginePorts, FeedHub, FleetPorts, Heart,
-    Membership, WatchHub, Watchers,
+    CheckedGateway, CommitQueue, EngineConfig, EngineHandle, EnginePorts, FeedHub, FleetPorts, Heart, Membership,
+    WatchHub, Watchers,
 };
 use http_actix::{AppState, Registry, RequestIds, Streams, TrustedProxies};
 
@@ -44,7 +45,7 @@ use super::{
     system::SystemIds,
     webhooks,
 };
-use crate::cli::{AgentCalls, AgentTokens, Auth, EngineKind, Serve};
+use crate::cli::{EngineKind, Serve};
 
 /// How long requests of others that are under way are waited for, and messages to others, and the last commits.
 const GRACE: Duration = Duration::from_secs(20);
@@ -338,15 +339,6 @@ impl<'a> Building<'a> {
         Ok(Some(executor::spawn(membership.clone(), ports, queue.clone(), config)))
     }
 
-    /// Kafka keeps messages for days, and whoever reads them would hold the tokens: calls over the bridge carry none.
-    fn call_tokens(&self) -> Option<CallTokens> {
-        let Serve { agent_calls, agent_tokens, door, .. } = self.options;
-        let carried =
-            *agent_calls == AgentCalls::Http && *agent_tokens == AgentTokens::On && door.auth == Auth::Required;
-        let public_url = door.public_url.as_deref();
-        carried.then(|| CallTokens::new(self.tokens.clone(), self.store.clock.clone(), public_url))
-    }
-
     /// Where runs are looked after, so are the steps that fail for good.
     fn keep_dead_letters(&mut self) {
         if self.parts.engine {
@@ -407,26 +399,6 @@ impl<'a> Building<'a> {
         let (sealing, seal) = (self.store.sealing.clone(), Arc::new(ChainSeal::new(keyring)));
         let keeper = executor::AuditKeeper::new(sealing, seal, self.store.clock.clone(), self.options.keep_audit());
         self.heart.spawn(&mut self.crew, "keeper of the audit log", |stop| keeper.run(stop));
-    }
-
-    /// Connections belong to the runtime that opened them: requests must not share the engine's.
-    fn gateway(&self) -> anyhow::Result<Arc<dyn AgentGateway>> {
-        let clock: Arc<dyn Clock> = self.store.clock.clone();
-        let config = GatewayConfig { networks: self.options.limits.agent_networks.clone(), ..GatewayConfig::default() };
-        let gateway = HttpAgentGateway::new(config, clock).context("cannot make an HTTP client")?;
-        Ok(Arc::new(gateway))
-    }
-
-    fn gateway_of_runs(&mut self) -> anyhow::Result<Arc<dyn AgentGateway>> {
-        let http = self.gateway()?;
-        match (self.options.agent_calls, &self.bus) {
-            (AgentCalls::Bridge, Some(bus)) => {
-                let (gateway, results) = bus.agent_gateway(http);
-                self.egress.spawn(&mut self.crew, "reader of results", |stop| results.run(stop));
-                Ok(gateway)
-            }
-            (AgentCalls::Http | AgentCalls::Bridge, _) => Ok(http),
-        }
     }
 
     fn ports(&self, engine: Option<&EngineHandle>, queue: &CommitQueue, watchers: &Watchers) -> anyhow::Result<Ports> {

@@ -33,6 +33,7 @@ pub(crate) mod versions;
 pub(crate) mod webhook_examples;
 pub(crate) mod webhook_views;
 pub(crate) mod webhooks;
+pub(crate) mod workflow_changes;
 mod workflow_status;
 pub(crate) mod workflow_views;
 pub(crate) mod workflows;

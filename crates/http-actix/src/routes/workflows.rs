@@ -16,8 +16,9 @@ use crate::{
         lists::{ListQuery as _, PageView},
         run_views::{RunReceipt, RunView},
         runs::ExecuteWorkflow,
+        workflow_changes::UpdateWorkflow,
         workflow_views::{ValidationView, WorkflowView},
-        workflows::{CreateWorkflow, UpdateWorkflow, ValidateWorkflow, WorkflowPath, WorkflowQuery},
+        workflows::{CreateWorkflow, ValidateWorkflow, WorkflowPath, WorkflowQuery},
     },
     problem::{Code, Problem},
 };

@@ -73,9 +73,11 @@ fn the_run_that_follows_is_started_in_the_transition_that_completes_the_run() {
     let [next] = &run.last.outward.children[..] else { panic!("one run: {:?}", run.last) };
     let id = run.data.run.follower(0, 0);
     let follows = RunEvent::Follows { run: run.data.run.clone(), depth: 1 };
+    let trace = Some(run.state.origin().span(&run.data.run));
     assert_eq!(
         next.events,
-        [RunEvent::Started { plan: next.plan, parent: None, starts_at: None, trace: None }, follows]
+        [RunEvent::Started { plan: next.plan, parent: None, starts_at: None, trace }, follows],
+        "it belongs to the trace of the run before it"
     );
     assert_eq!((&next.run, next.input.value()), (&id, &json!({"in": 1, "out": "done"})));
     assert_eq!((&next.parent, followed(&next.triggered_by).as_ref()), (&None, Some(&run.data.run)));
