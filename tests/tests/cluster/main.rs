@@ -23,3 +23,4 @@ mod starting;
 mod stopping;
 mod together;
 mod tracing;
+mod webhooks;
