@@ -5,13 +5,16 @@ mod audit;
 mod door;
 pub(crate) mod kafka;
 mod limits;
+mod moving;
+mod remote;
+mod runs;
 mod secrets;
 mod serve;
 mod token;
 mod traces;
 mod webhooks;
 
-use std::{net::SocketAddr, path::PathBuf, time::Duration};
+use std::{net::SocketAddr, path::PathBuf, process::ExitCode, time::Duration};
 
 use clap::{ArgGroup, Args, Parser, Subcommand};
 
@@ -29,9 +32,17 @@ use crate::{composition, demo};
 #[command(name = "orrery", version, args_conflicts_with_subcommands = true)]
 pub(crate) struct Cli {
     #[command(subcommand)]
-    command: Option<Command>,
+    command: Option<Any>,
     #[command(flatten)]
     serve: Serve,
+}
+
+#[derive(Subcommand)]
+enum Any {
+    #[command(flatten)]
+    Here(Command),
+    #[command(flatten)]
+    Remote(remote::Remote),
 }
 
 #[derive(Subcommand)]
@@ -119,9 +130,18 @@ struct BenchFloor {
 }
 
 impl Cli {
-    /// Runs the command.
-    pub(crate) fn run(self) -> anyhow::Result<()> {
-        match self.command.unwrap_or(Command::Serve(Box::new(self.serve))) {
+    /// Runs the command, and says how the process ends.
+    pub(crate) fn run(self) -> anyhow::Result<ExitCode> {
+        match self.command.unwrap_or(Any::Here(Command::Serve(Box::new(self.serve)))) {
+            Any::Here(command) => command.run().map(|()| ExitCode::SUCCESS),
+            Any::Remote(remote) => composition::block_on(remote.run()),
+        }
+    }
+}
+
+impl Command {
+    fn run(self) -> anyhow::Result<()> {
+        match self {
             Command::Serve(serve) => composition::block_on(composition::serve(*serve)),
             Command::Demo(demo) => composition::block_on(demo::run(demo)),
             Command::DemoAgents(agents) => {

@@ -10,10 +10,19 @@ use clap::Parser;
 
 const _: () = assert!(!domain::planted::POSSIBLE, "the product is not built with the simulation's bugs in it");
 
+/// A command line that nobody understands (`sysexits.h`). The usual 2 is what `apply --check` says of differences.
+const USAGE: u8 = 64;
+
 fn main() -> ExitCode {
-    let command = cli::Cli::parse();
+    let command = match cli::Cli::try_parse() {
+        Ok(command) => command,
+        Err(told) => {
+            let _ = told.print();
+            return if told.use_stderr() { ExitCode::from(USAGE) } else { ExitCode::SUCCESS };
+        }
+    };
     match command.run() {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(exit) => exit,
         Err(error) => {
             eprintln!("orrery: {}", in_one_line(&error));
             ExitCode::FAILURE

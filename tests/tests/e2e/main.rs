@@ -1,6 +1,7 @@
 //! End-to-end tests: the binary, real HTTP, real agents, real crashes. One binary for all of them, because linking is what
 //! takes time.
 
+mod applying;
 mod audit;
 mod bad_input;
 mod blocks;
@@ -19,7 +20,9 @@ mod identity_providers;
 mod interventions;
 mod language;
 mod linear_runs;
+mod moving_in;
 mod reporting;
+mod terminal;
 mod tokens;
 mod versions;
 mod waiting;

@@ -77,6 +77,12 @@ pub(crate) fn now() -> domain::Timestamp {
     system::SystemClock::default().now()
 }
 
+/// An id that nothing else has.
+pub(crate) fn unique() -> uuid::Uuid {
+    use domain::ports::IdGenerator;
+    system::SystemIds.unique()
+}
+
 /// Waits for SIGTERM or Ctrl-C.
 pub(crate) async fn signalled() {
     use tokio::signal::unix::{SignalKind, signal};

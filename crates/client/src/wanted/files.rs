@@ -1,0 +1,164 @@
+//! The files of an import and of an apply. Files are read in the order of their names, and what is in them does not hang on it.
+
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+use super::{Flaw, Read, agents, workflows};
+use crate::{
+    source::{Located, Unreadable, json, registry, yaml, yaml_documents},
+    trouble::Trouble,
+};
+
+/// The largest file that is read: far more than a server takes.
+const LARGEST: u64 = 64 * 1024 * 1024;
+
+/// The file with the agents: a registry in Python, or YAML or JSON.
+pub(crate) fn agents_file(path: &Path) -> Read {
+    let mut read = Read { file: path.to_owned(), ..Read::default() };
+    let Some(text) = text(path, &mut read) else { return read };
+    let is_python = extension(path) == "py";
+    let parsed = match extension(path).as_str() {
+        "py" => registry(&text),
+        "json" => json(&text),
+        _ => yaml(&text),
+    };
+    match parsed {
+        Ok(located) if is_python => agents::from_registry(path, &located, &mut read),
+        Ok(located) => agents::from_list(path, &located, &mut read),
+        Err(unreadable) => read.flaws.push(unreadable.into()),
+    }
+    read
+}
+
+/// The workflow files of a folder, not of folders in it, as the old script had it; or one file.
+pub(crate) fn workflow_files(path: &Path, strip_steps: bool) -> Result<Vec<Read>, Trouble> {
+    let is_wanted = |path: &Path| extension(path) == "json";
+    let files = if path.is_dir() { listed(path, false, &is_wanted)? } else { vec![path.to_owned()] };
+    let read = files.into_iter().map(|file| {
+        let mut read = Read { file: file.clone(), ..Read::default() };
+        let Some(text) = text(&file, &mut read) else { return read };
+        match json(&text) {
+            // An input beside its workflow, for instance.
+            Ok(located) if !workflows::is_workflow(&located.value) => {
+                read.skipped = Some("it has no steps, so it is no workflow".to_owned());
+            }
+            Ok(located) => workflows::old_workflow(&file, &located, strip_steps, &mut read),
+            Err(unreadable) => read.flaws.push(unreadable.into()),
+        }
+        read
+    });
+    Ok(read.collect())
+}
+
+/// All agents and workflows of a folder and of those in it, or of one file. A YAML file may have several documents, each with an
+/// agent, a workflow, or a list of agents.
+pub(crate) fn folder(path: &Path) -> Result<Vec<Read>, Trouble> {
+    let is_wanted = |path: &Path| matches!(extension(path).as_str(), "json" | "yaml" | "yml");
+    let files = if path.is_dir() { listed(path, true, &is_wanted)? } else { vec![path.to_owned()] };
+    let read = files.into_iter().map(|file| {
+        let mut read = Read { file: file.clone(), ..Read::default() };
+        let Some(text) = text(&file, &mut read) else { return read };
+        let documents =
+            if extension(&file) == "json" { json(&text).map(|one| vec![one]) } else { yaml_documents(&text) };
+        match documents {
+            Ok(documents) if documents.is_empty() => read.skipped = Some("it is empty".to_owned()),
+            Ok(documents) => documents.iter().for_each(|document| sort_in(&file, document, &mut read)),
+            Err(unreadable) => read.flaws.push(unreadable.into()),
+        }
+        read
+    });
+    Ok(read.collect())
+}
+
+fn sort_in(file: &Path, document: &Located, read: &mut Read) {
+    let value = &document.value;
+    if workflows::is_workflow(value) {
+        workflows::workflow(file, document, read);
+    } else if value.get("url").is_some() {
+        agents::one_agent(file, document, read);
+    } else if value.is_array() || value.get("agents").is_some() {
+        agents::from_list(file, document, read);
+    } else {
+        let message = "it is neither an agent, which has a url, nor a workflow, which has steps";
+        read.flaws.push(Flaw { place: document.place(""), ..Flaw::of_file(message) });
+    }
+}
+
+impl From<Unreadable> for Flaw {
+    fn from(unreadable: Unreadable) -> Self {
+        Self { place: unreadable.place, ..Self::of_file(unreadable.message) }
+    }
+}
+
+fn extension(path: &Path) -> String {
+    path.extension().map(|extension| extension.to_string_lossy().to_ascii_lowercase()).unwrap_or_default()
+}
+
+/// The wanted files of a folder, sorted; what begins with a dot is left out.
+fn listed(folder: &Path, deep: bool, is_wanted: &dyn Fn(&Path) -> bool) -> Result<Vec<PathBuf>, Trouble> {
+    let cannot = |error: io::Error| Trouble::Here(format!("the folder {} cannot be read: {error}", folder.display()));
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).map_err(cannot)? {
+        let entry = entry.map_err(cannot)?;
+        let path = entry.path();
+        if entry.file_name().to_string_lossy().starts_with('.') {
+            continue;
+        }
+        // A link to a folder could lead round in circles.
+        let is_folder = entry.file_type().map_err(cannot)?.is_dir();
+        if is_folder && deep {
+            found.extend(listed(&path, deep, is_wanted)?);
+        } else if !is_folder && is_wanted(&path) {
+            found.push(path);
+        }
+    }
+    found.sort();
+    Ok(found)
+}
+
+fn text(path: &Path, read: &mut Read) -> Option<String> {
+    let size = fs::metadata(path).map(|about| about.len()).unwrap_or_default();
+    let text = if size > LARGEST {
+        Err("it is larger than any server takes".to_owned())
+    } else {
+        fs::read(path)
+            .map_err(|error| format!("it cannot be read: {error}"))
+            .and_then(|bytes| String::from_utf8(bytes).map_err(|_| "it is not written in UTF-8".to_owned()))
+    };
+    text.map_err(|message| read.flaws.push(Flaw::of_file(message))).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_is_read_with_all_that_is_in_it() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let write = |name: &str, text: &str| fs::write(folder.path().join(name), text).expect("written");
+        fs::create_dir(folder.path().join("more")).expect("a folder");
+        write("a.yaml", "name: A\nurl: http://a\n---\nname: w\nstart_step: s\nsteps: {s: {id: s}}\n");
+        write("more/b.json", "{\"agents\": [{\"name\": \"B\", \"url\": \"http://b\"}]}");
+        write("broken.yml", "a: [");
+        write("odd.yaml", "just: this\n");
+        write("notes.txt", "nothing");
+        write(".hidden.yaml", "a: [");
+        let files = super::folder(folder.path()).expect("files");
+        let names: Vec<String> =
+            files.iter().filter_map(|file| Some(file.file.file_name()?.to_string_lossy().into_owned())).collect();
+        assert_eq!(names, ["a.yaml", "broken.yml", "b.json", "odd.yaml"]);
+        assert_eq!((files[0].agents.len(), files[0].workflows.len()), (1, 1));
+        assert_eq!(files[2].agents.len(), 1);
+        assert_eq!((files[1].flaws.len(), files[3].flaws.len()), (1, 1));
+    }
+
+    #[test]
+    fn inputs_beside_workflows_are_passed_over() {
+        let folder = tempfile::tempdir().expect("a folder");
+        fs::write(folder.path().join("input.json"), "{\"topic\": 1}").expect("written");
+        let files = workflow_files(folder.path(), false).expect("files");
+        assert!(files[0].skipped.is_some() && files[0].flaws.is_empty());
+    }
+}
