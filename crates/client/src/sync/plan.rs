@@ -263,15 +263,11 @@ impl Planner<'_> {
                 .into_iter()
                 .map(Mistake::read)
                 .filter(|mistake| {
-                    let step = mistake.pointer.split('/').take(3).collect::<Vec<_>>().join("/");
-                    let named = |member: &str| document.pointer(&step).and_then(|step| step[member].as_str());
+                    let named = document.pointer(&mistake.pointer).and_then(Value::as_str);
+                    let comes = |names: &BTreeSet<String>| named.is_some_and(|name| names.contains(name));
                     match mistake.code.as_deref() {
-                        Some("unknown_agent" | "inactive_agent") => {
-                            !named("agent_name").is_some_and(|name| agents.contains(name))
-                        }
-                        Some("unknown_workflow") => {
-                            !named("workflow_name").is_some_and(|name| workflows.contains(name))
-                        }
+                        Some("unknown_agent" | "inactive_agent") => !comes(&agents),
+                        Some("unknown_workflow") => !comes(&workflows),
                         _ => true,
                     }
                 })

@@ -70,11 +70,11 @@ pub(crate) struct WantedWorkflow {
 }
 
 impl WantedWorkflow {
-    /// The workflows that its steps run, by name.
+    /// The workflows that its steps run, and those that follow it, by name.
     pub(crate) fn children(&self) -> Vec<&str> {
-        let steps = self.body.get("steps").and_then(Value::as_object);
-        let names = steps.into_iter().flat_map(Map::values).filter_map(|step| step["workflow_name"].as_str());
-        names.collect()
+        let steps = self.body.get("steps").and_then(Value::as_object).into_iter().flat_map(Map::values);
+        let following = self.body.get("on_complete").and_then(Value::as_array).into_iter().flatten();
+        steps.chain(following).filter_map(|place| place["workflow_name"].as_str()).collect()
     }
 }
 
