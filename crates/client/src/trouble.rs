@@ -4,6 +4,8 @@ use std::fmt;
 
 use serde_json::Value;
 
+use crate::console::plain;
+
 /// Why a request has no result.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum Trouble {
@@ -117,12 +119,12 @@ impl Problem {
 impl fmt::Display for Problem {
     /// All of it, over several lines where there are several mistakes.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the server refuses ({} {}): {}", self.status, self.code, self.detail)?;
+        write!(f, "the server refuses ({} {}): {}", self.status, self.code, plain(&self.detail))?;
         for mistake in &self.mistakes {
-            let place = if mistake.pointer.is_empty() { "the whole" } else { &mistake.pointer };
-            write!(f, "\n  {place}: {}", mistake.message)?;
+            let place = if mistake.pointer.is_empty() { "the whole".to_owned() } else { plain(&mistake.pointer) };
+            write!(f, "\n  {place}: {}", plain(&mistake.message))?;
             if let Some(hint) = &mistake.hint {
-                write!(f, " ({hint})")?;
+                write!(f, " ({})", plain(hint))?;
             }
         }
         if let Some(advice) = self.advice() {

@@ -9,7 +9,7 @@ use std::{
     thread,
 };
 
-use client::{Apply, Console, Exit, Server, StartRun};
+use client::{Apply, Console, Exit, Import, ReadLog, Server, StartRun};
 use serde_json::{Value, json};
 
 /// A request as it arrived.
@@ -50,7 +50,10 @@ impl Fake {
                 if status == 0 {
                     continue;
                 }
-                let body = body.to_string();
+                let body = match body {
+                    Value::String(text) if head.contains("event-stream") => text,
+                    other => other.to_string(),
+                };
                 let length = body.len();
                 let answer =
                     format!("HTTP/1.1 {status} X\r\nconnection: close\r\ncontent-length: {length}\r\n{head}\r\n{body}");
@@ -156,4 +159,51 @@ async fn something_that_is_no_orrery_is_told_apart() {
     .await;
     assert_eq!(exit, Exit::FAILED);
     assert!(said.contains("is this the address of an Orrery?"), "{said}");
+}
+
+#[tokio::test]
+async fn a_log_goes_on_after_a_connection_has_broken_and_ends_with_the_run() {
+    const STREAM: &str = "content-type: text/event-stream\r\n";
+    let fake = Fake::start(|request| match (request.line.as_str(), request.header("last-event-id")) {
+        (line, Some("0")) if line.contains("/logs") => {
+            (200, STREAM, json!("id: 1\ndata: {\"message\": \"one\"}\n\nid: 2\ndata: {\"mess"))
+        }
+        (line, Some("1")) if line.contains("/logs") => (200, STREAM, json!("id: 2\ndata: {\"message\": \"two\"}\n\n")),
+        (line, _) if line.contains("/logs") => (204, "", Value::Null),
+        _ => (200, "", json!({"id": "run-1", "status": "FAILED", "workflow_name": "w", "error_message": "no"})),
+    });
+    let log = ReadLog { run: "run-1".to_owned(), follow: true, ..ReadLog::default() };
+    let (exit, said) = told(async |console| log.run(&fake.server(), console).await.expect("it ran")).await;
+    assert_eq!(exit, Exit::RUN_FAILED);
+    assert_eq!((said.matches("one").count(), said.matches("two").count()), (1, 1), "{said}");
+}
+
+#[tokio::test]
+async fn when_the_server_goes_away_the_rest_is_not_tried_and_everything_is_told() {
+    let mut posts = 0;
+    let fake = Fake::start(move |request| {
+        posts += usize::from(request.line.starts_with("POST"));
+        match request.line.as_str() {
+            line if line.starts_with("GET") => (200, "", json!({"items": []})),
+            _ if posts == 1 => (201, "", json!({"id": "1", "name": "A"})),
+            _ => (0, "", Value::Null),
+        }
+    });
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("agents.yaml");
+    fs::write(&file, "- {name: A, url: 'http://a'}\n- {name: B, url: 'http://b'}\n- {name: C, url: 'http://c'}\n")
+        .expect("written");
+    let import = Import { agents: vec![file], ..Import::default() };
+    let (exit, said) = told(async |console| import.run(&fake.server(), console).await.expect("it ran")).await;
+    assert_eq!(exit, Exit::FAILED);
+    assert!(said.contains("+ agent A  imported") && said.contains("agents.yaml:3:3: /2: it was not tried"), "{said}");
+    assert!(said.ends_with("1 imported, 0 unchanged, 2 failed\n"), "{said}");
+    let names: Vec<Value> = fake
+        .arrived()
+        .iter()
+        .filter(|request| request.line.starts_with("POST"))
+        .filter_map(|request| serde_json::from_str::<Value>(&request.body).ok())
+        .map(|body| body["name"].clone())
+        .collect();
+    assert!(!names.contains(&json!("C")), "{names:?}");
 }

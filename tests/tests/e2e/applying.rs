@@ -130,3 +130,27 @@ async fn only_what_the_same_principal_has_made_is_pruned_and_only_with_a_yes() {
     .await;
     assert_eq!(other.status.code(), Some(2), "echo was made with that key");
 }
+
+#[tokio::test]
+async fn what_is_to_be_out_of_use_is_made_so_and_stays_so() {
+    let house = House::new().await;
+    let (client, server) = (house.client(), house.orrery.url());
+    let folder = tempfile::tempdir().expect("a folder can be made");
+    let step = json!({"s": {"id": "s", "agent_name": "echo", "input_mapping": {"text": "x"}}});
+    let agent = json!({"name": "Resting", "url": "http://127.0.0.1:9/", "status": "inactive"});
+    let mut workflow = json!({"name": "w", "start_step": "s", "steps": step, "status": "draft"});
+    fs::write(folder.path().join("agent.json"), agent.to_string()).expect("written");
+    for (status, changes) in [("draft", "created"), ("deprecated", "updated"), ("deprecated", "unchanged")] {
+        workflow["status"] = json!(status);
+        fs::write(folder.path().join("w.json"), workflow.to_string()).expect("written");
+        let (report, code) = document(server, folder.path(), &["apply", "-f", "."]).await;
+        assert_eq!(
+            (code, report["summary"][changes].as_u64().is_some_and(|count| count > 0)),
+            (Some(0), true),
+            "{report:#}"
+        );
+        let found = client.get("/workflows?name=w").await.expect(200)["items"][0].clone();
+        assert_eq!((&found["status"], &found["version"]), (&json!(status), &json!(1)));
+        assert_eq!(client.get("/agents?name=Resting").await.expect(200)["items"][0]["status"], json!("inactive"));
+    }
+}

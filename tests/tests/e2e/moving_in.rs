@@ -2,7 +2,7 @@
 
 use std::{fs, path::Path};
 
-use e2e_tests::{ADMIN_KEY, Client, Ended, command_line};
+use e2e_tests::{ADMIN_KEY, Client, Ended, command_line, every_step_type};
 use serde_json::{Value, json};
 
 use super::House;
@@ -245,4 +245,65 @@ async fn agents_beyond_the_first_page_are_known() {
     assert_eq!((first["summary"]["created"].as_u64(), code), (Some(130), Some(0)), "{:#}", first["summary"]);
     let (second, code) = document(house.orrery.url(), folder.path(), &import).await;
     assert_eq!((second["summary"]["unchanged"].as_u64(), code), (Some(130), Some(0)), "{:#}", second["summary"]);
+}
+
+/// A document with every member that a document can have.
+fn everything_there_is() -> Value {
+    let mut document = every_step_type("all of it");
+    document["description"] = json!("All of it");
+    document["input_schema"] = json!({"type": "object", "properties": {"n": {"type": "number", "minimum": 1.0}}});
+    document["output"] = json!({"last": "${last.output}"});
+    document["timeout_seconds"] = json!(600);
+    document["max_retry_budget"] = json!(5);
+    document["on_complete"] = json!([{"workflow_name": "below", "input_mapping": {"text": "x"}}]);
+    let steps = document["steps"].as_object_mut().expect("steps");
+    steps["last"]["next_step"] = json!("child");
+    steps["last"]["retry_strategy"] = json!({"type": "fixed_delay", "max_retries": 2, "initial_delay_ms": 100});
+    steps["last"]["timeout_seconds"] = json!(30);
+    for (id, next, members) in [
+        ("child", "event", json!({"type": "sub_workflow", "workflow_name": "below", "input_mapping": {"text": "y"}})),
+        (
+            "event",
+            "check",
+            json!({"type": "wait_for_event", "event_config": {"event": "go", "timeout_seconds": 5, "on_timeout": "continue"}}),
+        ),
+        (
+            "check",
+            "",
+            json!({"type": "validate", "validate_config": {"data": "${child.output}", "schema": {"type": "object"}}}),
+        ),
+    ] {
+        let mut step = members;
+        step["id"] = json!(id);
+        step["next_step"] = if next.is_empty() { Value::Null } else { json!(next) };
+        steps.insert(id.to_owned(), step);
+    }
+    document
+}
+
+#[tokio::test]
+async fn every_member_of_a_document_is_the_same_the_second_time() {
+    let house = House::new().await;
+    let server = house.orrery.url();
+    let folder = tempfile::tempdir().expect("a folder can be made");
+    fs::create_dir(folder.path().join("w")).expect("a folder");
+    house.client().register(e2e_tests::AgentSpec::new("broken", "http://127.0.0.1:9/")).await;
+    let below = json!({"name": "below", "start_step": "a", "steps": {"a": {"id": "a", "agent_name": "echo", "input_mapping": {"text": "${workflow.input.text}"}}}});
+    fs::write(folder.path().join("w/a.json"), everything_there_is().to_string()).expect("written");
+    fs::write(folder.path().join("w/b.json"), below.to_string()).expect("written");
+    for (command, expected) in [
+        (&["import", "--workflows", "w", "--dry-run"][..], "created"),
+        (&["import", "--workflows", "w"], "created"),
+        (&["import", "--workflows", "w"], "unchanged"),
+        (&["apply", "-f", "w", "--check"], "unchanged"),
+    ] {
+        let (report, code) = document(server, folder.path(), command).await;
+        assert_eq!(code, Some(0), "{command:?}: {report:#}");
+        let all = outcomes(&report);
+        assert_eq!(
+            all.iter().map(|(_, outcome)| outcome.as_str()).collect::<Vec<_>>(),
+            [expected; 2],
+            "{command:?}: {report:#}"
+        );
+    }
 }

@@ -128,7 +128,7 @@ fn mark(outcome: Outcome) -> char {
 pub(crate) fn lines_of_files(files: &[Read], items: &[Item], words: Words) -> Vec<String> {
     let mut lines = Vec::new();
     for file in files {
-        lines.push(file.file.display().to_string());
+        lines.push(plain(&file.file.display().to_string()));
         if let Some(why) = &file.skipped {
             lines.push(format!("  . skipped: {why}"));
         }
@@ -168,7 +168,7 @@ fn flaw_line(file: &Path, flaw: &Flaw) -> String {
     let place = flaw.place.map(|place| format!(":{place}")).unwrap_or_default();
     let pointer = if flaw.pointer.is_empty() { String::new() } else { format!(" {}:", plain(&flaw.pointer)) };
     let hint = flaw.hint.as_ref().map(|hint| format!(" ({})", plain(hint))).unwrap_or_default();
-    format!("{}{place}:{pointer} {}{hint}", file.display(), plain(&flaw.message))
+    format!("{}{place}:{pointer} {}{hint}", plain(&file.display().to_string()), plain(&flaw.message))
 }
 
 /// The report for programs: a list of files, and what is in no file.
