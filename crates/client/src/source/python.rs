@@ -14,10 +14,13 @@ use super::{Located, Place, Unreadable, below};
 /// How deep literals may lie in each other.
 const DEEPEST: usize = 60;
 
-/// Reads what `AGENTS` is set to.
-pub(crate) fn registry(text: &str) -> Result<Located, Unreadable> {
+/// What a registry is called.
+const NAME: &str = "AGENTS";
+
+/// Reads what `AGENTS` is set to, and finds where the file goes on to change it: that is not read, for it would have to be run.
+pub(crate) fn registry(text: &str) -> Result<(Located, Vec<Unreadable>), Unreadable> {
     let mut parser = Parser::new(text);
-    if !parser.find_assignment("AGENTS")? {
+    if !parser.find_assignment()? {
         let message = "nothing in it sets AGENTS: a registry has a line like AGENTS = {…}";
         return Err(Unreadable { place: None, message: message.to_owned() });
     }
@@ -25,7 +28,7 @@ pub(crate) fn registry(text: &str) -> Result<Located, Unreadable> {
     parser.skip_blank(false)?;
     let value = parser.value("", &mut places, 0)?;
     parser.ends_statement()?;
-    Ok(Located { value, places })
+    Ok((Located { value, places }, parser.find_changes()))
 }
 
 struct Parser {
@@ -70,9 +73,37 @@ impl Parser {
         wrong_at(self.place(), message)
     }
 
-    /// Goes behind the `=` of an assignment at the beginning of a line, past strings and comments in which it only seems to be one.
-    fn find_assignment(&mut self, name: &str) -> Read<bool> {
-        let mut begins_line = true;
+    /// Goes behind the `=` of the assignment.
+    fn find_assignment(&mut self) -> Read<bool> {
+        while self.find_name(true).is_some() {
+            if self.is_assigned()? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// The places, each at the beginning of a line, at which it is set again, or a part of it.
+    fn find_changes(&mut self) -> Vec<Unreadable> {
+        let mut found = Vec::new();
+        while let Some(place) = self.find_name(false) {
+            let is_change = self.skip_blank(false).is_ok()
+                && match self.peek() {
+                    Some('=') => self.ahead(1) != Some('='),
+                    Some('[' | '.' | '|' | '+' | ':') => true,
+                    _ => false,
+                };
+            if is_change {
+                let message = format!("{NAME} is changed here by code, which is not run: put it into the literal");
+                found.push(Unreadable { place: Some(place), message });
+            }
+        }
+        found
+    }
+
+    /// Goes behind the next place where the name begins a line, past strings and comments in which it only seems to.
+    fn find_name(&mut self, begins_line: bool) -> Option<Place> {
+        let mut begins_line = begins_line;
         while let Some(c) = self.peek() {
             match c {
                 '\n' => {
@@ -85,10 +116,10 @@ impl Parser {
                     begins_line = false;
                 }
                 c if begins_line && is_word(c) => {
-                    let word = self.word();
+                    let place = self.place();
                     begins_line = false;
-                    if word == name && self.is_assigned()? {
-                        return Ok(true);
+                    if self.word() == NAME {
+                        return Some(place);
                     }
                 }
                 _ => {
@@ -97,7 +128,7 @@ impl Parser {
                 }
             }
         }
-        Ok(false)
+        None
     }
 
     /// Skips a string of the code around, which may be of a kind that is not read here; a quote that begins none is skipped alone.

@@ -6,7 +6,7 @@ use serde_json::json;
 use super::*;
 
 fn read(literal: &str) -> Value {
-    registry(&format!("AGENTS = {literal}\n")).unwrap_or_else(|wrong| panic!("{literal}: {wrong:?}")).value
+    registry(&format!("AGENTS = {literal}\n")).unwrap_or_else(|wrong| panic!("{literal}: {wrong:?}")).0.value
 }
 
 /// Line and column of what is wrong, and what it is.
@@ -42,7 +42,8 @@ def handler():
     if AGENTS == {}:
         return open("/etc/passwd").read()
 "#;
-    let read = registry(text).expect("a registry");
+    let (read, changes) = registry(text).expect("a registry");
+    assert!(changes.is_empty(), "{changes:?}");
     let fetcher = &read.value["Fetcher"];
     assert_eq!(fetcher["timeout"], json!(30_000));
     assert_eq!(fetcher["retry_config"], json!({"max_retries": 3, "backoff_multiplier": 2.0}));
@@ -118,9 +119,18 @@ fn collections_nest_and_may_end_in_commas() {
 
 #[test]
 fn brackets_around_a_value_leave_its_places_where_they_are() {
-    let read = registry("AGENTS = {'a': ({'b':\n 1})}").expect("a registry");
+    let (read, _) = registry("AGENTS = {'a': ({'b':\n 1})}").expect("a registry");
     assert_eq!(read.value, json!({"a": {"b": 1}}));
     assert_eq!(read.place("/a/b"), Some(Place { line: 2, column: 2 }));
+}
+
+#[test]
+fn code_that_changes_the_registry_is_told_and_not_run() {
+    let text = "AGENTS = {'a': 1}\nAGENTS['b'] = {}\nprint(AGENTS)\nif AGENTS == {}: pass\n# AGENTS = 2\nAGENTS.update(c=1)\n\"\"\"\nAGENTS =                 {}\n\"\"\"\nAGENTS |= {}\nAGENTS_2 = 1\nAGENTS = {}\n";
+    let (read, changes) = registry(text).expect("a registry");
+    assert_eq!(read.value, json!({"a": 1}));
+    let lines: Vec<Option<u64>> = changes.iter().map(|change| change.place.map(|place| place.line)).collect();
+    assert_eq!(lines, [Some(2), Some(6), Some(10), Some(12)]);
 }
 
 #[test]
@@ -206,7 +216,7 @@ proptest! {
     #[test]
     fn what_is_written_as_a_literal_is_read_back(value in values()) {
         let text = python(&value);
-        prop_assert_eq!(registry(&format!("AGENTS = {text}")).map(|read| read.value), Ok(value), "{}", text);
+        prop_assert_eq!(registry(&format!("AGENTS = {text}")).map(|read| read.0.value), Ok(value), "{}", text);
     }
 
     #[test]

@@ -210,7 +210,7 @@ mod tests {
                     'Plain': {'name': 'Plain', 'url': 'http://p', 'auth_config': {'type': 'none'}},\n 'Bearer': {'url': 'u', 'auth_config': \
                     {'type': 'BEARER', 'token': 't'}},\n 'Odd': 7, 'Two': {'name': 'Three', 'url': 'u'}}";
         let mut read = Read::default();
-        from_registry(Path::new("r.py"), &registry(text).expect("a registry"), &mut read);
+        from_registry(Path::new("r.py"), &registry(text).expect("a registry").0, &mut read);
         assert_eq!(
             bodies(&read),
             [

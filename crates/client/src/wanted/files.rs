@@ -18,16 +18,16 @@ const LARGEST: u64 = 64 * 1024 * 1024;
 pub(crate) fn agents_file(path: &Path) -> Read {
     let mut read = Read { file: path.to_owned(), ..Read::default() };
     let Some(text) = text(path, &mut read) else { return read };
-    let is_python = extension(path) == "py";
     let parsed = match extension(path).as_str() {
-        "py" => registry(&text),
-        "json" => json(&text),
-        _ => yaml(&text),
+        "py" => registry(&text).map(|(located, changes)| {
+            agents::from_registry(path, &located, &mut read);
+            read.flaws.extend(changes.into_iter().map(Flaw::from));
+        }),
+        "json" => json(&text).map(|located| agents::from_list(path, &located, &mut read)),
+        _ => yaml(&text).map(|located| agents::from_list(path, &located, &mut read)),
     };
-    match parsed {
-        Ok(located) if is_python => agents::from_registry(path, &located, &mut read),
-        Ok(located) => agents::from_list(path, &located, &mut read),
-        Err(unreadable) => read.flaws.push(unreadable.into()),
+    if let Err(unreadable) = parsed {
+        read.flaws.push(unreadable.into());
     }
     read
 }
