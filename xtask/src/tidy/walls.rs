@@ -153,6 +153,11 @@ mod tests {
     }
 
     #[test]
+    fn the_terminal_knows_nothing_but_the_rest_api() {
+        assert!(refused("client", "domain") && refused("client", "http-actix") && !refused("client", "reqwest"));
+    }
+
+    #[test]
     fn the_contracts_of_the_ports_are_for_tests_only() {
         assert!(refused("adapters-memory", "port-contracts") && refused("http-actix", "port-contracts"));
     }
