@@ -197,6 +197,9 @@ async fn what_is_good_is_imported_once_although_something_else_is_broken() {
     let summary = &again["summary"];
     assert_eq!((summary["unchanged"].as_u64(), summary["created"].as_u64()), (Some(6), Some(0)), "{again:#}");
 
+    let (sent, _) = document(server, folder.path(), &[&IMPORT[..], &["--send-credentials"]].concat()).await;
+    assert_eq!(sent["summary"]["updated"].as_u64(), Some(2), "only those that have some: {sent:#}");
+
     let input = folder.path().join("workflows/report_input.json");
     let input = input.to_str().expect("UTF-8");
     let ran = orrery(server, folder.path(), &["run", "a parent", "--wait"]).await;
