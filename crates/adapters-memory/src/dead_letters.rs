@@ -19,7 +19,7 @@ use crate::{MemoryStore, lists::page_of};
 
 /// The entries, by their ids.
 #[derive(Default)]
-pub(crate) struct DeadLetterTable(BTreeMap<DeadLetterId, DeadLetterEntry>);
+pub(crate) struct DeadLetterTable(pub(crate) BTreeMap<DeadLetterId, DeadLetterEntry>);
 
 impl DeadLetterTable {
     /// Does what an accepted commit of a run says.

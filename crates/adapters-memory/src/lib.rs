@@ -18,6 +18,7 @@ mod journal;
 mod leases;
 mod lists;
 mod management;
+mod old_runs;
 mod outbox;
 mod runs;
 mod schedules;

@@ -66,6 +66,11 @@ impl ScheduleTable {
         }
     }
 
+    /// The ticks whose runs schedules have started last.
+    pub(crate) fn last_started(&self) -> impl Iterator<Item = TickId> {
+        self.schedules.values().filter_map(|schedule| schedule.last_started)
+    }
+
     fn put(&mut self, refused: bool, schedule: Schedule) -> Result<(), StoreError> {
         if refused || self.schedules.values().any(|other| other.id != schedule.id && other.name == schedule.name) {
             return Err(StoreError::Conflict("schedule"));

@@ -25,6 +25,7 @@ mod inbox;
 mod journal;
 mod leases;
 mod lists;
+mod old_runs;
 mod outbox;
 mod runs;
 mod schedules;

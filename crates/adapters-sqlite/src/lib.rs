@@ -22,6 +22,7 @@ mod journal;
 mod keyed;
 mod leases;
 mod lists;
+mod old_runs;
 mod open;
 mod readers;
 mod rows;

@@ -30,7 +30,10 @@ impl AnswerKeeper {
         while !stop.is_cancelled() {
             match self.forget(&stop).await {
                 Ok(0) => {}
-                Ok(removed) => tracing::debug!(removed, "answers to requests with keys are forgotten"),
+                Ok(removed) => {
+                    crate::measures::removed("answers", removed);
+                    tracing::debug!(removed, "answers to requests with keys are forgotten");
+                }
                 Err(error) => tracing::warn!(%error, "old answers could not be forgotten; trying again"),
             }
             tokio::select! {

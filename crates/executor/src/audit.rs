@@ -90,6 +90,7 @@ impl AuditKeeper {
             }
         }
         if all > 0 {
+            crate::measures::removed("audit_rows", all);
             tracing::info!(removed = all, "rows of the audit log that were old enough are removed");
         }
         Ok(())

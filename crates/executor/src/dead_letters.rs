@@ -45,6 +45,7 @@ impl DeadLetterKeeper {
     async fn look(&self, stop: &CancellationToken) -> Result<(), StoreError> {
         let removed = self.remove_old(stop).await?;
         if removed > 0 {
+            crate::measures::removed("dead_letters", removed);
             tracing::info!(removed, "dead letters that were old enough are removed");
         }
         let counts = self.dead_letters.count().await?;

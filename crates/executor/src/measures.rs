@@ -2,6 +2,11 @@
 
 use metrics::{Unit, describe_counter, describe_gauge, describe_histogram};
 
+/// Counts what was removed because it was old enough.
+pub(crate) fn removed(what: &'static str, rows: u64) {
+    metrics::counter!("orrery_removed_total", "what" => what).increment(rows);
+}
+
 /// Describes every metric of the engine; called once, after a recorder was installed.
 pub fn describe_metrics() {
     describe_counter!("orrery_runs_started_total", "Runs that were started.");
@@ -79,6 +84,11 @@ pub fn describe_metrics() {
     describe_gauge!(
         "orrery_agent_calls_in_flight",
         "Calls under way from here to agents with a limit or a circuit breaker, by agent."
+    );
+    describe_counter!(
+        "orrery_removed_total",
+        "What this process has removed because it was old enough, by what it was: runs, dead_letters, answers, audit_rows, \
+         schedule_ticks, webhook_deliveries or run_changes."
     );
     describe_gauge!("orrery_runs_owned", "Runs that this process looks after.");
 }

@@ -127,7 +127,13 @@ impl Scheduler {
 
     async fn forget(&self, stop: &CancellationToken) -> Result<(), StoreError> {
         let Some(oldest) = self.clock.now().checked_sub_signed(delta(self.keep_for)) else { return Ok(()) };
-        while !stop.is_cancelled() && self.schedules.forget_ticks(oldest, OLD_TICKS).await? == OLD_TICKS as u64 {}
+        while !stop.is_cancelled() {
+            let removed = self.schedules.forget_ticks(oldest, OLD_TICKS).await?;
+            crate::measures::removed("schedule_ticks", removed);
+            if removed < OLD_TICKS as u64 {
+                break;
+            }
+        }
         Ok(())
     }
 }

@@ -9,7 +9,7 @@ use domain::{
     audit::AuditEntry,
     ids::{PlanHash, RunId},
     ports::{
-        Accounts, AgentTraffic, Agents, AuditLog, DeadLetters, IdempotencyKeys, RunFeed, RunInbox, RunJournal,
+        Accounts, AgentTraffic, Agents, AuditLog, DeadLetters, IdempotencyKeys, OldRuns, RunFeed, RunInbox, RunJournal,
         RunLeases, Runs, Schedules, StoreError, Transactions, UnitOfWork, WebhookQueue, Webhooks, Workflows,
     },
     runs::{
@@ -48,6 +48,8 @@ pub struct Stores {
     pub accounts: Arc<dyn Accounts>,
     /// See [`AuditLog`].
     pub audit: Arc<dyn AuditLog>,
+    /// See [`OldRuns`].
+    pub old_runs: Arc<dyn OldRuns>,
     /// See [`RunFeed`].
     pub feed: Arc<dyn RunFeed>,
     /// See [`Webhooks`].
@@ -74,6 +76,7 @@ impl Stores {
             + RunLeases
             + RunInbox
             + DeadLetters
+            + OldRuns
             + AgentTraffic
             + Accounts
             + AuditLog
@@ -94,6 +97,7 @@ impl Stores {
             leases: store.clone(),
             inbox: store.clone(),
             dead_letters: store.clone(),
+            old_runs: store.clone(),
             traffic: store.clone(),
             accounts: store.clone(),
             audit: store.clone(),

@@ -21,6 +21,7 @@ pub mod idempotency;
 pub mod inbox;
 pub mod journal;
 pub mod leases;
+pub mod old_runs;
 pub mod outbox;
 pub mod pages;
 pub mod runs;
@@ -200,6 +201,19 @@ macro_rules! port_contracts {
                 the_log_can_be_filtered,
                 an_entry_that_is_there_is_found_by_its_id,
                 nothing_is_done_twice_under_one_entry,
+            ]
+            old_runs: [
+                what_ended_long_ago_is_gone_with_all_that_was_kept_of_it,
+                what_has_not_ended_stays_however_old_it_is,
+                a_cancelled_run_stays_until_its_owner_has_let_go,
+                a_family_goes_whole_or_not_at_all,
+                children_of_what_goes_on_stay,
+                what_a_dead_letter_names_stays_until_the_letter_is_gone,
+                what_a_schedule_has_started_last_stays,
+                the_oldest_families_go_first_and_no_more_than_asked_for,
+                what_is_kept_does_not_stand_before_what_may_go,
+                a_commit_to_a_run_that_was_removed_is_told_so_and_the_id_can_be_used_anew,
+                what_is_told_of_a_removed_run_elsewhere_stays,
             ]
             feed: [
                 a_change_says_which_run_of_which_workflow_what_and_when,

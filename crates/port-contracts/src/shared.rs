@@ -5,8 +5,8 @@ use std::{any::Any, ops::Deref, sync::Arc};
 use domain::{
     ids::ExecutorId,
     ports::{
-        Accounts, AgentTraffic, Agents, AuditLog, DeadLetters, Duties, Fleet, HeldShard, IdempotencyKeys, Outbox,
-        QueuedMessage, Requests, RunFeed, RunInbox, RunJournal, RunLeases, Runs, SHARDS, Schedules, Shard,
+        Accounts, AgentTraffic, Agents, AuditLog, DeadLetters, Duties, Fleet, HeldShard, IdempotencyKeys, OldRuns,
+        Outbox, QueuedMessage, Requests, RunFeed, RunInbox, RunJournal, RunLeases, Runs, SHARDS, Schedules, Shard,
     },
     ports::{Transactions, WebhookQueue, Webhooks, Workflows},
     runs::{OutboxMessage, RunEnded},
@@ -44,6 +44,7 @@ impl SharedStores {
             + RunLeases
             + RunInbox
             + DeadLetters
+            + OldRuns
             + AgentTraffic
             + Accounts
             + AuditLog

@@ -15,6 +15,7 @@ mod idempotency;
 mod inbox;
 mod journal;
 mod leases;
+mod old_runs;
 mod outbox;
 mod schedules;
 mod schemas;
@@ -44,6 +45,7 @@ pub use idempotency::{Claim, IdempotencyKeys, Standing};
 pub use inbox::{Appended, InboxNote, Mail, RunInbox};
 pub use journal::{Overloaded, RunJournal, RunWriter, Runs, Then};
 pub use leases::{Attendance, Claimed, MAX_UNATTENDED, RunLeases};
+pub use old_runs::OldRuns;
 pub use outbox::{HeldShard, Outbox, QueuedMessage, SHARDS, Shard};
 pub use schedules::{Calendar, InvalidTiming, NoCalendar, Schedules, Ticks};
 pub use schemas::{InvalidSchema, MAX_SCHEMA_BYTES, MAX_VIOLATIONS, NoSchemas, Schema, Schemas, Violation};
@@ -71,6 +73,7 @@ pub use {
     gateway::MockAgentGateway,
     inbox::MockRunInbox,
     journal::{MockRunWriter, MockRuns},
+    old_runs::MockOldRuns,
     schedules::MockSchedules,
     schemas::MockSchemas,
     store::{MockTransactions, MockUnitOfWork},

@@ -114,11 +114,11 @@ impl WebhookFiller {
         let pending = self.ports.queue.pending().await?;
         metrics::gauge!("orrery_webhook_deliveries_pending").set(u32::try_from(pending).unwrap_or(u32::MAX));
         if let Some(before) = ago(now, self.settings.keep_deliveries) {
-            while self.ports.queue.forget_deliveries(before, OLD).await? >= OLD as u64 {}
+            while counted("webhook_deliveries", self.ports.queue.forget_deliveries(before, OLD).await?) {}
         }
         if let Some(before) = ago(now, self.settings.keep_changes) {
             let filled: FeedPlace = self.ports.queue.filled().await?;
-            while self.feed.forget(before, filled, OLD).await? >= OLD as u64 {}
+            while counted("run_changes", self.feed.forget(before, filled, OLD).await?) {}
         }
         Ok(())
     }
@@ -134,4 +134,10 @@ fn deliveries(webhooks: &[Webhook], changes: &[RunChange], now: Timestamp) -> Ve
         told.map(|webhook| Delivery::of(webhook.id, change.clone(), now)).collect::<Vec<_>>()
     };
     changes.iter().flat_map(of).collect()
+}
+
+/// Counts what was removed at once; answers whether there may be more.
+fn counted(what: &'static str, removed: u64) -> bool {
+    crate::measures::removed(what, removed);
+    removed >= OLD as u64
 }
