@@ -169,12 +169,12 @@ async fn change(url: &str, direction: Direction) -> Result<(), MigrateError> {
         };
         match done {
             Ok(()) => return Ok(transaction.commit().await?),
-            Err(error) if is_lock_timeout(&error) && attempt < PATIENCE => {
+            Err(error) if is_in_the_way(&error) && attempt < PATIENCE => {
                 tracing::info!(attempt, "another program holds a table; trying again to migrate");
                 transaction.rollback().await?;
                 attempt += 1;
             }
-            Err(error) if is_lock_timeout(&error) => return Err(MigrateError::Locked(error)),
+            Err(error) if is_in_the_way(&error) => return Err(MigrateError::Locked(error)),
             Err(error) => return Err(error.into()),
         }
     }
@@ -186,9 +186,10 @@ async fn anew(transaction: &DatabaseTransaction) -> Result<(), DbErr> {
     Migrator::up(transaction, None).await
 }
 
-fn is_lock_timeout(error: &DbErr) -> bool {
+fn is_in_the_way(error: &DbErr) -> bool {
     let (DbErr::Exec(RuntimeErr::SqlxError(error)) | DbErr::Query(RuntimeErr::SqlxError(error))) = error else {
         return false;
     };
-    error.as_database_error().is_some_and(|error| error.code().as_deref() == Some("55P03"))
+    // A lock was waited for too long, or two wait for each other: processes that work meanwhile take tables in their own order.
+    error.as_database_error().and_then(|error| error.code()).is_some_and(|code| matches!(&*code, "55P03" | "40P01"))
 }

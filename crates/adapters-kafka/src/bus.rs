@@ -5,6 +5,7 @@ use std::{sync::Arc, time::Duration};
 use domain::ports::{AgentGateway, Clock, NoSpans, Spans};
 use rdkafka::error::KafkaError;
 
+use crate::checkup::TopicFacts;
 use crate::{
     bridge::KafkaBridge,
     client::Listening,
@@ -73,6 +74,16 @@ impl KafkaBus {
     /// Whether a broker answers, found out within three seconds.
     pub async fn status(&self) -> Result<(), BusProblem> {
         self.questions.partitions(&self.config.topics.run_events).await.map(drop)
+    }
+
+    /// What brokers say of each of our topics, or why none does.
+    pub async fn examine(&self) -> Result<Vec<TopicFacts>, BusProblem> {
+        let mut facts = Vec::new();
+        for (setting, name) in self.config.topics.all() {
+            let state = self.questions.topic(name).await?;
+            facts.push(TopicFacts { setting, name: name.to_owned(), state });
+        }
+        Ok(facts)
     }
 
     /// Makes the topics that do not exist, as [`TopicShape`](crate::TopicShape) says. Those that cannot be made are logged

@@ -9,6 +9,7 @@
 mod backoff;
 mod bridge;
 mod bus;
+mod checkup;
 mod client;
 mod config;
 mod consumer;
@@ -32,6 +33,7 @@ mod wire;
 
 pub use bridge::KafkaBridge;
 pub use bus::{CannotConnect, KafkaBus};
+pub use checkup::{TopicFacts, TopicState};
 pub use config::{Compression, Groups, InvalidKafkaConfig, KafkaConfig, TopicShape, Topics};
 pub use events::KafkaEvents;
 pub use executor::KafkaExternalExecutor;

@@ -8,11 +8,10 @@ use rdkafka::{
     config::{FromClientConfigAndContext, RDKafkaLogLevel},
     consumer::{BaseConsumer, Consumer, ConsumerContext},
     error::KafkaError,
-    metadata::MetadataTopic,
     statistics::Statistics,
 };
 
-use crate::{client::Listening, status::BusProblem};
+use crate::{checkup::TopicState, client::Listening, status::BusProblem};
 
 /// How long brokers may take to answer.
 const ANSWER: Duration = Duration::from_secs(3);
@@ -37,12 +36,20 @@ impl Questions {
 
     /// How many partitions a topic has; none if it does not exist.
     pub(crate) async fn partitions(self: &Arc<Self>, topic: &str) -> Result<usize, BusProblem> {
+        match self.topic(topic).await? {
+            TopicState::There { partitions, .. } => Ok(partitions),
+            TopicState::Missing | TopicState::Forbidden | TopicState::Troubled(_) => Ok(0),
+        }
+    }
+
+    /// What brokers say of a topic.
+    pub(crate) async fn topic(self: &Arc<Self>, topic: &str) -> Result<TopicState, BusProblem> {
         let (asker, topic) = (Arc::clone(self), topic.to_owned());
         let asking = tokio::task::spawn_blocking(move || asker.ask(&topic));
         match asking.await.unwrap_or(Err(KafkaError::Canceled)) {
-            Ok(partitions) => {
+            Ok(state) => {
                 self.listening.complaints.forget();
-                Ok(partitions)
+                Ok(state)
             }
             Err(error) => Err(self.problem(&error)),
         }
@@ -53,14 +60,14 @@ impl Questions {
         self.listening.complaints.latest().unwrap_or(BusProblem::Unreachable(error.to_string()))
     }
 
-    fn ask(&self, topic: &str) -> Result<usize, KafkaError> {
+    fn ask(&self, topic: &str) -> Result<TopicState, KafkaError> {
         let answer = self.client.fetch_metadata(Some(topic), ANSWER);
         // Nobody else listens to what this client has to say; it consumes nothing, so that only errors come. A poll that
         // hears one and a poll that hears nothing look the same.
         (0..MOST_ERRORS).for_each(|_| drop(self.client.poll(Duration::ZERO)));
         let answer = answer?;
-        let topic = answer.topics().iter().find(|found| found.name() == topic && found.error().is_none());
-        Ok(topic.map_or(0, |topic| MetadataTopic::partitions(topic).len()))
+        let topic = answer.topics().iter().find(|found| found.name() == topic);
+        Ok(topic.map_or(TopicState::Missing, TopicState::of))
     }
 }
 

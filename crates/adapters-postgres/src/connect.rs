@@ -8,7 +8,7 @@ use sqlx::{
 };
 
 /// The migrations that this program needs; the newest is the last.
-const SCHEMA: &[&str] = &[
+pub(crate) const SCHEMA: &[&str] = &[
     "m0001_initial",
     "m0002_fleet_and_bus",
     "m0003_inbox",
@@ -29,7 +29,7 @@ const SCHEMA: &[&str] = &[
 ];
 
 /// How long the first connection may take.
-const PATIENCE: Duration = Duration::from_secs(10);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Connections for management and for reading.
 const CONNECTIONS: u32 = 10;
@@ -75,7 +75,54 @@ pub enum ConnectError {
     },
 }
 
+/// What stands behind a connection that does not come about, as far as the database says so.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refusal {
+    /// The password is not this user's.
+    Password,
+    /// There is no such user, or it may not come from here.
+    User,
+    /// There is no such database.
+    Database,
+    /// This user may not do what was tried.
+    Forbidden,
+    /// All connections are taken.
+    Full,
+    /// It is starting or stopping.
+    Starting,
+    /// Nothing answers there.
+    Nobody,
+    /// No encrypted connection comes about.
+    Tls,
+    /// Something else.
+    Other,
+}
+
 impl ConnectError {
+    /// What stands behind it.
+    pub fn refusal(&self) -> Refusal {
+        let error = match self {
+            Self::Timeout => return Refusal::Nobody,
+            Self::Unreachable(error) => error,
+            Self::Scheme | Self::Url(_) | Self::Older { .. } | Self::Newer { .. } => return Refusal::Other,
+        };
+        match error {
+            sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::Protocol(_) => Refusal::Nobody,
+            sqlx::Error::Tls(_) => Refusal::Tls,
+            // Classes and codes of PostgreSQL, appendix A of its manual.
+            sqlx::Error::Database(told) => match told.code().as_deref() {
+                Some("28P01") => Refusal::Password,
+                Some("28000") => Refusal::User,
+                Some("3D000") => Refusal::Database,
+                Some("42501") => Refusal::Forbidden,
+                Some("53300") => Refusal::Full,
+                Some("57P01" | "57P02" | "57P03") => Refusal::Starting,
+                _ => Refusal::Other,
+            },
+            _ => Refusal::Other,
+        }
+    }
+
     /// Whether the database may be there in a moment: it is starting, full, or not reached. Whoever starts at the same time
     /// waits for it.
     pub fn is_passing(&self) -> bool {
@@ -126,15 +173,19 @@ pub(crate) async fn check_before_migration(options: &PgConnectOptions) -> Result
 
 async fn migrations(options: &PgConnectOptions) -> Result<Vec<String>, sqlx::Error> {
     let mut connection = PgConnection::connect_with(options).await?;
-    let kept: bool =
-        sqlx::query_scalar("SELECT to_regclass('seaql_migrations') IS NOT NULL").fetch_one(&mut connection).await?;
-    let seen = if kept {
-        sqlx::query_scalar("SELECT version::text FROM seaql_migrations").fetch_all(&mut connection).await?
-    } else {
-        Vec::new()
-    };
+    let seen = seen(&mut connection).await?;
     connection.close().await?;
     Ok(seen)
+}
+
+/// The migrations that a database has seen.
+pub(crate) async fn seen(connection: &mut PgConnection) -> Result<Vec<String>, sqlx::Error> {
+    let kept: bool =
+        sqlx::query_scalar("SELECT to_regclass('seaql_migrations') IS NOT NULL").fetch_one(&mut *connection).await?;
+    if !kept {
+        return Ok(Vec::new());
+    }
+    sqlx::query_scalar("SELECT version::text FROM seaql_migrations").fetch_all(connection).await
 }
 
 pub(crate) fn pool(options: &PgConnectOptions) -> PgPool {

@@ -8,6 +8,7 @@ mod accounts;
 mod agents;
 mod audit;
 mod chain;
+mod checkup;
 mod codec;
 mod connect;
 mod dead_letters;
@@ -37,5 +38,6 @@ mod units;
 mod webhooks;
 mod workflows;
 
-pub use connect::ConnectError;
+pub use checkup::{DatabaseFacts, SchemaFacts, examine};
+pub use connect::{ConnectError, Refusal};
 pub use store::{PgSettings, PgStore};

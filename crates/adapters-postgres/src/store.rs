@@ -31,6 +31,8 @@ struct Inner {
 pub struct PgSettings {
     /// Whether what others are to be told of a run is put into the outbox. Without a relay it would stay there.
     pub announce: bool,
+    /// Whether a schema is used that a newer program has extended. What it adds is not known here, and what is known must be there.
+    pub accept_newer: bool,
 }
 
 impl PgStore {
@@ -48,7 +50,15 @@ impl PgStore {
     /// The same, with settings.
     pub async fn connect_with(url: &str, settings: PgSettings, vault: Arc<dyn Vault>) -> Result<Self, ConnectError> {
         let options = connect::options(url)?;
-        connect::check(&options).await?;
+        match connect::check(&options).await {
+            Err(ConnectError::Newer { found }) if settings.accept_newer => {
+                tracing::warn!(
+                    migration = found,
+                    "the database's schema is newer than this program, which goes on beside it as told"
+                );
+            }
+            checked => checked?,
+        }
         let pool = connect::pool(&options);
         let management = SqlxPostgresConnector::from_sqlx_postgres_pool(pool.clone());
         let (writers, heart) = (connect::writers(&options), Heart::new(connect::heart(&options)));

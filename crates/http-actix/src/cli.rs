@@ -2,9 +2,12 @@
 
 pub(crate) mod access;
 mod audit;
+mod config;
+mod doctor;
 mod door;
 pub(crate) mod kafka;
 mod limits;
+mod migrate;
 mod moving;
 mod remote;
 mod runs;
@@ -19,7 +22,9 @@ use std::{net::SocketAddr, path::PathBuf, process::ExitCode, time::Duration};
 use clap::{ArgGroup, Args, Parser, Subcommand};
 
 pub(crate) use audit::Verify;
+pub(crate) use config::{Effective, Refused, read};
 pub(crate) use door::{Auth, DoorSettings};
+pub(crate) use migrate::Migrate;
 pub(crate) use secrets::{SecretKeys, SecretsPlace};
 pub(crate) use serve::{AgentCalls, AgentTokens, EngineKind, Role, Serve};
 
@@ -49,6 +54,15 @@ enum Any {
 enum Command {
     /// Serve: everything in one process on a local folder, or one of several processes on PostgreSQL and Kafka.
     Serve(Box<Serve>),
+    /// Print, check and explain the configuration.
+    #[command(subcommand)]
+    Config(config::Config),
+    /// Look at everything that a server with these settings needs, and say what mends what is wrong. Nothing is changed.
+    ///
+    /// Ends with 1 if anything is wrong; warnings are not.
+    Doctor(Box<doctor::Doctor>),
+    /// Bring a database's schema up to date, take migrations back, or list them.
+    Migrate(migrate::MigrateCommand),
     /// Start everything on free ports with three built-in agents, and show a workflow run.
     Demo(Demo),
     /// Serve the built-in demo agents alone, for tests and benchmarks.
@@ -130,19 +144,27 @@ struct BenchFloor {
 }
 
 impl Cli {
-    /// Runs the command, and says how the process ends.
-    pub(crate) fn run(self) -> anyhow::Result<ExitCode> {
+    /// Runs the command, and says how the process ends; the settings are those that it was read with.
+    pub(crate) fn run(self, settings: &[Effective]) -> anyhow::Result<ExitCode> {
         match self.command.unwrap_or(Any::Here(Command::Serve(Box::new(self.serve)))) {
-            Any::Here(command) => command.run().map(|()| ExitCode::SUCCESS),
+            Any::Here(command) => command.run(settings).map(|()| ExitCode::SUCCESS),
             Any::Remote(remote) => composition::block_on(remote.run()),
         }
     }
 }
 
 impl Command {
-    fn run(self) -> anyhow::Result<()> {
+    fn run(self, settings: &[Effective]) -> anyhow::Result<()> {
         match self {
             Command::Serve(serve) => composition::block_on(composition::serve(*serve)),
+            Command::Config(config) => print(&config.run(settings)?),
+            Command::Doctor(doctor) => {
+                let (told, healthy) = doctor.run()?;
+                print(&told)?;
+                anyhow::ensure!(healthy, "something is wrong, as told above");
+                Ok(())
+            }
+            Command::Migrate(migrate) => print(&migrate.run()?),
             Command::Demo(demo) => composition::block_on(demo::run(demo)),
             Command::DemoAgents(agents) => {
                 let delay = Duration::from_millis(agents.delay_ms);

@@ -6,7 +6,7 @@ mod demo;
 
 use std::process::ExitCode;
 
-use clap::Parser;
+use cli::Refused;
 
 const _: () = assert!(!domain::planted::POSSIBLE, "the product is not built with the simulation's bugs in it");
 
@@ -14,14 +14,20 @@ const _: () = assert!(!domain::planted::POSSIBLE, "the product is not built with
 const USAGE: u8 = 64;
 
 fn main() -> ExitCode {
-    let command = match cli::Cli::try_parse() {
-        Ok(command) => command,
-        Err(told) => {
+    let (command, settings) = match cli::read(std::env::args_os()) {
+        Ok(read) => read,
+        Err(Refused::Usage(told)) => {
             let _ = told.print();
             return if told.use_stderr() { ExitCode::from(USAGE) } else { ExitCode::SUCCESS };
         }
+        Err(Refused::Files(mistakes)) => {
+            for mistake in mistakes {
+                eprintln!("orrery: {mistake}");
+            }
+            return ExitCode::FAILURE;
+        }
     };
-    match command.run() {
+    match command.run(&settings) {
         Ok(exit) => exit,
         Err(error) => {
             eprintln!("orrery: {}", in_one_line(&error));

@@ -22,7 +22,7 @@ const BUCKETS: [f64; 16] =
 const UPKEEP: Duration = Duration::from_secs(5);
 
 /// Installs the process's recorder, or finds the one installed before: the facade knows only one.
-pub(crate) fn install() -> PrometheusHandle {
+pub fn install() -> PrometheusHandle {
     static INSTALLED: OnceLock<PrometheusHandle> = OnceLock::new();
     let install = || {
         let builder = PrometheusBuilder::new().set_buckets(&BUCKETS).expect("there are buckets");

@@ -131,7 +131,7 @@ async fn a_database_that_comes_later_is_waited_for_and_brought_up_to_date() {
 }
 
 /// Makes a user whose password is wanted, and is another one.
-async fn want_passwords(url: &str) {
+pub(crate) async fn want_passwords(url: &str) {
     use sqlx::{AssertSqlSafe, Connection, PgConnection};
     let mut connection = PgConnection::connect(url).await.expect("the superuser needs no password");
     let file: String = sqlx::query_scalar("SHOW hba_file").fetch_one(&mut connection).await.expect("a path");

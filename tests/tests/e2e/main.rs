@@ -6,6 +6,7 @@ mod audit;
 mod bad_input;
 mod blocks;
 mod chaining;
+mod configuration;
 mod control;
 mod crash;
 mod dead_letters;

@@ -2,6 +2,7 @@
 
 mod adoption;
 mod audit;
+mod checkup;
 mod contracts;
 mod differential;
 mod explain;

@@ -1,6 +1,6 @@
 //! What is said about a database that cannot be used.
 
-use adapters_postgres::{ConnectError, PgStore};
+use adapters_postgres::{ConnectError, PgSettings, PgStore};
 use dev_services::Database;
 
 use crate::stores::{migrated, open, vault};
@@ -46,6 +46,11 @@ async fn a_newer_schema_is_refused_by_name() {
     database.run("INSERT INTO seaql_migrations VALUES ('m9999_future', 0)").await;
     let error = refused(database.url()).await;
     assert!(matches!(error, ConnectError::Newer { .. }) && error.to_string().contains("m9999_future"), "{error}");
+    let settings = PgSettings { accept_newer: true, ..PgSettings::default() };
+    PgStore::connect_with(database.url(), settings, vault()).await.expect("whoever accepts it can use it");
+    database.run("DELETE FROM seaql_migrations WHERE version = 'm0003_inbox'").await;
+    let error = PgStore::connect_with(database.url(), settings, vault()).await.expect_err("something is missing");
+    assert!(matches!(error, ConnectError::Older { .. }), "{error}");
 }
 
 /// The store's list of migrations is written by hand; this is what fails if it is forgotten.

@@ -38,7 +38,9 @@ pub(crate) async fn fresh() -> Stores {
 
 /// A store in a database that announces.
 pub(crate) async fn open_announcing(database: &Database) -> PgStore {
-    PgStore::connect_with(database.url(), PgSettings { announce: true }, vault()).await.expect("a store")
+    PgStore::connect_with(database.url(), PgSettings { announce: true, ..PgSettings::default() }, vault())
+        .await
+        .expect("a store")
 }
 
 /// The ports of a store that announces, in a database of its own.

@@ -6,7 +6,6 @@ use clap::{Args, ValueEnum};
 
 /// Kafka.
 #[derive(Args, Clone, Debug, Default)]
-#[command(next_help_heading = "Kafka")]
 pub(crate) struct Kafka {
     /// The brokers to begin with: host:port, separated by commas. Needs a database.
     #[arg(long = "kafka-brokers", env = "KAFKA_BROKERS")]
@@ -83,8 +82,8 @@ pub(crate) struct Kafka {
     /// How many copies of them are kept; by default as many as the brokers keep.
     #[arg(long = "kafka-replication", env = "KAFKA_REPLICATION")]
     pub(crate) replication: Option<u16>,
-    /// Another setting of librdkafka, as name=value; may be given several times.
-    #[arg(long = "kafka-property", value_parser = property)]
+    /// Another setting of librdkafka, as name=value; may be given several times. Values are not shown: some are secrets.
+    #[arg(long = "kafka-property", hide_env_values = true, value_parser = property)]
     pub(crate) properties: Vec<(String, String)>,
 }
 

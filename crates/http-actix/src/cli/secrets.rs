@@ -50,6 +50,9 @@ pub(crate) enum Secrets {
 /// Where encrypted things are kept, and the keys to them.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct SecretsPlace {
+    /// The server's file of settings; those that say where things are count here as well.
+    #[arg(long, env = "ORRERY_CONFIG", value_name = "FILE", global = true)]
+    pub(crate) config: Option<PathBuf>,
     /// The folder of a server that does not run.
     #[arg(long, env = "ORRERY_DATA", default_value = "orrery-data", global = true)]
     pub(crate) data: PathBuf,

@@ -30,6 +30,9 @@ const DATABASE_WAIT_SECONDS: u64 = 60;
 /// How to serve.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct Serve {
+    /// The file of settings, in TOML; `orrery config default` prints one. Flags and variables count more.
+    #[arg(long, env = "ORRERY_CONFIG", value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
     /// Which parts run in this process. Everything but `all` needs a database, which any number of processes share.
     #[arg(long, env = "ORRERY_ROLE", value_enum, default_value_t = Role::All)]
     pub(crate) role: Role,
@@ -45,6 +48,10 @@ pub(crate) struct Serve {
     /// Do not bring the database's schema up to date at the start; a schema that is not the program's own is an error then.
     #[arg(long, env = "ORRERY_NO_MIGRATE")]
     pub(crate) no_migrate: bool,
+    /// Start also on a schema that a newer program has extended, during an upgrade or after it was taken back. A schema that lacks
+    /// something is an error all the same.
+    #[arg(long, env = "ORRERY_ACCEPT_NEWER_SCHEMA")]
+    pub(crate) accept_newer_schema: bool,
     /// How many seconds the start waits for a database that is not there yet; 0 gives up at once.
     #[arg(long, env = "ORRERY_DATABASE_WAIT_SECONDS", default_value_t = DATABASE_WAIT_SECONDS, value_parser = clap::value_parser!(u64).range(0..=86_400))]
     pub(crate) database_wait_seconds: u64,
@@ -52,13 +59,13 @@ pub(crate) struct Serve {
     pub(crate) door: DoorSettings,
     #[command(flatten)]
     pub(crate) secret_keys: SecretKeys,
-    #[command(flatten)]
+    #[command(flatten, next_help_heading = "Kafka")]
     pub(crate) kafka: Kafka,
-    #[command(flatten)]
+    #[command(flatten, next_help_heading = "Limits")]
     pub(crate) limits: LimitSettings,
-    #[command(flatten)]
+    #[command(flatten, next_help_heading = "Webhooks")]
     pub(crate) webhooks: WebhookTimes,
-    #[command(flatten)]
+    #[command(flatten, next_help_heading = "Traces")]
     pub(crate) traces: TraceSettings,
     /// Who executes new runs: Orrery, or the executor of the existing system, asked over Kafka.
     #[arg(long, env = "ORRERY_ENGINE", value_enum, default_value_t = EngineKind::Orrery)]
@@ -87,9 +94,17 @@ pub(crate) struct Serve {
     /// How deep blocks may lie in each other in workflows that are saved.
     #[arg(long, env = "ORRERY_MAX_NESTING", default_value_t = MAX_NESTING, value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(1..=10))]
     pub(crate) max_nesting: usize,
+    /// For how many seconds a process with an API goes on answering requests after it was told to stop, while its readiness says
+    /// 503 already: as long as whoever distributes requests takes to notice.
+    #[arg(long, env = "ORRERY_DRAIN_DELAY_SECONDS", default_value_t = 0, value_parser = clap::value_parser!(u64).range(0..=300))]
+    pub(crate) drain_delay_seconds: u64,
     /// How many seconds a shutdown waits for agent calls under way.
     #[arg(long, env = "ORRERY_DRAIN_SECONDS", default_value_t = 10)]
     pub(crate) drain_seconds: u64,
+    /// For how many days runs are kept after they have ended, with their steps and events; 0 keeps them for ever. Runs that are not
+    /// over, or that others refer to, stay: relatives, dead letters, the last run of a schedule.
+    #[arg(long, env = "ORRERY_KEEP_RUNS_DAYS", default_value_t = 0, value_parser = clap::value_parser!(u64).range(0..=36_500))]
+    pub(crate) keep_runs_days: u64,
     /// For how many days after their last failure dead letters are kept; 0 keeps them until somebody deletes them.
     #[arg(long, env = "ORRERY_KEEP_DEAD_LETTERS_DAYS", default_value_t = KEEP_DEAD_LETTERS_DAYS, value_parser = clap::value_parser!(u64).range(0..=36_500))]
     pub(crate) keep_dead_letters_days: u64,
@@ -114,11 +129,13 @@ impl Serve {
     /// Everything in one process, on a store in a folder, whatever the environment says.
     pub(crate) fn embedded(listen: SocketAddr, data: PathBuf) -> Self {
         Self {
+            config: None,
             role: Role::All,
             listen,
             data,
             database_url: None,
             no_migrate: false,
+            accept_newer_schema: false,
             door: DoorSettings::open(),
             database_wait_seconds: DATABASE_WAIT_SECONDS,
             secret_keys: SecretKeys::default(),
@@ -134,7 +151,9 @@ impl Serve {
             lease_seconds: executor::LEASE.as_secs(),
             capacity: 10_000,
             max_nesting: MAX_NESTING,
+            drain_delay_seconds: 0,
             drain_seconds: 10,
+            keep_runs_days: 0,
             keep_dead_letters_days: KEEP_DEAD_LETTERS_DAYS,
             keep_audit_days: KEEP_AUDIT_DAYS,
             keep_answers_hours: KEEP_ANSWERS_HOURS,
@@ -147,6 +166,11 @@ impl Serve {
     /// How long answers are kept.
     pub(crate) fn keep_answers(&self) -> Duration {
         Duration::from_hours(self.keep_answers_hours)
+    }
+
+    /// How long runs that have ended are kept; none for ever.
+    pub(crate) fn keep_runs(&self) -> Option<Duration> {
+        (self.keep_runs_days > 0).then(|| Duration::from_hours(self.keep_runs_days * 24))
     }
 
     /// How long the audit log is kept.

@@ -58,6 +58,11 @@ fn jwts(file: &Path) -> anyhow::Result<Arc<dyn Jwts>> {
     Ok(jwts)
 }
 
+/// Whether the identity providers can be used, as far as that can be told without asking them.
+pub(super) fn check_issuers(settings: &DoorSettings) -> anyhow::Result<()> {
+    settings.jwt_issuers_file.as_deref().map_or(Ok(()), |file| jwts(file).map(drop))
+}
+
 /// The guards of the doors.
 pub(super) struct Guards {
     /// Of the API.

@@ -15,7 +15,7 @@ use super::system::SystemIds;
 use crate::cli::{SecretKeys, SecretsPlace};
 
 /// The file in a folder.
-const FILE: &str = "secret.keys";
+pub(super) const FILE: &str = "secret.keys";
 
 /// Where a server keeps things.
 #[derive(Clone, Copy)]
@@ -37,6 +37,19 @@ pub(crate) fn load(given: &SecretKeys, place: Place<'_>) -> anyhow::Result<Keyri
              ('orrery secrets new-key k1' makes one)"
         ),
     }
+}
+
+/// Whether the keys that are given, or must be, are there and are keys. It makes none.
+pub(super) fn check(given: &SecretKeys, on_database: bool) -> anyhow::Result<()> {
+    if !given.are_given() && !on_database {
+        return Ok(());
+    }
+    load(given, Place::Database).map(drop)
+}
+
+/// Whether a file holds keys.
+pub(super) fn check_file(path: &Path) -> anyhow::Result<()> {
+    read(path).map(drop)
 }
 
 /// A fresh line for a file of keys.

@@ -23,6 +23,11 @@ fn with_defaults(filter: &str) -> String {
     format!("{LEFT_OUT},{filter}")
 }
 
+/// Whether the filter can be read.
+pub(super) fn check(filter: &str) -> anyhow::Result<()> {
+    EnvFilter::try_new(with_defaults(filter)).map(drop).context("the log filter cannot be read")
+}
+
 /// Starts logging; `filter` has the syntax of `RUST_LOG`.
 pub(crate) fn init(format: Option<LogFormat>, filter: &str) -> anyhow::Result<()> {
     let filter = EnvFilter::try_new(with_defaults(filter)).context("the log filter cannot be read")?;

@@ -3,13 +3,17 @@
 mod access_commands;
 mod audit;
 mod bus;
+mod contradictions;
 mod crew;
+mod doctor;
 mod door;
 mod files;
 mod kafka;
+mod keepers;
 mod keyring;
 mod listening;
 mod logging;
+mod migrations;
 mod nobody;
 mod parts;
 mod process;
@@ -30,8 +34,11 @@ use crate::cli::{SecretsPlace, Serve};
 pub(crate) use access_commands::{Said, manage_keys, manage_users};
 pub(crate) use adapters_auth::{Attenuation, inspect};
 pub(crate) use audit::verify_audit;
+pub(crate) use contradictions::contradictions;
+pub(crate) use doctor::examine;
 pub(crate) use keyring::{new_key, public_keys};
 pub(crate) use logging::{LogFormat, init as init_logging};
+pub(crate) use migrations::migrate;
 pub(crate) use process::Orrery;
 
 /// Runs a future to its end on the runtime of this process.

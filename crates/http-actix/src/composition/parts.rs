@@ -29,35 +29,10 @@ pub(super) struct Parts {
 impl Parts {
     /// The parts that the settings ask for.
     pub(super) fn of(serve: &Serve) -> anyhow::Result<Self> {
-        let (database, kafka) = (serve.database_url.is_some(), serve.kafka.is_given());
+        let contradictions = contradictions(serve);
+        ensure!(contradictions.is_empty(), "{}", contradictions.join("; "));
+        let kafka = serve.kafka.is_given();
         let external = serve.engine == EngineKind::External;
-        ensure!(
-            database || serve.role == Role::All,
-            "--role {} needs a database that several processes share: set --database-url or DATABASE_URL",
-            name(serve.role)
-        );
-        ensure!(
-            database || !kafka,
-            "Kafka needs a database: set --database-url or DATABASE_URL beside --kafka-brokers"
-        );
-        ensure!(
-            kafka || !matches!(serve.role, Role::Relay | Role::Bridge),
-            "--role {} needs Kafka: set --kafka-brokers or KAFKA_BROKERS",
-            name(serve.role)
-        );
-        ensure!(kafka || !external, "--engine external asks the existing executor over Kafka: set --kafka-brokers");
-        ensure!(
-            kafka || serve.agent_calls == AgentCalls::Http,
-            "--agent-calls bridge calls agents over Kafka: set --kafka-brokers"
-        );
-        ensure!(
-            kafka || serve.accept_requests != Some(true),
-            "--accept-requests takes requests from Kafka: set --kafka-brokers"
-        );
-        ensure!(
-            !(external && serve.accept_requests == Some(true)),
-            "--engine external and --accept-requests exclude each other: two engines would take the same requests"
-        );
         let is = |role| matches!(serve.role, Role::All) || serve.role == role;
         let relay = kafka && is(Role::Relay);
         Ok(Self {
@@ -72,6 +47,56 @@ impl Parts {
             external: external && serve.role != Role::Bridge,
         })
     }
+}
+
+impl Parts {
+    /// What runs in this process, for people.
+    pub(super) fn in_words(self) -> String {
+        let parts = [
+            (self.api, "API"),
+            (self.engine, "engine"),
+            (self.requests, "requests from Kafka"),
+            (self.events, "events from Kafka"),
+            (self.relay, "relay of the outbox"),
+            (self.driver, "driver of the existing executor"),
+            (self.bridge, "bridge"),
+        ];
+        parts.into_iter().filter_map(|(is_there, part)| is_there.then_some(part)).collect::<Vec<_>>().join(", ")
+    }
+}
+
+/// Which settings need others that are not there, or exclude each other; all of them.
+pub(super) fn contradictions(serve: &Serve) -> Vec<String> {
+    let (database, kafka) = (serve.database_url.is_some(), serve.kafka.is_given());
+    let external = serve.engine == EngineKind::External;
+    let role = name(serve.role);
+    let needs_database = "needs a database that several processes share: set --database-url or DATABASE_URL";
+    let wrong = [
+        (!database && serve.role != Role::All, format!("--role {role} {needs_database}")),
+        (
+            !database && kafka,
+            "Kafka needs a database: set --database-url or DATABASE_URL beside --kafka-brokers".to_owned(),
+        ),
+        (
+            !kafka && matches!(serve.role, Role::Relay | Role::Bridge),
+            format!("--role {role} needs Kafka: set --kafka-brokers or KAFKA_BROKERS"),
+        ),
+        (!kafka && external, "--engine external asks the existing executor over Kafka: set --kafka-brokers".to_owned()),
+        (
+            !kafka && serve.agent_calls == AgentCalls::Bridge,
+            "--agent-calls bridge calls agents over Kafka: set --kafka-brokers".to_owned(),
+        ),
+        (
+            !kafka && serve.accept_requests == Some(true),
+            "--accept-requests takes requests from Kafka: set --kafka-brokers".to_owned(),
+        ),
+        (
+            external && serve.accept_requests == Some(true),
+            "--engine external and --accept-requests exclude each other: two engines would take the same requests"
+                .to_owned(),
+        ),
+    ];
+    wrong.into_iter().filter_map(|(is_wrong, what)| is_wrong.then_some(what)).collect()
 }
 
 fn name(role: Role) -> &'static str {
@@ -126,6 +151,7 @@ mod tests {
         assert_eq!(of("api"), Parts { api: true, ..none });
         assert_eq!(of("executor"), Parts { engine: true, requests: true, events: true, ..none });
         assert_eq!(of("relay"), Parts { relay: true, ..none });
+        assert_eq!(of("all").in_words(), "API, engine, requests from Kafka, events from Kafka, relay of the outbox");
         assert_eq!(of("bridge"), Parts { bridge: true, ..none });
         assert_eq!(of("all"), Parts { api: true, engine: true, relay: true, requests: true, events: true, ..none });
     }
@@ -153,6 +179,7 @@ mod tests {
             ("--database-url postgres://h/d --engine external", "--kafka-brokers"),
             ("--database-url postgres://h/d --agent-calls bridge", "--kafka-brokers"),
             ("--accept-requests true", "--kafka-brokers"),
+            ("--role relay --engine external", "DATABASE_URL; --role relay needs Kafka"),
         ] {
             let refused = parts(line).expect_err("something is missing");
             assert!(refused.contains(missing), "{line}: {refused}");

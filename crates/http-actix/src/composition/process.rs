@@ -10,16 +10,11 @@ use std::{
 };
 
 use actix_web::dev::ServerHandle;
-use adapters_auth::{AeadVault, Biscuits, ChainSeal, Keyring};
+use adapters_auth::{AeadVault, Biscuits, Keyring};
 use adapters_cron::CronCalendar;
 use adapters_schema::JsonSchemas;
 use anyhow::Context;
-use application::{
-    External, Ports, UseCases,
-    once::{Once, OncePorts},
-    plans::PlanCache,
-    webhooks::WebhookUseCases,
-};
+use application::{External, Ports, UseCases, plans::PlanCache};
 use domain::{
     access::Role,
     ids::ExecutorId,
@@ -40,10 +35,9 @@ use super::{
     listening::{bind, listen, listen_for_registry},
     nobody::Nobody,
     parts::Parts,
-    readiness::Components,
+    readiness::{Components, Draining},
     stores::{self, Database, Store},
     system::SystemIds,
-    webhooks,
 };
 use crate::cli::{EngineKind, Serve};
 
@@ -57,6 +51,11 @@ pub(crate) struct Orrery {
     trusted: Option<ServerHandle>,
     registry: Option<ServerHandle>,
     engine: Option<EngineHandle>,
+    draining: Draining,
+    /// How long it goes on answering after it has said that it is not ready any more.
+    delay: Duration,
+    /// Whether anything but probes is asked of it.
+    serves_api: bool,
     streams: Streams,
     bus: Option<Bus>,
     crew: Crew,
@@ -83,7 +82,13 @@ impl Orrery {
         let store = match &options.database_url {
             Some(url) => {
                 let patience = Duration::from_secs(options.database_wait_seconds);
-                let database = Database { url, migrate: !options.no_migrate, announce: kafka.is_some(), patience };
+                let database = Database {
+                    url,
+                    migrate: !options.no_migrate,
+                    announce: kafka.is_some(),
+                    accept_newer: options.accept_newer_schema,
+                    patience,
+                };
                 stores::in_database(database, vault.clone()).await?
             }
             None => stores::in_folder(&options.data, vault.clone()).await?,
@@ -114,20 +119,35 @@ impl Orrery {
         }
     }
 
-    /// Stops: first what comes in, then the runs, then what goes out, the last commits, and at last the heart.
+    /// Stops: first what comes in, then the runs, then what goes out, the last commits, and at last the heart. From the first moment
+    /// on its readiness says so; whoever distributes requests has the delay to notice. Probes of a process without an API are
+    /// answered to the end.
     pub(crate) async fn stop(self) {
+        self.draining.begin();
+        if self.serves_api && !self.delay.is_zero() {
+            tracing::info!(
+                delay_seconds = self.delay.as_secs(),
+                "not ready any more; requests are still answered for a while"
+            );
+            tokio::time::sleep(self.delay).await;
+        }
         // They would not end by themselves, and those who listen go on at another process.
         self.streams.stop();
         for inner in [self.trusted, self.registry].into_iter().flatten() {
             inner.stop(true).await;
         }
-        self.server.stop(true).await;
+        if self.serves_api {
+            self.server.stop(true).await;
+        }
         // Longer than consumers wait for what they have begun.
         self.ingress.end(GRACE * 3 / 2).await;
         if let Some(engine) = self.engine {
             engine.drain().await;
         }
         self.egress.end(GRACE).await;
+        if !self.serves_api {
+            self.server.stop(true).await;
+        }
         if let Some(bus) = self.bus {
             bus.close().await;
         }
@@ -145,20 +165,20 @@ struct Listeners {
 }
 
 /// A process while it is put together.
-struct Building<'a> {
-    options: &'a Serve,
-    parts: Parts,
-    store: Store,
-    bus: Option<Bus>,
-    spans: Arc<dyn Spans>,
-    ids: Arc<dyn IdGenerator>,
-    tokens: Arc<dyn Tokens>,
-    plans: Arc<PlanCache>,
-    crew: Crew,
-    ingress: Stage,
-    egress: Stage,
-    writing: Stage,
-    heart: Stage,
+pub(super) struct Building<'a> {
+    pub(super) options: &'a Serve,
+    pub(super) parts: Parts,
+    pub(super) store: Store,
+    pub(super) bus: Option<Bus>,
+    pub(super) spans: Arc<dyn Spans>,
+    pub(super) ids: Arc<dyn IdGenerator>,
+    pub(super) tokens: Arc<dyn Tokens>,
+    pub(super) plans: Arc<PlanCache>,
+    pub(super) crew: Crew,
+    pub(super) ingress: Stage,
+    pub(super) egress: Stage,
+    pub(super) writing: Stage,
+    pub(super) heart: Stage,
 }
 
 impl<'a> Building<'a> {
@@ -194,6 +214,8 @@ impl<'a> Building<'a> {
         keyring: &Keyring,
         vault: Arc<dyn Vault>,
     ) -> anyhow::Result<Orrery> {
+        // Before anything is counted: what is counted without a recorder is lost.
+        http_actix::install_metrics();
         executor::describe_metrics();
         adapters_kafka::describe_metrics();
         let streams = self.options.limits.streams();
@@ -212,8 +234,12 @@ impl<'a> Building<'a> {
         let uses = Arc::new(UseCases::new(&ports));
         self.serve_bus(&ports, &membership)?;
         self.keep_dead_letters();
+        self.keep_old_runs();
         self.keep_schedules(&ports);
+        let draining = Draining::default();
         let readiness = Components {
+            draining: draining.clone(),
+            parts: self.parts.in_words(),
             runs: self.store.runs.clone(),
             writer: queue,
             membership: self.store.shared.as_ref().and(Some(membership)).filter(|_| self.is_member()),
@@ -270,8 +296,25 @@ impl<'a> Building<'a> {
         if let Some(key) = first_key {
             door::print_first_key(&key, address);
         }
+        let (delay, serves_api) = (Duration::from_secs(self.options.drain_delay_seconds), self.parts.api);
         let Self { bus, crew, ingress, egress, writing, heart, .. } = self;
-        Ok(Orrery { address, server, trusted, registry, engine, streams, bus, crew, ingress, egress, writing, heart })
+        Ok(Orrery {
+            address,
+            server,
+            trusted,
+            registry,
+            engine,
+            draining,
+            delay,
+            serves_api,
+            streams,
+            bus,
+            crew,
+            ingress,
+            egress,
+            writing,
+            heart,
+        })
     }
 
     /// Whether others rely on this process's signs of life, or must not come beside it.
@@ -337,68 +380,6 @@ impl<'a> Building<'a> {
             ..EngineConfig::default()
         };
         Ok(Some(executor::spawn(membership.clone(), ports, queue.clone(), config)))
-    }
-
-    /// Where runs are looked after, so are the steps that fail for good.
-    fn keep_dead_letters(&mut self) {
-        if self.parts.engine {
-            let (dead_letters, clock) = (self.store.dead_letters.clone(), self.store.clock.clone());
-            let keeper = executor::DeadLetterKeeper::new(dead_letters, clock, self.options.keep_dead_letters());
-            self.egress.spawn(&mut self.crew, "keeper of dead letters", |stop| keeper.run(stop));
-        }
-    }
-
-    /// Where there is an API or an engine, messages are sent to webhooks. One that is made here is served also by the others.
-    fn webhooks(&mut self) -> anyhow::Result<Arc<WebhookUseCases>> {
-        let settings = self.options.webhooks.settings();
-        let networks = &self.options.limits.agent_networks;
-        let ports = webhooks::ports(&self.store, self.ids.clone(), networks, &settings)?;
-        if self.parts.api || self.parts.engine {
-            let (filler, deliverer) = executor::webhook_parts(ports.clone(), self.store.feed.clone(), settings);
-            self.egress.spawn(&mut self.crew, "filler of the webhooks' queue", |stop| filler.run(stop));
-            self.egress.spawn(&mut self.crew, "deliverer to webhooks", |stop| deliverer.run(stop));
-        }
-        // Tests are sent on the threads that serve requests.
-        let ports = webhooks::ports(&self.store, self.ids.clone(), networks, &settings)?;
-        Ok(Arc::new(WebhookUseCases::new(&ports)))
-    }
-
-    /// Where requests are answered, answers are kept, and forgotten.
-    fn keep_answers(&mut self, vault: Arc<dyn Vault>) -> Arc<Once> {
-        let ports = OncePorts {
-            keys: self.store.keys.clone(),
-            audit: self.store.audit.clone(),
-            vault,
-            clock: self.store.clock.clone(),
-            ids: self.ids.clone(),
-        };
-        let once = Arc::new(Once::new(ports, self.options.keep_answers()));
-        if self.parts.api {
-            let keeper = executor::AnswerKeeper::new(once.clone());
-            self.egress.spawn(&mut self.crew, "keeper of answers", |stop| keeper.run(stop));
-        }
-        once
-    }
-
-    /// Where there is an API or an engine, schedules are looked after: any of these processes may be the last that is left. What a
-    /// tick starts must still be written and looked after, so it ends with what comes in.
-    fn keep_schedules(&mut self, ports: &Ports) {
-        if !self.parts.api && !self.parts.engine {
-            return;
-        }
-        let keep_for = self.options.keep_schedule_ticks();
-        let scheduler = executor::Scheduler::new(ports, keep_for);
-        self.ingress.spawn(&mut self.crew, "scheduler", |stop| scheduler.run(stop));
-    }
-
-    /// Where things are changed, the log of it is sealed: until the last commit is written, so with the heart.
-    fn keep_audit_log(&mut self, keyring: &Keyring) {
-        if !self.parts.api && !self.parts.engine {
-            return;
-        }
-        let (sealing, seal) = (self.store.sealing.clone(), Arc::new(ChainSeal::new(keyring)));
-        let keeper = executor::AuditKeeper::new(sealing, seal, self.store.clock.clone(), self.options.keep_audit());
-        self.heart.spawn(&mut self.crew, "keeper of the audit log", |stop| keeper.run(stop));
     }
 
     fn ports(&self, engine: Option<&EngineHandle>, queue: &CommitQueue, watchers: &Watchers) -> anyhow::Result<Ports> {

@@ -1,7 +1,10 @@
-//! Whether the parts of this process can do their work.
+//! Whether the parts of this process can do their work, and whether it should still be given any.
 
 use std::{
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -14,8 +17,27 @@ use http_actix::{ComponentCheck, Readiness};
 /// How long a component is waited for: an orchestrator waits for the answer.
 const PATIENCE: Duration = Duration::from_millis(1500);
 
+/// Whether this process is on its way out: from the beginning of its end on it is not ready, so that nothing new is sent to it while
+/// it still answers.
+#[derive(Clone, Default)]
+pub(super) struct Draining(Arc<AtomicBool>);
+
+impl Draining {
+    /// The end begins.
+    pub(super) fn begin(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+
+    fn has_begun(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
 /// The components of this process.
 pub(super) struct Components {
+    pub(super) draining: Draining,
+    /// What this process does, in words.
+    pub(super) parts: String,
     pub(super) runs: Arc<dyn Runs>,
     pub(super) writer: CommitQueue,
     /// Where this process shares its store with others.
@@ -27,11 +49,21 @@ pub(super) struct Components {
 impl Readiness for Components {
     async fn check(&self) -> Vec<ComponentCheck> {
         let (database, kafka) = tokio::join!(self.database(), self.kafka());
-        [Some(database), self.executor(), kafka].into_iter().flatten().collect()
+        [Some(self.process()), Some(database), self.executor(), kafka].into_iter().flatten().collect()
     }
 }
 
 impl Components {
+    /// Whether anything new should be sent here.
+    fn process(&self) -> ComponentCheck {
+        let answer = if self.draining.has_begun() {
+            Err(format!("it is stopping, and finishes what it has begun ({})", self.parts))
+        } else {
+            Ok(self.parts.clone())
+        };
+        component("process", false, answer, Instant::now())
+    }
+
     /// Asks the store a question that it can answer from an index.
     async fn database(&self) -> ComponentCheck {
         let started = Instant::now();

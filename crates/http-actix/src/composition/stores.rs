@@ -8,8 +8,8 @@ use adapters_sqlite::SqliteStore;
 use anyhow::Context;
 use domain::ports::{
     Accounts, AgentTraffic, Agents, AuditLog, AuditSealing, Clock, DeadLetters, Doorbell, ExternalRuns, Fleet,
-    IdempotencyKeys, KeptSecrets, Outbox, Reseal, Resealed, RunFeed, RunInbox, RunJournal, RunLeases, Runs, Schedules,
-    StoreTime, Transactions, Vault, WebhookQueue, Webhooks, Workflows,
+    IdempotencyKeys, KeptSecrets, OldRuns, Outbox, Reseal, Resealed, RunFeed, RunInbox, RunJournal, RunLeases, Runs,
+    Schedules, StoreTime, Transactions, Vault, WebhookQueue, Webhooks, Workflows,
 };
 use tokio::time::Instant;
 
@@ -28,6 +28,7 @@ pub(super) struct Store {
     pub(super) leases: Arc<dyn RunLeases>,
     pub(super) inbox: Arc<dyn RunInbox>,
     pub(super) dead_letters: Arc<dyn DeadLetters>,
+    pub(super) old_runs: Arc<dyn OldRuns>,
     pub(super) traffic: Arc<dyn AgentTraffic>,
     pub(super) audit: Arc<dyn AuditLog>,
     pub(super) webhooks: Arc<dyn Webhooks>,
@@ -71,6 +72,7 @@ pub(super) async fn in_folder(folder: &Path, vault: Arc<dyn Vault>) -> anyhow::R
         leases: store.clone(),
         inbox: store.clone(),
         dead_letters: store.clone(),
+        old_runs: store.clone(),
         traffic: store.clone(),
         audit: store.clone(),
         schedules: store.clone(),
@@ -134,6 +136,8 @@ pub(super) struct Database<'a> {
     pub(super) migrate: bool,
     /// See [`PgSettings::announce`].
     pub(super) announce: bool,
+    /// See [`PgSettings::accept_newer`].
+    pub(super) accept_newer: bool,
     /// For how long it is waited for.
     pub(super) patience: Duration,
 }
@@ -161,12 +165,18 @@ async fn opened(database: Database<'_>, vault: &Arc<dyn Vault>) -> anyhow::Resul
 }
 
 async fn open(database: Database<'_>, vault: &Arc<dyn Vault>) -> anyhow::Result<PgStore> {
-    let Database { url, migrate, announce, .. } = database;
+    let Database { url, migrate, announce, accept_newer, .. } = database;
     if migrate {
-        PgStore::check_before_migration(url).await?;
-        migration::up(url).await?;
+        match PgStore::check_before_migration(url).await {
+            // There is nothing that this program could add.
+            Err(ConnectError::Newer { .. }) if accept_newer => {}
+            checked => {
+                checked?;
+                migration::up(url).await?;
+            }
+        }
     }
-    Ok(PgStore::connect_with(url, PgSettings { announce }, Arc::clone(vault)).await?)
+    Ok(PgStore::connect_with(url, PgSettings { announce, accept_newer }, Arc::clone(vault)).await?)
 }
 
 /// What a migration that broke off says does not tell whether the database has gone; the database does.
@@ -193,6 +203,7 @@ pub(super) async fn in_database(database: Database<'_>, vault: Arc<dyn Vault>) -
         leases: store.clone(),
         inbox: store.clone(),
         dead_letters: store.clone(),
+        old_runs: store.clone(),
         traffic: store.clone(),
         audit: store.clone(),
         webhooks: store.clone(),
