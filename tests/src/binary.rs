@@ -2,7 +2,7 @@
 //! what the environment says that is not meant for it.
 
 use std::{
-    ffi::OsString,
+    ffi::{OsStr, OsString},
     path::{Path, PathBuf},
     process::Command,
     sync::OnceLock,
@@ -23,12 +23,23 @@ fn orrery() -> &'static Path {
 /// The binary, to be run with nothing but what its caller says and the credentials of tests: a person's database or brokers are
 /// not for it.
 pub fn command() -> Command {
-    let mut command = Command::new(orrery());
+    let mut command = without_settings(orrery());
+    command.env("ORRERY_ADMIN_KEY", ADMIN_KEY);
+    command
+}
+
+/// Another program, to be run without what the environment says to Orrery.
+pub fn without_settings(program: impl AsRef<OsStr>) -> Command {
+    let mut command = Command::new(program);
     for name in settings_around() {
         command.env_remove(name);
     }
-    command.env("ORRERY_ADMIN_KEY", ADMIN_KEY);
     command
+}
+
+/// Where programs are looked for.
+pub fn search_path() -> String {
+    variable("PATH").unwrap_or_default()
 }
 
 /// The variables around this process that would change how a server is run.

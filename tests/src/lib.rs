@@ -22,7 +22,7 @@ mod stub;
 mod topics;
 
 pub use answer::Answer;
-pub use binary::command as orrery_command;
+pub use binary::{command as orrery_command, search_path, without_settings};
 pub use client::{AgentSpec, Client};
 pub use cluster::{Cluster, KafkaFor, PostgresFor};
 pub use collector::{CollectedSpan, Collector};

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use anyhow::Context;
 
 use crate::{
-    contract, deny, generated, libraries, links, sim, test, tidy,
+    contract, deny, docs, generated, libraries, sim, test, tidy,
     workspace::{cargo, must},
 };
 
@@ -54,7 +54,7 @@ fn stages(options: &Options) -> Vec<Stage<'_>> {
         ("libraries", Box::new(|| passed(libraries::ensure()))),
         ("fmt", Box::new(|| passed(must(cargo().args(["fmt", "--all", "--check"]))))),
         ("tidy", Box::new(|| passed(tidy::run()))),
-        ("docs", Box::new(|| passed(links::run(&links::Options::check())))),
+        ("docs", Box::new(|| passed(docs::run(&docs::Options::check())))),
         (
             "deny",
             Box::new(|| deny::run().map(|ran| if ran { Said::Passed } else { Said::NotRun(deny::MISSING.into()) })),
@@ -62,6 +62,7 @@ fn stages(options: &Options) -> Vec<Stage<'_>> {
         ("clippy", Box::new(|| passed(clippy()))),
         ("openapi", Box::new(|| passed(generated::run_openapi(&generated::OpenapiOptions::check())))),
         ("rights", Box::new(|| passed(generated::run(&generated::RIGHTS, &generated::Options::check())))),
+        ("metrics", Box::new(|| passed(generated::run(&generated::METRICS, &generated::Options::check())))),
         ("errors", Box::new(|| passed(generated::run(&generated::ERRORS, &generated::Options::check())))),
         ("sim", Box::new(|| passed(sim::run(&sim::Options::seeds(options.seeds))))),
         ("planted", Box::new(|| passed(sim::planted()))),

@@ -37,6 +37,10 @@ pub(crate) const ERRORS: Generated =
 pub(crate) const RIGHTS: Generated =
     Generated { subcommand: "rights", path: "docs/reference/rights.md", command: "rights" };
 
+/// The table of metrics.
+pub(crate) const METRICS: Generated =
+    Generated { subcommand: "metrics", path: "docs/reference/metrics.md", command: "metrics" };
+
 #[derive(clap::Args)]
 pub(crate) struct Options {
     /// Compare instead of writing; fails if the file is out of date.

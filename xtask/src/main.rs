@@ -7,9 +7,9 @@ mod chaos;
 mod ci;
 mod contract;
 mod deny;
+mod docs;
 mod generated;
 mod libraries;
-mod links;
 mod migrate;
 mod process;
 mod services;
@@ -47,12 +47,14 @@ enum Command {
     Openapi(generated::OpenapiOptions),
     /// Writes docs/reference/errors.md from the server's own output.
     Errors(generated::Options),
+    /// Writes docs/reference/metrics.md from the server's own output.
+    Metrics(generated::Options),
     /// Writes docs/reference/rights.md from the server's own output.
     Rights(generated::Options),
     /// Holds the API's description against the server (Schemathesis, generated clients) and against what it promised before.
     Contract(contract::Options),
-    /// Checks that relative links in the documentation resolve.
-    Docs(links::Options),
+    /// Makes the documentation's site, and checks that links in the documentation resolve.
+    Docs(docs::Options),
     /// Runs the simulation of the run engine over many seeds, or replays one.
     Sim(sim::Options),
     /// Kills, freezes and stops real processes under load, and checks what became of the guarantees.
@@ -82,9 +84,10 @@ fn run(command: Command) -> anyhow::Result<()> {
         Command::Tidy => tidy::run(),
         Command::Openapi(options) => generated::run_openapi(&options),
         Command::Errors(options) => generated::run(&generated::ERRORS, &options),
+        Command::Metrics(options) => generated::run(&generated::METRICS, &options),
         Command::Rights(options) => generated::run(&generated::RIGHTS, &options),
         Command::Contract(options) => contract::run(&options).map(|report| println!("contract: {report}")),
-        Command::Docs(options) => links::run(&options),
+        Command::Docs(options) => docs::run(&options),
         Command::Sim(options) => sim::run(&options),
         Command::Chaos(options) => chaos::run(&options),
         Command::Bench(bench) => bench::run(&bench),

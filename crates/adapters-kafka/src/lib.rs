@@ -38,7 +38,7 @@ pub use config::{Compression, Groups, InvalidKafkaConfig, KafkaConfig, TopicShap
 pub use events::KafkaEvents;
 pub use executor::KafkaExternalExecutor;
 pub use gateway::{KafkaAgentGateway, KafkaResults};
-pub use measures::describe_metrics;
+pub use measures::{MEASURES, describe_metrics};
 pub use monitoring::KafkaMonitoring;
 pub use publisher::KafkaPublisher;
 pub use requests::KafkaRequests;

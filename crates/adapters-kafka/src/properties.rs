@@ -2,7 +2,10 @@
 
 use rdkafka::ClientConfig;
 
-use crate::config::{Compression, KafkaConfig};
+use crate::{
+    config::{Compression, KafkaConfig},
+    consumer::COUNT_EVERY,
+};
 
 /// Those that other settings or the guarantees of this crate decide.
 const OURS: [&str; 27] = [
@@ -111,6 +114,7 @@ pub(crate) fn group_consumer(config: &KafkaConfig, group: &str) -> ClientConfig 
     properties
         .set("enable.auto.commit", "true")
         .set("auto.commit.interval.ms", "1000")
+        .set("statistics.interval.ms", COUNT_EVERY)
         .set("enable.auto.offset.store", "false")
         // The strategies of kafka-python, which may be a member of the same group. `range` gives equal partitions of the two
         // topics of requests to the same member.

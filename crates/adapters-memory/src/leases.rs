@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use domain::{
     Timestamp,
     ids::{Epoch, ExecutorId, RunId},
-    ports::{Attendance, Claimed, MAX_UNATTENDED, RunLeases, StoreError},
+    ports::{Attendance, Backlog, Claimed, MAX_BACKLOG, MAX_UNATTENDED, RunLeases, StoreError},
 };
 
 use crate::{
@@ -44,6 +44,13 @@ impl RunLeases for MemoryStore {
     async fn unattended(&self, since: Timestamp) -> Result<u64, StoreError> {
         let limit = usize::try_from(MAX_UNATTENDED).unwrap_or(usize::MAX);
         Ok(self.lock().runs.ready(since).take(limit).count() as u64)
+    }
+
+    async fn backlog(&self, now: Timestamp) -> Result<Backlog, StoreError> {
+        let limit = usize::try_from(MAX_BACKLOG).unwrap_or(usize::MAX);
+        let state = self.lock();
+        let oldest = state.runs.ready(now).next().and_then(|run| state.runs.get(run)?.head.wake_at);
+        Ok(Backlog { waiting: state.runs.ready(now).take(limit).count() as u64, oldest })
     }
 
     async fn owners(&self) -> Result<Vec<ExecutorId>, StoreError> {

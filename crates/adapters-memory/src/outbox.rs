@@ -4,15 +4,13 @@ use std::collections::{BTreeMap, HashSet};
 
 use async_trait::async_trait;
 use domain::{
+    Timestamp,
     ids::{Epoch, ExecutorId},
-    ports::{HeldShard, Outbox, QueuedMessage, SHARDS, Shard, StoreError},
+    ports::{Backlog, HeldShard, MAX_BACKLOG, Outbox, QueuedMessage, SHARDS, Shard, StoreError},
     runs::OutboxMessage,
 };
 
 use crate::MemoryStore;
-
-/// Waiting messages are counted up to here.
-const COUNTED: u64 = 10_000;
 
 /// The messages, and the shards that somebody has held.
 #[derive(Default)]
@@ -20,6 +18,14 @@ pub(crate) struct Messages {
     made: u64,
     waiting: BTreeMap<(Shard, u64), OutboxMessage>,
     shards: BTreeMap<Shard, (Option<ExecutorId>, Epoch)>,
+}
+
+/// Since when a message waits: it is put there by what it tells of.
+fn since(message: &OutboxMessage) -> Timestamp {
+    match message {
+        OutboxMessage::RunEnded(ended) => ended.timestamp,
+        OutboxMessage::DeadLetterLeft(left) => left.last_failed_at,
+    }
 }
 
 impl Messages {
@@ -98,7 +104,10 @@ impl Outbox for MemoryStore {
         Ok(())
     }
 
-    async fn waiting(&self) -> Result<u64, StoreError> {
-        Ok(COUNTED.min(self.lock().messages.waiting.len() as u64))
+    async fn backlog(&self) -> Result<Backlog, StoreError> {
+        let state = self.lock();
+        let waiting = &state.messages.waiting;
+        let oldest = waiting.values().map(since).min();
+        Ok(Backlog { waiting: MAX_BACKLOG.min(waiting.len() as u64), oldest })
     }
 }

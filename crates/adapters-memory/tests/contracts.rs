@@ -16,6 +16,6 @@ async fn a_store_that_was_not_opened_to_announce_has_nothing_to_tell() {
     let stores = Stores::new(store.clone());
     stores.committed(start("r")).await;
     stores.committed(cancel("r")).await;
-    assert_eq!(store.waiting().await.expect("memory works"), 0);
+    assert_eq!(store.backlog().await.expect("memory works").waiting, 0);
     assert_eq!(store.hold(ExecutorId::new(uuid(1)), 1, true).await.expect("memory works").len(), 1);
 }

@@ -3,6 +3,8 @@
 use domain::ports::StoreError;
 use sea_orm::{DbErr, RuntimeErr};
 
+use crate::measures;
+
 /// Why a piece of work failed; its transaction is rolled back.
 #[derive(Debug)]
 pub(crate) enum Failure {
@@ -60,6 +62,10 @@ impl From<&sqlx::Error> for Failure {
                 Self::Corrupt(error.to_string())
             }
             sqlx::Error::Encode(_) => Self::Unstorable(error.to_string()),
+            sqlx::Error::PoolTimedOut => {
+                metrics::counter!(measures::TIMEOUTS).increment(1);
+                Self::Lost(error.to_string())
+            }
             _ => Self::Lost(error.to_string()),
         }
     }
@@ -77,9 +83,11 @@ impl From<DbErr> for Failure {
             DbErr::Conn(RuntimeErr::SqlxError(cause))
             | DbErr::Exec(RuntimeErr::SqlxError(cause))
             | DbErr::Query(RuntimeErr::SqlxError(cause)) => Self::from(&**cause),
-            DbErr::ConnectionAcquire(_) | DbErr::Conn(_) | DbErr::Exec(_) | DbErr::Query(_) => {
+            DbErr::ConnectionAcquire(_) => {
+                metrics::counter!(measures::TIMEOUTS).increment(1);
                 Self::Lost(error.to_string())
             }
+            DbErr::Conn(_) | DbErr::Exec(_) | DbErr::Query(_) => Self::Lost(error.to_string()),
             _ => Self::Corrupt(error.to_string()),
         }
     }

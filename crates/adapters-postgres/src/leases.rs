@@ -8,7 +8,7 @@ use domain::{
     Timestamp,
     ids::{CommitId, Epoch, ExecutorId, RunId, Seq},
     payload::Payload,
-    ports::{Attendance, Claimed, MAX_UNATTENDED, RunLeases, StoreError},
+    ports::{Attendance, Backlog, Claimed, MAX_BACKLOG, MAX_UNATTENDED, RunLeases, StoreError},
     runs::EventRecord,
 };
 use serde_json::Value;
@@ -87,6 +87,14 @@ impl RunLeases for PgStore {
         let waiting = sqlx::query_scalar(include_str!("sql/unattended.sql")).bind(since).bind(limit);
         let waiting: i64 = waiting.fetch_one(self.leases()).await.map_err(Failure::from)?;
         Ok(u64::try_from(waiting).unwrap_or_default())
+    }
+
+    async fn backlog(&self, now: Timestamp) -> Result<Backlog, StoreError> {
+        let limit = i64::try_from(MAX_BACKLOG).unwrap_or(i64::MAX);
+        let backlog = sqlx::query_as(include_str!("sql/run_backlog.sql")).bind(now).bind(limit);
+        let (waiting, oldest): (i64, Option<Timestamp>) =
+            backlog.fetch_one(self.leases()).await.map_err(Failure::from)?;
+        Ok(Backlog { waiting: count(waiting)?, oldest })
     }
 
     async fn owners(&self) -> Result<Vec<ExecutorId>, StoreError> {

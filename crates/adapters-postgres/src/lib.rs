@@ -27,6 +27,7 @@ mod journal;
 mod leases;
 mod lists;
 mod old_runs;
+mod measures;
 mod outbox;
 mod runs;
 mod schedules;
@@ -40,4 +41,5 @@ mod workflows;
 
 pub use checkup::{DatabaseFacts, SchemaFacts, examine};
 pub use connect::{ConnectError, Refusal};
+pub use measures::{MEASURES, describe_metrics};
 pub use store::{PgSettings, PgStore};

@@ -2,8 +2,9 @@
 
 use async_trait::async_trait;
 use domain::{
+    Timestamp,
     ids::{Epoch, ExecutorId},
-    ports::{HeldShard, Outbox, QueuedMessage, Shard, StoreError},
+    ports::{Backlog, HeldShard, MAX_BACKLOG, Outbox, QueuedMessage, SHARDS, Shard, StoreError},
 };
 use sqlx::PgConnection;
 
@@ -13,9 +14,6 @@ use crate::{
     failure::{Failure, Outcome},
     journal::retried,
 };
-
-/// Waiting messages are counted up to here.
-const COUNTED: i64 = 10_000;
 
 #[async_trait]
 impl Outbox for PgStore {
@@ -59,10 +57,14 @@ impl Outbox for PgStore {
         Ok(())
     }
 
-    async fn waiting(&self) -> Result<u64, StoreError> {
-        let waiting =
-            sqlx::query_scalar("SELECT count(*) FROM (SELECT 1 FROM outbox LIMIT $1) AS counted").bind(COUNTED);
-        Ok(count(waiting.fetch_one(self.pool()).await.map_err(Failure::from)?)?)
+    /// A shard's first message by number is its oldest but for what was committed out of turn, within a moment.
+    async fn backlog(&self) -> Result<Backlog, StoreError> {
+        let shards = (0..SHARDS).map(|shard| sound("shard", i16::try_from(shard).ok())).collect::<Outcome<Vec<_>>>()?;
+        let limit = i64::try_from(MAX_BACKLOG).unwrap_or(i64::MAX);
+        let backlog = sqlx::query_as(include_str!("sql/outbox_backlog.sql")).bind(shards).bind(limit);
+        let (waiting, oldest): (i64, Option<Timestamp>) =
+            backlog.fetch_one(self.leases()).await.map_err(Failure::from)?;
+        Ok(Backlog { waiting: count(waiting)?, oldest })
     }
 }
 

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use domain::{
     Timestamp,
     ids::{Epoch, ExecutorId, RunId},
-    ports::{Attendance, Claimed, MAX_UNATTENDED, RunLeases, StoreError},
+    ports::{Attendance, Backlog, Claimed, MAX_BACKLOG, MAX_UNATTENDED, RunLeases, StoreError},
 };
 use rusqlite::{Connection, params, types::ValueRef};
 
@@ -63,6 +63,10 @@ impl RunLeases for SqliteStore {
         self.readers().read(move |connection| unattended(connection, since)).await
     }
 
+    async fn backlog(&self, now: Timestamp) -> Result<Backlog, StoreError> {
+        self.readers().read(move |connection| backlog(connection, now)).await
+    }
+
     async fn owners(&self) -> Result<Vec<ExecutorId>, StoreError> {
         self.readers().read(owners).await
     }
@@ -87,6 +91,19 @@ fn unattended(connection: &Connection, since: Timestamp) -> Outcome<u64> {
     )?;
     let limit = i64::try_from(MAX_UNATTENDED).unwrap_or(i64::MAX);
     let found = first(&mut waiting, params![micros(since), limit], |row| count(row, 0))?;
+    Ok(found.unwrap_or_default())
+}
+
+fn backlog(connection: &Connection, now: Timestamp) -> Outcome<Backlog> {
+    let mut waiting = connection.prepare_cached(
+        "SELECT count(*), min(wake_at) FROM (SELECT wake_at FROM run_heads
+         WHERE owner IS NULL AND phase = 0 AND wake_at IS NOT NULL AND wake_at <= ?1 ORDER BY wake_at, run LIMIT ?2)",
+    )?;
+    let limit = i64::try_from(MAX_BACKLOG).unwrap_or(i64::MAX);
+    let found = first(&mut waiting, params![micros(now), limit], |row| {
+        let oldest = if row.get_ref(1)? == ValueRef::Null { None } else { Some(time(row, 1)?) };
+        Ok(Backlog { waiting: count(row, 0)?, oldest })
+    })?;
     Ok(found.unwrap_or_default())
 }
 

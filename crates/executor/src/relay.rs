@@ -134,8 +134,6 @@ impl Relay {
         self.held = self.ports.outbox.hold(me, share, self.may_drive).await?;
         self.drives.0.store(self.held.iter().any(|held| held.shard == Shard::EXTERNAL), Ordering::Relaxed);
         self.shared_out = Some(Instant::now());
-        let waiting = self.ports.outbox.waiting().await?;
-        metrics::gauge!("orrery_outbox_waiting").set(u32::try_from(waiting).unwrap_or(u32::MAX));
         Ok(())
     }
 

@@ -146,7 +146,7 @@ async fn messages_are_sent_once_in_the_order_of_their_key_and_forgotten() {
     for (run, events) in sent {
         assert_eq!(events, [format!("{run}-2"), format!("{run}-4")]);
     }
-    assert_eq!(store.waiting().await.expect("it works"), 0);
+    assert_eq!(store.backlog().await.expect("it works").waiting, 0);
 }
 
 #[tokio::test(start_paused = true)]
@@ -156,7 +156,7 @@ async fn what_cannot_be_sent_waits_for_the_bus() {
     let _relay = start(&store, &bus, 1).await;
     two_ends(&store, &ids, "r");
     pass(60).await;
-    assert_eq!((bus.by_run().len(), store.waiting().await.expect("it works")), (0, 2));
+    assert_eq!((bus.by_run().len(), store.backlog().await.expect("it works").waiting), (0, 2));
 
     bus.is_down(false);
     pass(3).await;

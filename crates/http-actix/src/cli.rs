@@ -5,6 +5,7 @@ mod audit;
 mod config;
 mod doctor;
 mod door;
+mod health;
 pub(crate) mod kafka;
 mod limits;
 mod migrate;
@@ -67,6 +68,8 @@ enum Command {
     Demo(Demo),
     /// Serve the built-in demo agents alone, for tests and benchmarks.
     DemoAgents(DemoAgents),
+    /// Ask a server of this machine how it is; fails unless it is well.
+    Health(health::Health),
     /// Look after the audit log.
     #[command(subcommand)]
     Audit(audit::Audit),
@@ -89,6 +92,8 @@ enum Command {
     Errors,
     /// Print which right each operation needs and which role has it, as Markdown.
     Rights,
+    /// Print what is measured and told at `/metrics`, as Markdown.
+    Metrics(Metrics),
     /// Measure single-row commits per second of the store's file system or database: the floor of a benchmark.
     BenchFloor(BenchFloor),
 }
@@ -108,6 +113,13 @@ pub(crate) struct Demo {
     /// The folder for the store; by default a temporary one, which is removed afterwards.
     #[arg(long)]
     pub(crate) data: Option<PathBuf>,
+}
+
+#[derive(Args)]
+struct Metrics {
+    /// As JSON, for programs: names, kinds, labels and series.
+    #[arg(long)]
+    json: bool,
 }
 
 #[derive(Args)]
@@ -170,6 +182,7 @@ impl Command {
                 let delay = Duration::from_millis(agents.delay_ms);
                 composition::block_on(demo::serve_agents(agents.listen, !agents.no_record, delay))
             }
+            Command::Health(health) => print(health.ask()?.trim_end()),
             Command::Audit(audit::Audit::Verify(verify)) => {
                 print(&composition::block_on(composition::verify_audit(&verify))?)
             }
@@ -185,6 +198,8 @@ impl Command {
             Command::Openapi30 => print(&serde_json::to_string_pretty(&http_actix::openapi_document_3_0())?),
             Command::Errors => print(http_actix::problem::errors_markdown().trim_end()),
             Command::Rights => print(composition::rights().trim_end()),
+            Command::Metrics(Metrics { json: true }) => print(&composition::list_of_metrics()),
+            Command::Metrics(_) => print(composition::reference_of_metrics().trim_end()),
             Command::BenchFloor(floor) => print(&floor.measure()?),
         }
     }

@@ -17,7 +17,7 @@ mod routes;
 pub mod serving;
 
 pub use api::{Guard, KnownHosts, MAX_STREAMS, Streams, TrustedProxies};
-pub use metrics::{asks_for_credentials, install as install_metrics};
+pub use metrics::{MEASURES, asks_for_credentials, install as install_metrics, runs_as};
 pub use once::{RequestDigests, RequestIds};
 pub use registry::Registry;
 pub use rights::rights_markdown;

@@ -4,6 +4,7 @@ use std::{sync::OnceLock, time::Duration};
 
 use actix_web::http::{Method, StatusCode};
 use domain::access::{Forbidden, Refused};
+use measures::Measure;
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 
 const REQUESTS: &str = "orrery_http_requests_total";
@@ -13,6 +14,26 @@ const DISABLED: &str = "orrery_auth_disabled";
 /// How many streams are open.
 pub(crate) const STREAMS: &str = "orrery_open_streams";
 const DURATION: &str = "orrery_http_request_duration_seconds";
+const LIMITED: &str = "orrery_http_rate_limited_total";
+const READY: &str = "orrery_component_ready";
+const BUILD: &str = "orrery_build_info";
+
+/// Every metric of this crate.
+pub const MEASURES: &[Measure] = &[
+    Measure::counter(
+        REQUESTS,
+        "HTTP requests, by method, route and status. Those of 500 and above are errors of the server.",
+    )
+    .by(&["method", "route", "status"]),
+    Measure::histogram(DURATION, "From a request's head to its answer's head.").by(&["method", "route", "status"]),
+    Measure::counter(LIMITED, "Requests that were answered 429, by whose limit was reached.").by(&["policy"]),
+    Measure::counter(REFUSALS, "Requests that were answered 401, by what was wrong.").by(&["reason"]),
+    Measure::counter(DENIALS, "Requests that were answered 403, by what was missing.").by(&["missing"]),
+    Measure::gauge(DISABLED, "1 where nobody is asked for credentials."),
+    Measure::gauge(STREAMS, "Streams of events that are open."),
+    Measure::gauge(READY, "1 where a component worked when `/health/ready` was asked last, else 0.").by(&["component"]),
+    Measure::gauge(BUILD, "Always 1; tells which version runs here, in which role.").by(&["version", "role"]),
+];
 
 /// The bounds of all latency histograms, in seconds: from a fast commit to a slow agent.
 const BUCKETS: [f64; 16] =
@@ -31,20 +52,7 @@ pub fn install() -> PrometheusHandle {
         if metrics::set_global_recorder(recorder).is_err() {
             tracing::warn!("another recorder of metrics was installed before; /metrics stays empty");
         }
-        metrics::describe_counter!(REQUESTS, metrics::Unit::Count, "HTTP requests, by method, route and status.");
-        metrics::describe_histogram!(DURATION, metrics::Unit::Seconds, "From a request's head to its answer's head.");
-        metrics::describe_counter!(
-            REFUSALS,
-            metrics::Unit::Count,
-            "Requests that were answered 401, by what was wrong."
-        );
-        metrics::describe_counter!(
-            DENIALS,
-            metrics::Unit::Count,
-            "Requests that were answered 403, by what was missing."
-        );
-        metrics::describe_gauge!(STREAMS, metrics::Unit::Count, "Streams of events that are open.");
-        metrics::describe_gauge!(DISABLED, metrics::Unit::Count, "1 where nobody is asked for credentials.");
+        MEASURES.iter().for_each(Measure::describe);
         keep_up(handle.clone());
         handle
     };
@@ -77,6 +85,21 @@ pub(crate) fn denied(forbidden: &Forbidden) {
         Forbidden::Attenuated => "token",
     };
     metrics::counter!(DENIALS, "missing" => missing).increment(1);
+}
+
+/// Counts a request that was one too many.
+pub(crate) fn limited(policy: &'static str) {
+    metrics::counter!(LIMITED, "policy" => policy).increment(1);
+}
+
+/// Tells how a component was found.
+pub(crate) fn found(component: &'static str, ready: bool) {
+    metrics::gauge!(READY, "component" => component).set(u8::from(ready));
+}
+
+/// Tells what runs here.
+pub fn runs_as(role: &'static str) {
+    metrics::gauge!(BUILD, "version" => env!("CARGO_PKG_VERSION"), "role" => role).set(1);
 }
 
 /// Tells whether anybody is asked for credentials.

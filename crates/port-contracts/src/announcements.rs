@@ -2,7 +2,7 @@
 
 use domain::{
     ids::Seq,
-    ports::Shard,
+    ports::{Backlog, SHARDS, Shard},
     runs::{
         AdoptRun, AdvanceRun, CancelRun, ClosedAttempt, CommitOutcome, OutboxMessage, RunCommit, RunEnded, RunEvent,
         RunStatus, StartRun,
@@ -106,16 +106,30 @@ pub async fn some_shards_are_read_in_one_question_and_so_many_of_each(stores: &S
     assert_eq!(stores.outbox.oldest(&[], 9).await.expect("the store works"), []);
 }
 
-pub async fn what_waits_is_counted(stores: &SharedStores) {
-    assert_eq!(stores.outbox.waiting().await.expect("the store works"), 0);
-    for run in ["a", "b"] {
+pub async fn what_waits_is_counted_and_known_by_its_age(stores: &SharedStores) {
+    let backlog = async || stores.outbox.backlog().await.expect("the store works");
+    assert_eq!(backlog().await, Backlog::default());
+    for (run, second) in [("a", 40), ("b", 41)] {
         stores.committed(start(run)).await;
-        stores.committed(cancel(run)).await;
+        stores.committed(CancelRun { at: at(second), ..cancel(run) }).await;
     }
-    assert_eq!(stores.outbox.waiting().await.expect("the store works"), 2);
+    let both = backlog().await;
+    assert!(both.waiting == 2 && both.oldest.is_some(), "{both:?}");
     let again = AdvanceRun { run: run_id("a"), ..advance("a", 1) };
     stores.commit(again).await;
-    assert_eq!(stores.outbox.waiting().await.expect("the store works"), 2);
+    assert_eq!(backlog().await, both);
+    stores.joined(&[1]).await;
+    let held = stores.hold(1, usize::from(SHARDS) + 1).await;
+    for (run, left) in [("a", 1), ("b", 0)] {
+        let shard = Shard::of(run_id(run).as_str());
+        let ids = stores.waiting().await.into_iter().filter(|queued| queued.message.run() == &run_id(run));
+        let held = *held.iter().find(|held| held.shard == shard).expect("it is held");
+        let ids: Vec<u64> = ids.map(|queued| queued.id).collect();
+        stores.outbox.delivered(&[(held, ids)]).await.expect("the store works");
+        let rest = backlog().await;
+        assert_eq!((rest.waiting, rest.oldest.is_some()), (left, left > 0));
+        assert!(left == 0 || rest.oldest > both.oldest, "the older one is gone: {rest:?}");
+    }
 }
 
 pub async fn a_dead_letter_is_announced_before_the_end_of_its_run(stores: &SharedStores) {

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use domain::{
     ids::{Epoch, RunId},
-    ports::{Attendance, Claimed},
+    ports::{Attendance, Backlog, Claimed},
     runs::{AdvanceRun, CommitOutcome, RunEvent, RunStatus, StartRun, Wake},
 };
 use futures_util::future::join_all;
@@ -215,6 +215,21 @@ pub async fn runs_that_wanted_an_owner_long_ago_and_have_none_are_counted(stores
     assert_eq!(unattended(-1000).await, 0);
     claim(stores, 2, 1, 1000).await;
     assert_eq!(unattended(1000).await, 1);
+}
+
+pub async fn what_waits_to_be_claimed_is_told_with_the_time_of_the_first(stores: &Stores) {
+    let backlog = async |second| stores.leases.backlog(at(second)).await.expect("the store works");
+    assert_eq!(backlog(1000).await, Backlog::default());
+    for (run, second) in [("late", 7), ("early", 3), ("future", 2000), ("cancelled", 1)] {
+        stores.committed(StartRun { at: at(second), ..start(run) }).await;
+    }
+    stores.committed(cancel("cancelled")).await;
+    stores.committed(owned_start("owned")).await;
+    assert_eq!(backlog(1000).await, Backlog { waiting: 2, oldest: Some(at(3)) });
+    assert_eq!(backlog(3).await, Backlog { waiting: 1, oldest: Some(at(3)) });
+    assert_eq!(backlog(2).await, Backlog::default());
+    assert_eq!(claimed(stores, 2, 1, 1000).await, ["early"]);
+    assert_eq!(backlog(1000).await, Backlog { waiting: 1, oldest: Some(at(7)) });
 }
 
 pub async fn owners_are_those_that_own_runs(stores: &Stores) {

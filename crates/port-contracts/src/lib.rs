@@ -269,6 +269,7 @@ macro_rules! port_contracts {
                 owners_are_those_that_own_runs,
                 a_live_run_has_an_owner_or_a_time_at_which_it_wants_one,
                 runs_that_wanted_an_owner_long_ago_and_have_none_are_counted,
+                what_waits_to_be_claimed_is_told_with_the_time_of_the_first,
             ]
             accounts: [
                 a_key_comes_back_as_it_was_stored,
@@ -371,7 +372,7 @@ macro_rules! shared_port_contracts {
                 a_refused_commit_announces_nothing,
                 later_messages_of_a_run_have_higher_numbers,
                 some_shards_are_read_in_one_question_and_so_many_of_each,
-                what_waits_is_counted,
+                what_waits_is_counted_and_known_by_its_age,
                 a_dead_letter_is_announced_before_the_end_of_its_run,
                 each_failure_of_an_entry_is_news_of_its_own,
             ]

@@ -11,7 +11,7 @@ use async_trait::async_trait;
 use domain::{
     Timestamp,
     ids::{Epoch, ExecutorId, RunId},
-    ports::{Attendance, Claimed, Duties, Fleet, LifeSign, RunLeases, StoreError},
+    ports::{Attendance, Backlog, Claimed, Duties, Fleet, LifeSign, RunLeases, StoreError},
 };
 
 use crate::tenures::Tenures;
@@ -109,6 +109,10 @@ impl RunLeases for Line {
 
     async fn owners(&self) -> Result<Vec<ExecutorId>, StoreError> {
         self.store()?.owners().await
+    }
+
+    async fn backlog(&self, now: Timestamp) -> Result<Backlog, StoreError> {
+        self.store()?.backlog(now).await
     }
 
     async fn attendance(&self, run: &RunId) -> Result<Option<Attendance>, StoreError> {

@@ -18,6 +18,7 @@ use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::{
+    lag,
     lanes::Lanes,
     offsets::Offsets,
     record::{Order, Record, RecordHandler},
@@ -208,7 +209,7 @@ impl ClientContext for Membership {
     }
 
     fn stats(&self, statistics: Statistics) {
-        self.listening.stats(statistics);
+        lag::tell(&statistics);
     }
 
     fn error(&self, error: KafkaError, reason: &str) {

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 
-use super::StoreError;
+use super::{Backlog, StoreError};
 use crate::{
     Timestamp,
     ids::{Epoch, ExecutorId, RunId},
@@ -65,6 +65,10 @@ pub trait RunLeases: Send + Sync {
 
     /// How many live runs have no owner though they wanted one at this time or earlier; at most [`MAX_UNATTENDED`].
     async fn unattended(&self, since: Timestamp) -> Result<u64, StoreError>;
+
+    /// The live runs that have no owner though they want one at this time: those that the next [`RunLeases::claim`] could take, and
+    /// since when the first of them wants one.
+    async fn backlog(&self, now: Timestamp) -> Result<Backlog, StoreError>;
 
     /// The executors that own runs.
     async fn owners(&self) -> Result<Vec<ExecutorId>, StoreError>;

@@ -4,6 +4,7 @@
 mod access;
 mod agents;
 mod audit;
+mod backlog;
 mod bus;
 mod dead_letters;
 mod engine;
@@ -32,6 +33,7 @@ pub use access::{
 };
 pub use agents::Agents;
 pub use audit::{AuditChain, AuditLog, AuditSeal, AuditSealing, ChainState, Sealed};
+pub use backlog::{Backlog, MAX_BACKLOG};
 pub use bus::{
     Asked, Delivery, EventHandler, ExternalExecutor, Handled, Monitoring, Publisher, RequestHandler, TaskHandler,
 };

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 
-use super::StoreError;
+use super::{Backlog, StoreError};
 use crate::{
     ids::{Epoch, ExecutorId},
     runs::OutboxMessage,
@@ -81,8 +81,8 @@ pub trait Outbox: Send + Sync {
     /// Gives shards back, all that the relay holds beyond `keep`.
     async fn give_back(&self, relay: ExecutorId, keep: usize) -> Result<(), StoreError>;
 
-    /// How many messages wait, at most 10,000 of them counted.
-    async fn waiting(&self) -> Result<u64, StoreError>;
+    /// How many messages wait, and since when the oldest of them does: within a moment of the commit that put it there.
+    async fn backlog(&self) -> Result<Backlog, StoreError>;
 }
 
 #[cfg(test)]

@@ -14,6 +14,7 @@ mod keyring;
 mod listening;
 mod logging;
 mod migrations;
+mod measures;
 mod nobody;
 mod parts;
 mod process;
@@ -39,6 +40,7 @@ pub(crate) use doctor::examine;
 pub(crate) use keyring::{new_key, public_keys};
 pub(crate) use logging::{LogFormat, init as init_logging};
 pub(crate) use migrations::migrate;
+pub(crate) use measures::{list as list_of_metrics, reference as reference_of_metrics};
 pub(crate) use process::Orrery;
 
 /// Runs a future to its end on the runtime of this process.

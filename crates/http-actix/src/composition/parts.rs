@@ -99,7 +99,8 @@ pub(super) fn contradictions(serve: &Serve) -> Vec<String> {
     wrong.into_iter().filter_map(|(is_wrong, what)| is_wrong.then_some(what)).collect()
 }
 
-fn name(role: Role) -> &'static str {
+/// The name of a role on the command line.
+pub(super) fn name(role: Role) -> &'static str {
     match role {
         Role::All => "all",
         Role::Api => "api",

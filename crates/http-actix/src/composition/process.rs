@@ -33,6 +33,7 @@ use super::{
     files, kafka,
     keyring::{self, Place},
     listening::{bind, listen, listen_for_registry},
+    measures,
     nobody::Nobody,
     parts::Parts,
     readiness::{Components, Draining},
@@ -215,15 +216,14 @@ impl<'a> Building<'a> {
         vault: Arc<dyn Vault>,
     ) -> anyhow::Result<Orrery> {
         // Before anything is counted: what is counted without a recorder is lost.
-        http_actix::install_metrics();
-        executor::describe_metrics();
-        adapters_kafka::describe_metrics();
+        measures::describe(self.options.role);
         let streams = self.options.limits.streams();
         let watchers =
             Watchers { runs: WatchHub::new(self.store.runs.clone()), feed: FeedHub::new(self.store.feed.clone()) };
         let (queue, writer) =
             CommitQueue::telling(self.store.journal.clone(), Some(watchers.clone()), self.spans.clone());
         self.writing.spawn(&mut self.crew, "writer of commits", |_| writer);
+        measures::tell(self.parts, &self.store, self.bus.is_some(), (&mut self.crew, &self.egress));
         let membership = self.join().await?;
         let engine = self.engine(&membership, &queue)?;
         let ports = self.ports(engine.as_ref(), &queue, &watchers)?;

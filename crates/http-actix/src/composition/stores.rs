@@ -49,6 +49,8 @@ pub(super) struct Shared {
     pub(super) doorbell: Arc<dyn Doorbell>,
     pub(super) time: Arc<dyn StoreTime>,
     pub(super) steered: Arc<SteeredClock>,
+    /// The store itself, whose connections are watched.
+    pub(super) connections: PgStore,
 }
 
 /// Opens the store of a single process, and takes over what a predecessor left unfinished.
@@ -217,6 +219,7 @@ pub(super) async fn in_database(database: Database<'_>, vault: Arc<dyn Vault>) -
             outbox: store.clone(),
             external: store.clone(),
             doorbell: store.clone(),
+            connections: (*store).clone(),
             time: store,
             steered: clock,
         }),

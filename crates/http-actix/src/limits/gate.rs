@@ -163,7 +163,7 @@ fn settle(request: &HttpRequest, taken: Result<Standing, TooMany>) -> Result<(),
 }
 
 fn too_many(policy: &'static str, wait: Duration) -> Problem {
-    metrics::counter!("orrery_http_rate_limited_total", "policy" => policy).increment(1);
+    crate::metrics::limited(policy);
     let seconds = whole_seconds(wait).max(1);
     let whose = match policy {
         "address" => "from this address",

@@ -80,6 +80,9 @@ async fn health(
 
 async fn ready(State(clock): State<dyn Clock>, State(readiness): State<dyn Readiness>) -> Result<ReadyOrNot, Problem> {
     let components = readiness.check().await;
+    for component in &components {
+        crate::metrics::found(component.name, component.ready);
+    }
     let ready = components.iter().all(|component| component.ready || component.optional);
     let degraded = components.iter().any(|component| !component.ready && component.optional);
     let checks = components.into_iter().map(|component| {

@@ -1,0 +1,78 @@
+//! The guides are followed word for word: what they say is typed into shells, and what they show must be what is seen.
+//!
+//! How a guide marks what is to be done is written in `docs/README.md`. Guides use the addresses that they name, so they are followed one after
+//! the other.
+
+mod block;
+mod guide;
+mod pattern;
+mod shell;
+
+use std::{
+    collections::BTreeSet,
+    path::Path,
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+
+use crate::guide::Guide;
+
+/// The folder of the guides.
+const GUIDES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/guides");
+
+/// The guides that are followed here, each by a test of its name.
+const FOLLOWED: [&str; 6] = ["deployment", "development", "getting-started", "migration", "observability", "terminal"];
+
+/// One guide at a time.
+fn turn() -> MutexGuard<'static, ()> {
+    static TURN: Mutex<()> = Mutex::new(());
+    TURN.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[test]
+fn getting_started() {
+    let _turn = turn();
+    Guide::named("getting-started").follow();
+}
+
+#[test]
+fn observability() {
+    let _turn = turn();
+    Guide::named("observability").follow();
+}
+
+#[test]
+fn deployment() {
+    let _turn = turn();
+    Guide::named("deployment").with_services().follow();
+}
+
+#[test]
+fn development() {
+    let _turn = turn();
+    Guide::named("development").in_the_repository().follow();
+}
+
+#[test]
+fn migration() {
+    let _turn = turn();
+    Guide::named("migration").follow();
+}
+
+#[test]
+fn terminal() {
+    let _turn = turn();
+    Guide::named("terminal").follow();
+}
+
+#[test]
+fn every_guide_with_something_to_follow_is_followed() {
+    let mut found = BTreeSet::new();
+    for entry in std::fs::read_dir(GUIDES).expect("the folder of the guides") {
+        let path = entry.expect("an entry").path();
+        let text = std::fs::read_to_string(&path).expect("a guide is text");
+        if block::blocks(&text).iter().any(block::Block::is_done) {
+            found.insert(Path::new(&path).file_stem().expect("a name").to_string_lossy().into_owned());
+        }
+    }
+    assert_eq!(found, FOLLOWED.map(str::to_owned).into());
+}
