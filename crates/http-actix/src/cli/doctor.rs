@@ -8,11 +8,11 @@ use crate::composition;
 /// What a server would be given, and how to tell what is wrong with it.
 #[derive(Args)]
 pub(crate) struct Doctor {
-    #[command(flatten)]
-    serve: Serve,
     /// Print one JSON object for programs.
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    serve: Serve,
 }
 
 impl Doctor {

@@ -59,14 +59,6 @@ pub(crate) struct Serve {
     pub(crate) door: DoorSettings,
     #[command(flatten)]
     pub(crate) secret_keys: SecretKeys,
-    #[command(flatten, next_help_heading = "Kafka")]
-    pub(crate) kafka: Kafka,
-    #[command(flatten, next_help_heading = "Limits")]
-    pub(crate) limits: LimitSettings,
-    #[command(flatten, next_help_heading = "Webhooks")]
-    pub(crate) webhooks: WebhookTimes,
-    #[command(flatten, next_help_heading = "Traces")]
-    pub(crate) traces: TraceSettings,
     /// Who executes new runs: Orrery, or the executor of the existing system, asked over Kafka.
     #[arg(long, env = "ORRERY_ENGINE", value_enum, default_value_t = EngineKind::Orrery)]
     pub(crate) engine: EngineKind,
@@ -123,6 +115,15 @@ pub(crate) struct Serve {
     /// What is logged, in the syntax of `RUST_LOG`.
     #[arg(long, env = "ORRERY_LOG", default_value = "info,actix_server=warn,sea_orm_migration=warn,sqlx=warn")]
     pub(crate) log: String,
+    // Groups with a heading are last: what follows one would stand under it.
+    #[command(flatten, next_help_heading = "Kafka")]
+    pub(crate) kafka: Kafka,
+    #[command(flatten, next_help_heading = "Limits")]
+    pub(crate) limits: LimitSettings,
+    #[command(flatten, next_help_heading = "Webhooks")]
+    pub(crate) webhooks: WebhookTimes,
+    #[command(flatten, next_help_heading = "Traces")]
+    pub(crate) traces: TraceSettings,
 }
 
 impl Serve {

@@ -13,8 +13,8 @@ mod keepers;
 mod keyring;
 mod listening;
 mod logging;
-mod migrations;
 mod measures;
+mod migrations;
 mod nobody;
 mod parts;
 mod process;
@@ -39,8 +39,8 @@ pub(crate) use contradictions::contradictions;
 pub(crate) use doctor::examine;
 pub(crate) use keyring::{new_key, public_keys};
 pub(crate) use logging::{LogFormat, init as init_logging};
-pub(crate) use migrations::migrate;
 pub(crate) use measures::{list as list_of_metrics, reference as reference_of_metrics};
+pub(crate) use migrations::migrate;
 pub(crate) use process::Orrery;
 
 /// Runs a future to its end on the runtime of this process.

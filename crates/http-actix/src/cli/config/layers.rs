@@ -45,7 +45,9 @@ pub(crate) fn read(args: impl IntoIterator<Item = OsString>) -> Result<(Cli, Vec
     let added = Layers { leaf, given, settings: &settings }.added()?;
     // Behind a lone "--" there are no flags.
     let end = args.iter().position(|arg| arg == "--").unwrap_or(args.len());
-    let arguments = added.iter().flat_map(|added| declared::arguments(added.setting, &added.values));
+    // What is the default anyhow is not said: it would need or exclude others, which the default does not.
+    let said = added.iter().filter(|added| added.values != added.setting.default);
+    let arguments = said.flat_map(|added| declared::arguments(added.setting, &added.values));
     args.splice(end..end, arguments.map(OsString::from));
     let origins: Vec<(Setting, Origin)> =
         settings.iter().filter_map(|setting| Some((setting.clone(), origin(setting, leaf, given, &added)?))).collect();
