@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use anyhow::Context;
 
 use crate::{
-    contract, deny, docs, generated, libraries, sim, test, tidy,
+    chart, contract, deny, docs, generated, libraries, sim, test, tidy,
     workspace::{cargo, must},
 };
 
@@ -64,6 +64,10 @@ fn stages(options: &Options) -> Vec<Stage<'_>> {
         ("rights", Box::new(|| passed(generated::run(&generated::RIGHTS, &generated::Options::check())))),
         ("metrics", Box::new(|| passed(generated::run(&generated::METRICS, &generated::Options::check())))),
         ("errors", Box::new(|| passed(generated::run(&generated::ERRORS, &generated::Options::check())))),
+        (
+            "chart",
+            Box::new(|| chart::run().map(|said| said.map_or(Said::NotRun(chart::MISSING.into()), Said::PassedWith))),
+        ),
         ("sim", Box::new(|| passed(sim::run(&sim::Options::seeds(options.seeds))))),
         ("planted", Box::new(|| passed(sim::planted()))),
         ("contract", Box::new(|| contract::run(&contract::Options::in_ci()).map(|report| said_of(&report)))),

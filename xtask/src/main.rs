@@ -4,6 +4,7 @@
 
 mod bench;
 mod chaos;
+mod chart;
 mod ci;
 mod contract;
 mod deny;
@@ -53,6 +54,8 @@ enum Command {
     Rights(generated::Options),
     /// Holds the API's description against the server (Schemathesis, generated clients) and against what it promised before.
     Contract(contract::Options),
+    /// Renders the Helm chart with several files of values, and looks at what comes out.
+    Chart,
     /// Makes the documentation's site, and checks that links in the documentation resolve.
     Docs(docs::Options),
     /// Runs the simulation of the run engine over many seeds, or replays one.
@@ -87,6 +90,7 @@ fn run(command: Command) -> anyhow::Result<()> {
         Command::Metrics(options) => generated::run(&generated::METRICS, &options),
         Command::Rights(options) => generated::run(&generated::RIGHTS, &options),
         Command::Contract(options) => contract::run(&options).map(|report| println!("contract: {report}")),
+        Command::Chart => chart::run().map(drop),
         Command::Docs(options) => docs::run(&options),
         Command::Sim(options) => sim::run(&options),
         Command::Chaos(options) => chaos::run(&options),

@@ -7,3 +7,4 @@ mod exposition;
 mod measured;
 mod promql;
 mod repository;
+mod settings;
