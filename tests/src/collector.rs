@@ -145,5 +145,5 @@ fn texts(attributes: Vec<opentelemetry_proto::tonic::common::v1::KeyValue>) -> V
 }
 
 fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    bytes.iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
 }

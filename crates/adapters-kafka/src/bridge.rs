@@ -68,7 +68,7 @@ impl RecordHandler for Tasks {
         task.trace = received.place;
         let outcome = self.handler.perform(&task).await;
         let error = matches!(outcome, TaskOutcome::Failure(_)).then_some("failed");
-        self.receiving.end(received, "agent task", &task.run, error);
+        self.receiving.end(&received, "agent task", &task.run, error);
         self.send(record, &task, &outcome).await
     }
 }

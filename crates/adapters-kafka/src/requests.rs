@@ -68,7 +68,7 @@ impl Requests {
             Handled::Refused(_) => Some("refused"),
             Handled::Later(_) => Some("put off"),
         };
-        self.receiving.end(received, "execution request", &run, error);
+        self.receiving.end(&received, "execution request", &run, error);
         handled
     }
 }

@@ -67,8 +67,8 @@ impl Receiving {
     }
 
     /// It is handled; `what` is the kind of thing that it was.
-    pub(crate) fn end(&self, received: Received, what: &str, run: &RunId, error: Option<&str>) {
-        let Received { place: Some(place), parent, began } = received else { return };
+    pub(crate) fn end(&self, received: &Received, what: &str, run: &RunId, error: Option<&str>) {
+        let Received { place: Some(place), parent, began } = *received else { return };
         if Some(place.span) == parent || !self.spans.wants(&place) {
             return;
         }

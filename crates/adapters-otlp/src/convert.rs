@@ -31,7 +31,7 @@ pub(crate) fn span(span: Span, scope: InstrumentationScope) -> SpanData {
         dropped_attributes_count: 0,
         events: SpanEvents::default(),
         links: SpanLinks::default(),
-        status: error.map_or(Status::Unset, |error| Status::error(error)),
+        status: error.map_or(Status::Unset, Status::error),
         instrumentation_scope: scope,
     }
 }

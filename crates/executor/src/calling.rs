@@ -96,7 +96,7 @@ pub(crate) async fn make_call(
             let traced = way.tracing.begin(call, caller.origin);
             let request = AgentRequest { pass, trace: Some(traced.place), ..call.request() };
             let outcome = way.gateway.call(&agent, &request).await;
-            way.tracing.end(traced, call, &outcome);
+            way.tracing.end(&traced, call, &outcome);
             metrics::histogram!("orrery_agent_call_duration_seconds").record(started.elapsed());
             if let Some(permit) = permit {
                 permit.end(&outcome);

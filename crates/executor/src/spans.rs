@@ -49,7 +49,7 @@ impl CallSpans {
     }
 
     /// It is over.
-    pub(crate) fn end(&self, traced: TracedCall, call: &AgentCall, outcome: &CallOutcome) {
+    pub(crate) fn end(&self, traced: &TracedCall, call: &AgentCall, outcome: &CallOutcome) {
         if !self.spans.wants(&traced.place) {
             return;
         }
@@ -72,20 +72,20 @@ impl CallSpans {
     }
 
     /// It is over.
-    pub(crate) fn end_task(&self, traced: TracedCall, task: &AgentTask, outcome: &CallOutcome) {
+    pub(crate) fn end_task(&self, traced: &TracedCall, task: &AgentTask, outcome: &CallOutcome) {
         if self.spans.wants(&traced.place) {
             self.tell(traced, vec![(RUN, task.run.to_string()), (AGENT, task.agent.clone())], outcome);
         }
     }
 
-    fn tell(&self, traced: TracedCall, mut attributes: Vec<(&'static str, String)>, outcome: &CallOutcome) {
+    fn tell(&self, traced: &TracedCall, mut attributes: Vec<(&'static str, String)>, outcome: &CallOutcome) {
         let error = match outcome {
             CallOutcome::Completed(_) => None,
             // The message is in the agent's words, and some agents repeat what they were sent.
             CallOutcome::Failed(CallFailure { kind, .. }) => Some(kind.as_str().to_owned()),
         };
         attributes.extend(error.clone().map(|kind| (ERROR_TYPE, kind)));
-        let TracedCall { place, parent, began } = traced;
+        let TracedCall { place, parent, began } = *traced;
         let (name, ended) = ("call agent".to_owned(), self.clock.now());
         self.spans.tell(Span { place, parent, name, kind: SpanKind::Client, began, ended, attributes, error });
     }

@@ -42,7 +42,7 @@ impl TaskPerformer {
             let traced = self.tracing.begin_task(task, attempt);
             let request = AgentRequest { trace: Some(traced.place), ..request.clone() };
             let outcome = self.gateway.call(agent, &request).await;
-            self.tracing.end_task(traced, task, &outcome);
+            self.tracing.end_task(&traced, task, &outcome);
             match outcome {
                 CallOutcome::Completed(output) => return TaskOutcome::Success(output),
                 CallOutcome::Failed(failure) => {
