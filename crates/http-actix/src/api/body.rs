@@ -74,17 +74,37 @@ fn describe<T: Checked>(draft: &mut Draft<'_>, required: bool) {
     let media = MediaType { schema: Some(schema), ..MediaType::default() };
     let content = [("application/json".to_owned(), media)].into_iter().collect();
     draft.operation.request_body = Some(ReferenceOr::Item(RequestBody { content, required, ..RequestBody::default() }));
-    draft.problems.extend([
-        Code::ValidationFailed,
-        Code::BodyTooLarge,
-        Code::UnsupportedMediaType,
-        Code::BadRequest,
-        Code::RequestTimeout,
-    ]);
+    draft.problems.extend(PROBLEMS);
+}
+
+/// What may be wrong with a body.
+const PROBLEMS: [Code; 5] =
+    [Code::ValidationFailed, Code::BodyTooLarge, Code::UnsupportedMediaType, Code::BadRequest, Code::RequestTimeout];
+
+/// Where no part takes the body, it must say nothing: not be there, or be the empty object that some libraries always send.
+pub(super) async fn none_taken(from: &mut Incoming) -> Result<Option<()>, Problem> {
+    let bytes = bytes(from).await?;
+    // For the key of a request that takes no body, there is none.
+    from.body = None;
+    if bytes.is_empty() {
+        return Ok(Some(()));
+    }
+    let read = json::parse(&bytes, from.limits.json_depth).and_then(|value| match value {
+        Value::Null => Ok(()),
+        Value::Object(members) if members.is_empty() => Ok(()),
+        _ => Err(vec![Mistake::new(Part::Body, "", "value_error", "must be absent or empty: nothing is known here")]),
+    });
+    Ok(from.settle(read))
+}
+
+/// The same in a description.
+pub(super) fn describe_none(draft: &mut Draft<'_>) {
+    draft.problems.extend(PROBLEMS);
 }
 
 /// The body's bytes, decompressed. No more of them are ever held than a body may have, and no longer than it may take.
 async fn bytes(from: &mut Incoming) -> Result<Bytes, Problem> {
+    from.takes_body = true;
     let (most, time) = (from.limits.body_bytes, from.limits.body_time);
     let request = &from.request;
     let declared = request.headers().get(header::CONTENT_LENGTH).and_then(|n| n.to_str().ok()?.parse::<usize>().ok());

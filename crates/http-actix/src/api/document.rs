@@ -12,7 +12,7 @@ use schemars::{SchemaGenerator, generate::SchemaSettings};
 use serde_json::{Map, Value, json};
 
 use super::{
-    About, Output, hidden,
+    About, Output, body, hidden,
     input::{Draft, Input},
     once,
 };
@@ -77,11 +77,16 @@ impl DocumentBuilder {
         let mut problems: BTreeSet<Code> = about.problems.into_iter().chain(refusals(access).iter().copied()).collect();
         // The gate stands before every operation.
         problems.extend([Code::UriTooLong, Code::HeadersTooLarge]);
+        // A query is refused even where none is taken.
+        problems.insert(Code::ValidationFailed);
         if !is_exempt(path) {
             problems.insert(Code::RateLimited);
         }
         let mut draft = Draft { requests: &mut self.requests, operation, problems };
         In::describe(&mut draft);
+        if draft.operation.request_body.is_none() && matches!(*method, Method::POST | Method::PUT) {
+            body::describe_none(&mut draft);
+        }
         let Draft { mut operation, mut problems, .. } = draft;
         if let (Some(ReferenceOr::Item(body)), Some(example)) = (&mut operation.request_body, about.request) {
             body.content.values_mut().for_each(|media| media.example = Some(example.clone()));

@@ -22,13 +22,24 @@ pub(crate) struct Incoming {
     pub(super) limits: Arc<Limits>,
     /// Of the body's bytes, once they were read for a request that may be sent again.
     pub(super) body: Option<Fingerprint>,
+    /// Whether a part takes the query, or the body; what no part takes must not be there.
+    pub(super) takes_query: bool,
+    pub(super) takes_body: bool,
     mistakes: Vec<Mistake>,
 }
 
 impl Incoming {
     pub(super) fn new(request: HttpRequest, payload: Payload) -> Self {
         let limits = request.app_data::<web::Data<Limits>>().map(|limits| Arc::clone(limits));
-        Self { request, payload, limits: limits.unwrap_or_default(), body: None, mistakes: Vec::new() }
+        Self {
+            request,
+            payload,
+            limits: limits.unwrap_or_default(),
+            body: None,
+            takes_query: false,
+            takes_body: false,
+            mistakes: Vec::new(),
+        }
     }
 
     /// Keeps the mistakes of a part for the answer.

@@ -2,11 +2,13 @@
 //!
 //! Mistakes point into the part of the request that they are in: `"in": "query", "pointer": "/page"` is `?page=`.
 
+use std::collections::BTreeSet;
+
 use actix_web::{FromRequest, web};
 use aide::openapi::{
     Parameter, ParameterData, ParameterSchemaOrContent, PathStyle, QueryStyle, ReferenceOr, SchemaObject,
 };
-use serde_json::{Map, Number, Value};
+use serde_json::{Map, Number, Value, map::Entry};
 
 use super::{
     input::{Draft, Incoming, Input},
@@ -35,11 +37,13 @@ impl<T: Checked> Input for Path<T> {
     }
 }
 
-/// The parameters of the query. A parameter without a value counts as absent, unless its schema says that it must not be empty.
+/// The parameters of the query. A parameter without a value counts as absent, unless its schema says that it must not be empty, or
+/// that it is a list.
 pub(crate) struct Query<T>(pub(crate) T);
 
 impl<T: Checked> Input for Query<T> {
     async fn read(from: &mut Incoming) -> Result<Option<Self>, Problem> {
+        from.takes_query = true;
         let pairs = web::Query::<Vec<(String, String)>>::from_query(from.request.query_string());
         let unreadable = |_| vec![Mistake::new(Part::Query, "", "value_error", "cannot be read as name=value pairs")];
         let (most, contract) = (from.limits.query_parameters, Contract::of::<T>());
@@ -77,8 +81,17 @@ fn read<T: Checked>(part: Part, given: impl IntoIterator<Item = (String, String)
             mistakes.push(Mistake::new(part, pointer.clone(), "value_error", message));
         }
         let value = typed(contract.member(&name), text);
-        if members.insert(name, value).is_some() {
-            mistakes.push(Mistake::new(part, pointer, "value_error", "is given more than once"));
+        match (members.entry(name), value) {
+            (Entry::Vacant(place), value) => {
+                place.insert(value);
+            }
+            // A list may come in pieces, as most libraries send it.
+            (Entry::Occupied(mut place), Value::Array(more)) if place.get().is_array() => {
+                place.get_mut().as_array_mut().into_iter().for_each(|items| items.extend(more.iter().cloned()));
+            }
+            (Entry::Occupied(_), _) => {
+                mistakes.push(Mistake::new(part, pointer, "value_error", "is given more than once"));
+            }
         }
     }
     match contract.read(part, Value::Object(members)) {
@@ -91,7 +104,8 @@ fn read<T: Checked>(part: Part, given: impl IntoIterator<Item = (String, String)
 }
 
 fn is_never_empty(contract: &Contract, name: &str) -> bool {
-    contract.member(name).and_then(|schema| schema.get("minLength")?.as_u64()).is_some_and(|least| least > 0)
+    let Some(schema) = contract.member(name) else { return false };
+    allows(schema, "array") || schema.get("minLength").and_then(Value::as_u64).is_some_and(|least| least > 0)
 }
 
 /// All values are texts; those that should be numbers or truth values and are become such, and those that should be lists are
@@ -128,6 +142,21 @@ fn never_null(schema: &mut Value) {
     }
 }
 
+/// What is said about every list: OpenAPI can describe one of the two ways only.
+const PIECES: &str = " Several are divided by commas, or the parameter is repeated.";
+
+/// The mistakes of a query where none is taken.
+pub(super) fn none_taken(query: &str) -> Result<(), Vec<Mistake>> {
+    let pairs = web::Query::<Vec<(String, String)>>::from_query(query).map(web::Query::into_inner);
+    let unknown = |name: &str| {
+        let pointer = format!("/{}", schema::escape(name));
+        Mistake::new(Part::Query, pointer, schema::UNKNOWN, "unknown parameter").hint("no parameters are known here")
+    };
+    let names: BTreeSet<String> = pairs.unwrap_or_default().into_iter().map(|(name, _)| name).collect();
+    let mistakes: Vec<Mistake> = names.iter().map(|name| unknown(name)).collect();
+    if mistakes.is_empty() { Ok(()) } else { Err(mistakes) }
+}
+
 #[expect(clippy::default_trait_access, reason = "the maps' crate is not one of ours")]
 fn parameters<T: Checked>() -> Vec<ParameterData> {
     let mut root = schema::inlined().into_generator().into_root_schema_for::<T>();
@@ -137,10 +166,11 @@ fn parameters<T: Checked>() -> Vec<ParameterData> {
         let description = schema.as_object_mut().and_then(|schema| schema.remove("description"));
         never_null(&mut schema);
         let is_list = allows(&schema, "array");
+        let description = description.and_then(|text| Some(text.as_str()?.to_owned()));
         let example = schema.get("examples").and_then(|examples| examples.get(0)).cloned();
         ParameterData {
             required: required.as_array().is_some_and(|required| required.contains(&Value::from(name.as_str()))),
-            description: description.and_then(|text| Some(text.as_str()?.to_owned())),
+            description: if is_list { description.map(|text| text + PIECES) } else { description },
             deprecated: schema.get("deprecated").and_then(Value::as_bool),
             format: ParameterSchemaOrContent::Schema(SchemaObject {
                 json_schema: schema.try_into().expect("schemars makes schemas"),

@@ -45,7 +45,7 @@ pub(crate) trait Checked: DeserializeOwned + JsonSchema + Validate<Context = ()>
 }
 
 /// The old API's word for an unknown member.
-const UNKNOWN: &str = "extra_forbidden";
+pub(super) const UNKNOWN: &str = "extra_forbidden";
 
 /// The compiled schema of a type.
 pub(super) struct Contract {

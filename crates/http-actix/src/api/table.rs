@@ -13,13 +13,13 @@ use futures_util::FutureExt;
 use serde_json::Value;
 
 use super::{
-    About, Output,
+    About, Output, body,
     document::DocumentBuilder,
     guard,
     input::{Incoming, Input},
     once::{self, Keyed},
     output::Sight,
-    rendition,
+    parameters, rendition,
 };
 use crate::problem::{Code, Problem};
 
@@ -109,8 +109,9 @@ where
         };
         let key = incoming.settle(key);
         let read = In::read(&mut incoming).await?;
+        let nothing_more = nothing_more(&mut incoming).await?;
         let body = incoming.body;
-        let (inputs, key) = incoming.finish(read.zip(key))?;
+        let ((inputs, key), ()) = incoming.finish(read.zip(key).zip(nothing_more))?;
         let sight = match pass {
             Some(pass) => {
                 pass.settled()?;
@@ -131,6 +132,18 @@ where
         keyed.answer(work).await
     };
     AssertUnwindSafe(work).catch_unwind().await.unwrap_or_else(|panic| Err(Problem::internal(panic_text(&*panic))))
+}
+
+/// That there is no query, and no body, where no part of the request takes it. A body says nothing in the other methods.
+async fn nothing_more(incoming: &mut Incoming) -> Result<Option<()>, Problem> {
+    let query = if incoming.takes_query { Ok(()) } else { parameters::none_taken(incoming.request.query_string()) };
+    let query = incoming.settle(query);
+    let may_have_body = matches!(*incoming.request.method(), Method::POST | Method::PUT);
+    if incoming.takes_body || !may_have_body {
+        return Ok(query);
+    }
+    let body = body::none_taken(incoming).await?;
+    Ok(query.and(body))
 }
 
 fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {

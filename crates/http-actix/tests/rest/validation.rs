@@ -244,3 +244,47 @@ async fn a_range_of_times_whose_end_is_before_its_start_is_refused() {
         assert_eq!(found, [pair(&format!("body.filter.{until}"), &format!("must not be before {from}"))]);
     }
 }
+
+#[actix_web::test]
+async fn what_no_operation_knows_is_refused_by_those_too_that_know_nothing() {
+    let orrery = Orrery::new();
+    let agent = orrery.agent("A").await;
+    let workflow = orrery.workflow("w").await;
+    let unknown = |name: &str| [pair(&format!("query.{name}"), "unknown parameter")];
+    assert_eq!(orrery.get(&format!("{AGENTS}/{agent}?zz=1")).await.mistakes(), unknown("zz"));
+    assert_eq!(orrery.get("/health?zz").await.mistakes(), unknown("zz"));
+    let started = orrery.post(&format!("/api/v1/workflows/{workflow}/execute?wait=10"), json!({"input": {}})).await;
+    let places: std::collections::BTreeSet<_> = started.mistakes().into_iter().map(|(place, _)| place).collect();
+    assert!(places.into_iter().eq(["body.input", "body.input_data", "query.wait"]), "with all other mistakes");
+    let ticks = orrery.post("/api/v1/schedules/preview?zz=1&yy=2", json!({"cron": "0 0 * * *"})).await.mistakes();
+    assert_eq!(ticks, [pair("query.yy", "unknown parameter"), pair("query.zz", "unknown parameter")]);
+}
+
+#[actix_web::test]
+async fn a_body_that_nobody_reads_must_say_nothing() {
+    let orrery = Orrery::new();
+    orrery.agent("A").await;
+    let workflow = orrery.workflow("w").await;
+    let schedule = json!({"name": "s", "workflow_id": workflow, "cron": "0 0 * * *"});
+    let schedule = orrery.post("/api/v1/schedules", schedule).await.expect(201)["id"].as_str().expect("id").to_owned();
+    let path = format!("/api/v1/schedules/{schedule}/pause");
+    let refused = orrery.post(&path, json!({"reason": "holidays"})).await.mistakes();
+    assert_eq!(refused, [pair("body", "must be absent or empty: nothing is known here")]);
+    assert_eq!(orrery.get(&format!("/api/v1/schedules/{schedule}")).await.expect(200)["state"], "active");
+    for nothing in ["", "{}", "null"] {
+        orrery.post_text(&path, nothing).await.expect(200);
+    }
+}
+
+#[actix_web::test]
+async fn numbers_beyond_what_floats_hold_are_refused_and_others_are_kept() {
+    let orrery = Orrery::new();
+    orrery.agent("A").await;
+    let path = format!("/api/v1/workflows/{}/execute", orrery.workflow("w").await);
+    let input = r#"{"input_data": {"a": 18446744073709551615, "b": -9223372036854775808, "c": 18446744073709551617}}"#;
+    let run = orrery.post_text(&path, input).await.expect(202);
+    let kept = json!({"a": u64::MAX, "b": i64::MIN, "c": 18_446_744_073_709_552_000.0});
+    assert_eq!(run["input_data"], kept);
+    let refused = orrery.post_text(&path, r#"{"input_data": {"a": 1e400}}"#).await.problem(422, "validation_failed");
+    assert_eq!(refused["errors"][0]["type"], "json_invalid", "{refused}");
+}
