@@ -97,6 +97,11 @@ pub fn followed(triggered_by: &str) -> Option<RunId> {
     triggered_by.strip_prefix(FOLLOWS).and_then(|id| RunId::parse(id).ok())
 }
 
+/// By whom the runs are started that follow a run. As long as what is kept of it.
+pub fn follower_of(run: &RunId) -> String {
+    format!("{FOLLOWS}{run}").chars().take(255).collect()
+}
+
 impl ChildDefinition {
     /// The start of a run of this version after another one, which a store applies together with the commit that completes the
     /// other one. Nobody waits for it: it has no parent.
@@ -117,7 +122,7 @@ impl ChildDefinition {
             workflow_version: self.version,
             plan: self.plan,
             input,
-            triggered_by: format!("{FOLLOWS}{after}").chars().take(255).collect(),
+            triggered_by: follower_of(after),
             // Labels are of those who start runs; what follows is found by who has started it.
             labels: super::labels::Labels::default(),
             at,

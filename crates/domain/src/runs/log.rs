@@ -137,7 +137,7 @@ fn sentence(told: &ToldEvent) -> (LogLevel, String) {
             (Info, format!("Run {run} follows this one (number {} of on_complete)", number + 1))
         }
         RunEvent::FollowUpLeft { number, unwanted: true, .. } => {
-            (Info, format!("No run follows by number {} of on_complete, whose condition does not hold", number + 1))
+            (Info, format!("No run follows by number {} of on_complete", number + 1))
         }
         RunEvent::FollowUpLeft { number, unwanted: false, .. } => {
             (Error, format!("The run that number {} of on_complete asks for could not be started", number + 1))

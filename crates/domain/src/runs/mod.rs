@@ -49,7 +49,7 @@ pub use adopt::{AdoptRun, Adoption};
 pub use block_state::{BlockPhase, BlockState};
 pub use call::{AgentCall, AgentRequest, CallFailure, CallIds, CallKey, CallOutcome, CallPass, FailureKind, Verdict};
 pub use change::RunChange;
-pub use child::{ChildDefinition, ChildOutcome, ChildResume, Parent, followed};
+pub use child::{ChildDefinition, ChildOutcome, ChildResume, Parent, followed, follower_of};
 pub use commit::{
     AdvanceRun, CancelRun, ClosedAttempt, CommitOutcome, Outward, ResumeRun, Resumption, RunCommit, RunUpdate,
     StartRun, Wake,

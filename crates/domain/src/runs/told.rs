@@ -10,7 +10,7 @@ use super::{
 use crate::{
     Timestamp,
     agents::AgentName,
-    ids::{Seq, StepPath},
+    ids::{RunId, Seq, StepPath},
     workflows::Plan,
 };
 
@@ -214,6 +214,22 @@ impl RunEvent {
             | Self::RunResumed { by }
             | Self::RunRerun { by, .. }
             | Self::StepSkipped { by, .. } => Some(by),
+            _ => None,
+        }
+    }
+
+    /// The run that it names beside its own: the one that follows, the one that is followed.
+    pub fn other_run(&self) -> Option<&RunId> {
+        match self {
+            Self::Follows { run, .. } | Self::FollowUpStarted { run, .. } => Some(run),
+            _ => None,
+        }
+    }
+
+    /// The place in the document's `on_complete` that it is about, from 0.
+    pub fn follow_up(&self) -> Option<u32> {
+        match self {
+            Self::FollowUpStarted { number, .. } | Self::FollowUpLeft { number, .. } => Some(*number),
             _ => None,
         }
     }

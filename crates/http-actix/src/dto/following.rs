@@ -62,6 +62,12 @@ pub(crate) struct EventView {
     execution: Option<u64>,
     /// The agent of the step; or what stands in its place: the workflow that the step runs, the event that it waits for.
     agent: Option<String>,
+    /// The run that it names beside its own: the one that follows (`follow_up_started`), the one that is followed (`follows`).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    other_run_id: Option<String>,
+    /// Which entry of the document's `on_complete` it is about, from 1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    follow_up: Option<u32>,
     /// Who did it, where somebody did.
     by: Option<String>,
     /// Until when something waits, or may take; when the next attempt is due.
@@ -86,6 +92,8 @@ impl EventView {
             attempt: told.attempt(),
             execution: event.ends().map(Seq::get),
             agent: told.agent.as_ref().map(ToString::to_string).or_else(|| named(event)),
+            other_run_id: event.other_run().map(ToString::to_string),
+            follow_up: event.follow_up().map(|number| number + 1),
             by: event.by().map(str::to_owned),
             until: event.until().map(Stamp),
             detail: told.words().map(str::to_owned),

@@ -6,7 +6,7 @@ use application::runs::{Begins, Order};
 use domain::{
     ids::{InvalidId, RunId, StepId, WorkflowId},
     payload::Payload,
-    runs::{InvalidLabels, Labels, RunFilter, RunSort, RunStatus},
+    runs::{InvalidLabels, Labels, RunFilter, RunSort, RunStatus, follower_of},
 };
 use garde::{Path, Report, Validate};
 use schemars::JsonSchema;
@@ -80,6 +80,9 @@ pub(crate) struct RunQuery {
     /// Only runs that this one started, by the name that runs tell: `user:alice`, `key:ci`; of a child, the id of its parent.
     #[schemars(length(min = 1, max = 255))]
     triggered_by: Option<String>,
+    /// Only runs that follow this run, by its `on_complete`. Not together with another `triggered_by`.
+    #[schemars(length(min = 1, max = 255))]
+    follows_run_id: Option<String>,
     /// Only runs with this text in their `error_message`; A to Z are the same in either case. Not for credentials that payloads are
     /// hidden from.
     #[schemars(length(min = 1, max = 500))]
@@ -120,6 +123,17 @@ impl Validate for RunQuery {
         if self.parent_run_id.as_deref().is_some_and(|id| RunId::parse(id).is_err()) {
             report.append(parent().join("parent_run_id"), garde::Error::new("must not contain control characters"));
         }
+        match (self.follows_run_id.is_some(), self.followed(), &self.triggered_by) {
+            (true, None, _) => {
+                report
+                    .append(parent().join("follows_run_id"), garde::Error::new("must not contain control characters"));
+            }
+            (true, Some(run), Some(by)) if *by != follower_of(&run) => {
+                let message = "cannot be given together with another triggered_by, which is how such runs are found";
+                report.append(parent().join("follows_run_id"), garde::Error::new(message));
+            }
+            (true, Some(_), _) | (false, ..) => {}
+        }
         check_run_times(
             [self.created_after, self.created_before, self.completed_after, self.completed_before],
             parent,
@@ -159,6 +173,10 @@ impl RunQuery {
         labels::wanted(self.labels.as_deref().unwrap_or_default())
     }
 
+    fn followed(&self) -> Option<RunId> {
+        self.follows_run_id.as_deref().and_then(|id| RunId::parse(id).ok())
+    }
+
     /// Whether it asks for what only those may know who may see payloads.
     pub(crate) fn reads_payloads(&self) -> bool {
         self.error_contains.is_some()
@@ -174,7 +192,7 @@ impl RunQuery {
             created_before: self.created_before.map(|at| at.0),
             completed_after: self.completed_after.map(|at| at.0),
             completed_before: self.completed_before.map(|at| at.0),
-            triggered_by: self.triggered_by.clone(),
+            triggered_by: self.followed().map(|run| follower_of(&run)).or_else(|| self.triggered_by.clone()),
             error_contains: self.error_contains.clone(),
             labels: self.labels().unwrap_or_default(),
             parent: self.parent_run_id.as_deref().and_then(|id| RunId::parse(id).ok()),
@@ -313,7 +331,7 @@ impl RetryRun {
 #[serde(deny_unknown_fields)]
 #[garde(allow_unvalidated)]
 pub(crate) struct CancelRun {
-    /// Why; kept as the run's `error_message`.
+    /// Why; the run's `error_message` becomes `Cancelled: ` and this.
     #[schemars(length(max = 500))]
     pub(crate) reason: Option<String>,
 }

@@ -325,3 +325,38 @@ async fn agents_and_workflows_are_found_by_parts_of_their_names() {
     let found = orrery.get("/api/v1/workflows?name_contains=Port&sort_by=name&sort_order=asc").await.expect(200);
     assert_eq!(names(&found), ["Nightly report", "import"]);
 }
+
+#[actix_web::test]
+async fn a_parameter_that_is_a_list_may_be_repeated_and_no_other_one_may() {
+    let orrery = Orrery::new();
+    orrery.agent("A").await;
+    let workflow = orrery.workflow("w").await;
+    let failed = orrery.run(&workflow).await;
+    orrery.fails(&failed, "no");
+    orrery.run(&workflow).await;
+    for (query, expected) in [
+        ("status=FAILED&status=PENDING", 2),
+        ("status=FAILED,PENDING", 2),
+        ("status=FAILED&status=CANCELLED,COMPLETED", 1),
+        ("labels=team:blue&labels=env:prod", 0),
+    ] {
+        let page = orrery.get(&format!("/api/v1/runs?{query}")).await.expect(200);
+        assert_eq!(page["total"], expected, "{query}");
+    }
+    let told = orrery.get("/api/v1/runs/events?after=start&status=FAILED&status=CANCELLED").await.mistakes();
+    assert_eq!(told, [("query.status".to_owned(), "is given more than once".to_owned())]);
+    let found = orrery.get("/api/v1/runs?status=FAILED&status=DONE&page=1&page=2").await.mistakes();
+    let places: Vec<_> = found.iter().map(|(place, _)| place.as_str()).collect();
+    assert_eq!(places, ["query.page", "query.status.1"], "{found:?}");
+    let found = orrery.get("/api/v1/runs?status=&labels=").await.mistakes();
+    assert_eq!(found.len(), 2, "an empty filter is not all there is: {found:?}");
+}
+
+#[actix_web::test]
+async fn runs_are_found_by_the_run_that_they_follow() {
+    let orrery = Orrery::new();
+    let asked = orrery.get("/api/v1/runs?follows_run_id=run-1&triggered_by=on_complete:run-1").await.expect(200);
+    assert_eq!(asked["total"], 0);
+    let found = orrery.get("/api/v1/runs?follows_run_id=run-1&triggered_by=user:alice").await.mistakes();
+    assert_eq!(found[0].0, "query.follows_run_id", "{found:?}");
+}
