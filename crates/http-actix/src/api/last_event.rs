@@ -59,7 +59,7 @@ impl<T: EventPlace> Input for LastEvent<T> {
             name: "Last-Event-ID".to_owned(),
             description: Some(
                 "The `id` of the last event that the client has: the answer goes on after it. It counts more than `after`, which stands \
-                 in the address that a client comes back to."
+                 in the address that a client comes back to. It does not ask for a stream: `Accept` does."
                     .to_owned(),
             ),
             required: false,

@@ -29,7 +29,7 @@ mod task;
 mod traced;
 
 pub(crate) use about::About;
-pub(crate) use accept::Wanted;
+pub(crate) use accept::{Taken, Wanted};
 pub use address::TrustedProxies;
 pub(crate) use address::client_address;
 pub(crate) use body::Body;

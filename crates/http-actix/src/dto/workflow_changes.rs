@@ -62,19 +62,30 @@ impl Validate for UpdateWorkflow {
     type Context = ();
 
     fn validate_into(&self, (): &(), parent: &mut dyn FnMut() -> Path, report: &mut Report) {
-        let has_content = self.start_step.is_some() || self.steps.is_some();
+        let has_content = self.makes_version();
         if has_content && self.status.is_some_and(|status| !status.is_for_new_content()) {
             let message = "must be draft, active or inactive where new content is sent";
             report.append(parent().join("status"), garde::Error::new(message));
         }
         if !has_content && self.change_summary.is_some() {
-            let message = "tells of new content: send it with start_step or steps";
+            let message = "tells of new content: send it with what makes a new version";
             report.append(parent().join("change_summary"), garde::Error::new(message));
         }
     }
 }
 
 impl UpdateWorkflow {
+    /// Whether there is content in it; what is the same as before makes a new version too.
+    fn makes_version(&self) -> bool {
+        self.start_step.is_some()
+            || self.steps.is_some()
+            || self.input_schema.is_some()
+            || self.output.is_some()
+            || self.on_complete.is_some()
+            || self.timeout_seconds.is_some()
+            || self.max_retry_budget.is_some()
+    }
+
     pub(crate) fn command(self) -> WorkflowChanges {
         WorkflowChanges {
             description: self.description,

@@ -35,8 +35,8 @@ pub(super) fn declare(api: Declarations) -> Declarations {
         About::new(
             GROUP,
             "Follow a run",
-            "What has become true of the run, and what becomes true of it, each event exactly once and in order. As Server-Sent Events \
-             unless `Accept` wants `application/json`: `id` is the event's number, `event` its kind, `data` what is described here. The \
+            "What has become true of the run, and what becomes true of it, each event exactly once and in order. In pages, or, where \
+             `Accept` names `text/event-stream`, as Server-Sent Events: `id` is the event's number, `event` its kind, `data` what is described here. The \
              stream ends when the run has ended and everything was told; when the server stops, come back with `Last-Event-ID` and \
              nothing is missed or told twice. A comment comes every 15 seconds. Nothing that goes into steps or comes out of them is \
              in events.",
@@ -66,14 +66,14 @@ async fn follow_run(
     Ok(PageOrStream::Stream(streaming.open(EventsOf { run, following })?))
 }
 
-/// The run if it ends within the time that the client would wait. It goes on whatever comes of that: what cannot be read is not worth
-/// an error, for the run is there.
-pub(super) async fn ended_in_time(app: &UseCases, run: &RunId, prefer: Prefer, ending: &Ending) -> Option<Run> {
-    let over = async {
-        app.follow_run.until_over(run).await.ok()?;
-        app.get_run.execute(run).await.ok()
-    };
-    ending.within(prefer.wait()?, over).await.flatten().filter(|run| run.status.is_terminal())
+/// The run once it has ended, if it does so within the time that the client would wait; else as it is then. It goes on whatever comes
+/// of that: what cannot be read is not worth an error, for the run is there.
+pub(super) async fn awaited(app: &UseCases, run: Run, prefer: Prefer, ending: &Ending) -> Result<Run, Run> {
+    let Some(time) = prefer.wait() else { return Err(run) };
+    // What is over in time is read below like what is not.
+    let _ = ending.within(time, app.follow_run.until_over(&run.id)).await;
+    let now = app.get_run.execute(&run.id).await.unwrap_or(run);
+    if now.status.is_terminal() { Ok(now) } else { Err(now) }
 }
 
 /// The events of a run, for a stream.

@@ -13,7 +13,7 @@ use super::{following::refused, runs::GROUP};
 use crate::{
     api::{
         About, Declarations, Event, Frame, LastEvent, PageOrStream, Path, Query, Reply, Source, State, Streaming,
-        Wanted,
+        Taken, Wanted,
     },
     dto::{
         logs::{LogEntryView, LogQuery, LogView},
@@ -32,8 +32,8 @@ pub(super) fn declare(api: Declarations) -> Declarations {
             GROUP,
             "Read a run's log",
             "What has happened in the run, in sentences for people: one for each event, under the event's number. With `follow=true`, or \
-             where `Accept` wants `text/event-stream`, entries come as Server-Sent Events with the event `log`, and the stream ends, \
-             and is gone on with, like that of the run's events.",
+             where `Accept` names `text/event-stream`, entries come as Server-Sent Events with the event `log`, and the stream ends, \
+             and is gone on with, like that of the run's events. `follow=true` with an `Accept` that takes no stream is answered 406.",
         )
         .answers(LogView::example())
         .refuses(&[Code::RunNotFound, Code::StoreUnavailable]),
@@ -44,12 +44,12 @@ async fn read_log(
     State(app): State<UseCases>,
     Path(path): Path<RunPath>,
     Query(query): Query<LogQuery>,
-    (LastEvent(last), wanted): (LastEvent<u64>, Option<Wanted>),
+    (LastEvent(last), taken): (LastEvent<u64>, Taken),
     streaming: Streaming,
 ) -> Result<PageOrStream<Reply<200, LogView>, LogOf>, Problem> {
     let (run, after, filter) = (path.id().map_err(Problem::internal)?, query.after(last), query.filter());
     let refused = |error| refused(error, last.is_some());
-    if !query.follow && wanted != Some(Wanted::Stream) {
+    if taken.where_asked(query.follow)? == Wanted::Page {
         let log = app.read_log.page(&run, after, query.limit, &filter).await.map_err(refused)?;
         return Ok(PageOrStream::Page(Reply(LogView::new(&run, log))));
     }

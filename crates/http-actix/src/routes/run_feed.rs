@@ -30,8 +30,8 @@ pub(super) fn declare(api: Declarations) -> Declarations {
         About::new(
             GROUP,
             "Follow all runs",
-            "Every change of a run's status, each exactly once and those of a run in order: as Server-Sent Events with the event `run`, \
-             unless `Accept` wants `application/json`. From now on, or after the `id` in `Last-Event-ID`. The stream has no end; when \
+            "Every change of a run's status, each exactly once and those of a run in order: in pages, or, where `Accept` names \
+             `text/event-stream`, as Server-Sent Events with the event `run`. From now on, or after the `id` in `Last-Event-ID`. The stream has no end; when \
              the server stops, come back with the last `id`, at any process. Changes are kept for some hours: who comes back later is \
              answered 410. A credential that is restricted to workflows must name one.",
         )

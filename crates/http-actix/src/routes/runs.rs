@@ -5,7 +5,7 @@ use application::{UseCases, access::Session};
 use domain::access::{Access, Forbidden, Right};
 use domain::ports::Clock;
 
-use super::following::ended_in_time;
+use super::following::awaited;
 use crate::{
     api::{About, Awaited, Body, Caller, Declarations, Ending, Known, Located, Path, Prefer, Query, Reply, State},
     dto::{
@@ -176,9 +176,9 @@ async fn retry_run(
     let from = body.map(|Body(retry)| retry).unwrap_or_default().step().map_err(Problem::internal)?;
     let id = path.id().map_err(Problem::internal)?;
     let run = app.retry_run.execute(&id, from.as_ref(), &by).await?;
-    let answer = match ended_in_time(&app, &id, prefer, &ending).await {
-        Some(ended) => Ok(Located::new(COLLECTION, id, ended.into())),
-        None => Err(Located::new(COLLECTION, id, RetryReceipt::new(run, "Run resumed", clock.now()))),
+    let answer = match awaited(&app, run, prefer, &ending).await {
+        Ok(ended) => Ok(Located::new(COLLECTION, id, ended.into())),
+        Err(run) => Err(Located::new(COLLECTION, id, RetryReceipt::new(run, "Run resumed", clock.now()))),
     };
     Ok(Awaited::new(prefer, answer))
 }

@@ -5,7 +5,7 @@ use application::UseCases;
 use domain::access::{Access, Right};
 use domain::{ids::WorkflowId, ports::Clock, workflows::WorkflowDefinition};
 
-use super::{following::ended_in_time, runs};
+use super::{following::awaited, runs};
 use crate::{
     api::{
         About, Awaited, Body, Caller, Declarations, Ending, IfMatch, IfNoneMatch, Located, Path, Prefer, Query, Reply,
@@ -89,8 +89,9 @@ pub(super) fn declare(api: Declarations) -> Declarations {
         About::new(
             GROUP,
             "Change a workflow",
-            "Changes the members that are sent. `start_step`, `steps`, `input_schema` or `output` make a new version under the same id; the \
-             previous version moves to an id of its own, and runs go on with the version they were started with.",
+            "Changes the members that are sent. `start_step`, `steps`, `input_schema`, `output`, `on_complete`, `timeout_seconds` or \
+             `max_retry_budget` make a new version under the same id, even if they are the same as before, and `change_summary` tells of \
+             it; the previous version moves to an id of its own, and runs go on with the version they were started with.",
         )
         .sends(examples::workflow_changes())
         .answers(examples::workflow())
@@ -216,11 +217,12 @@ async fn execute_workflow(
     let warning = execution.warning();
     let run = execution.run;
     let id = run.id.clone();
-    let answer = if let Some(ended) = ended_in_time(&app, &id, prefer, &ending).await {
-        Ok(Located::new(runs::COLLECTION, id, ended.into()))
-    } else {
-        let receipt = RunReceipt::new(run, "Workflow execution started", clock.now());
-        Err(Located::new(runs::COLLECTION, id, receipt))
+    let answer = match awaited(&app, run, prefer, &ending).await {
+        Ok(ended) => Ok(Located::new(runs::COLLECTION, id, ended.into())),
+        Err(run) => {
+            let receipt = RunReceipt::new(run, "Workflow execution started", clock.now());
+            Err(Located::new(runs::COLLECTION, id, receipt))
+        }
     };
     Ok(Warned::new(Awaited::new(prefer, answer), warning))
 }

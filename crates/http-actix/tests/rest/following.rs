@@ -44,7 +44,7 @@ fn accepting(accept: &str) -> TestRequest {
 async fn a_stream_of_a_run_that_is_over_tells_everything_and_ends() {
     let orrery = Orrery::new();
     let run = failed_run(&orrery).await;
-    let answer = orrery.get(&format!("/api/v1/runs/{run}/events")).await;
+    let answer = orrery.send(accepting("text/event-stream"), &format!("/api/v1/runs/{run}/events")).await;
     let told = events(&answer);
     let kinds: Vec<_> = told.iter().map(|(id, kind, _)| (*id, kind.as_str())).collect();
     assert_eq!(kinds, [(1, "started"), (2, "step_dispatched"), (3, "step_failed"), (4, "run_failed")]);
@@ -64,10 +64,10 @@ async fn a_stream_goes_on_after_the_last_event_of_the_client() {
     let run = failed_run(&orrery).await;
     let path = format!("/api/v1/runs/{run}/events?after=1");
     let ids = |answer: &Answer| events(answer).iter().map(|(id, ..)| *id).collect::<Vec<_>>();
-    assert_eq!(ids(&orrery.get(&path).await), [2, 3, 4]);
-    let came_back = TestRequest::get().insert_header(("last-event-id", "3"));
+    assert_eq!(ids(&orrery.send(accepting("text/event-stream"), &path).await), [2, 3, 4]);
+    let came_back = accepting("text/event-stream").insert_header(("last-event-id", "3"));
     assert_eq!(ids(&orrery.send(came_back, &path).await), [4], "the header is newer than the address");
-    let has_all = TestRequest::get().insert_header(("last-event-id", "4"));
+    let has_all = accepting("text/event-stream").insert_header(("last-event-id", "4"));
     let answer = orrery.send(has_all, &path).await;
     assert_eq!((answer.status.as_u16(), answer.body.len()), (204, 0), "a browser must not come back again and again");
 }
@@ -92,6 +92,33 @@ async fn events_come_in_pages_for_those_who_want_json() {
     assert_eq!((after, kinds.len()), (4, 4));
     let end = orrery.send(accepting("application/json"), &format!("{path}?after=4")).await.expect(200);
     assert_eq!(end, json!({"items": [], "next_after": 4, "has_more": false, "status": "FAILED"}));
+}
+
+#[actix_web::test]
+async fn only_who_names_a_stream_gets_one() {
+    let orrery = Orrery::new();
+    let run = failed_run(&orrery).await;
+    for path in [format!("/api/v1/runs/{run}/events"), "/api/v1/runs/events?after=start".to_owned()] {
+        for request in [TestRequest::get(), accepting("*/*"), accepting("text/html, */*;q=0.8")] {
+            let answer = orrery.send(request, &path).await;
+            assert_eq!(answer.header("content-type"), "application/json", "{path}");
+            assert!(answer.expect(200)["items"].is_array(), "{path}");
+        }
+    }
+    let path = format!("/api/v1/runs/{run}/events");
+    let page = orrery.send(TestRequest::get().insert_header(("last-event-id", "3")), &path).await.expect(200);
+    assert_eq!(page["items"][0]["seq"], 4, "the header is a place and no wish for a stream: {page}");
+}
+
+#[actix_web::test]
+async fn an_address_that_asks_for_a_stream_and_a_header_that_takes_none_contradict_each_other() {
+    let orrery = Orrery::new();
+    let run = failed_run(&orrery).await;
+    let path = format!("/api/v1/runs/{run}/logs?follow=true");
+    orrery.send(accepting("application/json"), &path).await.problem(406, "not_acceptable");
+    for request in [TestRequest::get(), accepting("*/*"), accepting("application/json, text/plain, */*")] {
+        assert_eq!(events(&orrery.send(request, &path).await).len(), 4);
+    }
 }
 
 #[actix_web::test]

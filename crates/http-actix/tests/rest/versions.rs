@@ -218,3 +218,24 @@ async fn what_cannot_be_said_of_a_version_is_refused_with_its_place() {
         assert_eq!(answer.mistakes().iter().map(|(field, _)| field.as_str()).collect::<Vec<_>>(), [place]);
     }
 }
+
+#[actix_web::test]
+async fn whatever_makes_a_version_may_be_summed_up_and_nothing_else_may() {
+    let orrery = Orrery::new();
+    orrery.agent("A").await;
+    let path = format!("/api/v1/workflows/{}", orrery.workflow("w").await);
+    let contents = [
+        json!({"output": "${one.output}"}),
+        json!({"on_complete": null}),
+        json!({"timeout_seconds": 60}),
+        json!({"max_retry_budget": 5}),
+        json!({"input_schema": {"type": "object"}}),
+    ];
+    for (number, mut change) in contents.into_iter().enumerate() {
+        change["change_summary"] = json!("why");
+        let made = orrery.put(&path, change.clone()).await.expect(200);
+        assert_eq!((&made["version"], &made["change_summary"]), (&json!(number + 2), &json!("why")), "{change}");
+    }
+    let alone = orrery.put(&path, json!({"description": "d", "change_summary": "why"})).await.mistakes();
+    assert_eq!(alone[0].0, "body.change_summary");
+}
