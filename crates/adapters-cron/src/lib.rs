@@ -31,7 +31,7 @@ impl Calendar for CronCalendar {
                 let ticks = CronTicks { cron, zone };
                 match ticks.after(Timestamp::UNIX_EPOCH) {
                     Some(_) => Ok(Arc::new(ticks)),
-                    None => Err(InvalidTiming { cron: Some("it never comes true".to_owned()), zone: None }),
+                    None => Err(InvalidTiming { cron: Some("never comes true.".to_owned()), zone: None }),
                 }
             }
             (cron, zone) => Err(InvalidTiming { cron: cron.err(), zone: zone.err() }),
@@ -41,15 +41,46 @@ impl Calendar for CronCalendar {
 
 fn parsed(cron: &str) -> Result<Cron, String> {
     if cron.chars().count() > MAX_CHARS {
-        return Err(format!("has more than {MAX_CHARS} characters"));
+        return Err(format!("has more than {MAX_CHARS} characters."));
     }
-    let parser = CronParser::builder().seconds(Seconds::Optional).year(Year::Disallowed).build();
-    parser.parse(cron).map_err(|error| {
-        format!(
-            "cannot be read: {error}. Five fields (minute, hour, day of the month, month, day of the week), or six with the \
-             seconds first, such as '30 3 * * MON-FRI'"
-        )
-    })
+    parser().parse(cron).map_err(|_| why_unreadable(cron))
+}
+
+fn parser() -> CronParser {
+    CronParser::builder().seconds(Seconds::Optional).year(Year::Disallowed).build()
+}
+
+/// The fields of an expression, with what may stand in them.
+const FIELDS: [&str; 6] = [
+    "second (0 to 59)",
+    "minute (0 to 59)",
+    "hour (0 to 23)",
+    "day of the month (1 to 31)",
+    "month (1 to 12, or JAN to DEC)",
+    "day of the week (0 to 7, or SUN to SAT)",
+];
+
+const FORM: &str = "five fields (minute, hour, day of the month, month, day of the week), or six with the seconds first, such as \
+                    '30 3 * * MON-FRI'";
+
+/// Which fields cannot be read, in words of our own: the parser's are for those who know it.
+fn why_unreadable(cron: &str) -> String {
+    let fields: Vec<&str> = cron.split_whitespace().collect();
+    if let [name] = fields.as_slice()
+        && name.starts_with('@')
+    {
+        return "names no times that are known: @yearly, @monthly, @weekly, @daily or @hourly.".to_owned();
+    }
+    if !(5..=6).contains(&fields.len()) {
+        return format!("has {} fields, and must have {FORM}.", fields.len());
+    }
+    let is_wrong = |at: &usize| {
+        let alone = (0..fields.len()).map(|other| if other == *at { fields[other] } else { "*" });
+        parser().parse(&alone.collect::<Vec<_>>().join(" ")).is_err()
+    };
+    let names = &FIELDS[FIELDS.len() - fields.len()..];
+    let wrong: Vec<String> = (0..fields.len()).filter(is_wrong).map(|at| format!("the {}", names[at])).collect();
+    if wrong.is_empty() { format!("must have {FORM}.") } else { format!("cannot be read: {}.", wrong.join(", ")) }
 }
 
 fn zoned(zone: &str) -> Result<Tz, String> {

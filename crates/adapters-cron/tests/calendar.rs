@@ -125,3 +125,22 @@ fn what_says_nothing_is_refused_and_both_mistakes_are_told_at_once() {
         assert_eq!([invalid.cron.is_some(), invalid.zone.is_some()], wrong, "{cron} in {zone}: {invalid:?}");
     }
 }
+
+#[test]
+fn what_cannot_be_read_is_named_by_its_field_in_words_of_our_own() {
+    for (cron, wrong) in [
+        ("61 * * * *", "cannot be read: the minute (0 to 59)."),
+        ("0 25 * FOO *", "cannot be read: the hour (0 to 23), the month (1 to 12, or JAN to DEC)."),
+        ("99 0 0 * * *", "cannot be read: the second (0 to 59)."),
+        ("@often", "names no times that are known: @yearly, @monthly, @weekly, @daily or @hourly."),
+        ("0 0 30 2 *", "never comes true."),
+        (
+            "* * *",
+            "has 3 fields, and must have five fields (minute, hour, day of the month, month, day of the week), or six with the \
+             seconds first, such as '30 3 * * MON-FRI'.",
+        ),
+    ] {
+        let invalid = CronCalendar.read(cron, "UTC").expect_err(cron);
+        assert_eq!(invalid.cron.as_deref(), Some(wrong), "{cron}");
+    }
+}

@@ -35,9 +35,12 @@ pub struct NewAgent {
 /// Why an agent was not registered.
 #[derive(Debug, thiserror::Error)]
 pub enum CreateAgentError {
-    /// Another agent, perhaps a deleted one, has the name.
+    /// Another agent has the name.
     #[error("Agent with name '{0}' already exists")]
     NameTaken(AgentName),
+    /// A deleted agent has the name: runs that it worked for tell of it by its name.
+    #[error("Agent with name '{0}' already exists: it is deleted, and keeps its name")]
+    NameDeleted(AgentName),
     /// Its URL leads where no agent is called.
     #[error(transparent)]
     Host(#[from] RefusedHost),
@@ -101,10 +104,16 @@ impl CreateAgent {
             // It may be there under this very id: registered by an attempt that could not answer.
             Err(StoreError::Conflict(_)) => match self.agents.get(agent.id).await? {
                 Some(registered) => Ok(registered),
-                None => Err(CreateAgentError::NameTaken(agent.name)),
+                None => Err(self.taken(agent.name).await?),
             },
             Err(other) => Err(other.into()),
         }
+    }
+
+    async fn taken(&self, name: AgentName) -> Result<CreateAgentError, StoreError> {
+        let others = self.agents.by_names(std::slice::from_ref(&name)).await?;
+        let is_deleted = others.iter().any(|other| other.status == AgentStatus::Deleted);
+        Ok(if is_deleted { CreateAgentError::NameDeleted(name) } else { CreateAgentError::NameTaken(name) })
     }
 
     async fn keep(&self, agent: &Agent, entry: &AuditEntry) -> Result<(), StoreError> {

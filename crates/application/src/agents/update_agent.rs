@@ -169,7 +169,8 @@ impl UpdateAgent {
     }
 
     /// Changes the agent, if it is the expected revision. Concurrent changes of other members are kept; of the same member, the last one wins.
-    /// Workflows that it breaks are told and hinder nothing: their runs go on, and are held to the new schemas.
+    /// Workflows that it breaks are told and hinder nothing: their runs go on, and are held to the new schemas. What changes nothing
+    /// makes no revision, and is no change to be told of.
     pub async fn execute_if(
         &self,
         expected: &Expected,
@@ -187,6 +188,9 @@ impl UpdateAgent {
             expected.check(id.uuid(), old.revision)?;
             let before = old.schemas.clone();
             let agent = changes.apply(old.clone(), self.clock.now(), by);
+            if is_same(&old, &agent) {
+                return Ok(UpdatedAgent { agent: old, affected: None });
+            }
             let entry = AuditEntry::of_agent(AuditId::new(self.ids.unique()), by, Some(&old), &agent);
             if changes.schemas() {
                 schemas::check(&*self.schemas, &agent.schemas).map_err(UpdateAgentError::Schemas)?;
@@ -217,6 +221,12 @@ impl UpdateAgent {
         work.record(entry).await?;
         work.commit().await
     }
+}
+
+/// Whether a change has changed nothing but when it was, and by whom.
+fn is_same(old: &Agent, new: &Agent) -> bool {
+    let (revision, updated_at, updated_by) = (old.revision, old.updated_at, old.updated_by.clone());
+    Agent { revision, updated_at, updated_by, ..new.clone() } == *old
 }
 
 impl AgentChanges {

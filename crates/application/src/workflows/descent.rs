@@ -32,9 +32,11 @@ pub(super) async fn check_children(
         let has_member =
             |member: &str| document.steps.get(step.as_str()).is_some_and(|step| step.other.contains_key(member));
         let member = ["workflow_name", "workflow_id"].into_iter().find(|member| has_member(member));
-        let at = pointer(step.as_str(), member.unwrap_or("workflow_id"));
         let begin = Begin { who: format!("step '{step}'"), target, is_step: true };
-        findings.extend(descent.look(&begin).await?.map(|found| found.at(at)));
+        if let Some(found) = descent.look(&begin).await? {
+            let member = to_blame(workflows, target, &found, member.unwrap_or("workflow_id")).await?;
+            findings.push(found.at(pointer(step.as_str(), member)));
+        }
     }
     for (number, follow_up) in plan.follow_ups().iter().enumerate() {
         let item = document.on_complete.as_ref().and_then(|items| items.get(number));
@@ -42,10 +44,27 @@ pub(super) async fn check_children(
         let member = if has_name { "workflow_name" } else { "workflow_id" };
         let begin =
             Begin { who: format!("on_complete (number {})", number + 1), target: &follow_up.target, is_step: false };
-        let found = descent.look(&begin).await?;
-        findings.extend(found.map(|found| found.at(format!("/on_complete/{number}/{member}"))));
+        if let Some(found) = descent.look(&begin).await? {
+            let member = to_blame(workflows, &follow_up.target, &found, member).await?;
+            findings.push(found.at(format!("/on_complete/{number}/{member}")));
+        }
     }
     Ok(findings)
+}
+
+/// The member that is to blame: the version, where the workflow is there and only this version of it is not.
+async fn to_blame<'m>(
+    workflows: &dyn Workflows,
+    target: &ChildTarget,
+    found: &Found,
+    member: &'m str,
+) -> Result<&'m str, StoreError> {
+    let is_missing = found.code == UNKNOWN_WORKFLOW && found.severity == Severity::Error;
+    if !is_missing || target.version.is_none() {
+        return Ok(member);
+    }
+    let any = ChildTarget { version: None, ..target.clone() };
+    Ok(if find_child(workflows, &any).await?.is_ok() { "workflow_version" } else { member })
 }
 
 /// A place of the document that runs a workflow.

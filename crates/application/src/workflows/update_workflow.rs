@@ -116,7 +116,8 @@ impl UpdateWorkflow {
     }
 
     /// Changes the workflow, if it is the expected revision. Sending any of its content makes a new version, even if it is equal (contract 1.7). It
-    /// is active unless something else is said, or the workflow is closed: new content does not open it.
+    /// is active unless something else is said, or the workflow is closed: new content does not open it. What changes nothing else
+    /// makes no revision, and is no change to be told of.
     pub async fn execute_if(
         &self,
         expected: &Expected,
@@ -153,6 +154,9 @@ impl UpdateWorkflow {
                 let status = changes.status.unwrap_or(old.status);
                 let check = self.documents.check_activation(&old, status).await?;
                 check.map_err(UpdateWorkflowError::Refused)?;
+                if changes.description.as_ref().is_none_or(|new| *new == old.description) && status == old.status {
+                    return Ok(old);
+                }
                 let head = self.in_place(old.clone(), changes, by);
                 let entry = AuditEntry::of_workflow(entry_id, by, action, Some(&old), &head);
                 self.keep(&head, &entry).await.map(|()| head)

@@ -195,7 +195,9 @@ impl Keyed<'_> {
                 Asked::Unreadable => return Err(Problem::answer_lost()),
                 Asked::Taken => {
                     let detail = "The Idempotency-Key was used for another request: another path or body";
-                    return Err(Problem::new(Code::IdempotencyKeyReused, detail));
+                    let mistake =
+                        Mistake::new(Part::Header, "/Idempotency-Key", "value_error", "was used for another request");
+                    return Err(Problem::mistakes(Code::IdempotencyKeyReused, vec![mistake]).detail(detail));
                 }
                 Asked::Wait if Instant::now() >= until => {
                     let detail = "A request with this Idempotency-Key is still being carried out";

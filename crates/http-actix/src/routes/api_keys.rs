@@ -138,7 +138,7 @@ impl From<CreateApiKeyError> for Problem {
     fn from(error: CreateApiKeyError) -> Self {
         let text = error.to_string();
         match error {
-            CreateApiKeyError::NameTaken(_) => Self::new(Code::ApiKeyNameTaken, text),
+            CreateApiKeyError::NameTaken(_) => Self::new(Code::ApiKeyNameTaken, text).at("/name"),
             CreateApiKeyError::Ended => {
                 let mistake = Mistake::new(Part::Body, "/expires_at", "value_error", "must be in the future");
                 Self::mistakes(Code::ValidationFailed, vec![mistake])

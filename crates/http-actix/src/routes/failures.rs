@@ -84,7 +84,10 @@ macro_rules! plain {
 plain!(GetAgentError { GetAgentError::NotFound(_) => AgentNotFound } Store);
 plain!(UpdateAgentError { UpdateAgentError::NotFound(_) => AgentNotFound } Host Schemas Outdated Store);
 plain!(DeleteAgentError { DeleteAgentError::NotFound(_) => AgentNotFound } Outdated Store);
-plain!(CreateAgentError { CreateAgentError::NameTaken(_) => AgentNameTaken } Host Schemas Store);
+plain!(CreateAgentError { 
+    CreateAgentError::NameTaken(_) => AgentNameTaken at "/name",
+    CreateAgentError::NameDeleted(_) => AgentNameTaken at "/name",
+} Host Schemas Store);
 plain!(GetWorkflowError { GetWorkflowError::NotFound(_) => WorkflowNotFound } Store);
 plain!(DeleteWorkflowError { DeleteWorkflowError::NotFound(_) => WorkflowNotFound } LiveRuns Outdated Store);
 plain!(GetVersionError {
@@ -202,7 +205,7 @@ impl From<NotStorable> for Problem {
 
 impl Problem {
     /// The same with the place in the body that is to blame.
-    fn at(self, pointer: &str) -> Self {
+    pub(super) fn at(self, pointer: &str) -> Self {
         let (code, text) = (self.code(), self.text().to_owned());
         Self::mistakes(code, vec![Mistake::new(Part::Body, pointer, "value_error", text.clone())]).detail(text)
     }

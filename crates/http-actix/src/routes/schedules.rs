@@ -294,14 +294,14 @@ impl From<RefusedSchedule> for Problem {
     }
 }
 
-/// Maps the variants that only need a code, and passes nested errors on.
+/// Maps the variants that only need a code, and perhaps the place in the body that is meant, and passes nested errors on.
 macro_rules! mapped {
-    ($error:ident { $($variant:ident => $code:ident),* } $($nested:ident)*) => {
+    ($error:ident { $($variant:ident => $code:ident $(at $pointer:literal)?),* } $($nested:ident)*) => {
         impl From<$error> for Problem {
             fn from(error: $error) -> Self {
                 let text = error.to_string();
                 match error {
-                    $($error::$variant(_) => Self::new(Code::$code, text),)*
+                    $($error::$variant(_) => Self::new(Code::$code, text)$(.at($pointer))?,)*
                     $($error::$nested(error) => error.into(),)*
                 }
             }
@@ -309,9 +309,9 @@ macro_rules! mapped {
     };
 }
 
-mapped!(CreateScheduleError { NameTaken => ScheduleNameTaken } Refused Store);
+mapped!(CreateScheduleError { NameTaken => ScheduleNameTaken at "/name" } Refused Store);
 mapped!(GetScheduleError { NotFound => ScheduleNotFound } Store);
-mapped!(UpdateScheduleError { NotFound => ScheduleNotFound, NameTaken => ScheduleNameTaken } Refused Store);
+mapped!(UpdateScheduleError { NotFound => ScheduleNotFound, NameTaken => ScheduleNameTaken at "/name" } Refused Store);
 mapped!(DeleteScheduleError { NotFound => ScheduleNotFound } Store);
 mapped!(ChangeScheduleStateError { NotFound => ScheduleNotFound, Ended => ScheduleEnded } Store);
 mapped!(TriggerScheduleError { NotFound => ScheduleNotFound, NotStarted => ScheduleNotStarted } Store);

@@ -129,7 +129,7 @@ impl From<CreateUserError> for Problem {
     fn from(error: CreateUserError) -> Self {
         let text = error.to_string();
         match error {
-            CreateUserError::NameTaken(_) => Self::new(Code::UserNameTaken, text),
+            CreateUserError::NameTaken(_) => Self::new(Code::UserNameTaken, text).at("/name"),
             CreateUserError::Forbidden(forbidden) => Self::forbidden(forbidden),
             CreateUserError::Store(error) => error.into(),
         }

@@ -279,7 +279,7 @@ impl From<CreateWebhookError> for Problem {
     fn from(error: CreateWebhookError) -> Self {
         let text = error.to_string();
         match error {
-            CreateWebhookError::NameTaken(_) => Self::new(Code::WebhookNameTaken, text),
+            CreateWebhookError::NameTaken(_) => Self::new(Code::WebhookNameTaken, text).at("/name"),
             CreateWebhookError::Host(refused) => refused.into(),
             CreateWebhookError::Store(error) => error.into(),
         }
@@ -301,7 +301,7 @@ impl From<UpdateWebhookError> for Problem {
         let text = error.to_string();
         match error {
             UpdateWebhookError::NotFound(_) => Self::new(Code::WebhookNotFound, text),
-            UpdateWebhookError::NameTaken(_) => Self::new(Code::WebhookNameTaken, text),
+            UpdateWebhookError::NameTaken(_) => Self::new(Code::WebhookNameTaken, text).at("/name"),
             UpdateWebhookError::Host(refused) => refused.into(),
             UpdateWebhookError::Store(error) => error.into(),
         }

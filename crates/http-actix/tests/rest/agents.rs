@@ -37,8 +37,11 @@ async fn a_name_can_be_taken_once_and_stays_taken() {
     assert_eq!(deleted["message"], "Agent 'A' deleted successfully");
     assert_eq!(deleted["data"], Value::Null);
     let problem = orrery.post(AGENTS, json!({"name": "A", "url": "http://h"})).await.problem(400, "agent_name_taken");
-    assert_eq!(problem["detail"], "Agent with name 'A' already exists");
-    assert_eq!(problem["error"], "Bad Request");
+    assert_eq!(problem["detail"], "Agent with name 'A' already exists: it is deleted, and keeps its name");
+    assert_eq!((&problem["error"], &problem["errors"][0]["pointer"]), (&json!("Bad Request"), &json!("/name")));
+    orrery.agent("B").await;
+    let problem = orrery.post(AGENTS, json!({"name": "B", "url": "http://h"})).await.problem(400, "agent_name_taken");
+    assert_eq!(problem["detail"], "Agent with name 'B' already exists");
     // Deleting again changes nothing; the agent stays readable.
     assert_eq!(orrery.delete(&format!("{AGENTS}/{id}")).await.status, 200);
     let agent = orrery.get(&format!("{AGENTS}/{id}")).await.expect(200);

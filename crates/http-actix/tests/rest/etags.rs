@@ -155,3 +155,19 @@ async fn what_is_no_list_of_tags_is_a_mistake() {
         assert_eq!((mistakes.len(), mistakes[0].0.as_str()), (1, "header.If-None-Match"), "{tags}");
     }
 }
+
+#[actix_web::test]
+async fn what_changes_nothing_makes_no_revision() {
+    let orrery = Orrery::new();
+    let agent = format!("/api/v1/agents/{}", orrery.agent("A").await);
+    let workflow = format!("/api/v1/workflows/{}", orrery.workflow("w").await);
+    for path in [agent, workflow] {
+        let before = orrery.get(&path).await;
+        for nothing in [json!({}), json!({"status": "active"})] {
+            let after = orrery.put(&path, nothing).await;
+            assert_eq!((tag(&after), after.expect(200)), (tag(&before), before.expect(200)), "{path}");
+        }
+        let changed = orrery.put(&path, json!({"description": "new"})).await;
+        assert_ne!(tag(&changed), tag(&before), "{path}");
+    }
+}

@@ -285,3 +285,20 @@ async fn a_workflow_is_not_a_step_of_its_own_by_name_or_by_id() {
     }
     orrery.put(&path, in_itself("workflow_name", "another")).await.expect(200);
 }
+
+#[actix_web::test]
+async fn a_version_that_is_not_there_is_named_at_its_member() {
+    let orrery = Orrery::new();
+    orrery.agent("A").await;
+    orrery.workflow("other").await;
+    let mut document = document(json!({"type": "sub_workflow", "workflow_name": "other", "workflow_version": 9}));
+    document["on_complete"] = json!([
+        {"workflow_name": "other", "workflow_version": 9},
+        {"workflow_name": "nobody", "workflow_version": 9},
+    ]);
+    let told = orrery.post(&format!("{WORKFLOWS}/validate"), document).await.expect(200);
+    let places: Vec<_> =
+        told["diagnostics"].as_array().expect("a list").iter().map(|found| &found["pointer"]).collect();
+    let expected = ["/steps/one/workflow_version", "/on_complete/0/workflow_version", "/on_complete/1/workflow_name"];
+    assert_eq!(places, expected, "{told:#}");
+}

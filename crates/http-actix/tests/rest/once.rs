@@ -111,7 +111,9 @@ async fn a_key_in_quotes_is_the_same_key() {
 async fn a_key_stands_for_one_request() {
     let orrery = Orrery::new();
     orrery.post_as("k", AGENTS, agent("a")).await.expect(201);
-    orrery.post_as("k", AGENTS, agent("b")).await.problem(422, "idempotency_key_reused");
+    let problem = orrery.post_as("k", AGENTS, agent("b")).await.problem(422, "idempotency_key_reused");
+    let place = &problem["errors"][0];
+    assert_eq!((&place["in"], &place["pointer"]), (&json!("header"), &json!("/Idempotency-Key")));
     let document = json!({"name": "w", "start_step": "one", "steps": {}});
     let answer = orrery.post_as("k", "/api/v1/workflows/validate", document).await;
     answer.problem(422, "idempotency_key_reused");

@@ -95,7 +95,8 @@ async fn a_version_that_is_not_there_and_an_end_without_a_tick_are_refused() {
 async fn a_name_is_given_once() {
     let (orrery, workflow) = furnished().await;
     let (path, _) = made(&orrery, nightly(&workflow)).await;
-    orrery.post(SCHEDULES, nightly(&workflow)).await.problem(409, "schedule_name_taken");
+    let taken = orrery.post(SCHEDULES, nightly(&workflow)).await.problem(409, "schedule_name_taken");
+    assert_eq!(taken["errors"][0]["pointer"], "/name");
     let mut other = nightly(&workflow);
     other["name"] = json!("other");
     let (other, _) = made(&orrery, other).await;

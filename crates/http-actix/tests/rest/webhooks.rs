@@ -164,7 +164,8 @@ async fn a_name_is_unique() {
     made(&orrery, "a").await;
     let other = made(&orrery, "b").await;
     let taken = json!({"name": "a", "url": "https://receiver.example/"});
-    orrery.post(WEBHOOKS, taken.clone()).await.problem(409, "webhook_name_taken");
+    let problem = orrery.post(WEBHOOKS, taken.clone()).await.problem(409, "webhook_name_taken");
+    assert_eq!(problem["errors"][0]["pointer"], "/name");
     orrery.put(&path(&other), taken).await.problem(409, "webhook_name_taken");
 }
 
