@@ -131,7 +131,7 @@ async fn each_mistake_in_a_sub_workflow_is_named_with_its_place() {
         (json!({"type": "sub_workflow", "workflow_name": "nowhere"}), &[("/workflow_name", "unknown_workflow")]),
         (
             json!({"type": "sub_workflow", "workflow_name": "a", "workflow_version": 2}),
-            &[("/workflow_name", "unknown_workflow")],
+            &[("/workflow_version", "unknown_workflow")],
         ),
         (
             json!({"type": "sub_workflow", "workflow_name": "a", "agent_name": "A"}),

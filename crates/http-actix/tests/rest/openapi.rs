@@ -133,7 +133,8 @@ fn every_operation_has_words_examples_and_its_problems() {
         assert_eq!(responses.contains_key("503"), expects_store || logs_in || name == "GET /health/ready", "{name}");
         assert_eq!(responses.contains_key("401"), expects_store || logs_in, "{name}");
         assert_eq!(responses.contains_key("403"), expects_store, "{name}");
-        assert_eq!(responses.contains_key("413"), !operation["requestBody"].is_null(), "{name}");
+        // Those too that take no body look whether one was sent.
+        assert_eq!(responses.contains_key("413"), name.starts_with("POST ") || name.starts_with("PUT "), "{name}");
         assert!(responses.contains_key("404") || !name.contains('{'), "{name}");
         assert!(responses.contains_key("422") || !(name.contains('{') || name.starts_with('P')), "{name}");
     }
