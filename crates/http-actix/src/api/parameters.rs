@@ -89,7 +89,8 @@ fn read<T: Checked>(part: Part, given: impl IntoIterator<Item = (String, String)
             (Entry::Occupied(mut place), Value::Array(more)) if place.get().is_array() => {
                 place.get_mut().as_array_mut().into_iter().for_each(|items| items.extend(more.iter().cloned()));
             }
-            (Entry::Occupied(_), _) => {
+            (Entry::Occupied(mut place), value) => {
+                place.insert(value);
                 mistakes.push(Mistake::new(part, pointer, "value_error", "is given more than once"));
             }
         }
