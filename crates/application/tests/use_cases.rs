@@ -145,7 +145,7 @@ async fn a_name_is_taken_even_by_a_deleted_agent() {
     let first = agent(&uses, "B").await.expect("registered");
     uses.delete_agent.execute(&Expected::Any, first.id, &Actor::named("me")).await.expect("deleted");
     uses.delete_agent.execute(&Expected::Any, first.id, &Actor::named("me")).await.expect("deleted once more");
-    assert!(matches!(agent(&uses, "B").await, Err(CreateAgentError::NameTaken(name)) if name.as_str() == "B"));
+    assert!(matches!(agent(&uses, "B").await, Err(CreateAgentError::NameDeleted(name)) if name.as_str() == "B"));
 }
 
 #[tokio::test]

@@ -99,6 +99,7 @@ const ASKED: Statements = statements![
     "delete_old_dead_letters",
     "delivered",
     "events_after",
+    "families_of",
     "feed_after",
     "feed_end",
     "fill_webhook_queue",
@@ -115,6 +116,7 @@ const ASKED: Statements = statements![
     "live_of_version",
     "mail_for",
     "next_external_request",
+    "old_families",
     "oldest_messages",
     "outbox_backlog",
     "outputs",
@@ -183,13 +185,14 @@ const NOT_EXPLAINED: [(&str, &str); 3] = [
 ];
 
 /// Statements that read one of the large tables whole, with the reason.
-const READ_WHOLE: [(&str, &str, &str); 2] = [
+const READ_WHOLE: [(&str, &str, &str); 3] = [
     (
         "mail_for",
         "run_inbox",
         "an inbox holds what no owner has seen yet, which is little: from there to the heads is the short way",
     ),
     ("rouse", "run_inbox", "the same, once in five seconds"),
+    ("old_families", "dlq_entries", "asked now and then by one process: whose dead letters there are is found out once for all families"),
 ];
 
 /// The generic plan of a statement.
