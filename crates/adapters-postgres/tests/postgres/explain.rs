@@ -192,7 +192,11 @@ const READ_WHOLE: [(&str, &str, &str); 3] = [
         "an inbox holds what no owner has seen yet, which is little: from there to the heads is the short way",
     ),
     ("rouse", "run_inbox", "the same, once in five seconds"),
-    ("old_families", "dlq_entries", "asked now and then by one process: whose dead letters there are is found out once for all families"),
+    (
+        "old_families",
+        "dlq_entries",
+        "asked now and then by one process: whose dead letters there are is found out once for all families",
+    ),
 ];
 
 /// The generic plan of a statement.
