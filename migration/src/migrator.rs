@@ -191,5 +191,6 @@ fn is_in_the_way(error: &DbErr) -> bool {
         return false;
     };
     // A lock was waited for too long, or two wait for each other: processes that work meanwhile take tables in their own order.
-    error.as_database_error().and_then(|error| error.code()).is_some_and(|code| matches!(&*code, "55P03" | "40P01"))
+    let Some(told) = error.as_database_error() else { return false };
+    told.code().is_some_and(|code| matches!(&*code, "55P03" | "40P01"))
 }

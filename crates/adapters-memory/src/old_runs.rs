@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use async_trait::async_trait;
 use domain::{
     Timestamp,
-    ids::RunId,
+    ids::{RunId, TickId},
     ports::{OldRuns, StoreError},
 };
 
@@ -56,7 +56,7 @@ impl State {
 
     /// The runs that dead letters and schedules name.
     fn named_runs(&self) -> BTreeSet<RunId> {
-        let mut named: BTreeSet<RunId> = self.management.schedules.last_started().map(|tick| tick.run()).collect();
+        let mut named: BTreeSet<RunId> = self.management.schedules.last_started().map(TickId::run).collect();
         for entry in self.runs.dead_letters.0.values() {
             named.extend([entry.run.clone(), entry.last_run.clone()]);
             named.extend(entry.replay.as_ref().map(|replay| replay.run.clone()));

@@ -150,11 +150,11 @@ impl<'a> Layers<'a> {
     /// Whether the command knows the setting and nobody has said it, nor one that excludes it: that counts more, too.
     fn is_open(&self, setting: &Setting) -> bool {
         let Some(arg) = argument(self.leaf, setting) else { return false };
-        let excludes = |one: &Arg, other: &Arg| self.leaf.get_arg_conflicts_with(one).contains(&other);
+        let rules_out = |one: &Arg, other: &Arg| self.leaf.get_arg_conflicts_with(one).contains(&other);
         let excluded = self
             .leaf
             .get_arguments()
-            .any(|other| said(other, self.given).is_some() && (excludes(arg, other) || excludes(other, arg)));
+            .any(|other| said(other, self.given).is_some() && (rules_out(arg, other) || rules_out(other, arg)));
         said(arg, self.given).is_none() && !excluded
     }
 }
