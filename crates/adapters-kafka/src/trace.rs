@@ -56,12 +56,12 @@ impl Receiving {
     pub(crate) fn begin(&self, record: &Record) -> Received {
         let theirs = read(record.header(HEADER));
         let own = |theirs: TraceParent| {
-            let own = theirs.with(SpanId::named(&format!(
-                "{}/{}/{}@{}",
-                record.topic, record.partition, record.offset, theirs.span
-            )));
-            // A span that nobody keeps would leave a gap between the sender's and what follows.
-            if self.spans.wants(&own) { own } else { theirs }
+            if !self.spans.wants(theirs.trace, theirs.sampled) {
+                // A span that nobody keeps would leave a gap between the sender's and what follows.
+                return theirs;
+            }
+            let Record { topic, partition, offset, .. } = record;
+            theirs.with(SpanId::named(&format!("{topic}/{partition}/{offset}@{}", theirs.span)))
         };
         Received { place: theirs.map(own), parent: theirs.map(|theirs| theirs.span), began: self.clock.now() }
     }
@@ -69,7 +69,7 @@ impl Receiving {
     /// It is handled; `what` is the kind of thing that it was.
     pub(crate) fn end(&self, received: &Received, what: &str, run: &RunId, error: Option<&str>) {
         let Received { place: Some(place), parent, began } = *received else { return };
-        if Some(place.span) == parent || !self.spans.wants(&place) {
+        if Some(place.span) == parent {
             return;
         }
         self.spans.tell(Span {

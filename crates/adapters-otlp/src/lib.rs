@@ -9,7 +9,7 @@ use std::{sync::Arc, time::Duration};
 
 use domain::{
     ports::Spans,
-    trace::{Span, TraceParent, TraceRatio},
+    trace::{Span, TraceId, TraceRatio},
 };
 use opentelemetry::{InstrumentationScope, KeyValue};
 use opentelemetry_otlp::{Protocol, SpanExporter, WithExportConfig};
@@ -103,8 +103,8 @@ impl OtlpSpans {
 }
 
 impl Spans for OtlpSpans {
-    fn wants(&self, place: &TraceParent) -> bool {
-        place.sampled && self.ratio.keeps(place.trace)
+    fn wants(&self, trace: TraceId, sampled: bool) -> bool {
+        sampled && self.ratio.keeps(trace)
     }
 
     fn tell(&self, span: Span) {

@@ -146,6 +146,11 @@ impl RunTrace {
         self.trace
     }
 
+    /// Whether who began it keeps it.
+    pub fn is_sampled(self) -> bool {
+        self.sampled
+    }
+
     /// The span of the request that started the run.
     pub fn parent(self) -> Option<SpanId> {
         self.parent

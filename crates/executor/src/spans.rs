@@ -44,13 +44,13 @@ impl CallSpans {
         let run = &call.key.run;
         let trace = origin.map_or_else(|| RunTrace::of(run, None), |origin| origin.trace(run));
         let place = trace.named(&format!("{}@{}", call.ids().correlation, call.execution));
-        let parent = origin.map(|origin| origin.attempt(run, call.execution).span);
+        let parent = origin.filter(|_| self.wants(place)).map(|origin| origin.attempt(run, call.execution).span);
         TracedCall { place, parent, began: self.clock.now() }
     }
 
     /// It is over.
     pub(crate) fn end(&self, traced: &TracedCall, call: &AgentCall, outcome: &CallOutcome) {
-        if !self.spans.wants(&traced.place) {
+        if !self.wants(traced.place) {
             return;
         }
         let mut attributes = vec![
@@ -73,9 +73,13 @@ impl CallSpans {
 
     /// It is over.
     pub(crate) fn end_task(&self, traced: &TracedCall, task: &AgentTask, outcome: &CallOutcome) {
-        if self.spans.wants(&traced.place) {
+        if self.wants(traced.place) {
             self.tell(traced, vec![(RUN, task.run.to_string()), (AGENT, task.agent.clone())], outcome);
         }
+    }
+
+    fn wants(&self, place: TraceParent) -> bool {
+        self.spans.wants(place.trace, place.sampled)
     }
 
     fn tell(&self, traced: &TracedCall, mut attributes: Vec<(&'static str, String)>, outcome: &CallOutcome) {
@@ -95,10 +99,12 @@ impl CallSpans {
 pub(crate) fn committed(spans: &dyn Spans, commit: &RunCommit) {
     let RunCommit::Advance(advance) = commit else { return };
     let (run, origin) = (&advance.run, advance.origin);
-    let own = origin.span(run);
-    if !spans.wants(&own) {
+    let trace = origin.trace(run);
+    let has_news = !advance.closed.is_empty() || advance.update.is_some();
+    if !has_news || !spans.wants(trace.id(), trace.is_sampled()) {
         return;
     }
+    let own = origin.span(run);
     for closed in &advance.closed {
         let error = closed.error.as_ref().map(|_| "failed".to_owned());
         let attributes = vec![
@@ -122,7 +128,7 @@ pub(crate) fn committed(spans: &dyn Spans, commit: &RunCommit) {
     {
         spans.tell(Span {
             place: own,
-            parent: origin.trace(run).parent(),
+            parent: trace.parent(),
             name: "run".to_owned(),
             kind: SpanKind::Internal,
             began: origin.since,
@@ -136,8 +142,7 @@ pub(crate) fn committed(spans: &dyn Spans, commit: &RunCommit) {
 /// Tells of a message that has left: from when it became true until it was acknowledged.
 pub(crate) fn relayed(spans: &dyn Spans, message: &OutboxMessage, now: Timestamp) {
     let (trace, id) = (message.trace(), message.event_id());
-    let place = trace.named(id);
-    if spans.wants(&place) {
+    if spans.wants(trace.id(), trace.is_sampled()) {
         let attributes = vec![
             (RUN, message.run().to_string()),
             (MESSAGE, id.to_owned()),
@@ -145,7 +150,7 @@ pub(crate) fn relayed(spans: &dyn Spans, message: &OutboxMessage, now: Timestamp
             ("messaging.system", "kafka".to_owned()),
         ];
         spans.tell(Span {
-            place,
+            place: trace.named(id),
             parent: trace.parent(),
             name: format!("outbox {}", message.message_type()),
             kind: SpanKind::Producer,

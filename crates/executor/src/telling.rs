@@ -4,7 +4,7 @@ use domain::{
     ids::RunId,
     ports::Spans,
     runs::{CommitOutcome, RunCommit, RunStatus},
-    trace::{RunTrace, TraceParent},
+    trace::{RunTrace, TraceId, TraceParent},
 };
 
 use crate::spans;
@@ -42,16 +42,14 @@ fn refused(commit: &RunCommit, outcome: &'static str) {
 fn committed(commit: &RunCommit) {
     match commit {
         RunCommit::Start(start) => {
-            let (run, status) = (&start.run, start.status.as_str());
-            let trace_id = trace_of(run, start.from());
-            let workflow = &start.workflow_name;
+            let run = &start.run;
             tracing::info!(
                 target: RUNS,
                 {
                     run.id = %run,
-                    run.status = status,
-                    trace_id,
-                    workflow.name = workflow,
+                    run.status = start.status.as_str(),
+                    trace_id = %trace_of(run, start.from()),
+                    workflow.name = start.workflow_name,
                 },
                 "run started"
             );
@@ -68,7 +66,7 @@ fn committed(commit: &RunCommit) {
                         step.path = %attempt.path,
                         step.attempt = attempt.attempt,
                         outcome,
-                        trace_id = trace_of(run, advance.origin.from),
+                        trace_id = %trace_of(run, advance.origin.from),
                     },
                     "step ended"
                 );
@@ -79,15 +77,13 @@ fn committed(commit: &RunCommit) {
                     finished(run, advance.origin.from, update.status, update.error.as_deref());
                 }
                 Some(update) => {
-                    let (status, paused) = (update.status.as_str(), update.paused);
-                    let trace_id = trace_of(run, advance.origin.from);
                     tracing::info!(
                         target: RUNS,
                         {
                             run.id = %run,
-                            run.status = status,
-                            run.paused = paused,
-                            trace_id,
+                            run.status = update.status.as_str(),
+                            run.paused = update.paused,
+                            trace_id = %trace_of(run, advance.origin.from),
                         },
                         "run goes on"
                     );
@@ -95,13 +91,12 @@ fn committed(commit: &RunCommit) {
                 None => {}
             }
             for child in &advance.outward.children {
-                let trace_id = trace_of(&child.run, child.from());
                 tracing::info!(
                     target: RUNS,
                     {
                         run.id = %child.run,
                         run.status = child.status.as_str(),
-                        trace_id,
+                        trace_id = %trace_of(&child.run, child.from()),
                     },
                     "run started by a run"
                 );
@@ -111,13 +106,12 @@ fn committed(commit: &RunCommit) {
             finished(&cancel.run, cancel.from, RunStatus::Cancelled, cancel.reason.as_deref());
         }
         RunCommit::Resume(resume) => {
-            let (run, trace_id) = (&resume.run, trace_of(&resume.run, resume.from));
             tracing::info!(
                 target: RUNS,
                 {
-                    run.id = %run,
+                    run.id = %resume.run,
                     run.status = RunStatus::Pending.as_str(),
-                    trace_id,
+                    trace_id = %trace_of(&resume.run, resume.from),
                 },
                 "run resumed"
             );
@@ -127,7 +121,7 @@ fn committed(commit: &RunCommit) {
                 target: RUNS,
                 {
                     run.id = %adopt.run,
-                    trace_id = trace_of(&adopt.run, adopt.from),
+                    trace_id = %trace_of(&adopt.run, adopt.from),
                 },
                 "run adopted"
             );
@@ -137,15 +131,15 @@ fn committed(commit: &RunCommit) {
 }
 
 fn finished(run: &RunId, from: Option<TraceParent>, status: RunStatus, error: Option<&str>) {
-    let (status, trace_id) = (status.as_str(), trace_of(run, from));
-    tracing::info!(target: RUNS, { run.id = %run, run.status = status, trace_id }, "run ended");
+    let status = status.as_str();
+    tracing::info!(target: RUNS, { run.id = %run, run.status = status, trace_id = %trace_of(run, from) }, "run ended");
     if let Some(error) = error {
         // In the words of agents and of people: not above debug.
-        tracing::debug!(target: RUNS, { run.id = %run, trace_id, error }, "why it ended");
+        tracing::debug!(target: RUNS, { run.id = %run, trace_id = %trace_of(run, from), error }, "why it ended");
     }
     metrics::counter!("orrery_runs_finished_total", "status" => status).increment(1);
 }
 
-fn trace_of(run: &RunId, from: Option<TraceParent>) -> String {
-    RunTrace::of(run, from).id().to_string()
+fn trace_of(run: &RunId, from: Option<TraceParent>) -> TraceId {
+    RunTrace::of(run, from).id()
 }

@@ -1,11 +1,12 @@
 //! Where it goes what was done when, for whoever follows a trace through programs.
 
-use crate::trace::{Span, TraceParent};
+use crate::trace::{Span, TraceId};
 
 /// Takes spans. It MUST NOT block, and MAY lose them: they are told for people, nothing rests on them.
 pub trait Spans: Send + Sync {
-    /// Whether a span at this place would be kept, so that nobody makes one in vain.
-    fn wants(&self, place: &TraceParent) -> bool;
+    /// Whether the spans of this trace are kept, so that nobody makes one in vain, nor derives its id. `sampled`: whether who
+    /// began the trace keeps it.
+    fn wants(&self, trace: TraceId, sampled: bool) -> bool;
 
     /// Tells of something that was done.
     fn tell(&self, span: Span);
@@ -16,7 +17,7 @@ pub trait Spans: Send + Sync {
 pub struct NoSpans;
 
 impl Spans for NoSpans {
-    fn wants(&self, _: &TraceParent) -> bool {
+    fn wants(&self, _: TraceId, _: bool) -> bool {
         false
     }
 

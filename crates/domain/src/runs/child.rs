@@ -61,6 +61,36 @@ impl ChildDefinition {
     /// The start of a run of this version, which a store applies together with the commit of the run that wants it. The run
     /// waits to be claimed.
     pub fn start(self, run: RunId, input: Payload, parent: Parent, from: TraceParent, at: Timestamp) -> StartRun {
+        let triggered_by = parent.run.to_string();
+        self.started(run, input, triggered_by, Some(parent), from, at)
+    }
+
+    /// The start of a run of this version after another one, which a store applies together with the commit that completes the
+    /// other one. Nobody waits for it: it has no parent.
+    pub fn follow(
+        self,
+        run: RunId,
+        input: Payload,
+        after: &RunId,
+        depth: u32,
+        from: TraceParent,
+        at: Timestamp,
+    ) -> StartRun {
+        let mut start = self.started(run, input, follower_of(after), None, from, at);
+        start.events.push(RunEvent::Follows { run: after.clone(), depth });
+        start
+    }
+
+    fn started(
+        self,
+        run: RunId,
+        input: Payload,
+        triggered_by: String,
+        parent: Option<Parent>,
+        from: TraceParent,
+        at: Timestamp,
+    ) -> StartRun {
+        let first = RunEvent::Started { plan: self.plan, parent: parent.clone(), starts_at: None, trace: Some(from) };
         StartRun {
             commit: CommitId::of_start(&run),
             run,
@@ -69,20 +99,15 @@ impl ChildDefinition {
             workflow_version: self.version,
             plan: self.plan,
             input,
-            triggered_by: parent.run.to_string(),
-            // Labels are of those who start runs; a child is found by its parent.
+            triggered_by,
+            // Labels are of those who start runs; what a run has started is found by that.
             labels: super::labels::Labels::default(),
             at,
             starts_at: None,
-            events: vec![RunEvent::Started {
-                plan: self.plan,
-                parent: Some(parent.clone()),
-                starts_at: None,
-                trace: Some(from),
-            }],
+            events: vec![first],
             status: RunStatus::Pending,
             owner: None,
-            parent: Some(parent),
+            parent,
             // The run that starts it was started by somebody, and tells who.
             audit: None,
         }
@@ -100,44 +125,6 @@ pub fn followed(triggered_by: &str) -> Option<RunId> {
 /// By whom the runs are started that follow a run. As long as what is kept of it.
 pub fn follower_of(run: &RunId) -> String {
     format!("{FOLLOWS}{run}").chars().take(255).collect()
-}
-
-impl ChildDefinition {
-    /// The start of a run of this version after another one, which a store applies together with the commit that completes the
-    /// other one. Nobody waits for it: it has no parent.
-    pub fn follow(
-        self,
-        run: RunId,
-        input: Payload,
-        after: &RunId,
-        depth: u32,
-        from: TraceParent,
-        at: Timestamp,
-    ) -> StartRun {
-        StartRun {
-            commit: CommitId::of_start(&run),
-            run,
-            workflow: self.workflow,
-            workflow_name: self.name,
-            workflow_version: self.version,
-            plan: self.plan,
-            input,
-            triggered_by: follower_of(after),
-            // Labels are of those who start runs; what follows is found by who has started it.
-            labels: super::labels::Labels::default(),
-            at,
-            starts_at: None,
-            events: vec![
-                RunEvent::Started { plan: self.plan, parent: None, starts_at: None, trace: Some(from) },
-                RunEvent::Follows { run: after.clone(), depth },
-            ],
-            status: RunStatus::Pending,
-            owner: None,
-            parent: None,
-            // The run that it follows was started by somebody, and tells who.
-            audit: None,
-        }
-    }
 }
 
 impl ChildResume {

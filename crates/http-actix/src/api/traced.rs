@@ -48,7 +48,7 @@ impl Requests {
         let (_, span) = id.as_u64_pair();
         let root = || TraceParent { trace: TraceId(id.as_u128()), span: SpanId(span), sampled: true };
         let own = caller.map_or_else(root, |caller| caller.with(SpanId(span)));
-        let is_kept = self.spans.wants(&own) && (caller.is_some() || !is_probe(request.path()));
+        let is_kept = self.spans.wants(own.trace, own.sampled) && (caller.is_some() || !is_probe(request.path()));
         let place = if is_kept { Some(own) } else { caller };
         request.extensions_mut().insert(Place(place));
         Traced {
