@@ -21,17 +21,20 @@ pub enum Bug {
     CancelKeepsSequence,
     /// A run that goes on after a pause forgets the calls that were held back.
     UnpauseKeepsHolding,
+    /// A run completes without those that follow it whose workflows are still to be looked up.
+    FollowUpsNotAwaited,
 }
 
 impl Bug {
     /// All of them.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::EpochUnchecked,
         Self::CompletionTwice,
         Self::JoinPerAttempt,
         Self::ResumeForgetsIterations,
         Self::CancelKeepsSequence,
         Self::UnpauseKeepsHolding,
+        Self::FollowUpsNotAwaited,
     ];
 }
 

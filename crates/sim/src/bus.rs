@@ -36,8 +36,9 @@ pub(crate) enum Parcel {
 impl World {
     /// A foreign producer wants a run, and sometimes changes its mind before anybody has seen the request.
     pub(crate) fn request_run(&mut self, mut document: Generated, input: Value) -> Result<(), String> {
-        // Plans from the bus make no output of their own.
+        // Plans from the bus make no output of their own, and nothing follows them.
         document.output = None;
+        document.on_complete.clear();
         let expected = interpret(&document, &input);
         let run = RunId::mint(self.wiring.ids.unique());
         let name = format!("foreign{}", self.runs.len());

@@ -13,6 +13,8 @@ pub(crate) struct Generated {
     pub(crate) steps: BTreeMap<String, StepDocument>,
     /// What the run's output is made of.
     pub(crate) output: Option<Value>,
+    /// What follows the run.
+    pub(crate) on_complete: Vec<Value>,
 }
 
 /// The agents that documents may name.
@@ -21,7 +23,8 @@ pub(crate) const AGENTS: [&str; 5] = ["steady", "moody", "slow", "broken", "pois
 /// How deep blocks lie in each other.
 const DEPTH: u32 = 2;
 
-/// The workflows that steps run: one that succeeds, one that runs another and waits for nothing, one that fails.
+/// The workflows that steps run and that follow runs: one that succeeds, one that runs another and waits for nothing, one that
+/// fails, one that others follow.
 pub(crate) fn children() -> Vec<(&'static str, Generated)> {
     let agent = |id: &str, agent: &str, next: Option<&str>, value: &str| {
         let mapping = json!({"v": value}).as_object().cloned();
@@ -38,6 +41,7 @@ pub(crate) fn children() -> Vec<(&'static str, Generated)> {
         start: steps[0].id.clone(),
         steps: steps.into_iter().map(|step| (step.id.clone(), step)).collect(),
         output: None,
+        on_complete: Vec::new(),
     };
     let input = "${workflow.input.v}";
     let run = StepDocument {
@@ -55,10 +59,29 @@ pub(crate) fn children() -> Vec<(&'static str, Generated)> {
         ),
         ("deep", one(vec![run, agent("after", "slow", None, "${below.output.x}")])),
         ("failing", one(vec![agent("first", "steady", Some("last"), input), agent("last", "broken", None, "x")])),
+        ("followed", Generated { on_complete: followed_by(1), ..one(vec![agent("only", "moody", None, input)]) }),
     ]
 }
 
-pub(crate) fn generate(rng: &mut Rng) -> Generated {
+/// What follows the run with this number: nothing, runs that are wanted, runs that are not, and runs that are followed themselves. Not by chance, which would make other worlds of all seeds.
+pub(crate) fn followed_by(number: usize) -> Vec<Value> {
+    let run = |name: &str, value: &str| json!({"workflow_name": name, "input_mapping": {"v": value}});
+    let only = |condition: &str, mut run: Value| {
+        run["condition"] = condition.into();
+        run
+    };
+    match number % 3 {
+        0 => Vec::new(),
+        1 => vec![run("plain", "${workflow.output}"), run("failing", "of ${workflow.input.x}")],
+        _ => vec![
+            only("${workflow.input.x} < '8'", run("deep", "${workflow.input.x}")),
+            run("followed", "${workflow.input.x}"),
+        ],
+    }
+}
+
+/// `number`: which run of its world it is for.
+pub(crate) fn generate(rng: &mut Rng, number: usize) -> Generated {
     let mut author = Author { rng, steps: BTreeMap::new(), left: 14 };
     let count = author.rng.usize(1..=4);
     let (sequence, seen) = author.sequence_seen(count, 0, &Seen::default());
@@ -68,7 +91,7 @@ pub(crate) fn generate(rng: &mut Rng) -> Generated {
         }
     }
     let output = author.rng.bool().then(|| json!({"made": [author.value(&seen), author.value(&seen)]}));
-    Generated { start: sequence[0].clone(), steps: author.steps, output }
+    Generated { start: sequence[0].clone(), steps: author.steps, output, on_complete: followed_by(number) }
 }
 
 /// What a step can look into.

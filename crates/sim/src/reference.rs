@@ -11,13 +11,15 @@ use crate::{
     documents::{Generated, children},
 };
 
-/// What a run should come to: its status, and the outputs of its calls by their paths.
+/// What a run should come to: its status, the outputs of its calls by their paths, and what follows it.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Expected {
     pub(crate) status: RunStatus,
     pub(crate) outputs: BTreeMap<String, Value>,
     /// The run's output: what the document says, else that of its last step, where that is no block.
     pub(crate) output: Option<Value>,
+    /// The runs that follow it, by their workflows' names, in the order of these.
+    pub(crate) followers: Vec<(String, Expected)>,
 }
 
 pub(crate) fn interpret(document: &Generated, input: &Value) -> Expected {
@@ -39,7 +41,32 @@ pub(crate) fn interpret(document: &Generated, input: &Value) -> Expected {
         Some(output) => end.map(|_| interpreter.replace(output, &view)),
         None => end.filter(|_| has_output),
     };
-    Expected { status, outputs: interpreter.outputs, output }
+    let followers = if status == RunStatus::Completed {
+        followers(&document.on_complete, input, output.as_ref())
+    } else {
+        Vec::new()
+    };
+    Expected { status, outputs: interpreter.outputs, output, followers }
+}
+
+/// What follows a run with this input and this output.
+fn followers(on_complete: &[Value], input: &Value, output: Option<&Value>) -> Vec<(String, Expected)> {
+    let mut followers: Vec<_> = on_complete
+        .iter()
+        .filter(|run| run.get("condition").is_none() || input["x"].as_str() < Some("8"))
+        .filter_map(|run| {
+            let name = run["workflow_name"].as_str().expect("a name");
+            let (_, document) = children().into_iter().find(|(child, _)| *child == name)?;
+            // A run without an `x` in its input is not followed by what would see it.
+            let given = match run["input_mapping"]["v"].as_str().expect("a text") {
+                "${workflow.output}" => output.cloned().unwrap_or_default(),
+                text => text.replace("${workflow.input.x}", input["x"].as_str()?).into(),
+            };
+            Some((name.to_owned(), interpret(&document, &json!({"v": given}))))
+        })
+        .collect();
+    followers.sort_by(|(left, _), (right, _)| left.cmp(right));
+    followers
 }
 
 /// What a step sees.

@@ -3,9 +3,10 @@
 use std::collections::BTreeSet;
 
 use domain::{
+    ids::RunId,
     page::{PageRequest, SortOrder},
     ports::{Outbox, Runs, SHARDS, Shard},
-    runs::{OutboxMessage, RunFilter, RunSort, RunStatus, StepStatus},
+    runs::{OutboxMessage, RunFilter, RunSort, RunStatus, StepStatus, follower_of},
 };
 
 use crate::{now, reference::Expected, world::World};
@@ -40,23 +41,36 @@ impl World {
     /// The outcome is that of a world without faults.
     pub(crate) fn compare(&mut self) -> Result<(), String> {
         for started in &self.runs {
-            let row = now(self.wiring.store.get(&started.run)).expect("memory").ok_or("a run is lost (G1)")?;
-            let steps = now(self.wiring.store.steps(&started.run)).expect("memory");
-            let completed = steps.iter().filter(|step| step.status == StepStatus::Completed);
-            let outputs = completed
-                .filter_map(|step| Some((step.path.to_string(), step.output.as_ref()?.value().clone())))
-                .collect();
-            let output = row.output.as_ref().map(|output| output.value().clone());
-            let outcome = Expected { status: row.status, outputs, output };
+            let outcome = self.outcome(&started.run)?;
             if outcome != started.expected {
+                let row = now(self.wiring.store.get(&started.run)).expect("memory");
+                let error = row.and_then(|row| row.error);
                 return Err(format!(
-                    "{} came to {outcome:?} instead of {:?} ({:?})",
-                    started.run, started.expected, row.error
+                    "{} came to {outcome:?} instead of {:?} ({error:?})",
+                    started.run, started.expected
                 ));
             }
         }
         self.memory.check_folds(&self.wiring)?;
         self.compare_news()
+    }
+
+    /// What a run has come to, and what has followed it.
+    fn outcome(&self, run: &RunId) -> Result<Expected, String> {
+        let row = now(self.wiring.store.get(run)).expect("memory").ok_or("a run is lost (G1)")?;
+        let steps = now(self.wiring.store.steps(run)).expect("memory");
+        let completed = steps.iter().filter(|step| step.status == StepStatus::Completed);
+        let outputs =
+            completed.filter_map(|step| Some((step.path.to_string(), step.output.as_ref()?.value().clone()))).collect();
+        let output = row.output.as_ref().map(|output| output.value().clone());
+        let after = RunFilter { triggered_by: Some(follower_of(run)), ..RunFilter::default() };
+        let page = PageRequest::new(1, 100).expect("a page");
+        let next = now(self.wiring.store.list(&after, RunSort::CreatedAt, SortOrder::Ascending, page));
+        let next = next.map_err(|e| e.to_string())?.items.into_iter();
+        let mut followers =
+            next.map(|next| Ok((next.workflow_name, self.outcome(&next.id)?))).collect::<Result<Vec<_>, String>>()?;
+        followers.sort_by(|(left, _), (right, _)| left.cmp(right));
+        Ok(Expected { status: row.status, outputs, output, followers })
     }
 
     /// The outbox tells of every end of a run and of every failure for good, each once.

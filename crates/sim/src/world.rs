@@ -180,7 +180,7 @@ impl World {
             return Ok(());
         }
         self.to_start -= 1;
-        let document = generate(&mut self.rng);
+        let document = generate(&mut self.rng, self.runs.len());
         let input = json!({"x": format!("{:x}", self.rng.u32(..)), "list": [1, self.rng.u32(..)]});
         if self.rng.u8(0..4) == 0 {
             return self.request_run(document, input);
@@ -233,7 +233,7 @@ impl World {
 }
 
 pub(crate) fn new_workflow(name: WorkflowName, document: Generated) -> NewWorkflow {
-    let Generated { start: start_step, steps, output } = document;
+    let Generated { start: start_step, steps, output, on_complete } = document;
     NewWorkflow {
         name,
         description: None,
@@ -241,7 +241,7 @@ pub(crate) fn new_workflow(name: WorkflowName, document: Generated) -> NewWorkfl
         steps,
         input_schema: None,
         output,
-        on_complete: None,
+        on_complete: Some(on_complete).filter(|runs| !runs.is_empty()).map(Value::Array),
         limits: RunLimits::default(),
         status: WorkflowStatus::Active,
         change_summary: None,

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::House;
 
 async fn started_by(client: &Client, run: &str) -> Vec<Value> {
-    let list = client.get(&format!("/runs?triggered_by=on_complete:{run}")).await.expect(200);
+    let list = client.get(&format!("/runs?follows_run_id={run}")).await.expect(200);
     list["items"].as_array().expect("items").clone()
 }
 

@@ -1,7 +1,7 @@
 //! Who is let in, at which door: the real binary, its real keys.
 
-use e2e_tests::{ADMIN_KEY, Orrery, command_line, eventually};
-use reqwest::{Client, Method, StatusCode};
+use e2e_tests::{ADMIN_KEY, Orrery, as_admin, command_line, eventually};
+use reqwest::{Client, Method, Response, StatusCode};
 use serde_json::{Value, json};
 
 /// A client that presents nothing by itself.
@@ -11,6 +11,27 @@ fn stranger() -> Client {
 
 async fn status(request: reqwest::RequestBuilder) -> StatusCode {
     request.send().await.expect("an answer").status()
+}
+
+#[tokio::test]
+async fn what_answers_get_answers_head_with_its_length_and_begins_no_stream() {
+    let folder = tempfile::tempdir().expect("a folder can be made");
+    let orrery = Orrery::start(folder.path()).await;
+    let http = as_admin().build().expect("a client");
+    for (path, accept) in [("/health", "*/*"), ("/api/v1/runs", "*/*"), ("/api/v1/runs/events", "text/event-stream")] {
+        let ask = |method| http.request(method, format!("{}{path}", orrery.url())).header("accept", accept).send();
+        let (get, head) = (ask(Method::GET).await.expect("an answer"), ask(Method::HEAD).await.expect("an answer"));
+        let header = |answer: &Response, name: &str| answer.headers().get(name).cloned();
+        for name in ["content-type", "content-length"] {
+            assert_eq!(header(&get, name), header(&head, name), "{path}: {name}");
+        }
+        assert_eq!((get.status(), head.status()), (StatusCode::OK, StatusCode::OK), "{path}");
+        let length = header(&head, "content-length");
+        assert_eq!(length.is_some(), accept == "*/*", "{path}: a stream has no length");
+        assert!(head.bytes().await.expect("an end").is_empty(), "{path}");
+    }
+    let gone = http.head(format!("{}/api/v1/runs/run-0", orrery.url())).send().await.expect("an answer");
+    assert_eq!(gone.status(), 404);
 }
 
 #[tokio::test]

@@ -46,6 +46,7 @@ async fn who_waits_too_short_is_answered_that_the_run_has_begun_and_loses_nothin
     let (status, applied, receipt) = post(&house, &path, "wait=1", &input).await;
     assert_eq!((status, applied.as_str(), &receipt["message"]), (202, "wait=1", &json!("Workflow execution started")));
     assert!((Duration::from_secs(1)..Duration::from_secs(15)).contains(&begun.elapsed()), "{:?}", begun.elapsed());
+    assert_eq!(receipt["status"], "RUNNING", "the run as it is after the waiting: {receipt}");
     let run = receipt["run_id"].as_str().expect("an id").to_owned();
     house.client().reaches_within(Duration::from_mins(1), &run, "COMPLETED").await;
 }

@@ -7,6 +7,7 @@ use super::{
 };
 use crate::{
     payload::Payload,
+    planted::{self, Bug},
     workflows::{ChildTarget, Ended, FollowUp, MAX_FOLLOWING},
 };
 
@@ -37,7 +38,7 @@ impl Decision<'_> {
                 None => unknown.push(follow_up.target.clone()),
             }
         }
-        if !unknown.is_empty() {
+        if !unknown.is_empty() && !planted::is(Bug::FollowUpsNotAwaited) {
             self.made.lookups.append(&mut unknown);
             return false;
         }

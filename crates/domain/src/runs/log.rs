@@ -86,7 +86,10 @@ fn sentence(told: &ToldEvent) -> (LogLevel, String) {
     let step = told.numbered.event.path().map(StepPath::as_str).unwrap_or_default();
     let agent = told.agent.as_ref().map_or("its agent", |agent| agent.as_str());
     match &told.numbered.event {
-        RunEvent::Started { parent: None, .. } => (Info, "The run has started".to_owned()),
+        RunEvent::Started { parent: None, starts_at: None, .. } => (Info, "The run has started".to_owned()),
+        RunEvent::Started { parent: None, starts_at: Some(at), .. } => {
+            (Info, format!("The run is accepted, and begins at {}", time(*at)))
+        }
         RunEvent::Started { parent: Some(parent), .. } => {
             (Info, format!("The run has started, for step '{}' of run {}", parent.path, parent.run))
         }

@@ -6,9 +6,12 @@ use std::{sync::Arc, time::Instant};
 
 use actix_web::{
     Error, HttpMessage, HttpRequest, HttpResponse,
-    body::{BoxBody, MessageBody},
+    body::{self, BodySize, BoxBody, MessageBody},
     dev::{ServiceRequest, ServiceResponse},
-    http::header::{self, HeaderMap, HeaderName, HeaderValue},
+    http::{
+        Method,
+        header::{self, HeaderMap, HeaderName, HeaderValue},
+    },
     middleware::Next,
 };
 use domain::ports::{Clock, IdGenerator, Spans};
@@ -51,10 +54,11 @@ impl Boundary {
     /// Passes a request through.
     pub(crate) async fn pass(
         self,
-        request: ServiceRequest,
+        mut request: ServiceRequest,
         next: Next<impl MessageBody + 'static>,
     ) -> Result<ServiceResponse<BoxBody>, Error> {
         let started = Instant::now();
+        let is_head = asks_for_the_head(&mut request);
         let id = self.ids.unique();
         let request_id = id.to_string();
         let requests = Requests { spans: Arc::clone(&self.spans), clock: Arc::clone(&self.clock) };
@@ -82,7 +86,9 @@ impl Boundary {
         Standings::tell(&request, response.headers_mut());
         metrics::observe(request.method(), request.match_pattern(), response.status(), started.elapsed());
         requests.end(&traced, &response, &request_id);
-        Ok(response)
+        // The protocol leaves out a body of known length, and says the length. A stream is not even begun.
+        let is_stream = matches!(response.response().body().size(), BodySize::Stream);
+        Ok(if is_head && is_stream { response.map_body(|_, _| BoxBody::new(body::None::new())) } else { response })
     }
 
     /// What browsers are told about every answer that does not say otherwise itself.
@@ -105,6 +111,7 @@ impl Boundary {
             headers.insert(header::STRICT_TRANSPORT_SECURITY, value);
         }
     }
+
     fn render(&self, request: &HttpRequest, error: &Error) -> HttpResponse {
         let foreign;
         let problem = if let Some(own) = error.as_error::<Problem>() {
@@ -124,6 +131,15 @@ impl Boundary {
         }
         problem.render(occurrence)
     }
+}
+
+/// Whether only the head of the answer is wanted: what answers GET answers HEAD too (RFC 9110, 9.3.2), and is asked for it here.
+fn asks_for_the_head(request: &mut ServiceRequest) -> bool {
+    let is_head = request.method() == Method::HEAD;
+    if is_head {
+        request.head_mut().method = Method::GET;
+    }
+    is_head
 }
 
 /// The client's correlation id if it is a sensible one, or the id of the request.
