@@ -32,6 +32,9 @@ BESIDE_THE_SCHEMA = "value_error"
 # Unless the schema takes what the server cannot read: then they disagree, and this is what it says.
 TOO_LENIENT = re.compile(r"cannot be read as described|breaks the rule")
 
+# A header that Schemathesis makes up.
+UNKNOWN_HEADER = "x-schemathesis-unknown-property"
+
 # Which operations answer with the ids that others take.
 LISTS = {
     "/api/v1/agents": ("agent_id", "id"),
@@ -104,8 +107,10 @@ def filter_failure(ctx, failure, case, response):
         beside = [m for m in mistakes if m["type"] == BESIDE_THE_SCHEMA and not TOO_LENIENT.search(m["message"])]
         return not mistakes or len(beside) < len(mistakes)
     if isinstance(failure, AcceptedNegativeData):
-        # A parameter of the query without a value counts as absent, as pages with forms send it.
-        return "" not in (case.query or {}).values()
+        # A parameter without a value counts as absent, as pages with forms and clients of streams send it. A header that a server does
+        # not know is no mistake (RFC 9110, 5.1).
+        headers = case.headers or {}
+        return "" not in [*(case.query or {}).values(), *headers.values()] and UNKNOWN_HEADER not in headers
     return True
 
 

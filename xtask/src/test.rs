@@ -108,6 +108,8 @@ fn run_with(services: &ForTests, options: &Options) -> anyhow::Result<Counts> {
     if passed_on.first().is_none_or(|first| *first == "--") {
         tests.arg("--workspace");
     }
+    // Who runs everything wants to know of everything that fails.
+    tests.arg("--no-fail-fast");
     tests.args(passed_on).env(ORRERY_BIN, server).envs(services.variables.iter().cloned());
     if options.full() {
         tests.env(FULL, "1");

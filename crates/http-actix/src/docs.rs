@@ -16,7 +16,7 @@ use rust_embed::RustEmbed;
 use serde_json::Value;
 
 use crate::{
-    api::Api,
+    api::Documents,
     problem::{Code, Problem, errors_html},
 };
 
@@ -38,10 +38,11 @@ pub(crate) struct Pages {
 
 impl Pages {
     /// The pages about an API.
-    pub(crate) fn new(api: &Api) -> Self {
+    pub(crate) fn new(documents: &Documents) -> Self {
         // A JSON value always has a text.
         let text = |document: &Value| serde_json::to_vec_pretty(document).unwrap_or_default().into();
-        Self { document: text(api.document()), document_3_0: text(api.document_3_0()), errors: errors_html().into() }
+        let (document, document_3_0) = (text(&documents.openapi), text(&documents.openapi_3_0));
+        Self { document, document_3_0, errors: errors_html().into() }
     }
 
     /// Mounts the pages.

@@ -21,4 +21,4 @@ pub use metrics::{MEASURES, asks_for_credentials, install as install_metrics, ru
 pub use once::{RequestDigests, RequestIds};
 pub use registry::Registry;
 pub use rights::rights_markdown;
-pub use routes::{AppState, ComponentCheck, Readiness, api, openapi_document, openapi_document_3_0};
+pub use routes::{AppState, ComponentCheck, Readiness, openapi_document, openapi_document_3_0};

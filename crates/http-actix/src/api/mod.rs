@@ -47,6 +47,6 @@ pub(crate) use prefer::{Awaited, Prefer};
 pub(crate) use schema::Checked;
 pub(crate) use streaming::{Ending, Event, Frame, PageOrStream, Source, Streaming};
 pub use streaming::{MAX_STREAMS, Streams};
-pub use table::Api;
 pub(crate) use table::Declarations;
+pub(crate) use table::{Api, Documents};
 pub(crate) use task::Task;

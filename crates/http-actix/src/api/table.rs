@@ -72,11 +72,11 @@ impl Declarations {
     }
 
     /// All of them are declared.
-    pub(crate) fn finish(self) -> Api {
+    pub(crate) fn finish(self) -> (Api, Documents) {
         let paths = self.routes.keys().map(|path| ResourceDef::new(*path)).collect();
-        let document = self.document.finish();
-        let document_3_0 = Arc::new(rendition::in_3_0(&document));
-        Api { routes: Arc::new(self.routes), paths, document: Arc::new(document), document_3_0 }
+        let openapi = self.document.finish();
+        let openapi_3_0 = rendition::in_3_0(&openapi);
+        (Api { routes: Arc::new(self.routes), paths }, Documents { openapi, openapi_3_0 })
     }
 }
 
@@ -151,13 +151,19 @@ fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
     format!("a handler panicked: {}", text.unwrap_or("without a message"))
 }
 
-/// The REST API: its routes and their description. Clones share both.
+/// The REST API: its routes. Clones share them.
 #[derive(Clone)]
-pub struct Api {
+pub(crate) struct Api {
     routes: Arc<Routes>,
     paths: Arc<[ResourceDef]>,
-    document: Arc<Value>,
-    document_3_0: Arc<Value>,
+}
+
+/// The description of an API. A tree of values takes many megabytes: who serves it keeps its text.
+pub(crate) struct Documents {
+    /// In OpenAPI 3.1, with sorted members.
+    pub(crate) openapi: Value,
+    /// The same in OpenAPI 3.0.3.
+    pub(crate) openapi_3_0: Value,
 }
 
 impl Api {
@@ -184,15 +190,5 @@ impl Api {
             }
             _ => Err(Problem::new(Code::NotFound, "Not Found")),
         }
-    }
-
-    /// The OpenAPI 3.1 document, with sorted members.
-    pub fn document(&self) -> &Value {
-        &self.document
-    }
-
-    /// The same in OpenAPI 3.0.3.
-    pub fn document_3_0(&self) -> &Value {
-        &self.document_3_0
     }
 }

@@ -25,6 +25,7 @@ pub(crate) mod runs;
 pub(crate) mod schedule_examples;
 pub(crate) mod schedule_views;
 pub(crate) mod schedules;
+mod shapes;
 pub(crate) mod system;
 pub(crate) mod tasks;
 pub(crate) mod users;

@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
-use super::Stamp;
+use super::{Stamp, shapes::FollowUpView};
 
 /// A workflow, or one version of it.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -104,12 +104,15 @@ struct WorkflowData {
     output: Option<Value>,
     /// What follows a run that has completed. Absent where nothing does.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Vec<FollowUpView>")]
     on_complete: Option<Value>,
     /// How many seconds a run may take. Absent where it may take any time.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "u32")]
     timeout_seconds: Option<Value>,
     /// How many attempts a run may repeat. Absent where the policies of its steps alone say it.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "u32")]
     max_retry_budget: Option<Value>,
 }
 

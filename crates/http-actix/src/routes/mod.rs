@@ -36,20 +36,24 @@ use metrics_exporter_prometheus::PrometheusHandle;
 pub use readiness::{ComponentCheck, Readiness};
 
 use crate::{
-    api::{Api, Boundary, Declarations, Guard, Streams, TrustedProxies},
+    api::{Api, Boundary, Declarations, Documents, Guard, Streams, TrustedProxies},
     docs,
     dto::Stamp,
     limits::{Counted, Limits},
     problem::{Code, Occurrence, ProblemDocument},
 };
 
-/// All routes of the API, with their description, which takes a while to make.
-pub fn api() -> Api {
-    static API: LazyLock<Api> = LazyLock::new(declared);
-    API.clone()
+/// All routes of the API, and the pages about it, which take a while to make.
+fn served() -> (Api, docs::Pages) {
+    static SERVED: LazyLock<(Api, docs::Pages)> = LazyLock::new(|| paged(declared()));
+    SERVED.clone()
 }
 
-fn declared() -> Api {
+fn paged((api, documents): (Api, Documents)) -> (Api, docs::Pages) {
+    (api, docs::Pages::new(&documents))
+}
+
+fn declared() -> (Api, Documents) {
     let about = "Manages agents, workflows and runs.\n\n\
         * Every error is a problem document (RFC 9457); decide by its `code`, which `/docs/errors` explains. `errors` lists \
           all mistakes of a request at once.\n\
@@ -83,7 +87,7 @@ fn declared() -> Api {
 }
 
 /// The routes of a process without an API: how it is, and what it measures.
-fn probes() -> Api {
+fn probes() -> (Api, Documents) {
     let about = "Tells how this process is; its role has no API.";
     let api = Declarations::new("Orrery", env!("CARGO_PKG_VERSION"), about)
         .group(system::GROUP, "What the server says about itself.");
@@ -92,12 +96,12 @@ fn probes() -> Api {
 
 /// The OpenAPI document: the same for the same build, members sorted.
 pub fn openapi_document() -> serde_json::Value {
-    declared().document().clone()
+    declared().1.openapi
 }
 
 /// The same in OpenAPI 3.0.3, for programs that do not read 3.1.
 pub fn openapi_document_3_0() -> serde_json::Value {
-    declared().document_3_0().clone()
+    declared().1.openapi_3_0
 }
 
 /// The whole REST API, ready to be mounted by every worker. Clones share everything.
@@ -131,7 +135,7 @@ impl AppState {
         readiness: Arc<dyn Readiness>,
         guard: Guard,
     ) -> Self {
-        Self::serving(api(), use_cases, clock, ids, readiness, guard)
+        Self::serving(served(), use_cases, clock, ids, readiness, guard)
     }
 
     /// The same for a process whose role has no API: `/health`, `/health/ready` and `/metrics`.
@@ -142,18 +146,17 @@ impl AppState {
         readiness: Arc<dyn Readiness>,
         guard: Guard,
     ) -> Self {
-        Self::serving(probes(), use_cases, clock, ids, readiness, guard)
+        Self::serving(paged(probes()), use_cases, clock, ids, readiness, guard)
     }
 
     fn serving(
-        api: Api,
+        (api, pages): (Api, docs::Pages),
         use_cases: Arc<UseCases>,
         clock: Arc<dyn Clock>,
         ids: Arc<dyn IdGenerator>,
         readiness: Arc<dyn Readiness>,
         guard: Guard,
     ) -> Self {
-        let pages = docs::Pages::new(&api);
         let started = system::Started(clock.now());
         let (metrics, counted) = (crate::metrics::install(), Counted::new(Limits::default()));
         let (proxies, streams) = (TrustedProxies::default(), Streams::default());
