@@ -11,7 +11,7 @@ use crate::services::install;
 const PACKAGES: [&str; 3] = ["pkg-config", "libssl-dev", "zlib1g-dev"];
 
 /// What the guides use, which a test follows; packages of the same names.
-const TOOLS: [&str; 2] = ["curl", "jq"];
+const TOOLS: [&str; 3] = ["curl", "jq", "python3"];
 
 /// Makes sure that the server can be linked, and the guides followed.
 pub(crate) fn ensure() -> anyhow::Result<()> {

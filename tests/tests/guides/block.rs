@@ -10,6 +10,15 @@ pub(crate) enum Block {
         /// The commands.
         commands: Vec<Command>,
     },
+    /// What the command that goes on in a terminal prints meanwhile.
+    GoesOn {
+        /// The terminal's name.
+        terminal: String,
+        /// In which line of the guide the first of them stands.
+        line: usize,
+        /// What is shown of its output.
+        shown: Vec<String>,
+    },
     /// Saved as a file.
     File {
         /// Its name.
@@ -57,6 +66,11 @@ pub(crate) fn blocks(text: &str) -> Vec<Block> {
 fn block(info: &str, first: usize, lines: &[&str]) -> Block {
     let mut words = info.split_whitespace();
     match (words.next(), words.next()) {
+        (Some("console"), Some(terminal)) if !lines.iter().any(|line| line.starts_with("$ ")) => Block::GoesOn {
+            terminal: terminal.to_owned(),
+            line: first,
+            shown: lines.iter().map(ToString::to_string).collect(),
+        },
         (Some("console"), terminal) => {
             Block::Console { terminal: terminal.map(str::to_owned), commands: commands(first, lines) }
         }
@@ -86,7 +100,8 @@ fn commands(first: usize, lines: &[&str]) -> Vec<Command> {
 
 #[test]
 fn blocks_are_told_apart_by_their_first_line() {
-    let guide = "text\n```console\n$ a\n> b\nout\n$ c\n```\n```console server\n$ d\n```\n```json file=x.json\n{}\n```\n```sh\nno\n```\n";
+    let guide = "text\n```console\n$ a\n> b\nout\n$ c\n```\n```console server\n$ d\n```\n```json file=x.json\n{}\n```\n```sh\nno\n```\n\
+                 ```console server\nlater\n```\n";
     let typed = |line, typed: &str, shown: &[&str]| Command {
         line,
         typed: typed.to_owned(),
@@ -99,6 +114,7 @@ fn blocks_are_told_apart_by_their_first_line() {
             Block::Console { terminal: Some("server".into()), commands: vec![typed(9, "d", &[])] },
             Block::File { name: "x.json".into(), text: "{}\n".into() },
             Block::Shown,
+            Block::GoesOn { terminal: "server".into(), line: 18, shown: vec!["later".into()] },
         ]
     );
 }

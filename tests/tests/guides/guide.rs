@@ -17,26 +17,42 @@ use crate::{
 };
 
 /// What guides use beside the program.
-const TOOLS: [&str; 2] = ["curl", "jq"];
+const TOOLS: [&str; 3] = ["curl", "jq", "python3"];
+
+/// Programs that guides name; they are in the folder in which a guide is followed.
+const EXAMPLES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/examples");
 
 /// A guide that is to be followed.
 pub(crate) struct Guide {
     name: &'static str,
     text: String,
-    services: bool,
+    services: Services,
     in_the_repository: bool,
+}
+
+/// What is at hand beside the program.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Services {
+    None,
+    Database,
+    DatabaseAndKafka,
 }
 
 impl Guide {
     /// The guide of a name.
     pub(crate) fn named(name: &'static str) -> Self {
         let text = std::fs::read_to_string(Path::new(GUIDES).join(format!("{name}.md"))).expect("the guide is there");
-        Self { name, text, services: false, in_the_repository: false }
+        Self { name, text, services: Services::None, in_the_repository: false }
+    }
+
+    /// With a PostgreSQL at hand, which the variable of the guide names.
+    pub(crate) fn with_database(self) -> Self {
+        Self { services: Services::Database, ..self }
     }
 
     /// With a PostgreSQL and a Kafka at hand, which the variables of the guide name.
     pub(crate) fn with_services(self) -> Self {
-        Self { services: true, ..self }
+        Self { services: Services::DatabaseAndKafka, ..self }
     }
 
     /// In the folder of the repository.
@@ -68,6 +84,11 @@ impl Guide {
                         assert!(fits, "{at}\nthe guide shows\n{shown}\nand this was seen\n{all}");
                     }
                 }
+                Block::GoesOn { terminal, line, shown } => {
+                    let at = format!("{}.md:{line}: what goes on in the terminal '{terminal}'", self.name);
+                    let shell = shells.get_mut(&Some(terminal)).unwrap_or_else(|| panic!("{at}: nothing does"));
+                    shell.wait(&at, |seen| pattern::has_begun(&shown, seen));
+                }
                 Block::File { name, text } => {
                     let path = place.folder().join(name);
                     let written = path.parent().map_or(Ok(()), std::fs::create_dir_all);
@@ -75,6 +96,10 @@ impl Guide {
                 }
                 Block::Shown => {}
             }
+        }
+        // All at once: each takes a moment.
+        for shell in shells.values() {
+            shell.signal("TERM");
         }
     }
 }
@@ -109,15 +134,22 @@ impl Place {
             variables.push(("HOME".to_owned(), folder.path().to_string_lossy().into_owned()));
         }
         let mut database = None;
-        if guide.services {
+        if guide.services != Services::None {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
             let made = runtime.block_on(Database::new(None));
-            let kafka = SharedKafka::get().expect("a Kafka that all tests share");
             variables.push(("DATABASE_URL".to_owned(), made.url().to_owned()));
-            variables.push(("KAFKA_BROKERS".to_owned(), kafka.bootstrap().to_owned()));
             database = Some(made);
         }
-        std::fs::create_dir(folder.path().join("work")).expect("a folder can be made");
+        if guide.services == Services::DatabaseAndKafka {
+            let kafka = SharedKafka::get().expect("a Kafka that all tests share");
+            variables.push(("KAFKA_BROKERS".to_owned(), kafka.bootstrap().to_owned()));
+        }
+        let work = folder.path().join("work");
+        std::fs::create_dir(&work).expect("a folder can be made");
+        for example in std::fs::read_dir(EXAMPLES).expect("the folder of examples") {
+            let example = example.expect("an entry");
+            std::fs::copy(example.path(), work.join(example.file_name())).expect("it can be copied");
+        }
         Self { folder, repository, variables, _database: database }
     }
 
@@ -131,22 +163,33 @@ impl Place {
     }
 }
 
+fn planted(text: &str) -> Guide {
+    Guide { name: "planted", text: text.to_owned(), services: Services::None, in_the_repository: false }
+}
+
 #[test]
 #[should_panic(expected = "and this was seen")]
 fn a_guide_that_shows_something_else_is_found_out() {
-    let text = "```console\n$ echo one\ntwo\n```\n".to_owned();
-    Guide { name: "planted", text, services: false, in_the_repository: false }.follow();
+    let text = "```console\n$ echo one\ntwo\n```\n";
+    planted(text).follow();
 }
 
 #[test]
 #[should_panic(expected = "failed and printed")]
 fn a_guide_whose_command_fails_is_found_out() {
-    let text = "```console\n$ x=1\n$ test $x = 2\n```\n".to_owned();
-    Guide { name: "planted", text, services: false, in_the_repository: false }.follow();
+    let text = "```console\n$ x=1\n$ test $x = 2\n```\n";
+    planted(text).follow();
 }
 
 #[test]
 fn what_is_typed_in_one_block_is_there_in_the_next() {
     let text = "```json file=a.json\n{\"b\": 1}\n```\n```console\n$ x=$(jq .b a.json)\n```\n```console\n$ echo \"x is $x\"\nx is 1\n```\n";
-    Guide { name: "planted", text: text.to_owned(), services: false, in_the_repository: false }.follow();
+    planted(text).follow();
+}
+
+#[test]
+fn what_goes_on_in_a_terminal_may_show_more_later() {
+    let text = "```console writer\n$ echo begun; until [ -e go ]; do sleep 0.05; done; echo gone on; sleep 9\nbegun\n```\n\
+                ```console\n$ touch go\n```\n```console writer\ngone …\n```\n";
+    planted(text).follow();
 }

@@ -20,7 +20,34 @@ use crate::guide::Guide;
 const GUIDES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/guides");
 
 /// The guides that are followed here, each by a test of its name.
-const FOLLOWED: [&str; 6] = ["deployment", "development", "getting-started", "migration", "observability", "terminal"];
+const FOLLOWED: [&str; 26] = [
+    "access",
+    "agents",
+    "audit",
+    "clients",
+    "concurrent-changes",
+    "dead-letters",
+    "deployment",
+    "development",
+    "events",
+    "following-runs",
+    "getting-started",
+    "idempotency",
+    "identity-providers",
+    "interventions",
+    "limits",
+    "lists",
+    "migration",
+    "observability",
+    "operations",
+    "schedules",
+    "secrets",
+    "terminal",
+    "tokens",
+    "traces",
+    "webhooks",
+    "workflows",
+];
 
 /// One guide at a time.
 fn turn() -> MutexGuard<'static, ()> {
@@ -62,6 +89,126 @@ fn migration() {
 fn terminal() {
     let _turn = turn();
     Guide::named("terminal").follow();
+}
+
+#[test]
+fn access() {
+    let _turn = turn();
+    Guide::named("access").follow();
+}
+
+#[test]
+fn agents() {
+    let _turn = turn();
+    Guide::named("agents").follow();
+}
+
+#[test]
+fn audit() {
+    let _turn = turn();
+    Guide::named("audit").follow();
+}
+
+#[test]
+fn clients() {
+    let _turn = turn();
+    Guide::named("clients").follow();
+}
+
+#[test]
+fn concurrent_changes() {
+    let _turn = turn();
+    Guide::named("concurrent-changes").follow();
+}
+
+#[test]
+fn dead_letters() {
+    let _turn = turn();
+    Guide::named("dead-letters").follow();
+}
+
+#[test]
+fn events() {
+    let _turn = turn();
+    Guide::named("events").follow();
+}
+
+#[test]
+fn following_runs() {
+    let _turn = turn();
+    Guide::named("following-runs").follow();
+}
+
+#[test]
+fn idempotency() {
+    let _turn = turn();
+    Guide::named("idempotency").follow();
+}
+
+#[test]
+fn identity_providers() {
+    let _turn = turn();
+    Guide::named("identity-providers").follow();
+}
+
+#[test]
+fn interventions() {
+    let _turn = turn();
+    Guide::named("interventions").follow();
+}
+
+#[test]
+fn limits() {
+    let _turn = turn();
+    Guide::named("limits").follow();
+}
+
+#[test]
+fn lists() {
+    let _turn = turn();
+    Guide::named("lists").follow();
+}
+
+#[test]
+fn operations() {
+    let _turn = turn();
+    Guide::named("operations").with_database().follow();
+}
+
+#[test]
+fn schedules() {
+    let _turn = turn();
+    Guide::named("schedules").follow();
+}
+
+#[test]
+fn secrets() {
+    let _turn = turn();
+    Guide::named("secrets").follow();
+}
+
+#[test]
+fn tokens() {
+    let _turn = turn();
+    Guide::named("tokens").follow();
+}
+
+#[test]
+fn traces() {
+    let _turn = turn();
+    Guide::named("traces").follow();
+}
+
+#[test]
+fn webhooks() {
+    let _turn = turn();
+    Guide::named("webhooks").follow();
+}
+
+#[test]
+fn workflows() {
+    let _turn = turn();
+    Guide::named("workflows").follow();
 }
 
 #[test]

@@ -16,6 +16,9 @@ const PATIENCE: Duration = Duration::from_mins(1);
 /// How often it is looked at what a command has printed so far.
 const PAUSE: Duration = Duration::from_millis(20);
 
+/// How long what was begun may take to end when it is told to.
+const GRACE: Duration = Duration::from_secs(10);
+
 /// Begins the line that tells that a command has ended.
 const END: char = '\u{1}';
 
@@ -24,6 +27,8 @@ pub(crate) struct Shell {
     child: Child,
     lines: mpsc::Receiver<String>,
     seen: Arc<Mutex<Vec<String>>>,
+    /// How much had been printed when the command was begun that goes on.
+    before: usize,
 }
 
 impl Shell {
@@ -51,7 +56,7 @@ impl Shell {
                 let _ = sender.send(line);
             }
         });
-        let mut shell = Self { child, lines, seen };
+        let mut shell = Self { child, lines, seen, before: 0 };
         shell.write("exec 2>&1\n");
         shell
     }
@@ -83,18 +88,31 @@ impl Shell {
 
     /// Begins a command that goes on, and waits until what it has printed is enough.
     pub(crate) fn begin(&mut self, typed: &str, enough: impl Fn(&[String]) -> bool) {
+        self.before = self.seen().len();
         self.write(&format!("eval {} </dev/null\nprintf '\\n{END}%s\\n' \"$?\"\n", quoted(typed)));
-        let (until, before) = (Instant::now() + PATIENCE, self.seen().len());
+        self.wait(&format!("'{typed}'"), enough);
+    }
+
+    /// Waits until what the command that goes on has printed is enough.
+    pub(crate) fn wait(&self, what: &str, enough: impl Fn(&[String]) -> bool) {
+        let until = Instant::now() + PATIENCE;
         loop {
-            let seen = self.seen().split_off(before);
+            let seen = self.seen().split_off(self.before);
             if enough(&seen) {
                 return;
             }
             let ended = seen.iter().any(|line| line.starts_with(END));
             let all = seen.join("\n");
-            assert!(!ended && Instant::now() < until, "'{typed}' does not show what the guide shows, but\n{all}");
+            assert!(!ended && Instant::now() < until, "{what} does not show what the guide shows, but\n{all}");
             thread::sleep(PAUSE);
         }
+    }
+
+    /// Tells everything that was begun in it to end.
+    pub(crate) fn signal(&self, name: &str) {
+        let kill = format!("kill -{name} -{}", self.child.id());
+        // There may be nothing left.
+        let _told = Command::new("bash").args(["-c", &kill]).stderr(Stdio::null()).status();
     }
 
     /// Everything that was printed so far.
@@ -105,14 +123,30 @@ impl Shell {
 
 impl Drop for Shell {
     fn drop(&mut self) {
-        let group = self.child.id();
+        self.signal("TERM");
         // What listens on an address must be gone before the next guide begins.
-        let end = format!(
-            "kill -TERM -{group}; for i in $(seq 100); do kill -0 -{group} || exit 0; sleep 0.1; done; kill -KILL -{group}"
-        );
-        let _ended = Command::new("bash").args(["-c", &end]).stderr(Stdio::null()).status();
+        let until = Instant::now() + GRACE;
+        while is_alive(self.child.id()) {
+            if Instant::now() > until {
+                self.signal("KILL");
+                break;
+            }
+            thread::sleep(PAUSE);
+        }
         let _status = self.child.wait();
     }
+}
+
+/// Whether a process of the group does anything yet. Those that have ended and that nobody has asked for their status do not.
+fn is_alive(group: u32) -> bool {
+    let processes = std::fs::read_dir("/proc").into_iter().flatten().filter_map(Result::ok);
+    let stats = processes.filter_map(|process| std::fs::read_to_string(process.path().join("stat")).ok());
+    // Behind the program's name, which may hold anything: the state, the parent, the group.
+    stats.filter_map(|stat| stat.rsplit_once(')').map(|(_, rest)| rest.to_owned())).any(|rest| {
+        let mut fields = rest.split_whitespace();
+        let has_ended = fields.next().is_none_or(|state| state == "Z" || state == "X");
+        !has_ended && fields.nth(1).is_some_and(|of| of == group.to_string())
+    })
 }
 
 /// As one word of the shell.
