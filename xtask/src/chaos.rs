@@ -9,7 +9,7 @@ use crate::{
     bench::{Machine, Part, write},
     libraries,
     services::ForTests,
-    workspace::{ORRERY_BIN, Profile, cargo, root, server, shown},
+    workspace::{ORRERY_BIN, Profile, build, root, server, shown},
 };
 
 #[derive(clap::Args)]
@@ -56,11 +56,10 @@ impl Options {
     }
 
     /// The program that does it.
-    fn program(&self, binary: &Path, section: &Path) -> Command {
-        let mut program = cargo();
-        program.args(["run", "--quiet", "-p", "e2e-tests", "--bin", "chaos", "--"]).env(ORRERY_BIN, binary);
-        program.args(self.shared()).arg("--section").arg(section);
-        program
+    fn program(&self, binary: &Path, section: &Path) -> anyhow::Result<Command> {
+        let mut program = Command::new(build("chaos", Profile::Dev)?);
+        program.current_dir(root()).env(ORRERY_BIN, binary).args(self.shared()).arg("--section").arg(section);
+        Ok(program)
     }
 }
 
@@ -69,7 +68,7 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     ForTests::ensure()?;
     let binary = server(if options.release { Profile::Release } else { Profile::Dev })?;
     let section = tempfile::NamedTempFile::new()?.into_temp_path();
-    let program = options.program(&binary, &section);
+    let program = options.program(&binary, &section)?;
     outliving_ctrl_c(program)?;
     if options.write {
         let build = if options.release { "release" } else { "debug" };

@@ -1,6 +1,8 @@
 //! `cargo xtask sim`: runs the simulation of the run engine, which is a program of its own (package `sim`).
 
-use crate::workspace::{cargo, must};
+use std::process::Command;
+
+use crate::workspace::{Profile, build, cargo, must};
 
 #[derive(clap::Args)]
 pub(crate) struct Options {
@@ -36,8 +38,8 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     if options.planted {
         return planted();
     }
-    let mut sim = cargo();
-    sim.args(["run", "--quiet", "-p", "sim", "--", "--seeds", &options.seeds.to_string()]);
+    let mut sim = Command::new(build("sim", Profile::Dev)?);
+    sim.args(["--seeds", &options.seeds.to_string()]);
     sim.args(["--first", &options.first.to_string(), "--jobs", &options.jobs.to_string()]);
     if let Some(minutes) = options.minutes {
         sim.args(["--minutes", &minutes.to_string()]);
@@ -48,9 +50,9 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     must(&mut sim)
 }
 
-/// A build of its own, of nothing but the simulation: no other package may ever be built with this feature on.
+/// A build of its own, of nothing but this test: no program may ever be built with this feature on.
 pub(crate) fn planted() -> anyhow::Result<()> {
     let mut sim = cargo();
-    sim.args(["test", "--quiet", "-p", "sim", "--features", "planted-bugs"]);
+    sim.args(["test", "--quiet", "--workspace", "--features", "sim/planted-bugs"]);
     must(sim.args(["--test", "planted", "--", "--nocapture"]))
 }

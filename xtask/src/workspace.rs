@@ -12,9 +12,6 @@ use anyhow::{Context, bail};
 /// Names the server's binary for the end-to-end tests and for the checks of generated files.
 pub(crate) const ORRERY_BIN: &str = "ORRERY_BIN";
 
-/// The package and the binary of the server.
-const SERVER: [&str; 4] = ["-p", "http-actix", "--bin", "orrery"];
-
 /// The workspace's root folder.
 pub(crate) fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("xtask lies in the workspace")
@@ -70,14 +67,20 @@ pub(crate) fn server(profile: Profile) -> anyhow::Result<PathBuf> {
 
 /// Builds the server and says where the binary is.
 pub(crate) fn build_server(profile: Profile) -> anyhow::Result<PathBuf> {
+    build("orrery", profile)
+}
+
+/// Builds a program and says where the binary is. Of the whole workspace's packages that one is built, not of its own package's: with
+/// the features of its own package alone, most of what it depends on would be compiled a second time.
+pub(crate) fn build(program: &str, profile: Profile) -> anyhow::Result<PathBuf> {
     let mut build = cargo();
-    build.args(["build", "--quiet"]).args(SERVER);
+    build.args(["build", "--quiet", "--workspace", "--bin", program]);
     if profile == Profile::Release {
         build.arg("--release");
     }
     must(&mut build)?;
     let folder = if profile == Profile::Release { "release" } else { "debug" };
-    let binary = target_folder()?.join(folder).join("orrery");
+    let binary = target_folder()?.join(folder).join(program);
     anyhow::ensure!(binary.is_file(), "the build succeeded, but there is no {}", binary.display());
     Ok(binary)
 }
