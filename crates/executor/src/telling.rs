@@ -77,6 +77,7 @@ fn committed(commit: &RunCommit) {
                     finished(run, advance.origin.from, update.status, update.error.as_deref());
                 }
                 Some(update) => {
+                    let what = if update.paused { "run paused" } else { "run under way" };
                     tracing::info!(
                         target: RUNS,
                         {
@@ -85,7 +86,7 @@ fn committed(commit: &RunCommit) {
                             run.paused = update.paused,
                             trace_id = %trace_of(run, advance.origin.from),
                         },
-                        "run goes on"
+                        "{what}"
                     );
                 }
                 None => {}

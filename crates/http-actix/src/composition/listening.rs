@@ -1,6 +1,9 @@
 //! The HTTP servers of a process.
 
-use std::net::{SocketAddr, TcpListener};
+use std::{
+    io::ErrorKind,
+    net::{SocketAddr, TcpListener},
+};
 
 use actix_web::{App, HttpServer, dev::ServerHandle};
 use anyhow::Context;
@@ -14,9 +17,14 @@ const HTTP_GRACE_SECONDS: u64 = 5;
 
 /// Takes an address, before anything is begun that would have to be given up if somebody else has it.
 pub(super) fn bind(at: SocketAddr) -> anyhow::Result<TcpListener> {
-    let listener = TcpListener::bind(at).with_context(|| format!("cannot listen on {at}"))?;
+    let refused = |error: std::io::Error| match error.kind() {
+        ErrorKind::AddrInUse => anyhow::Error::from(error)
+            .context(format!("cannot listen on {at}, where another program does (--listen takes another)")),
+        _ => anyhow::Error::from(error).context(format!("cannot listen on {at}")),
+    };
+    let listener = TcpListener::bind(at).map_err(refused)?;
     // More than the standard library allows to wait.
-    socket2::SockRef::from(&listener).listen(1024).with_context(|| format!("cannot listen on {at}"))?;
+    socket2::SockRef::from(&listener).listen(1024).map_err(refused)?;
     Ok(listener)
 }
 
