@@ -20,7 +20,7 @@ use crate::guide::Guide;
 const GUIDES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/guides");
 
 /// The guides that are followed here, each by a test of its name.
-const FOLLOWED: [&str; 26] = [
+const FOLLOWED: [&str; 27] = [
     "access",
     "agents",
     "audit",
@@ -30,6 +30,7 @@ const FOLLOWED: [&str; 26] = [
     "deployment",
     "development",
     "events",
+    "existing-components",
     "following-runs",
     "getting-started",
     "idempotency",
@@ -131,6 +132,12 @@ fn dead_letters() {
 fn events() {
     let _turn = turn();
     Guide::named("events").follow();
+}
+
+#[test]
+fn existing_components() {
+    let _turn = turn();
+    Guide::named("existing-components").with_services().follow();
 }
 
 #[test]
