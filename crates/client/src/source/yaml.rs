@@ -1,5 +1,4 @@
-//! YAML and JSON. JSON is read by the parser for JSON, which is stricter; the places of its parts come from that for YAML, which
-//! reads nearly all of it.
+//! YAML, of which JSON is nearly a part.
 
 use std::{collections::BTreeMap, fmt};
 
@@ -12,17 +11,9 @@ use serde_saphyr::{Location, Options, Spanned};
 
 use super::{Located, Place, Unreadable, below};
 
-/// Reads a text of JSON.
-pub(crate) fn json(text: &str) -> Result<Located, Unreadable> {
-    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    let value: Value = serde_json::from_str(text).map_err(|error| {
-        let place = Place { line: error.line() as u64, column: error.column() as u64 };
-        let message = error.to_string();
-        let message = message.split(" at line ").next().unwrap_or_default().to_owned();
-        Unreadable { place: Some(place), message }
-    })?;
-    let places = read(text).ok().and_then(|mut all| all.pop()).map(|located| located.places).unwrap_or_default();
-    Ok(Located { value, places })
+/// Where the parts of a text with one document stand; of none where it cannot be read.
+pub(super) fn places(text: &str) -> BTreeMap<String, Place> {
+    read(text).ok().and_then(|mut all| all.pop()).map(|located| located.places).unwrap_or_default()
 }
 
 /// Reads a text of YAML with one document.
@@ -39,12 +30,32 @@ pub(crate) fn yaml(text: &str) -> Result<Located, Unreadable> {
 
 /// Reads all documents of a text of YAML; empty ones are left out.
 pub(crate) fn yaml_documents(text: &str) -> Result<Vec<Located>, Unreadable> {
-    read(text).map_err(|error| {
-        let place = error.location().and_then(place);
-        let whole = error.without_snippet().to_string();
-        let message = whole.lines().next().unwrap_or_default().to_owned();
-        Unreadable { place, message }
-    })
+    read(text)
+        .map_err(|error| Unreadable { place: error.location().and_then(place), message: in_our_words(&error) })
+}
+
+/// What is wrong, for people who write files; the parser tells programmers how its settings would allow it.
+fn in_our_words(error: &serde_saphyr::Error) -> String {
+    use serde_saphyr::Error;
+    match error {
+        Error::WithSnippet { error, .. } | Error::AliasError { error, .. } => in_our_words(error),
+        Error::DuplicateMappingKey { key: Some(key), .. } => format!("'{key}' is given more than once"),
+        Error::DuplicateMappingKey { key: None, .. } => "a key is given more than once".to_owned(),
+        Error::Budget { .. }
+        | Error::AliasReplayLimitExceeded { .. }
+        | Error::AliasExpansionLimitExceeded { .. }
+        | Error::AliasReplayStackDepthExceeded { .. } => {
+            "that is more than is read from one file of YAML (too many parts, too deep in each other, or too many \
+             aliases): divide it into several files"
+                .to_owned()
+        }
+        other => {
+            let whole = other.to_string();
+            let first = whole.lines().next().unwrap_or_default();
+            // The place is told by itself.
+            first.rsplit_once(" at line ").map_or(first, |(what, _)| what).to_owned()
+        }
+    }
 }
 
 fn read(text: &str) -> Result<Vec<Located>, serde_saphyr::Error> {
@@ -170,7 +181,7 @@ impl<'de> Visitor<'de> for AnyNode {
         let mut all: Vec<(String, Spanned<Node>)> = Vec::new();
         while let Some((name, member)) = members.next_entry::<String, Spanned<Node>>()? {
             if all.iter().any(|(other, _)| *other == name) {
-                return Err(A::Error::custom(format!("'{name}' is there twice")));
+                return Err(A::Error::custom(format!("'{name}' is given more than once")));
             }
             all.push((name, member));
         }
@@ -217,19 +228,15 @@ mod tests {
         assert!(wrong.place.is_some_and(|place| place.line >= 2), "{wrong:?}");
         let twice = yaml("a: 1\na: 2\n").expect_err("no YAML");
         assert!(twice.place.is_some_and(|place| place.line == 2), "{twice:?}");
+        assert_eq!(twice.message, "'a' is given more than once");
     }
 
     #[test]
-    fn a_mistake_in_json_has_its_line_and_column() {
-        let wrong = json("{\n  \"a\": 1,\n  \"b\" 2\n}").expect_err("no JSON");
-        assert_eq!(wrong.place, Some(Place { line: 3, column: 7 }));
-        assert!(!wrong.message.contains("line"), "{wrong:?}");
-    }
-
-    #[test]
-    fn parts_of_json_know_their_lines() {
-        let read = json("{\n  \"a\": {\n    \"b\": [1,\n 2]}}").expect("JSON");
-        assert_eq!(read.place("/a/b/1").map(|place| place.line), Some(4));
+    fn a_file_that_is_too_much_is_told_to_be_divided() {
+        for text in ["[".repeat(200) + &"]".repeat(200), format!("[{}]", "1,".repeat(300_000))] {
+            let wrong = yaml(&text).expect_err("too much");
+            assert!(wrong.message.contains("divide it into several files"), "{wrong:?}");
+        }
     }
 
     #[test]
@@ -243,7 +250,7 @@ mod tests {
     proptest::proptest! {
         #[test]
         fn no_text_makes_it_panic(text in ".{0,200}") {
-            let _ = (yaml_documents(&text), json(&text));
+            let _ = yaml_documents(&text);
         }
 
         #[test]

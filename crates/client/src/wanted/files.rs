@@ -39,6 +39,11 @@ pub(crate) fn workflow_files(path: &Path, strip_steps: bool) -> Result<Vec<Read>
     let read = files.into_iter().map(|file| {
         let mut read = Read { file: file.clone(), ..Read::default() };
         let Some(text) = text(&file, &mut read) else { return read };
+        if matches!(extension(&file).as_str(), "yaml" | "yml") {
+            let message = "the old system's workflows are JSON, and this is YAML: `orrery apply -f` reads that";
+            read.flaws.push(Flaw::of_file(message));
+            return read;
+        }
         match json(&text) {
             // An input beside its workflow, for instance.
             Ok(located) if !workflows::is_workflow(&located.value) => {
@@ -160,5 +165,14 @@ mod tests {
         fs::write(folder.path().join("input.json"), "{\"topic\": 1}").expect("written");
         let files = workflow_files(folder.path(), false).expect("files");
         assert!(files[0].skipped.is_some() && files[0].flaws.is_empty());
+    }
+
+    #[test]
+    fn a_workflow_in_yaml_is_sent_to_the_command_that_reads_it() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("w.yaml");
+        fs::write(&file, "name: w\nsteps: {}\n").expect("written");
+        let files = workflow_files(&file, false).expect("files");
+        assert!(files[0].flaws[0].message.contains("orrery apply -f"), "{:?}", files[0].flaws);
     }
 }
