@@ -110,7 +110,7 @@ fn refuse<T>(files: &mut [Read], what: &str, list: impl Fn(&mut Read) -> &mut Ve
     for file in &mut *files {
         for one in list(file).iter() {
             let (name, body, origin) = parts(one);
-            seen.entry(name.clone()).or_default().push((origin.file.clone(), body.clone()));
+            seen.entry(name.clone()).or_default().push((origin.file.clone(), said(body)));
         }
     }
     let mut kept = std::collections::BTreeSet::new();
@@ -119,7 +119,8 @@ fn refuse<T>(files: &mut [Read], what: &str, list: impl Fn(&mut Read) -> &mut Ve
         for one in all {
             let (name, body, origin) = parts(&one);
             let others = seen.get(name).map(Vec::as_slice).unwrap_or_default();
-            let differing = others.iter().find(|(_, other)| other != body);
+            let mine = said(body);
+            let differing = others.iter().find(|(_, other)| *other != mine);
             if let Some((other, _)) = differing {
                 let message = format!("the {what} '{name}' is also in {}, where it is another", other.display());
                 let flaw = origin.flaw("/name", message, Some("keep one of them".to_owned()));
@@ -129,6 +130,13 @@ fn refuse<T>(files: &mut [Read], what: &str, list: impl Fn(&mut Read) -> &mut Ve
             }
         }
     }
+}
+
+/// What a body says. Why it says it is left out: an import writes the name of the file there.
+fn said(body: &Map<String, Value>) -> Map<String, Value> {
+    let mut said = body.clone();
+    said.remove("change_summary");
+    said
 }
 
 #[cfg(test)]
@@ -154,5 +162,26 @@ mod tests {
         let kept: Vec<&str> = files.iter().flat_map(|file| &file.agents).map(|agent| agent.name.as_str()).collect();
         assert_eq!(kept, ["y"]);
         assert!(files[0].flaws[0].message.contains("also in b") && files[1].flaws[0].message.contains("also in a"));
+    }
+    #[test]
+    fn copies_of_a_workflow_are_equal_although_they_come_from_files_of_other_names() {
+        let copy = |name: &str, start: &str| {
+            let summary = format!("imported from {name}");
+            let body = json!({"name": "w", "start_step": start, "change_summary": summary});
+            let workflow = WantedWorkflow {
+                name: "w".to_owned(),
+                body: body.as_object().cloned().unwrap_or_default(),
+                origin: Origin { file: name.into(), ..Origin::default() },
+                notes: Vec::new(),
+            };
+            Read { file: name.into(), workflows: vec![workflow], ..Read::default() }
+        };
+        let counts = |files: &[Read]| (files[0].workflows.len(), files[1].workflows.len(), files[1].flaws.len());
+        let mut files = [copy("a.json", "s"), copy("b.json", "s")];
+        refuse_doubles(&mut files);
+        assert_eq!(counts(&files), (1, 0, 0));
+        let mut files = [copy("a.json", "s"), copy("b.json", "t")];
+        refuse_doubles(&mut files);
+        assert_eq!(counts(&files), (0, 0, 1));
     }
 }
