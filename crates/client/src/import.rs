@@ -36,7 +36,7 @@ impl Import {
             files.extend(workflow_files(path, self.strip_steps_prefix)?);
         }
         if files.is_empty() {
-            return Err(Trouble::Here("there is no file to import: give --agents FILE or --workflows DIR".to_owned()));
+            return Err(Trouble::Here("there is nothing to import: give --agents FILE or --workflows DIR".to_owned()));
         }
         refuse_doubles(&mut files);
         let style = Style { whole: false, send_credentials: self.send_credentials };

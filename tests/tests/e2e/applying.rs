@@ -92,6 +92,26 @@ async fn a_folder_with_mistakes_changes_nothing() {
 }
 
 #[tokio::test]
+async fn a_folder_without_definitions_is_a_wrong_folder_and_prunes_nothing() {
+    let house = House::new().await;
+    let (client, server) = (house.client(), house.orrery.url());
+    let folder = tempfile::tempdir().expect("a folder can be made");
+    fs::create_dir(folder.path().join("empty")).expect("a folder");
+    let before = everything(client).await;
+    for command in [
+        &["apply", "-f", "empty"][..],
+        &["apply", "-f", "empty", "--check"],
+        &["apply", "-f", "empty", "--prune", "--yes"],
+        &["import", "--workflows", "empty"],
+    ] {
+        let refused = orrery(server, folder.path(), command).await;
+        assert_eq!(refused.status.code(), Some(1), "{command:?}: {:?}", refused.stdout);
+        assert!(refused.stderr.join("\n").contains("in the folder empty"), "{command:?}: {:?}", refused.stderr);
+    }
+    assert_eq!(everything(client).await, before, "echo was made with that key, and is still there");
+}
+
+#[tokio::test]
 async fn only_what_the_same_principal_has_made_is_pruned_and_only_with_a_yes() {
     let house = House::new().await;
     let (client, server) = (house.client(), house.orrery.url());

@@ -29,6 +29,9 @@ pub(crate) fn agents_file(path: &Path) -> Read {
     if let Err(unreadable) = parsed {
         read.flaws.push(unreadable.into());
     }
+    if read.says_nothing() {
+        read.flaws.push(Flaw::of_file("there is no agent in it"));
+    }
     read
 }
 
@@ -54,7 +57,7 @@ pub(crate) fn workflow_files(path: &Path, strip_steps: bool) -> Result<Vec<Read>
         }
         read
     });
-    Ok(read.collect())
+    something(path, read.collect(), "workflow", "*.json with steps; folders in a folder are not looked into")
 }
 
 /// All agents and workflows of a folder and of those in it, or of one file. A YAML file may have several documents, each with an
@@ -74,7 +77,18 @@ pub(crate) fn folder(path: &Path) -> Result<Vec<Read>, Trouble> {
         }
         read
     });
-    Ok(read.collect())
+    let sought = "agents, which have a url, and workflows, which have steps, in *.yaml, *.yml and *.json";
+    something(path, read.collect(), "agent or workflow", sought)
+}
+
+/// Refuses a place in which nothing is wanted: somebody has named it, so it is the wrong one, and to a command that deletes what
+/// is not wanted it would say that nothing is to be there.
+fn something(path: &Path, read: Vec<Read>, what: &str, sought: &str) -> Result<Vec<Read>, Trouble> {
+    if read.iter().any(|file| !file.says_nothing()) {
+        return Ok(read);
+    }
+    let place = if path.is_dir() { "the folder" } else { "the file" };
+    Err(Trouble::Here(format!("there is no {what} in {place} {} (looked for: {sought})", path.display())))
 }
 
 fn sort_in(file: &Path, document: &Located, read: &mut Read) {
@@ -163,8 +177,28 @@ mod tests {
     fn inputs_beside_workflows_are_passed_over() {
         let folder = tempfile::tempdir().expect("a folder");
         fs::write(folder.path().join("input.json"), "{\"topic\": 1}").expect("written");
+        fs::write(folder.path().join("w.json"), "{\"name\": \"w\", \"steps\": {}}").expect("written");
         let files = workflow_files(folder.path(), false).expect("files");
         assert!(files[0].skipped.is_some() && files[0].flaws.is_empty());
+        assert_eq!(files[1].workflows.len(), 1);
+    }
+
+    #[test]
+    fn a_place_in_which_nothing_is_wanted_is_refused_by_its_name() {
+        let place = tempfile::tempdir().expect("a folder");
+        let named = place.path().display().to_string();
+        for text in [None, Some(""), Some("agents: []\n"), Some("# nothing\n---\n")] {
+            if let Some(text) = text {
+                fs::write(place.path().join("a.yaml"), text).expect("written");
+            }
+            let refusal = folder(place.path()).expect_err("nothing").to_string();
+            assert!(refusal.contains(&named) && refusal.contains("*.yaml"), "{text:?}: {refusal}");
+            let refusal = workflow_files(place.path(), false).expect_err("nothing").to_string();
+            assert!(refusal.contains(&named) && refusal.contains("*.json"), "{text:?}: {refusal}");
+        }
+        let file = place.path().join("r.py");
+        fs::write(&file, "AGENTS = {}\n").expect("written");
+        assert_eq!(agents_file(&file).flaws.len(), 1);
     }
 
     #[test]

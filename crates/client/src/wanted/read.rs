@@ -89,6 +89,13 @@ pub(crate) struct Read {
     pub(crate) skipped: Option<String>,
 }
 
+impl Read {
+    /// Whether nothing came of it, not even a mistake.
+    pub(super) fn says_nothing(&self) -> bool {
+        self.agents.is_empty() && self.workflows.is_empty() && self.flaws.is_empty()
+    }
+}
+
 /// Takes what is said twice for a mistake of both places: which of them counts must not hang on the order of files.
 pub(crate) fn refuse_doubles(files: &mut [Read]) {
     refuse(files, "agent", |file| &mut file.agents, |agent| (&agent.name, &agent.body, &agent.origin));
@@ -163,6 +170,7 @@ mod tests {
         assert_eq!(kept, ["y"]);
         assert!(files[0].flaws[0].message.contains("also in b") && files[1].flaws[0].message.contains("also in a"));
     }
+
     #[test]
     fn copies_of_a_workflow_are_equal_although_they_come_from_files_of_other_names() {
         let copy = |name: &str, start: &str| {
