@@ -50,10 +50,14 @@ impl Orrery {
     /// Starts a server that tells agents where it is, and waits until it is ready.
     pub async fn start_reachable(data: &Path) -> Self {
         let free = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
-        let address = free.expect("a port is free").to_string();
+        Self::start_at(&free.expect("a port is free").to_string(), data).await
+    }
+
+    /// The same at a certain address, `host:port`, where another one has been for instance.
+    pub async fn start_at(address: &str, data: &Path) -> Self {
         let url = format!("http://{address}");
         let data_argument = data.to_str().expect("the folder's path is UTF-8");
-        let arguments = ["serve", "--listen", &address, "--public-url", &url, "--data", data_argument];
+        let arguments = ["serve", "--listen", address, "--public-url", &url, "--data", data_argument];
         let mut process = Process::spawn(&arguments, data);
         let client = Client::new(&format!("http://{}", process.address().await));
         eventually("the server is ready", async || client.is_ready().await.then_some(())).await;

@@ -7,6 +7,7 @@
 mod apply;
 mod console;
 mod import;
+mod patience;
 mod runs;
 mod server;
 mod source;

@@ -85,7 +85,7 @@ impl<'a> Asked<'a> {
             || self.headers.iter().any(|(name, _)| name == "idempotency-key")
     }
 
-    fn title(&self) -> String {
+    pub(crate) fn title(&self) -> String {
         format!("{} /{}", self.method, self.path.join("/"))
     }
 }

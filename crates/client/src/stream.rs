@@ -2,9 +2,11 @@
 
 use std::time::Duration;
 
+use reqwest::Response;
 use serde_json::Value;
 
 use crate::{
+    patience::patiently,
     server::{Asked, Server},
     trouble::{Problem, Trouble},
 };
@@ -14,36 +16,29 @@ const PAUSE: Duration = Duration::from_millis(500);
 /// How many times in a row it may come to nothing.
 const PATIENCE: u32 = 20;
 
+/// What comes to whoever follows a stream.
+pub(crate) enum News<'a> {
+    /// The data of an event.
+    Event(&'a Value),
+    /// The server is away, and asked again.
+    Away,
+}
+
 /// Reads a stream to its end, which comes with that of the run; `tell` gets the data of each event once. `after` is the number of
-/// the last event that is known already.
+/// the last event that is known already. A server that is away is waited for.
 pub(crate) async fn follow(
     server: &Server,
     path: &[&str],
     query: &[(&str, &str)],
     after: u64,
-    tell: &mut dyn FnMut(&Value),
+    tell: &mut dyn FnMut(News<'_>),
 ) -> Result<(), Trouble> {
     let (mut last, mut failures) = (after.to_string(), 0);
     loop {
         let asked =
             Asked::get(path, query).header("accept", "text/event-stream").header("last-event-id", last.as_str());
-        let mut answer = server.send(&asked).await?;
-        match answer.status().as_u16() {
-            204 => return Ok(()),
-            200 => {}
-            status => {
-                let body = answer.bytes().await.map_err(|error| server.unreachable(&error))?;
-                let body = serde_json::from_slice(&body).unwrap_or(Value::Null);
-                return Err(Problem::read(status, &body).map_or_else(
-                    || Trouble::Strange {
-                        request: format!("GET /{}", path.join("/")),
-                        status,
-                        what: "where a stream was expected".to_owned(),
-                    },
-                    Trouble::Refused,
-                ));
-            }
-        }
+        let opened = patiently(async || open(server, &asked).await, &mut || tell(News::Away)).await?;
+        let Some(mut answer) = opened else { return Ok(()) };
         let mut parser = Parser::default();
         let broken = loop {
             match answer.chunk().await {
@@ -52,7 +47,7 @@ pub(crate) async fn follow(
                         failures = 0;
                         last = event.id.unwrap_or(last);
                         if let Ok(data) = serde_json::from_str(&event.data) {
-                            tell(&data);
+                            tell(News::Event(&data));
                         }
                     }
                 }
@@ -72,6 +67,23 @@ pub(crate) async fn follow(
             tokio::time::sleep(PAUSE).await;
         }
     }
+}
+
+/// A stream as it begins; none where nothing more will come.
+async fn open(server: &Server, asked: &Asked<'_>) -> Result<Option<Response>, Trouble> {
+    let answer = server.send(asked).await?;
+    let status = answer.status().as_u16();
+    match status {
+        204 => return Ok(None),
+        200 => return Ok(Some(answer)),
+        _ => {}
+    }
+    let body = answer.bytes().await.map_err(|error| server.unreachable(&error))?;
+    let body = serde_json::from_slice(&body).unwrap_or(Value::Null);
+    Err(Problem::read(status, &body).map_or_else(
+        || Trouble::Strange { request: asked.title(), status, what: "where a stream was expected".to_owned() },
+        Trouble::Refused,
+    ))
 }
 
 /// An event of a stream.

@@ -44,6 +44,25 @@ impl Trouble {
         }
     }
 
+    /// Whether the server, or what stands before it, may be there again soon.
+    pub(crate) fn is_away(&self) -> bool {
+        match self {
+            Self::Unreachable { .. } => true,
+            Self::Strange { status, .. } | Self::Refused(Problem { status, .. }) => (502..=504).contains(status),
+            Self::Here(_) => false,
+        }
+    }
+
+    /// The same about a run that was being followed.
+    pub(crate) fn of_following(self, run: &str) -> Self {
+        if !self.is_away() {
+            return self;
+        }
+        Self::Here(format!(
+            "{self}\n  run {run} is not lost and goes on; `orrery logs {run} --follow` follows it again"
+        ))
+    }
+
     /// Whether the next request will fare no better: nothing is gained by asking for more.
     pub(crate) fn is_for_all(&self) -> bool {
         match self {
@@ -155,6 +174,18 @@ mod tests {
             "the server refuses (422 validation_failed): Request validation failed\n  /steps/a: is wrong (mend it)\n  \
              (query) page: is too large"
         );
+    }
+
+    #[test]
+    fn who_gives_up_following_is_told_that_the_run_goes_on() {
+        let away = Trouble::Unreachable { server: "http://h".to_owned(), what: "does not answer in time".to_owned() };
+        let told = away.of_following("run-1").to_string();
+        assert!(
+            told.starts_with("http://h does not answer in time") && told.contains("run run-1 is not lost"),
+            "{told}"
+        );
+        let other = Trouble::Here("no".to_owned()).of_following("run-1").to_string();
+        assert_eq!(other, "no");
     }
 
     #[test]

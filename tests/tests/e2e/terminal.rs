@@ -1,9 +1,10 @@
 //! Runs at the terminal: started, followed, listed, cancelled, retried, and what the exit codes say.
 
-use std::fs;
+use std::{fs, time::Duration};
 
-use e2e_tests::{AgentSpec, Behaviour, Stub, command_line, eventually, workflow};
+use e2e_tests::{AgentSpec, Behaviour, DemoAgents, Orrery, Stub, command_line, eventually, workflow};
 use serde_json::json;
+use tokio::{net::TcpListener, time::timeout};
 
 use super::{
     House,
@@ -97,6 +98,37 @@ async fn a_run_that_is_cancelled_ends_the_waiting_of_others() {
     );
     assert_eq!(waited.status.code(), Some(4), "{:?}", waited.stderr);
     assert!(waited.stderr.join("\n").contains("enough"), "{:?}", waited.stderr);
+}
+
+#[tokio::test]
+async fn who_follows_a_run_waits_for_a_server_that_is_started_again() {
+    let folder = tempfile::tempdir().expect("a folder can be made");
+    let (running, agents) = (Orrery::start_reachable(folder.path()).await, DemoAgents::start().await);
+    running.client().register(AgentSpec::new("slow", agents.url("slow?ms=2000")).attempts(3)).await;
+    running.client().create(&workflow("long", &[("wait", "slow")])).await;
+    let server = running.url().to_owned();
+    let address = server.trim_start_matches("http://").to_owned();
+
+    let follow = ["run", "long", "--input", r#"{"text": "x"}"#, "--follow"];
+    let following = orrery(&server, folder.path(), &follow);
+    let restarting = async {
+        eventually("the agent is called", async || (!agents.calls().await.of_step("wait").is_empty()).then_some(()))
+            .await;
+        running.kill9();
+        // Five attempts make a request; the sixth is one more request.
+        let nobody = TcpListener::bind(&address).await.expect("the address is free");
+        for _ in 0..6 {
+            let connected = timeout(Duration::from_secs(60), nobody.accept()).await;
+            drop(connected.expect("it is tried again").expect("a connection"));
+        }
+        drop(nobody);
+        Orrery::start_at(&address, folder.path()).await
+    };
+    let (followed, _running) = tokio::join!(following, restarting);
+    let said = followed.stderr.join("\n");
+    assert_eq!(followed.status.code(), Some(0), "{said}");
+    assert_eq!(said.matches("the server does not answer; trying again").count(), 1, "{said}");
+    assert_eq!(said.matches("The run has started").count(), 1, "nothing is shown twice: {said}");
 }
 
 #[tokio::test]

@@ -5,8 +5,9 @@ use serde_json::Value;
 use super::watching::Following;
 use crate::{
     console::{Console, Exit, plain},
+    patience::{AWAY, patiently},
     server::Server,
-    stream,
+    stream::{self, News},
     trouble::Trouble,
 };
 
@@ -30,18 +31,29 @@ impl ReadLog {
         query.extend(self.level.as_deref().map(|level| ("level", level)));
         query.extend(self.step.as_deref().map(|step| ("step", step)));
         let path = ["runs", self.run.as_str(), "logs"];
-        let mut tell = |entry: &Value| {
-            let line = if console.json { entry.to_string() } else { entry_line(entry) };
-            console.line(line);
-        };
+        let json = console.json;
+        let shown = |entry: &Value| if json { entry.to_string() } else { entry_line(entry) };
         if self.follow {
-            stream::follow(server, &path, &query, 0, &mut tell).await?;
-            let run = server.get(&["runs", &self.run], &[]).await?.body;
-            if !console.json {
+            let about = ["runs", self.run.as_str()];
+            // A wrong address is told at once: only a server that has been there is waited for.
+            server.get(&about, &[]).await?;
+            let mut tell = |news: News<'_>| match news {
+                News::Event(entry) => console.line(shown(entry)),
+                News::Away => console.note(AWAY),
+            };
+            stream::follow(server, &path, &query, 0, &mut tell)
+                .await
+                .map_err(|trouble| trouble.of_following(&self.run))?;
+            let run = patiently(async || server.get(&about, &[]).await, &mut || console.note(AWAY))
+                .await
+                .map_err(|trouble| trouble.of_following(&self.run))?
+                .body;
+            if !json {
                 console.note(super::watching::sentence(&run));
             }
             return Ok(Exit::of_run(run["status"].as_str().unwrap_or_default()));
         }
+        let mut tell = |entry: &Value| console.line(shown(entry));
         pages(server, &self.run, &query, &mut tell).await?;
         Ok(Exit::DONE)
     }

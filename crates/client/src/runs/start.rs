@@ -160,7 +160,10 @@ mod tests {
         fs::write(&file, "a: [1, 2]\n").expect("written");
         assert_eq!(read(&file.to_string_lossy()), Ok((json!({"a": [1, 2]}), false)));
         assert!(read("nowhere.json").expect_err("no file").contains("nowhere.json cannot be read"));
-        assert_eq!(read("{\n\"a\": }"), Err("the input:2:6: what stands here is no JSON value (texts stand in double quotes)".to_owned()));
+        assert_eq!(
+            read("{\n\"a\": }"),
+            Err("the input:2:6: what stands here is no JSON value (texts stand in double quotes)".to_owned())
+        );
         assert_eq!(read("{\"a\": 1, \"a\": 2}"), Err("the input:1:12: 'a' is given more than once".to_owned()));
     }
 

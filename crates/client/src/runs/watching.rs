@@ -7,8 +7,9 @@ use serde_json::Value;
 use super::log::entry_line;
 use crate::{
     console::{Console, Exit, plain},
+    patience::{AWAY, patiently},
     server::Server,
-    stream,
+    stream::{self, News},
     trouble::Trouble,
 };
 
@@ -29,7 +30,7 @@ impl Following {
     }
 
     /// Waits for the run's end, says what came of it, and tells by the exit code. `after` is the number of the last event that is
-    /// known already.
+    /// known already. Who gives up because the server stays away is told that the run does not.
     pub(super) async fn see(
         self,
         server: &Server,
@@ -37,14 +38,17 @@ impl Following {
         run: &str,
         after: u64,
     ) -> Result<Exit, Trouble> {
+        self.watch(server, console, run, after).await.map_err(|trouble| trouble.of_following(run))
+    }
+
+    async fn watch(self, server: &Server, console: &mut Console<'_>, run: &str, after: u64) -> Result<Exit, Trouble> {
         let in_time = {
             let json = console.json;
-            let mut tell = |entry: &Value| {
-                if self.follow && json {
-                    console.line(entry.to_string());
-                } else if self.follow {
-                    console.note(entry_line(entry));
-                }
+            let mut tell = |news: News<'_>| match news {
+                News::Event(entry) if self.follow && json => console.line(entry.to_string()),
+                News::Event(entry) if self.follow => console.note(entry_line(entry)),
+                News::Event(_) => {}
+                News::Away => console.note(AWAY),
             };
             let path = ["runs", run, "logs"];
             let ended = stream::follow(server, &path, &[], after, &mut tell);
@@ -53,7 +57,12 @@ impl Following {
                 None => ended.await.map(|()| true),
             }?
         };
-        let run = server.get(&["runs", run], &[]).await?.body;
+        let about = ["runs", run];
+        let run = if in_time {
+            patiently(async || server.get(&about, &[]).await, &mut || console.note(AWAY)).await?.body
+        } else {
+            server.get(&about, &[]).await?.body
+        };
         let status = run["status"].as_str().unwrap_or_default();
         let exit = Exit::of_run(status);
         if console.json {

@@ -131,8 +131,7 @@ mod tests {
     #[test]
     fn a_value_is_read_as_it_is_written() {
         let text = "\u{feff}{\"a\": [1, -2, 3.5, 1e2, true, null, \"x\\u00e9\"], \"b\": {\"c\": {}}, \"d\": 18446744073709551615}";
-        let expected =
-            json!({"a": [1, -2, 3.5, 100.0, true, null, "x\u{e9}"], "b": {"c": {}}, "d": 18_446_744_073_709_551_615_u64});
+        let expected = json!({"a": [1, -2, 3.5, 100.0, true, null, "x\u{e9}"], "b": {"c": {}}, "d": 18_446_744_073_709_551_615_u64});
         assert_eq!(read(text).map(|read| read.value), Ok(expected));
     }
 

@@ -30,8 +30,7 @@ pub(crate) fn yaml(text: &str) -> Result<Located, Unreadable> {
 
 /// Reads all documents of a text of YAML; empty ones are left out.
 pub(crate) fn yaml_documents(text: &str) -> Result<Vec<Located>, Unreadable> {
-    read(text)
-        .map_err(|error| Unreadable { place: error.location().and_then(place), message: in_our_words(&error) })
+    read(text).map_err(|error| Unreadable { place: error.location().and_then(place), message: in_our_words(&error) })
 }
 
 /// What is wrong, for people who write files; the parser tells programmers how its settings would allow it.
