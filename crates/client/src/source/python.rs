@@ -297,8 +297,19 @@ impl Parser {
             }
             Some(c) if c == close => Ok(false),
             None => wrong_at(opened, "this bracket is never closed"),
+            Some(_) if self.is_operator() => self.wrong(
+                "something is computed here: only literals can be read, nothing that is computed, so write out the value",
+            ),
             Some(_) => self.wrong(format!("a comma or '{close}' is missing")),
         }
+    }
+
+    /// Whether what follows a value makes an expression of it. Brackets do so, too, but where a comma is missing they are more
+    /// likely the next value.
+    fn is_operator(&self) -> bool {
+        let word: String = self.chars.iter().skip(self.at).take_while(|c| is_word(**c)).collect();
+        matches!(word.as_str(), "if" | "or" | "and" | "for" | "in" | "is" | "not")
+            || self.peek().is_some_and(|c| "+-*/%|&^<>=!@.".contains(c))
     }
 
     /// `True`, `False`, `None`, and strings with a prefix; other names are no literals.

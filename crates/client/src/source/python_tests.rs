@@ -146,8 +146,11 @@ fn what_is_computed_is_refused_with_its_place() {
         ("AGENTS = {'a': true}", (1, 16), "True"),
         ("AGENTS = {**x}", (1, 11), "begins no value"),
         ("AGENTS = {1: 2}", (1, 11), "a key must be a string"),
-        ("AGENTS = {'a': 1 + 1}", (1, 18), "a comma or '}'"),
-        ("AGENTS = {'a': 'x' % 3}", (1, 20), "a comma or '}'"),
+        ("AGENTS = {'a': 1 + 1}", (1, 18), "computed"),
+        ("AGENTS = {'a': 20 * 1000}", (1, 19), "computed"),
+        ("AGENTS = {'a': 'x' % 3}", (1, 20), "computed"),
+        ("AGENTS = {'a': ['x'.lower()]}", (1, 20), "computed"),
+        ("AGENTS = {'a': 1 if x else 2}", (1, 18), "computed"),
     ] {
         let (line, column, message) = refused(text);
         assert_eq!((line, column), at, "{text}: {message}");
@@ -167,6 +170,7 @@ fn what_is_broken_is_refused_with_its_place() {
         ("AGENTS = {'a': '\\ud800'}", (1, 17), "no character"),
         ("AGENTS =", (1, 9), "a value is missing"),
         ("AGENTS = {'a': [1 2]}", (1, 19), "a comma or ']'"),
+        ("AGENTS = {'a': [[1] [2]]}", (1, 21), "a comma or ']'"),
     ] {
         let (line, column, message) = refused(text);
         assert_eq!((line, column), at, "{text}: {message}");
