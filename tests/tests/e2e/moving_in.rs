@@ -250,6 +250,48 @@ async fn agents_beyond_the_first_page_are_known() {
     assert_eq!((second["summary"]["unchanged"].as_u64(), code), (Some(130), Some(0)), "{:#}", second["summary"]);
 }
 
+#[tokio::test]
+async fn a_dry_run_finds_what_the_key_may_not_change() {
+    let house = House::new().await;
+    let folder = tempfile::tempdir().expect("a folder can be made");
+    let made = house.client().post("/api-keys", &json!({"name": "designer", "role": "designer"})).await.expect(201);
+    let key = made["api_key"].as_str().expect("a key").to_owned();
+    let agents = json!({"agents": [{"name": "New", "url": "http://127.0.0.1:9/"}]});
+    let step = json!({"id": "s", "agent_name": "echo", "input_mapping": {"text": "x"}});
+    let workflow = json!({"name": "w", "start_step": "s", "steps": {"s": step}});
+    fs::write(folder.path().join("agents.json"), agents.to_string()).expect("written");
+    fs::write(folder.path().join("w.json"), workflow.to_string()).expect("written");
+    let import = ["import", "--agents", "agents.json", "--workflows", "w.json", "--dry-run"];
+    let with_key = ["--server", house.orrery.url(), "--api-key", &key];
+    let dry = command_line(&[&import[..], &with_key[..]].concat(), folder.path()).await;
+    assert_eq!(dry.status.code(), Some(1), "{:?}", dry.stdout);
+    let said = dry.stdout.join("\n");
+    assert!(said.contains("! agent New  FAILED") && said.contains("lacks the right 'agents:write'"), "{said}");
+    assert!(said.contains("+ workflow w  would be imported"), "a designer may write workflows: {said}");
+}
+
+#[tokio::test]
+async fn duplicates_are_refused_and_copies_are_not() {
+    let house = House::new().await;
+    let (client, server) = (house.client(), house.orrery.url());
+    let folder = tempfile::tempdir().expect("a folder can be made");
+    fs::create_dir(folder.path().join("w")).expect("a folder");
+    let step = r#"{"id": "s", "agent_name": "echo", "input_mapping": {"text": "x"}}"#;
+    let once = format!(r#"{{"name": "once", "start_step": "s", "steps": {{"s": {step}}}}}"#);
+    fs::write(folder.path().join("w/a.json"), &once).expect("written");
+    fs::write(folder.path().join("w/b.json"), &once).expect("written");
+    let twice =
+        format!("{{\"name\": \"twice\", \"start_step\": \"s\", \"steps\": {{\n\"s\": {step},\n\"s\": {step}}}}}");
+    fs::write(folder.path().join("w/twice.json"), twice).expect("written");
+    for command in [&["import", "--workflows", "w"][..], &["apply", "-f", "w/twice.json"]] {
+        let (report, code) = document(server, folder.path(), command).await;
+        assert_eq!(code, Some(1), "{report:#}");
+        let found = mistakes(&report, "twice.json");
+        assert_eq!(found, [(3, String::new(), "'s' is given more than once".to_owned())], "{report:#}");
+    }
+    assert_eq!(client.total("workflows").await, 1, "one of the copies, and nothing of what is broken");
+}
+
 /// A document with every member that a document can have.
 fn everything_there_is() -> Value {
     let mut document = every_step_type("all of it");

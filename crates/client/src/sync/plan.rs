@@ -35,6 +35,14 @@ impl Kind {
         }
     }
 
+    /// The right to change one.
+    pub(crate) fn right(self) -> &'static str {
+        match self {
+            Self::Agent => "agents:write",
+            Self::Workflow => "workflows:write",
+        }
+    }
+
     /// The path of its list.
     pub(super) fn path(self) -> &'static str {
         match self {
@@ -83,7 +91,7 @@ pub(crate) struct Item {
 
 impl Item {
     /// Keeps what is wrong with it.
-    pub(super) fn fail(&mut self, trouble: &Trouble) {
+    pub(crate) fn fail(&mut self, trouble: &Trouble) {
         self.outcome = Outcome::Failed;
         self.todo = Todo::Nothing;
         match trouble.problem() {
