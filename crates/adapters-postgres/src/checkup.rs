@@ -69,11 +69,13 @@ pub struct DatabaseFacts {
     pub may_change_schema: bool,
     /// Tables of this program that this user may not read and write.
     pub not_allowed: Vec<String>,
+    /// Sequences that number rows of these tables, and that this user may not take numbers from.
+    pub sequences_not_allowed: Vec<String>,
     /// Whether nothing can be written: it is a copy that follows another server, or is set so.
     pub read_only: bool,
     /// How many connections are left for this user.
     pub connections_left: i64,
-    /// How far the database's clock is before the one given.
+    /// How far the database's clock is ahead of the one given.
     pub ahead: TimeDelta,
     /// By how much that may be wrong.
     pub uncertainty: Duration,
@@ -140,6 +142,7 @@ async fn facts(connection: &mut PgConnection, clock: &dyn Clock) -> Result<Datab
     .bind(TABLES)
     .fetch_all(&mut *connection)
     .await?;
+    let sequences_not_allowed = sequences_not_allowed(connection).await?;
     let (ahead, uncertainty) = ahead(connection, clock).await?;
     Ok(DatabaseFacts {
         version,
@@ -148,11 +151,30 @@ async fn facts(connection: &mut PgConnection, clock: &dyn Clock) -> Result<Datab
         schema,
         may_change_schema,
         not_allowed,
+        sequences_not_allowed,
         read_only,
         connections_left,
         ahead,
         uncertainty,
     })
+}
+
+/// Who writes a row takes its number from the sequence behind the column's default, which is a right of its own. Columns that are
+/// declared as identities ask for none.
+async fn sequences_not_allowed(connection: &mut PgConnection) -> Result<Vec<String>, sqlx::Error> {
+    sqlx::query_scalar(
+        "SELECT s.relname::text FROM pg_class s
+           JOIN pg_depend d ON d.classid = 'pg_class'::regclass AND d.objid = s.oid
+                           AND d.refclassid = 'pg_class'::regclass AND d.deptype = 'a'
+           JOIN pg_class c ON c.oid = d.refobjid
+           JOIN pg_namespace n ON n.oid = c.relnamespace
+         WHERE s.relkind = 'S' AND n.nspname = current_schema() AND c.relname::text = ANY($1)
+           AND NOT has_sequence_privilege(s.oid, 'USAGE')
+         ORDER BY 1",
+    )
+    .bind(TABLES)
+    .fetch_all(connection)
+    .await
 }
 
 async fn schema(connection: &mut PgConnection) -> Result<Option<SchemaFacts>, sqlx::Error> {
@@ -171,7 +193,7 @@ async fn schema(connection: &mut PgConnection) -> Result<Option<SchemaFacts>, sq
     }))
 }
 
-/// How far the database's clock is before this one: at the middle of a question both are read at the same time.
+/// How far the database's clock is ahead of this one: at the middle of a question both are read at the same time.
 async fn ahead(connection: &mut PgConnection, clock: &dyn Clock) -> Result<(TimeDelta, Duration), sqlx::Error> {
     let mut best: Option<(TimeDelta, Duration)> = None;
     for _ in 0..READINGS {

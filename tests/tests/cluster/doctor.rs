@@ -103,6 +103,9 @@ async fn what_is_wrong_with_a_database_is_named_with_what_mends_it() {
         .await;
     let (findings, _) = examined(&with(&own, &[])).await;
     assert_names(the_error(&findings, "schema").0, &["m9999_future"]);
+    let (findings, _) = examined(&with(&own, &["--accept-newer-schema"])).await;
+    let accepted = findings.iter().find(|finding| finding["check"] == "schema").expect("the schema is looked at");
+    assert_eq!(accepted["severity"], "warning", "it is accepted, as told: {accepted}");
     sql(url, "DELETE FROM seaql_migrations WHERE version = 'm9999_future'").await;
 
     // Nobody can set a clock here, but a function of its name stands before the database's own.
@@ -153,7 +156,25 @@ async fn who_is_not_let_in_or_may_not_write_is_told_so() {
     let findings = examined(&url("guest", "another", "orrery")).await;
     let (found, hint) = the_error(&findings, "database.permissions");
     assert_names(found, &["guest may not read and write", "workflow_runs"]);
-    assert_names(hint, &["GRANT"]);
+    assert_names(found, &["audit_logs_place_seq"]);
+    assert_names(
+        hint,
+        &["ON ALL TABLES IN SCHEMA public TO guest", "USAGE ON ALL SEQUENCES IN SCHEMA public TO guest"],
+    );
+
+    // Who may do this and no more cannot start a server that migrates, and can start one that does not.
+    let grants = "GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO guest;
+        GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO guest";
+    sql(&url("postgres", "", "orrery"), grants).await;
+    let guest = url("guest", "another", "orrery");
+    let findings = examined(&guest).await;
+    let (found, hint) = the_error(&findings, "database.permissions");
+    assert_names(found, &["guest cannot bring the schema up to date"]);
+    assert_names(hint, &["--no-migrate"]);
+    let no_migrate = ["--database-url", &guest, "--secret-keys-file", &keys, "--no-migrate"];
+    let (findings, healthy) = self::examined(&no_migrate).await;
+    assert!(healthy, "{findings:#?}");
+
     sql(&url("postgres", "", "orrery"), "ALTER DATABASE orrery SET default_transaction_read_only = on").await;
     let findings = examined(&url("postgres", "", "orrery")).await;
     assert_names(the_error(&findings, "database.permissions").0, &["nothing can be written"]);

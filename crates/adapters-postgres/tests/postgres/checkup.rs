@@ -32,6 +32,7 @@ async fn every_table_that_a_user_may_not_use_is_named() {
     let database = migrated().await;
     let owner = facts(database.url(), &Still(Timestamp::UNIX_EPOCH)).await;
     assert_eq!(owner.not_allowed, Vec::<String>::new());
+    assert_eq!(owner.sequences_not_allowed, Vec::<String>::new());
     assert!(owner.may_change_schema && !owner.read_only, "{owner:?}");
     database
         .run(
@@ -45,7 +46,28 @@ async fn every_table_that_a_user_may_not_use_is_named() {
     let mut tables: Vec<String> = migrated_tables(&database).await;
     tables.retain(|table| !NOT_OURS.contains(&table.as_str()));
     assert_eq!(stranger.not_allowed, tables);
+    assert_eq!(stranger.sequences_not_allowed, ["audit_logs_place_seq", "run_changes_place_seq"]);
     assert!(!stranger.may_change_schema && stranger.schema.is_none(), "{stranger:?}");
+}
+
+/// Numbers are taken by whoever writes a row, whatever they may do with the table.
+#[tokio::test]
+async fn rights_on_tables_are_not_taken_for_rights_on_their_sequences() {
+    let database = migrated().await;
+    database
+        .run(
+            "DO $$ BEGIN CREATE ROLE orrery_clerk LOGIN;
+               EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$;
+             GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO orrery_clerk",
+        )
+        .await;
+    let url = database.url().replacen("postgres@", "orrery_clerk@", 1);
+    let clock = Still(Timestamp::UNIX_EPOCH);
+    let clerk = facts(&url, &clock).await;
+    assert_eq!(clerk.not_allowed, Vec::<String>::new());
+    assert_eq!(clerk.sequences_not_allowed, ["audit_logs_place_seq", "run_changes_place_seq"]);
+    database.run("GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO orrery_clerk").await;
+    assert_eq!(facts(&url, &clock).await.sequences_not_allowed, Vec::<String>::new());
 }
 
 async fn migrated_tables(database: &Database) -> Vec<String> {

@@ -12,9 +12,18 @@ use crate::composition::system::SystemClock;
 const WORTH_TELLING: TimeDelta = TimeDelta::seconds(1);
 const WRONG: TimeDelta = TimeDelta::seconds(5);
 
-pub(super) async fn examine(url: &str, migrates: bool) -> Vec<Finding> {
+/// What a server would do with the schema.
+#[derive(Clone, Copy)]
+pub(super) struct Intent {
+    /// Bring it up to date.
+    pub(super) migrates: bool,
+    /// Go on beside one that a newer program has extended.
+    pub(super) accepts_newer: bool,
+}
+
+pub(super) async fn examine(url: &str, intent: Intent) -> Vec<Finding> {
     match adapters_postgres::examine(url, &SystemClock::default()).await {
-        Ok(facts) => findings(&facts, migrates),
+        Ok(facts) => findings(&facts, intent),
         Err(error) => vec![refused(&error)],
     }
 }
@@ -47,13 +56,16 @@ fn refused(error: &ConnectError) -> Finding {
     Finding::error("database", error.to_string(), hint)
 }
 
-fn findings(facts: &DatabaseFacts, migrates: bool) -> Vec<Finding> {
+fn findings(facts: &DatabaseFacts, intent: Intent) -> Vec<Finding> {
     let DatabaseFacts { version, user, database, .. } = facts;
     let reached = Finding::good("database", format!("PostgreSQL {version} lets {user} into {database}"));
     // Who may not read the list of migrations is told so with the other tables.
-    let schema = facts.schema.as_ref().map(|facts| schema(facts, migrates));
-    let others = [reached, room(facts), permissions(facts), clock(facts.ahead, facts.uncertainty)];
-    others.into_iter().chain(schema).collect()
+    let schema = facts.schema.as_ref().map(|facts| schema(facts, intent));
+    let mut findings = vec![reached, room(facts)];
+    findings.extend(permissions(facts, intent));
+    findings.push(clock(facts.ahead, facts.uncertainty));
+    findings.extend(schema);
+    findings
 }
 
 fn room(facts: &DatabaseFacts) -> Finding {
@@ -68,46 +80,63 @@ fn room(facts: &DatabaseFacts) -> Finding {
     )
 }
 
-fn permissions(facts: &DatabaseFacts) -> Finding {
+fn permissions(facts: &DatabaseFacts, intent: Intent) -> Vec<Finding> {
     let check = "database.permissions";
     let user = &facts.user;
     if facts.read_only {
         let hint = "name the server that is written to in --database-url; a copy that follows another one takes no writes \
                     (psql -c 'SHOW default_transaction_read_only' tells whether it is set so)";
-        return Finding::error(check, "nothing can be written to this database", hint);
+        return vec![Finding::error(check, "nothing can be written to this database", hint)];
     }
-    if !facts.not_allowed.is_empty() {
-        return Finding::error(
-            check,
-            format!("{user} may not read and write {}", facts.not_allowed.join(", ")),
-            format!(
-                "as the tables' owner: psql -c 'GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {user}'"
-            ),
+    let mut wrong = Vec::new();
+    if let Some(what) = not_allowed(facts) {
+        let hint = format!(
+            "as the tables' owner: psql -c 'GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {user}' \
+             -c 'GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO {user}'"
         );
+        wrong.push(Finding::error(check, format!("{user} may not {what}"), hint));
     }
-    if !facts.may_change_schema {
-        return Finding::warning(
+    let accepted = facts.schema.as_ref().is_some_and(|schema| is_accepted(schema, intent));
+    // Whoever brings a schema up to date asks for the right to make tables before they see that there is nothing to be done.
+    if !facts.may_change_schema && intent.migrates && !accepted {
+        wrong.push(Finding::error(
             check,
-            format!("{user} may read and write, and cannot bring the schema up to date"),
+            format!("{user} cannot bring the schema up to date, which a server does at its start"),
             format!(
-                "start servers with --no-migrate and migrate as the tables' owner ('orrery migrate up'), or: \
+                "start servers with --no-migrate (ORRERY_NO_MIGRATE=true) and migrate as the tables' owner ('orrery migrate up'), or: \
                  psql -c 'GRANT CREATE ON SCHEMA public TO {user}'"
             ),
-        );
+        ));
     }
-    Finding::good(check, format!("{user} may read, write and change the schema"))
+    if !wrong.is_empty() {
+        return wrong;
+    }
+    let and_more = if facts.may_change_schema { "read, write and change the schema" } else { "read and write" };
+    vec![Finding::good(check, format!("{user} may {and_more}"))]
 }
 
-fn schema(schema: &SchemaFacts, migrates: bool) -> Finding {
+/// What this user may not do with tables and sequences.
+fn not_allowed(facts: &DatabaseFacts) -> Option<String> {
+    let (tables, sequences) = (facts.not_allowed.join(", "), facts.sequences_not_allowed.join(", "));
+    match (tables.is_empty(), sequences.is_empty()) {
+        (true, true) => None,
+        (false, true) => Some(format!("read and write {tables}")),
+        (true, false) => Some(format!("take numbers from the sequences {sequences}")),
+        (false, false) => Some(format!("read and write {tables}, nor take numbers from the sequences {sequences}")),
+    }
+}
+
+/// Whether a newer program was here, and nothing is missing but that somebody says so, which they have.
+fn is_accepted(schema: &SchemaFacts, intent: Intent) -> bool {
+    intent.accepts_newer && !schema.unknown.is_empty() && schema.missing.is_empty()
+}
+
+fn schema(schema: &SchemaFacts, intent: Intent) -> Finding {
     let check = "schema";
     let mends = "orrery migrate up";
+    let migrates = intent.migrates;
     if !schema.unknown.is_empty() {
-        return Finding::error(
-            check,
-            format!("it has {}, which this program does not know: a newer one was here", schema.unknown.join(", ")),
-            "run the newer program; or take its migrations back with it (orrery migrate down --steps N); or, where its release notes \
-             allow it, start this one with --accept-newer-schema",
-        );
+        return newer(schema, intent);
     }
     match (schema.is_there, &schema.missing[..]) {
         (true, []) => Finding::good(check, "it is the one that this program knows"),
@@ -129,13 +158,34 @@ fn schema(schema: &SchemaFacts, migrates: bool) -> Finding {
     }
 }
 
+fn newer(schema: &SchemaFacts, intent: Intent) -> Finding {
+    let check = "schema";
+    let unknown = schema.unknown.join(", ");
+    if is_accepted(schema, intent) {
+        return Finding::warning(
+            check,
+            format!("a newer program has added {unknown}, which is accepted, as told (--accept-newer-schema)"),
+            "this is meant for the time of an upgrade or of its way back: start the newer program instead, or take its migrations back \
+             with it (orrery migrate down --steps N), and leave the flag out from then on",
+        );
+    }
+    let found = format!("it has {unknown}, which this program does not know: a newer one was here");
+    let hint = "run the newer program; or take its migrations back with it (orrery migrate down --steps N)";
+    if !schema.missing.is_empty() {
+        // No flag helps against that.
+        return Finding::error(check, format!("{found}; and it lacks {}", schema.missing.join(", ")), hint);
+    }
+    let flag = "or, where its release notes allow it, start this one with --accept-newer-schema";
+    Finding::error(check, found, format!("{hint}; {flag}"))
+}
+
 fn clock(ahead: TimeDelta, uncertainty: Duration) -> Finding {
     let check = "clock";
     let uncertain = TimeDelta::from_std(uncertainty).unwrap_or(TimeDelta::MAX);
     let by = (ahead.abs() - uncertain).max(TimeDelta::zero());
     #[expect(clippy::cast_precision_loss, reason = "it is for people, and rounded")]
     let seconds = ahead.num_milliseconds().abs() as f64 / 1000.0;
-    let direction = if ahead > TimeDelta::zero() { "behind" } else { "before" };
+    let direction = if ahead > TimeDelta::zero() { "behind" } else { "ahead of" };
     let found = format!("this machine's clock is {seconds:.1} s {direction} the database's");
     let hint = "keep both machines' clocks with NTP: 'timedatectl set-ntp true' and 'timedatectl status', on each; Orrery goes by the \
                 database's time, but certificates, logs and other programs go by this machine's";
@@ -162,20 +212,83 @@ mod tests {
         assert_eq!(at(6000, 1), Severity::Error);
         assert_eq!(at(6000, 5500), Severity::Good);
         let found = clock(TimeDelta::minutes(-10), Duration::ZERO).found;
-        assert_eq!(found, "this machine's clock is 600.0 s before the database's");
+        assert_eq!(found, "this machine's clock is 600.0 s ahead of the database's");
+        let found = clock(TimeDelta::seconds(6), Duration::ZERO).found;
+        assert_eq!(found, "this machine's clock is 6.0 s behind the database's");
+    }
+
+    const STARTS: Intent = Intent { migrates: true, accepts_newer: false };
+    const LEAVES_IT: Intent = Intent { migrates: false, accepts_newer: false };
+    const ACCEPTS: Intent = Intent { migrates: true, accepts_newer: true };
+
+    fn of_schema(is_there: bool, missing: &[&'static str], unknown: &[&str]) -> SchemaFacts {
+        let unknown = unknown.iter().map(ToString::to_string).collect();
+        SchemaFacts { is_there, missing: missing.to_vec(), unknown }
+    }
+
+    /// Those of a user who may read and write, and no more.
+    fn facts() -> DatabaseFacts {
+        DatabaseFacts {
+            version: "18.0".to_owned(),
+            user: "clerk".to_owned(),
+            database: "orrery".to_owned(),
+            schema: Some(of_schema(true, &[], &[])),
+            may_change_schema: false,
+            not_allowed: Vec::new(),
+            sequences_not_allowed: Vec::new(),
+            read_only: false,
+            connections_left: 100,
+            ahead: TimeDelta::zero(),
+            uncertainty: Duration::ZERO,
+        }
+    }
+
+    #[test]
+    fn who_may_not_take_numbers_from_a_sequence_is_told_how_they_may() {
+        let facts = DatabaseFacts { sequences_not_allowed: vec!["audit_logs_place_seq".to_owned()], ..facts() };
+        let found = permissions(&facts, LEAVES_IT);
+        assert_eq!((found.len(), found[0].severity), (1, Severity::Error), "{found:?}");
+        assert_eq!(found[0].found, "clerk may not take numbers from the sequences audit_logs_place_seq");
+        let hint = found[0].hint.as_deref().unwrap_or_default();
+        assert!(hint.contains("GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO clerk"), "{hint}");
+    }
+
+    #[test]
+    fn the_right_to_change_the_schema_is_wanted_only_where_it_would_be_used() {
+        let worst = |facts: &DatabaseFacts, intent| {
+            permissions(facts, intent).into_iter().map(|finding| finding.severity).max()
+        };
+        assert_eq!(worst(&facts(), STARTS), Some(Severity::Error));
+        assert_eq!(worst(&facts(), LEAVES_IT), Some(Severity::Good));
+        assert_eq!(worst(&facts(), ACCEPTS), Some(Severity::Error), "there is nothing to be accepted");
+        let newer = DatabaseFacts { schema: Some(of_schema(true, &[], &["m9999"])), ..facts() };
+        assert_eq!(worst(&newer, ACCEPTS), Some(Severity::Good), "nothing is migrated then");
+        // Both things that are wrong are told.
+        let worse = DatabaseFacts { not_allowed: vec!["agents".to_owned()], ..facts() };
+        assert_eq!(permissions(&worse, STARTS).len(), 2);
     }
 
     #[test]
     fn a_schema_is_old_new_missing_or_right() {
-        let of = |is_there, missing: &[&'static str], unknown: &[&str], migrates| {
-            let unknown = unknown.iter().map(ToString::to_string).collect();
-            schema(&SchemaFacts { is_there, missing: missing.to_vec(), unknown }, migrates)
+        let of = |is_there, missing: &[&'static str], unknown: &[&str], intent| {
+            schema(&of_schema(is_there, missing, unknown), intent)
         };
-        assert_eq!(of(true, &[], &[], true).severity, Severity::Good);
-        let old = of(true, &["m0016_webhooks"], &[], true);
+        assert_eq!(of(true, &[], &[], STARTS).severity, Severity::Good);
+        let old = of(true, &["m0016_webhooks"], &[], STARTS);
         assert!(old.severity == Severity::Error && old.found.contains("m0016_webhooks"), "{old:?}");
-        assert!(of(true, &[], &["m9999"], true).found.contains("m9999"));
-        assert_eq!(of(false, &["m0001_initial"], &[], true).severity, Severity::Warning);
-        assert_eq!(of(false, &["m0001_initial"], &[], false).severity, Severity::Error);
+        assert_eq!(of(false, &["m0001_initial"], &[], STARTS).severity, Severity::Warning);
+        assert_eq!(of(false, &["m0001_initial"], &[], LEAVES_IT).severity, Severity::Error);
+    }
+
+    #[test]
+    fn a_newer_schema_is_wrong_until_it_is_accepted() {
+        let newer = schema(&of_schema(true, &[], &["m9999"]), STARTS);
+        assert!(newer.severity == Severity::Error && newer.found.contains("m9999"), "{newer:?}");
+        assert!(newer.hint.as_deref().is_some_and(|hint| hint.contains("--accept-newer-schema")), "{newer:?}");
+        let accepted = schema(&of_schema(true, &[], &["m9999"]), ACCEPTS);
+        assert_eq!(accepted.severity, Severity::Warning, "{accepted:?}");
+        let other = schema(&of_schema(true, &["m0016_webhooks"], &["m9999"]), ACCEPTS);
+        assert_eq!(other.severity, Severity::Error, "it lacks something");
+        assert!(other.hint.as_deref().is_some_and(|hint| !hint.contains("--accept-newer-schema")), "{other:?}");
     }
 }

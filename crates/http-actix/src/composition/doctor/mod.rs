@@ -36,7 +36,10 @@ fn settings(serve: &Serve) -> Vec<Finding> {
 
 async fn stored(serve: &Serve) -> Vec<Finding> {
     match &serve.database_url {
-        Some(url) => database::examine(url, !serve.no_migrate).await,
+        Some(url) => {
+            let intent = database::Intent { migrates: !serve.no_migrate, accepts_newer: serve.accept_newer_schema };
+            database::examine(url, intent).await
+        }
         None => folder::examine(&serve.data),
     }
 }
