@@ -139,6 +139,11 @@ impl ConnectError {
     }
 }
 
+/// Whether a URL names a database of PostgreSQL, whether or not it is there: nothing is asked.
+pub fn check_url(url: &str) -> Result<(), ConnectError> {
+    options(url).map(drop)
+}
+
 pub(crate) fn options(url: &str) -> Result<PgConnectOptions, ConnectError> {
     // The parser looks only at what follows.
     if !["postgres://", "postgresql://"].iter().any(|scheme| url.starts_with(scheme)) {

@@ -40,6 +40,6 @@ mod webhooks;
 mod workflows;
 
 pub use checkup::{DatabaseFacts, SchemaFacts, examine};
-pub use connect::{ConnectError, Refusal};
+pub use connect::{ConnectError, Refusal, check_url};
 pub use measures::{MEASURES, describe_metrics};
 pub use store::{PgSettings, PgStore};

@@ -56,6 +56,9 @@ async fn a_flag_counts_more_than_a_variable_a_variable_more_than_the_file_and_th
         let found = line(&shown, key);
         assert!(found.starts_with(&format!("{key} = {value} ")) && found.ends_with(origin), "{found}");
     }
+    let collector = format!("http://me:{PASSWORD}@collector:4318");
+    let output = with_variables(&["config", "show", "--otlp-endpoint", &collector], &[], folder.path());
+    assert!(said(&output).contains("otlp_endpoint = \"http://***@collector:4318\""), "{}", said(&output));
     assert!(shown.contains("# secret_keys_file is not set"), "a variable that excludes it counts more: {shown}");
     // What is shown is a file again.
     fs::write(folder.path().join("again.toml"), shown.replace("***", "x")).expect("it is written");
@@ -99,6 +102,23 @@ async fn what_the_server_would_refuse_is_refused_by_the_check_all_at_once() {
         "log filter",
     ] {
         assert!(told.contains(wrong), "{wrong}: {told}");
+    }
+    let keys = folder.path().join("keys");
+    dev_services::write_secret_keys(&keys).expect("the keys can be written");
+    let keys = keys.to_string_lossy();
+    let ports = format!("postgres://me:{PASSWORD}@127.0.0.1:many/d");
+    for (url, wrong) in [
+        ("", "the database URL must begin with postgres:// or postgresql://"),
+        ("mysql://h/d", "the database URL must begin with postgres:// or postgresql://"),
+        (ports.as_str(), "the database URL is not valid"),
+    ] {
+        for command in [&["config", "check"][..], &["serve", "--listen", "127.0.0.1:0"]] {
+            let arguments = [command, &["--secret-keys-file", &keys]].concat();
+            let output = with_variables(&arguments, &[("DATABASE_URL", url)], folder.path());
+            let told = said(&output);
+            assert_eq!(output.status.code(), Some(1), "{url}: {told}");
+            assert!(told.contains("orrery: the database cannot be used: ") && told.contains(wrong), "{url}: {told}");
+        }
     }
     fs::write(folder.path().join("good.toml"), "capacity = 7\n").expect("it is written");
     let ended = command_line(&["config", "check", "--config", "good.toml"], folder.path()).await;

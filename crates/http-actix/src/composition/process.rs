@@ -70,6 +70,7 @@ impl Orrery {
     /// Opens the store, starts the parts of the role, and listens.
     pub(crate) async fn start(options: &Serve, spans: Arc<dyn Spans>) -> anyhow::Result<Self> {
         let parts = Parts::of(options)?;
+        stores::check_url(options.database_url.as_deref())?;
         options.door.check(options.listen)?;
         let kafka = kafka::config(&options.kafka)?;
         let listeners = Listeners {

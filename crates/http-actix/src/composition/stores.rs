@@ -126,6 +126,9 @@ async fn take_over(store: &SqliteStore, clock: &dyn Clock) -> anyhow::Result<()>
     Ok(())
 }
 
+/// What stands before the reason why there is no database.
+const CANNOT_BE_USED: &str = "the database cannot be used";
+
 /// The shortest and the longest pause between two tries.
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
 const LAST_PAUSE: Duration = Duration::from_secs(5);
@@ -189,9 +192,14 @@ async fn is_away(url: &str, error: &anyhow::Error) -> bool {
     }
 }
 
+/// What is wrong with where the database is said to be, before anything is made for it. It is said as the one who connects says it.
+pub(super) fn check_url(url: Option<&str>) -> anyhow::Result<()> {
+    url.map_or(Ok(()), adapters_postgres::check_url).context(CANNOT_BE_USED)
+}
+
 /// Connects to the store of several processes.
 pub(super) async fn in_database(database: Database<'_>, vault: Arc<dyn Vault>) -> anyhow::Result<Store> {
-    let store = Arc::new(opened(database, &vault).await.context("the database cannot be used")?);
+    let store = Arc::new(opened(database, &vault).await.context(CANNOT_BE_USED)?);
     seal_what_is_in_clear(&*store).await?;
     let clock = SteeredClock::start(&*store).await.context("the database does not say what time it is")?;
     Ok(Store {

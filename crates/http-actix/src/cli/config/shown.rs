@@ -42,7 +42,8 @@ pub(crate) struct Effective {
 
 impl Effective {
     pub(super) fn new(setting: &Setting, values: Vec<String>, origin: Origin) -> Self {
-        let values = if setting.secret { values.iter().map(|value| hidden(value)).collect() } else { values };
+        let shown: fn(&str) -> String = if setting.secret { hidden } else { without_user_information };
+        let values: Vec<String> = values.iter().map(|value| shown(value)).collect();
         let value = if values.is_empty() { None } else { Some(in_toml(setting, &values)) };
         Self { key: setting.key.clone(), value, origin }
     }
@@ -82,6 +83,26 @@ fn hidden(value: &str) -> String {
     }
 }
 
+/// Other settings are shown, but what stands before the host of a URL lets its holder in (RFC 3986, section 3.2.1).
+fn without_user_information(value: &str) -> String {
+    let mut parts = value.split("://");
+    let mut shown = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let (place, _) = part.split_at(part.find(['/', '?', '#']).unwrap_or(part.len()));
+        let is_host = place.rsplit_once(':').is_none_or(|(_, port)| port.bytes().all(|digit| digit.is_ascii_digit()));
+        // Somebody has a '/' in their password and did not write it as %2F: the URL is wrong, and the password is theirs.
+        let end = place.rfind('@').or_else(|| if is_host { None } else { part.rfind('@') });
+        shown.push_str("://");
+        if let Some(end) = end {
+            shown.push_str(HIDDEN);
+            shown.push_str(&part[end..]);
+        } else {
+            shown.push_str(part);
+        }
+    }
+    shown
+}
+
 /// One line for each setting, which is a line of a file as well.
 pub(super) fn text(effective: &[Effective]) -> String {
     let lines: Vec<(String, &Origin)> = effective
@@ -113,6 +134,22 @@ mod tests {
             ("ork_1234", "***"),
         ] {
             assert_eq!(hidden(secret), shown);
+        }
+    }
+
+    #[test]
+    fn nobody_who_may_enter_a_url_is_shown() {
+        for (value, shown) in [
+            ("http://user:pw@h", "http://***@h"),
+            ("https://token@h:4318/v1?a=b@c", "https://***@h:4318/v1?a=b@c"),
+            ("https://user:p@ss,w@h/x", "https://***@h/x"),
+            ("http://user:p/w@h/x", "http://***@h/x"),
+            ("https://h:8443/@scope/x", "https://h:8443/@scope/x"),
+            ("a=http://u:p@one b=http://u:p@two", "a=http://***@one b=http://***@two"),
+            ("info,sqlx=warn", "info,sqlx=warn"),
+            ("127.0.0.1:8000", "127.0.0.1:8000"),
+        ] {
+            assert_eq!(without_user_information(value), shown);
         }
     }
 }
