@@ -79,7 +79,7 @@ fn name(kind: MarkKind) -> &'static str {
     }
 }
 
-async fn mark(connection: &mut PgConnection, kind: MarkKind) -> Outcome<Option<Mark>> {
+pub(crate) async fn mark(connection: &mut PgConnection, kind: MarkKind) -> Outcome<Option<Mark>> {
     let select = "SELECT block, seals, mac, at, key_id, signature FROM audit_marks WHERE kind = $1";
     let found: Option<MarkRow> = sqlx::query_as(select).bind(name(kind)).fetch_optional(connection).await?;
     let Some((block, seals, hash, at, key, signature)) = found else { return Ok(None) };

@@ -4,11 +4,15 @@
 use std::time::{Duration, Instant};
 
 use chrono::TimeDelta;
-use domain::{Timestamp, ports::Clock};
+use domain::{
+    Timestamp,
+    audit::{Mark, MarkKind},
+    ports::Clock,
+};
 use sqlx::{Connection, PgConnection};
 
 use crate::{
-    ConnectError,
+    ConnectError, chain,
     connect::{self, PATIENCE, SCHEMA},
 };
 
@@ -79,6 +83,8 @@ pub struct DatabaseFacts {
     pub ahead: TimeDelta,
     /// By how much that may be wrong.
     pub uncertainty: Duration,
+    /// Where the chain of audit rows ends; none where nothing is sealed yet, or this user may not know.
+    pub head: Option<Mark>,
 }
 
 impl DatabaseFacts {
@@ -144,6 +150,7 @@ async fn facts(connection: &mut PgConnection, clock: &dyn Clock) -> Result<Datab
     .await?;
     let sequences_not_allowed = sequences_not_allowed(connection).await?;
     let (ahead, uncertainty) = ahead(connection, clock).await?;
+    let head = head(connection).await?;
     Ok(DatabaseFacts {
         version,
         user,
@@ -156,6 +163,7 @@ async fn facts(connection: &mut PgConnection, clock: &dyn Clock) -> Result<Datab
         connections_left,
         ahead,
         uncertainty,
+        head,
     })
 }
 
@@ -191,6 +199,17 @@ async fn schema(connection: &mut PgConnection) -> Result<Option<SchemaFacts>, sq
         missing: SCHEMA.iter().copied().filter(|known| !seen.iter().any(|seen| seen == known)).collect(),
         unknown: seen.into_iter().filter(|seen| !SCHEMA.contains(&seen.as_str())).collect(),
     }))
+}
+
+async fn head(connection: &mut PgConnection) -> Result<Option<Mark>, sqlx::Error> {
+    let may_know: Option<bool> = sqlx::query_scalar("SELECT has_table_privilege(to_regclass('audit_marks'), 'SELECT')")
+        .fetch_one(&mut *connection)
+        .await?;
+    if may_know != Some(true) {
+        return Ok(None);
+    }
+    // A mark that cannot be read says nothing about keys; whoever walks the chain says what is wrong with it.
+    Ok(chain::mark(connection, MarkKind::Head).await.ok().flatten())
 }
 
 /// How far the database's clock is ahead of this one: at the middle of a question both are read at the same time.

@@ -196,7 +196,7 @@ fn name(kind: MarkKind) -> &'static str {
     }
 }
 
-fn mark(connection: &Connection, kind: MarkKind) -> Outcome<Option<Mark>> {
+pub(crate) fn mark(connection: &Connection, kind: MarkKind) -> Outcome<Option<Mark>> {
     let sql = "SELECT block, seals, mac, at, key_id, signature FROM audit_marks WHERE kind = ?1";
     first(&mut *connection.prepare_cached(sql)?, [name(kind)], |row| {
         Ok(Mark {

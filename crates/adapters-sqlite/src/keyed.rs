@@ -16,15 +16,7 @@ const KINDS: [(&str, &str, &str); 4] = [
 
 /// What there is in the folder's store that was made with keys; nothing where there is no store, or one of an older program.
 pub fn keyed(folder: &Path) -> Result<Vec<&'static str>, OpenError> {
-    let file = folder.join("orrery.db");
-    let bytes = |path: &Path| fs::metadata(path).map_or(0, |found| found.len());
-    if bytes(&file) == 0 {
-        return Ok(Vec::new());
-    }
-    // Without a log beside it the file is all there is; said so, SQLite leaves nothing beside it either.
-    let is_all = bytes(&folder.join("orrery.db-wal")) == 0;
-    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let connection = Connection::open_with_flags(uri(&file, is_all), flags)?;
+    let Some(connection) = opened(folder)? else { return Ok(Vec::new()) };
     let mut found = Vec::new();
     for (table, which, name) in KINDS {
         let sql = "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?1";
@@ -37,6 +29,19 @@ pub fn keyed(folder: &Path) -> Result<Vec<&'static str>, OpenError> {
         }
     }
     Ok(found)
+}
+
+/// The store in a folder, opened so that it can only be read; none where there is none.
+pub(crate) fn opened(folder: &Path) -> Result<Option<Connection>, OpenError> {
+    let file = folder.join("orrery.db");
+    let bytes = |path: &Path| fs::metadata(path).map_or(0, |found| found.len());
+    if bytes(&file) == 0 {
+        return Ok(None);
+    }
+    // Without a log beside it the file is all there is; said so, SQLite leaves nothing beside it either.
+    let is_all = bytes(&folder.join("orrery.db-wal")) == 0;
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    Ok(Some(Connection::open_with_flags(uri(&file, is_all), flags)?))
 }
 
 /// A file as SQLite wants it named (RFC 3986): whatever could mean something else is escaped.

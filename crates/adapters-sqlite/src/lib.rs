@@ -9,6 +9,7 @@ mod agents;
 mod audit;
 mod chain;
 mod checkpoint;
+mod checkup;
 mod codec;
 mod dead_letters;
 mod failure;
@@ -39,6 +40,7 @@ mod workflows;
 mod writer;
 
 pub use chain::SqliteChain;
+pub use checkup::{StoreFacts, examine};
 pub use keyed::keyed;
 pub use open::OpenError;
 pub use stats::Stats;

@@ -40,12 +40,15 @@ pub enum OpenError {
     Thread(#[source] io::Error),
 }
 
+/// The file that is locked.
+pub(crate) const LOCK: &str = "orrery.lock";
+
 /// Makes the folder if need be and locks it until the file is closed, by the end of the process at the latest.
 pub(crate) fn lock(folder: &Path) -> Result<File, OpenError> {
     let failed = |source| OpenError::Folder { folder: folder.to_owned(), source };
     // Credentials of agents lie in it: the folder is nobody else's business.
     DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(failed)?;
-    let lock = private(&folder.join("orrery.lock")).map_err(failed)?;
+    let lock = private(&folder.join(LOCK)).map_err(failed)?;
     match lock.try_lock() {
         Ok(()) => Ok(lock),
         Err(TryLockError::WouldBlock) => Err(OpenError::InUse { folder: folder.to_owned() }),

@@ -62,14 +62,16 @@ pub(crate) fn connect_reader(file: &Path) -> rusqlite::Result<Connection> {
     Ok(connection)
 }
 
+/// The migrations that a file of this version has not seen.
+pub(crate) fn pending(version: i64) -> Result<&'static [&'static str], OpenError> {
+    let pending = usize::try_from(version).ok().and_then(|seen| MIGRATIONS.get(seen..));
+    pending.ok_or(OpenError::Newer { found: version, known: MIGRATIONS.len() })
+}
+
 /// Brings a file to the newest version that this program knows.
 pub(crate) fn migrate(connection: &mut Connection) -> Result<(), OpenError> {
-    let known = MIGRATIONS.len();
     let stored: i64 = connection.query_row("PRAGMA user_version", [], |row| row.get(0))?;
-    let Some(pending) = usize::try_from(stored).ok().and_then(|seen| MIGRATIONS.get(seen..)) else {
-        return Err(OpenError::Newer { found: stored, known });
-    };
-    for (migration, number) in pending.iter().zip(stored + 1..) {
+    for (migration, number) in pending(stored)?.iter().zip(stored + 1..) {
         let transaction = connection.transaction()?;
         transaction.execute_batch(migration)?;
         transaction.pragma_update(None, "user_version", number)?;

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use adapters_auth::{AeadVault, Keyring};
-use adapters_sqlite::{OpenError, SqliteStore};
+use adapters_sqlite::{OpenError, SqliteStore, StoreFacts, examine};
 use domain::{
     ids::Seq,
     page::{SortOrder, Total},
@@ -95,6 +95,36 @@ async fn a_newer_schema_is_refused_with_both_versions() {
         .and_then(|file| file.query_row("PRAGMA user_version", [], |row| row.get(0)))
         .expect("a version");
     assert!(message.contains("version 99") && message.contains(&format!("up to {known};")), "{message}");
+}
+
+#[tokio::test]
+async fn who_only_looks_is_told_what_would_be_refused_and_leaves_everything_as_it_is() {
+    let folder = folder();
+    assert!(matches!(examine(folder.path()), Ok(None)), "there is no store");
+    assert_eq!(std::fs::read_dir(folder.path()).expect("it can be listed").count(), 0);
+    let store = open(&folder);
+    assert!(matches!(examine(folder.path()), Err(OpenError::InUse { .. })));
+    drop(store);
+    let found = examine(folder.path()).expect("it can be opened").expect("there is a store");
+    let StoreFacts { version, pending, head } = found;
+    assert!(version > 0 && pending == 0 && head.is_none(), "{version}, {pending}, {head:?}");
+
+    let file = folder.path().join("orrery.db");
+    let set = |version: i64| {
+        let connection = rusqlite::Connection::open(&file).expect("a database");
+        connection.pragma_update(None, "user_version", version).expect("it is writable");
+    };
+    set(version - 1);
+    assert!(matches!(examine(folder.path()), Ok(Some(StoreFacts { pending: 1, .. }))));
+    set(version + 1);
+    let newer = examine(folder.path()).expect_err("it is newer");
+    assert!(matches!(newer, OpenError::Newer { found, .. } if found == version + 1), "{newer}");
+    std::fs::write(&file, "this is no database, and it is longer than the head of one".repeat(9))
+        .expect("it is written");
+    let garbage = examine(folder.path()).expect_err("it is no database");
+    assert!(matches!(garbage, OpenError::Sqlite(_)), "{garbage}");
+    std::fs::write(&file, "").expect("it is written");
+    assert!(matches!(examine(folder.path()), Ok(None)), "what is empty is no store yet");
 }
 
 /// A number that SQLite cannot hold stands for all data that cannot be written.

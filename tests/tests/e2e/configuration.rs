@@ -153,6 +153,21 @@ async fn a_doctor_looks_at_a_folder_and_at_ports() {
     let ended = command_line(&["doctor", "--data", &data, "--listen", &address], folder.path()).await;
     let told = ended.stdout.join("\n");
     assert!(ended.status.success() && told.contains("listens on") && told.contains("0 errors"), "{told}");
+    // What the server itself has is no other server's.
+    let elsewhere = ["doctor", "--data", &data, "--listen", "127.0.0.1:0"];
+    let ended = command_line(&elsewhere, folder.path()).await;
+    let told = ended.stdout.join("\n");
+    assert_eq!(ended.status.code(), Some(1), "{told}");
+    assert!(told.contains("ERROR    store: another process uses") && told.contains("fuser -v"), "{told}");
+    assert!(orrery.terminate().await.status.success());
+    let ended = command_line(&elsewhere, folder.path()).await;
+    let told = ended.stdout.join("\n");
+    assert!(ended.status.success() && told.contains("good     store: its schema has the version"), "{told}");
+    fs::write(folder.path().join("orrery.db"), "garbage".repeat(1000)).expect("it is written");
+    let ended = command_line(&elsewhere, folder.path()).await;
+    let told = ended.stdout.join("\n");
+    assert_eq!(ended.status.code(), Some(1), "{told}");
+    assert!(told.contains("ERROR    store: the database cannot be opened") && told.contains("quick_check"), "{told}");
 
     let ended = command_line(&["doctor", "--data", "/proc/orrery", "--listen", "127.0.0.1:0"], folder.path()).await;
     let told = ended.stdout.join("\n");

@@ -52,6 +52,14 @@ pub(super) fn check_file(path: &Path) -> anyhow::Result<()> {
     read(path).map(drop)
 }
 
+/// The keys that a server would have, as far as they are there and are keys. It makes none.
+pub(super) fn present(given: &SecretKeys, place: Place<'_>) -> Option<Keyring> {
+    match place {
+        Place::Folder(folder) if !given.are_given() => read(&folder.join(FILE)).ok(),
+        Place::Folder(_) | Place::Database => load(given, Place::Database).ok(),
+    }
+}
+
 /// A fresh line for a file of keys.
 pub(crate) fn new_key(id: &str) -> anyhow::Result<String> {
     let line = Keyring::fresh_line(id);

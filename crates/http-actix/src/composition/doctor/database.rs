@@ -5,8 +5,8 @@ use std::time::Duration;
 use adapters_postgres::{ConnectError, DatabaseFacts, Refusal, SchemaFacts};
 use chrono::TimeDelta;
 
-use super::Finding;
-use crate::composition::system::SystemClock;
+use super::{Finding, keys};
+use crate::{cli::Serve, composition::system::SystemClock};
 
 /// From here on a difference between clocks is told, and from here on it is wrong.
 const WORTH_TELLING: TimeDelta = TimeDelta::seconds(1);
@@ -14,16 +14,20 @@ const WRONG: TimeDelta = TimeDelta::seconds(5);
 
 /// What a server would do with the schema.
 #[derive(Clone, Copy)]
-pub(super) struct Intent {
+struct Intent {
     /// Bring it up to date.
-    pub(super) migrates: bool,
+    migrates: bool,
     /// Go on beside one that a newer program has extended.
-    pub(super) accepts_newer: bool,
+    accepts_newer: bool,
 }
 
-pub(super) async fn examine(url: &str, intent: Intent) -> Vec<Finding> {
+pub(super) async fn examine(url: &str, serve: &Serve) -> Vec<Finding> {
+    let intent = Intent { migrates: !serve.no_migrate, accepts_newer: serve.accept_newer_schema };
     match adapters_postgres::examine(url, &SystemClock::default()).await {
-        Ok(facts) => findings(&facts, intent),
+        Ok(facts) => {
+            let keys = facts.head.as_ref().and_then(|head| keys::fit(serve, head));
+            findings(&facts, intent).into_iter().chain(keys).collect()
+        }
         Err(error) => vec![refused(&error)],
     }
 }
@@ -240,6 +244,7 @@ mod tests {
             connections_left: 100,
             ahead: TimeDelta::zero(),
             uncertainty: Duration::ZERO,
+            head: None,
         }
     }
 

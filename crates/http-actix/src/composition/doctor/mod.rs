@@ -36,11 +36,8 @@ fn settings(serve: &Serve) -> Vec<Finding> {
 
 async fn stored(serve: &Serve) -> Vec<Finding> {
     match &serve.database_url {
-        Some(url) => {
-            let intent = database::Intent { migrates: !serve.no_migrate, accepts_newer: serve.accept_newer_schema };
-            database::examine(url, intent).await
-        }
-        None => folder::examine(&serve.data),
+        Some(url) => database::examine(url, serve).await,
+        None => folder::examine(serve).await,
     }
 }
 

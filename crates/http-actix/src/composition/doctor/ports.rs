@@ -57,7 +57,7 @@ async fn taken(setting: &str, address: SocketAddr) -> Finding {
 }
 
 /// The version of a server of ours there.
-async fn orrery_at(address: SocketAddr) -> Option<String> {
+pub(super) async fn orrery_at(address: SocketAddr) -> Option<String> {
     let client = reqwest::Client::builder().timeout(ANSWER).no_proxy().build().ok()?;
     let answer = client.get(format!("http://{address}/health")).send().await.ok()?;
     let health: serde_json::Value = serde_json::from_slice(&answer.bytes().await.ok()?).ok()?;
