@@ -53,7 +53,8 @@ pub(crate) async fn run(options: Demo) -> anyhow::Result<()> {
 /// Serves the demo agents alone, until a signal asks to stop.
 pub(crate) async fn serve_agents(listen: SocketAddr, record: bool, delay: Duration) -> anyhow::Result<()> {
     let options = Options { record, story_delay: delay, ..Options::default() };
-    let agents = DemoAgents::start(listen, &options).with_context(|| format!("cannot start the demo agents on {listen}"))?;
+    let agents =
+        DemoAgents::start(listen, &options).with_context(|| format!("cannot start the demo agents on {listen}"))?;
     println!("{}", json!({"address": agents.address().to_string()}));
     composition::signalled().await;
     agents.stop().await;
