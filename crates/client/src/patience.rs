@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::trouble::Trouble;
 
 /// How long it is asked again.
-const LONGEST: Duration = Duration::from_secs(60);
+const LONGEST: Duration = Duration::from_mins(1);
 /// What is waited before that; every request tries a few times by itself.
 const PAUSE: Duration = Duration::from_secs(1);
 

@@ -118,7 +118,7 @@ async fn who_follows_a_run_waits_for_a_server_that_is_started_again() {
         // Five attempts make a request; the sixth is one more request.
         let nobody = TcpListener::bind(&address).await.expect("the address is free");
         for _ in 0..6 {
-            let connected = timeout(Duration::from_secs(60), nobody.accept()).await;
+            let connected = timeout(Duration::from_mins(1), nobody.accept()).await;
             drop(connected.expect("it is tried again").expect("a connection"));
         }
         drop(nobody);

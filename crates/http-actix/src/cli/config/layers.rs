@@ -55,8 +55,8 @@ pub(crate) fn read(args: impl IntoIterator<Item = OsString>) -> Result<(Cli, Vec
     let (leaf, given) = self::leaf(&command, &matches);
     let effective = origins.into_iter().map(|(setting, origin)| {
         let values = argument(leaf, &setting).and_then(|arg| given.get_raw(arg.get_id().as_str()));
-        let values = values.into_iter().flatten().map(|value| value.to_string_lossy().into_owned()).collect();
-        Effective::new(&setting, values, origin)
+        let values = values.into_iter().flatten().map(|value| value.to_string_lossy().into_owned()).collect::<Vec<_>>();
+        Effective::new(&setting, &values, origin)
     });
     Ok((cli, effective.collect()))
 }

@@ -41,7 +41,7 @@ pub(crate) struct Effective {
 }
 
 impl Effective {
-    pub(super) fn new(setting: &Setting, values: Vec<String>, origin: Origin) -> Self {
+    pub(super) fn new(setting: &Setting, values: &[String], origin: Origin) -> Self {
         let shown: fn(&str) -> String = if setting.secret { hidden } else { without_user_information };
         let values: Vec<String> = values.iter().map(|value| shown(value)).collect();
         let value = if values.is_empty() { None } else { Some(in_toml(setting, &values)) };

@@ -269,8 +269,8 @@ mod tests {
         let newer = DatabaseFacts { schema: Some(of_schema(true, &[], &["m9999"])), ..facts() };
         assert_eq!(worst(&newer, ACCEPTS), Some(Severity::Good), "nothing is migrated then");
         // Both things that are wrong are told.
-        let worse = DatabaseFacts { not_allowed: vec!["agents".to_owned()], ..facts() };
-        assert_eq!(permissions(&worse, STARTS).len(), 2);
+        let poor = DatabaseFacts { not_allowed: vec!["agents".to_owned()], ..facts() };
+        assert_eq!(permissions(&poor, STARTS).len(), 2);
     }
 
     #[test]
