@@ -176,8 +176,9 @@ async fn sequences_not_allowed(connection: &mut PgConnection) -> Result<Vec<Stri
                            AND d.refclassid = 'pg_class'::regclass AND d.deptype = 'a'
            JOIN pg_class c ON c.oid = d.refobjid
            JOIN pg_namespace n ON n.oid = c.relnamespace
-         WHERE s.relkind = 'S' AND n.nspname = current_schema() AND c.relname::text = ANY($1)
-           AND NOT has_sequence_privilege(s.oid, 'USAGE')
+         WHERE n.nspname = current_schema() AND c.relname::text = ANY($1)
+           -- Conditions have no order, and of what is no sequence the function must not be asked.
+           AND CASE WHEN s.relkind = 'S' THEN NOT has_sequence_privilege(s.oid, 'USAGE') ELSE false END
          ORDER BY 1",
     )
     .bind(TABLES)

@@ -13,7 +13,6 @@ use crate::api::Checked;
 
 use super::{
     present,
-    shapes::FollowUp,
     workflow_status::EditableStatus,
     workflows::{StepBody, documents},
 };
@@ -42,15 +41,12 @@ pub(crate) struct UpdateWorkflow {
     output: Option<Value>,
     /// What follows a run that has completed; null clears it. Makes a new version.
     #[serde(default, deserialize_with = "present")]
-    #[schemars(with = "Option<Vec<FollowUp>>", length(max = 20))]
     on_complete: Option<Value>,
     /// How many seconds a run may take; null clears it. Makes a new version.
     #[serde(default, deserialize_with = "present")]
-    #[schemars(with = "Option<u32>", range(min = 1))]
     timeout_seconds: Option<Value>,
     /// How many attempts a run may repeat; null clears it. Makes a new version.
     #[serde(default, deserialize_with = "present")]
-    #[schemars(with = "Option<u32>")]
     max_retry_budget: Option<Value>,
     /// With new content, the status of the new version, `active` if it is left out: `draft`, `active`, or `inactive`, which closes
     /// the whole workflow. Otherwise the new status of the newest version.

@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
-use super::{Stamp, shapes::FollowUpView};
+use super::{Stamp, shapes::FollowUp};
 
 /// A workflow, or one version of it.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -104,7 +104,7 @@ struct WorkflowData {
     output: Option<Value>,
     /// What follows a run that has completed. Absent where nothing does.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(with = "Vec<FollowUpView>")]
+    #[schemars(with = "Vec<FollowUp>")]
     on_complete: Option<Value>,
     /// How many seconds a run may take. Absent where it may take any time.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -22,7 +22,6 @@ use crate::{api::Checked, problem::Mistake};
 use super::{
     cursor::Places,
     lists::{self, Direction, ListQuery, Which},
-    shapes::FollowUp,
     workflow_status::{InitialStatus, WorkflowStatusName},
 };
 
@@ -174,7 +173,6 @@ pub(super) struct StepBody {
     input_mapping: Option<Map<String, Value>>,
     /// A member of steps of type `parallel`: the ids of at least two steps.
     #[serde(default)]
-    #[schemars(with = "Option<Vec<String>>")]
     parallel_steps: Value,
     /// A member of steps of type `parallel`: a whole number from 1, or its digits.
     #[serde(default)]
@@ -184,41 +182,32 @@ pub(super) struct StepBody {
     condition: Value,
     /// A member of steps of type `conditional`: the id of a step.
     #[serde(default)]
-    #[schemars(with = "Option<String>")]
     if_true_step: Value,
     /// A member of steps of type `conditional`: the id of a step.
     #[serde(default)]
-    #[schemars(with = "Option<String>")]
     if_false_step: Value,
     /// Another name of `if_true_step`.
     #[serde(default)]
-    #[schemars(with = "Option<String>")]
     then_step: Value,
     /// Another name of `if_false_step`.
     #[serde(default)]
-    #[schemars(with = "Option<String>")]
     else_step: Value,
     /// A member of steps of type `loop`: `collection`, `loop_body`, `execution_mode` (sequential, parallel), `max_parallelism`,
     /// `max_iterations`, `on_error` (stop, continue, collect).
     #[serde(default)]
-    #[schemars(with = "Option<Map<String, Value>>")]
     loop_config: Value,
     /// A member of steps of type `fork_join`: `branches` (each with `steps` and `timeout_seconds`), `join_policy` (all, any,
     /// majority, `n_of_m`), `n_required`, `branch_timeout_seconds`.
     #[serde(default)]
-    #[schemars(with = "Option<Map<String, Value>>")]
     fork_join_config: Value,
     /// A member of steps of type `delay`: either `seconds` or `until`.
     #[serde(default)]
-    #[schemars(with = "Option<Map<String, Value>>")]
     delay_config: Value,
     /// A member of steps of type `sub_workflow`: the workflow's name.
     #[serde(default)]
-    #[schemars(with = "Option<String>")]
     workflow_name: Value,
     /// A member of steps of type `sub_workflow`: the workflow's id, instead of its name.
     #[serde(default)]
-    #[schemars(with = "Option<String>")]
     workflow_id: Value,
     /// A member of steps of type `sub_workflow`: the number of a version, or its digits; the latest active one if it is absent.
     #[serde(default)]
@@ -230,17 +219,14 @@ pub(super) struct StepBody {
     /// A member of steps of type `agent`: what follows a failed call, in place of what the agent says (as `retry_strategy` of an
     /// agent).
     #[serde(default)]
-    #[schemars(with = "Option<Map<String, Value>>")]
     retry_strategy: Value,
     /// A member of steps of type `wait_for_event`: `event`, `correlation`, `filter` (a condition on `${event.data…}`),
     /// `timeout_seconds`, `on_timeout` (fail, continue).
     #[serde(default)]
-    #[schemars(with = "Option<Map<String, Value>>")]
     event_config: Value,
     /// A member of steps of type `validate`: `data`, `schema` (JSON Schema 2020-12), `assertions` (conditions on `${data…}`), `mode`
     /// (strict, warn).
     #[serde(default)]
-    #[schemars(with = "Option<Map<String, Value>>")]
     validate_config: Value,
 }
 
@@ -307,15 +293,12 @@ pub(crate) struct CreateWorkflow {
     /// What follows a run that has completed: runs of other workflows, each with a `workflow_name` or a `workflow_id`, and perhaps a
     /// `workflow_version`, a `condition` and an `input_mapping`, which see `${workflow.input…}` and `${workflow.output…}`.
     #[serde(default)]
-    #[schemars(with = "Option<Vec<FollowUp>>", length(max = 20))]
     on_complete: Value,
     /// How many seconds a run may take, from its start or from its last resume; then it fails.
     #[serde(default)]
-    #[schemars(with = "Option<u32>", range(min = 1))]
     timeout_seconds: Value,
     /// How many attempts a run may repeat, of all its steps together; then a step that fails has failed for good.
     #[serde(default)]
-    #[schemars(with = "Option<u32>")]
     max_retry_budget: Value,
     /// Whether the new version may be executed at once.
     #[serde(default)]
@@ -403,15 +386,12 @@ pub(crate) struct ValidateWorkflow {
     /// What follows a run that has completed: runs of other workflows, each with a `workflow_name` or a `workflow_id`, and perhaps a
     /// `workflow_version`, a `condition` and an `input_mapping`, which see `${workflow.input…}` and `${workflow.output…}`.
     #[serde(default)]
-    #[schemars(with = "Option<Vec<FollowUp>>", length(max = 20))]
     on_complete: Value,
     /// How many seconds a run may take, from its start or from its last resume; then it fails.
     #[serde(default)]
-    #[schemars(with = "Option<u32>", range(min = 1))]
     timeout_seconds: Value,
     /// How many attempts a run may repeat, of all its steps together; then a step that fails has failed for good.
     #[serde(default)]
-    #[schemars(with = "Option<u32>")]
     max_retry_budget: Value,
 }
 
