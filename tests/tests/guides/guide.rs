@@ -24,7 +24,7 @@ const EXAMPLES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/examples");
 
 /// A guide that is to be followed.
 pub(crate) struct Guide {
-    name: &'static str,
+    name: String,
     text: String,
     services: Services,
     in_the_repository: bool,
@@ -40,9 +40,9 @@ enum Services {
 
 impl Guide {
     /// The guide of a name.
-    pub(crate) fn named(name: &'static str) -> Self {
+    pub(crate) fn named(name: &str) -> Self {
         let text = std::fs::read_to_string(Path::new(GUIDES).join(format!("{name}.md"))).expect("the guide is there");
-        Self { name, text, services: Services::None, in_the_repository: false }
+        Self { name: name.to_owned(), text, services: Services::None, in_the_repository: false }
     }
 
     /// With a PostgreSQL at hand, which the variable of the guide names.
@@ -164,7 +164,7 @@ impl Place {
 }
 
 fn planted(text: &str) -> Guide {
-    Guide { name: "planted", text: text.to_owned(), services: Services::None, in_the_repository: false }
+    Guide { name: "planted".to_owned(), text: text.to_owned(), services: Services::None, in_the_repository: false }
 }
 
 #[test]

@@ -19,203 +19,61 @@ use crate::guide::Guide;
 /// The folder of the guides.
 const GUIDES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/guides");
 
-/// The guides that are followed here, each by a test of its name.
-const FOLLOWED: [&str; 27] = [
-    "access",
-    "agents",
-    "audit",
-    "clients",
-    "concurrent-changes",
-    "dead-letters",
-    "deployment",
-    "development",
-    "events",
-    "existing-components",
-    "following-runs",
-    "getting-started",
-    "idempotency",
-    "identity-providers",
-    "interventions",
-    "limits",
-    "lists",
-    "migration",
-    "observability",
-    "operations",
-    "schedules",
-    "secrets",
-    "terminal",
-    "tokens",
-    "traces",
-    "webhooks",
-    "workflows",
-];
-
 /// One guide at a time.
 fn turn() -> MutexGuard<'static, ()> {
     static TURN: Mutex<()> = Mutex::new(());
     TURN.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-#[test]
-fn getting_started() {
-    let _turn = turn();
-    Guide::named("getting-started").follow();
+/// A test for each guide, of its name; what it has at hand stands behind it.
+macro_rules! followed {
+    ($($guide:ident $(: $at_hand:ident)?,)+) => {
+        /// The guides that are followed here, as their tests are called.
+        const FOLLOWED: &[&str] = &[$(stringify!($guide)),+];
+
+        $(
+            #[test]
+            fn $guide() {
+                let _turn = turn();
+                Guide::named(&file(stringify!($guide)))$(.$at_hand())?.follow();
+            }
+        )+
+    };
 }
 
-#[test]
-fn observability() {
-    let _turn = turn();
-    Guide::named("observability").follow();
+followed! {
+    access,
+    agents,
+    audit,
+    clients,
+    concurrent_changes,
+    dead_letters,
+    deployment: with_services,
+    development: in_the_repository,
+    events,
+    existing_components: with_services,
+    following_runs,
+    getting_started,
+    idempotency,
+    identity_providers,
+    interventions,
+    limits,
+    lists,
+    migration,
+    observability,
+    operations: with_database,
+    schedules,
+    secrets,
+    terminal,
+    tokens,
+    traces,
+    webhooks,
+    workflows,
 }
 
-#[test]
-fn deployment() {
-    let _turn = turn();
-    Guide::named("deployment").with_services().follow();
-}
-
-#[test]
-fn development() {
-    let _turn = turn();
-    Guide::named("development").in_the_repository().follow();
-}
-
-#[test]
-fn migration() {
-    let _turn = turn();
-    Guide::named("migration").follow();
-}
-
-#[test]
-fn terminal() {
-    let _turn = turn();
-    Guide::named("terminal").follow();
-}
-
-#[test]
-fn access() {
-    let _turn = turn();
-    Guide::named("access").follow();
-}
-
-#[test]
-fn agents() {
-    let _turn = turn();
-    Guide::named("agents").follow();
-}
-
-#[test]
-fn audit() {
-    let _turn = turn();
-    Guide::named("audit").follow();
-}
-
-#[test]
-fn clients() {
-    let _turn = turn();
-    Guide::named("clients").follow();
-}
-
-#[test]
-fn concurrent_changes() {
-    let _turn = turn();
-    Guide::named("concurrent-changes").follow();
-}
-
-#[test]
-fn dead_letters() {
-    let _turn = turn();
-    Guide::named("dead-letters").follow();
-}
-
-#[test]
-fn events() {
-    let _turn = turn();
-    Guide::named("events").follow();
-}
-
-#[test]
-fn existing_components() {
-    let _turn = turn();
-    Guide::named("existing-components").with_services().follow();
-}
-
-#[test]
-fn following_runs() {
-    let _turn = turn();
-    Guide::named("following-runs").follow();
-}
-
-#[test]
-fn idempotency() {
-    let _turn = turn();
-    Guide::named("idempotency").follow();
-}
-
-#[test]
-fn identity_providers() {
-    let _turn = turn();
-    Guide::named("identity-providers").follow();
-}
-
-#[test]
-fn interventions() {
-    let _turn = turn();
-    Guide::named("interventions").follow();
-}
-
-#[test]
-fn limits() {
-    let _turn = turn();
-    Guide::named("limits").follow();
-}
-
-#[test]
-fn lists() {
-    let _turn = turn();
-    Guide::named("lists").follow();
-}
-
-#[test]
-fn operations() {
-    let _turn = turn();
-    Guide::named("operations").with_database().follow();
-}
-
-#[test]
-fn schedules() {
-    let _turn = turn();
-    Guide::named("schedules").follow();
-}
-
-#[test]
-fn secrets() {
-    let _turn = turn();
-    Guide::named("secrets").follow();
-}
-
-#[test]
-fn tokens() {
-    let _turn = turn();
-    Guide::named("tokens").follow();
-}
-
-#[test]
-fn traces() {
-    let _turn = turn();
-    Guide::named("traces").follow();
-}
-
-#[test]
-fn webhooks() {
-    let _turn = turn();
-    Guide::named("webhooks").follow();
-}
-
-#[test]
-fn workflows() {
-    let _turn = turn();
-    Guide::named("workflows").follow();
+/// The name of a guide's file, by that of its test.
+fn file(test: &str) -> String {
+    test.replace('_', "-")
 }
 
 #[test]
@@ -228,5 +86,5 @@ fn every_guide_with_something_to_follow_is_followed() {
             found.insert(Path::new(&path).file_stem().expect("a name").to_string_lossy().into_owned());
         }
     }
-    assert_eq!(found, FOLLOWED.map(str::to_owned).into());
+    assert_eq!(found, FOLLOWED.iter().copied().map(file).collect());
 }
