@@ -51,6 +51,8 @@ impl Options {
 /// The sums over all test binaries.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Counts {
+    /// Those that began; one that breaks off before its end has no result.
+    begun: u64,
     binaries: u64,
     passed: u64,
     failed: u64,
@@ -58,8 +60,10 @@ pub(crate) struct Counts {
 }
 
 impl Counts {
-    /// Adds a line of the form `test result: ok. 12 passed; 0 failed; 0 ignored; …`; other lines change nothing.
+    /// Adds a line of the form `running 12 tests` or `test result: ok. 12 passed; 0 failed; 0 ignored; …`; other lines
+    /// change nothing.
     fn add(&mut self, line: &str) {
+        self.begun += u64::from(is_a_begin(line));
         let Some(result) = line.trim().strip_prefix("test result: ") else { return };
         let number = |word: &str| {
             let before = result.split(word).next().filter(|before| before.len() < result.len())?;
@@ -74,9 +78,22 @@ impl Counts {
 
 impl fmt::Display for Counts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { binaries, passed, failed, ignored } = self;
-        write!(f, "{passed} passed; {failed} failed; {ignored} ignored; in {binaries} test binaries")
+        let Self { begun, binaries, passed, failed, ignored } = self;
+        write!(f, "{passed} passed; {failed} failed; {ignored} ignored; in {binaries} test binaries")?;
+        match begun.saturating_sub(*binaries) {
+            0 => Ok(()),
+            broken => write!(f, "; {broken} more broke off before their end"),
+        }
     }
+}
+
+/// Whether the line is `running 1 test` or `running 12 tests`.
+fn is_a_begin(line: &str) -> bool {
+    let mut words = line.split_whitespace();
+    words.next() == Some("running")
+        && words.next().is_some_and(|count| count.parse::<u64>().is_ok())
+        && words.next().is_some_and(|what| matches!(what, "test" | "tests"))
+        && words.next().is_none()
 }
 
 pub(crate) fn run(options: &Options) -> anyhow::Result<Counts> {
@@ -155,12 +172,16 @@ mod tests {
         let mut counts = Counts::default();
         for line in [
             "running 3 tests",
-            "test a ... ok",
+            "test running 12 tests of another ... ok",
             "test result: ok. 3 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out; finished in 0.00s",
+            "running 7 tests",
             "test result: FAILED. 4 passed; 1 failed; 2 ignored; 0 measured; 0 filtered out; finished in 0.10s",
         ] {
             counts.add(line);
         }
-        assert_eq!(counts, Counts { binaries: 2, passed: 7, failed: 1, ignored: 2 });
+        assert_eq!(counts, Counts { begun: 2, binaries: 2, passed: 7, failed: 1, ignored: 2 });
+        assert!(!counts.to_string().contains("broke off"), "{counts}");
+        counts.add("running 1 test");
+        assert!(counts.to_string().ends_with("; 1 more broke off before their end"), "{counts}");
     }
 }

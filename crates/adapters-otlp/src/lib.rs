@@ -4,6 +4,7 @@
 //! a thread of its own and a bounded queue: what does not fit into it is dropped, and counted by the SDK.
 
 mod convert;
+mod told;
 
 use std::{sync::Arc, time::Duration};
 
@@ -71,7 +72,7 @@ impl OtlpSpans {
         let exporter = SpanExporter::builder()
             .with_http()
             .with_protocol(Protocol::HttpBinary)
-            .with_endpoint(endpoint)
+            .with_endpoint(&endpoint)
             .with_timeout(PATIENCE)
             .build();
         let exporter =
@@ -81,7 +82,7 @@ impl OtlpSpans {
             .with_max_export_batch_size(BATCH)
             .with_scheduled_delay(EVERY)
             .build();
-        let mut processor = BatchSpanProcessor::new(exporter, batch);
+        let mut processor = BatchSpanProcessor::new(told::Told::new(exporter, endpoint), batch);
         let attributes = [
             KeyValue::new("service.version", config.version),
             KeyValue::new("service.instance.id", config.instance.clone()),

@@ -1,5 +1,5 @@
 //! `orrery apply`: a folder says what a server is to have. What differs is shown first, and then changed; nothing is, while anything
-//! in the folder is wrong.
+//! in the folder is wrong, or the caller may not do all of it.
 
 use std::path::PathBuf;
 
@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::{
     console::{Console, Exit},
     server::Server,
-    sync::{Doer, Item, Outcome, Planner, Style, Summary, documents, lines_of_differences},
+    sync::{Doer, Item, Outcome, Planner, Style, Summary, documents, lines_of_differences, refuse_without_rights},
     trouble::Trouble,
     wanted::{Read, folder, refuse_doubles},
 };
@@ -54,12 +54,13 @@ impl Apply {
         let style = Style { whole: true, send_credentials: self.send_credentials };
         let planner = Planner { server, style, check: true };
         let mut items = planner.plan(&files).await?;
-        let sound = Summary::of(&files, &items).failed == 0;
-        if self.prune && sound {
+        if self.prune && Summary::of(&files, &items).failed == 0 {
             let me = owner(server).await?;
             items.extend(planner.unwanted(&items, &me).await?);
         }
+        refuse_without_rights(server, &mut items).await;
         let summary = Summary::of(&files, &items);
+        let sound = summary.failed == 0;
         if !console.json {
             for line in lines_of_differences(&files, &items) {
                 console.line(line);
@@ -105,7 +106,7 @@ fn tell(server: &Server, console: &mut Console<'_>, files: &[Read], items: &[Ite
     }
     let line = summary.line("created", !done);
     console.line(match (done, summary.failed) {
-        (false, 1..) => format!("{line}: nothing was changed, and nothing will be while the files have mistakes"),
+        (false, 1..) => format!("{line}: nothing was changed, and nothing will be while anything fails"),
         _ => line,
     });
 }

@@ -8,7 +8,7 @@ use serde_json::json;
 use crate::{
     console::{Console, Exit},
     server::Server,
-    sync::{Doer, Item, Outcome, Planner, Style, Summary, Words, documents, lines_of_files},
+    sync::{Doer, Planner, Style, Summary, Words, documents, lines_of_files, refuse_without_rights},
     trouble::Trouble,
     wanted::{agents_file, refuse_doubles, workflow_files},
 };
@@ -41,6 +41,7 @@ impl Import {
         refuse_doubles(&mut files);
         let style = Style { whole: false, send_credentials: self.send_credentials };
         let mut items = Planner { server, style, check: self.dry_run }.plan(&files).await?;
+        // A real one does what can be done.
         if self.dry_run {
             refuse_without_rights(server, &mut items).await;
         } else {
@@ -61,19 +62,5 @@ impl Import {
             console.line(format!("{}{dry}", summary.line("imported", self.dry_run)));
         }
         Ok(if summary.failed > 0 { Exit::FAILED } else { Exit::DONE })
-    }
-}
-
-/// A dry run finds what a real one would: that the caller may not make a change is found there by making it.
-async fn refuse_without_rights(server: &Server, items: &mut [Item]) {
-    // Where that is not told, the real run tells it.
-    let Ok(me) = server.get(&["auth", "me"], &[]).await else { return };
-    let Some(rights) = me.body["rights"].as_array() else { return };
-    for item in items {
-        let right = item.kind.right();
-        let is_change = matches!(item.outcome, Outcome::Created | Outcome::Updated | Outcome::NewVersion);
-        if is_change && !rights.iter().any(|granted| granted.as_str() == Some(right)) {
-            item.fail(&Trouble::Here(format!("the credential lacks the right '{right}'")));
-        }
     }
 }

@@ -39,8 +39,8 @@ pub(crate) struct Pages {
 impl Pages {
     /// The pages about an API.
     pub(crate) fn new(documents: &Documents) -> Self {
-        // A JSON value always has a text.
-        let text = |document: &Value| serde_json::to_vec_pretty(document).unwrap_or_default().into();
+        // A JSON value always has a text. It stays as long as the server: without room to grow.
+        let text = |document: &Value| serde_json::to_vec_pretty(document).unwrap_or_default().into_boxed_slice().into();
         let (document, document_3_0) = (text(&documents.openapi), text(&documents.openapi_3_0));
         Self { document, document_3_0, errors: errors_html().into() }
     }

@@ -268,6 +268,14 @@ async fn a_dry_run_finds_what_the_key_may_not_change() {
     let said = dry.stdout.join("\n");
     assert!(said.contains("! agent New  FAILED") && said.contains("lacks the right 'agents:write'"), "{said}");
     assert!(said.contains("+ workflow w  would be imported"), "a designer may write workflows: {said}");
+
+    let apply = ["apply", "-f", "."];
+    for mode in [&["--dry-run"][..], &[]] {
+        let applied = command_line(&[&apply[..], mode, &with_key].concat(), folder.path()).await;
+        let said = applied.stdout.join("\n");
+        assert!(applied.status.code() == Some(1) && said.contains("lacks the right 'agents:write'"), "{mode:?}: {said}");
+    }
+    assert_eq!(house.client().total("workflows").await, 0, "what may not be done as a whole is not begun");
 }
 
 #[tokio::test]

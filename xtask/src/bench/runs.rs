@@ -106,7 +106,7 @@ pub(super) fn in_release(name: &str, arguments: &[String]) -> anyhow::Result<()>
     println!("building the server and the driver in the release profile (minutes, the first time)");
     let binary = server(Profile::Release)?;
     let mut bench = cargo();
-    bench.args(["run", "--quiet", "--release", "-p", "xtask", "--", "bench", name]).args(arguments);
+    bench.args(["run", "--quiet", "--release", "--bin", "xtask", "--", "bench", name]).args(arguments);
     must(bench.env(ORRERY_BIN, binary))
 }
 

@@ -1,6 +1,6 @@
 //! YAML, of which JSON is nearly a part.
 
-use std::{collections::BTreeMap, fmt};
+use std::{collections::BTreeMap, fmt, panic, thread};
 
 use serde::{
     Deserialize, Deserializer,
@@ -57,7 +57,22 @@ fn in_our_words(error: &serde_saphyr::Error) -> String {
     }
 }
 
+/// The parser and what it fills call each other for each level, up to the depth at which it stops. A build that is not
+/// optimised takes more for that than the stack of a thread usually has.
+const STACK: usize = 16 << 20;
+
 fn read(text: &str) -> Result<Vec<Located>, serde_saphyr::Error> {
+    thread::scope(|scope| {
+        let reader = thread::Builder::new().name("yaml".to_owned()).stack_size(STACK);
+        match reader.spawn_scoped(scope, || read_here(text)) {
+            Ok(reading) => reading.join().unwrap_or_else(|panicked| panic::resume_unwind(panicked)),
+            // No thread to be had: what is not deep is read all the same.
+            Err(_) => read_here(text),
+        }
+    })
+}
+
+fn read_here(text: &str) -> Result<Vec<Located>, serde_saphyr::Error> {
     let mut options = Options::default();
     // `no` is Norway, and `on` the start of an event's name.
     options.strict_booleans = true;
@@ -236,6 +251,13 @@ mod tests {
             let wrong = yaml(&text).expect_err("too much");
             assert!(wrong.message.contains("divide it into several files"), "{wrong:?}");
         }
+    }
+
+    #[test]
+    fn what_is_deep_is_read_on_a_thread_with_a_small_stack_too() {
+        let deep = "[".repeat(60) + &"]".repeat(60);
+        let read = thread::Builder::new().stack_size(128 << 10).spawn(move || yaml(&deep).map(|read| read.places.len()));
+        assert_eq!(read.expect("a thread").join().expect("no overflow").expect("YAML"), 60);
     }
 
     #[test]

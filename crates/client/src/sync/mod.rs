@@ -5,9 +5,11 @@ mod difference;
 mod done;
 mod plan;
 mod report;
+mod rights;
 mod rules;
 mod workflows;
 
 pub(crate) use done::Doer;
 pub(crate) use plan::{Item, Outcome, Planner, Style};
+pub(crate) use rights::refuse_without_rights;
 pub(crate) use report::{Summary, Words, documents, lines_of_differences, lines_of_files};
