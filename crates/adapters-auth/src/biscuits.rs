@@ -76,6 +76,8 @@ impl Biscuits {
 impl Tokens for Biscuits {
     fn mint(&self, grant: &TokenGrant) -> Secret {
         let (id, root) = &self.current;
+        // With a pair of its own for what is appended, although making it costs as much as the signature: whoever had that of
+        // another token could take off it what its holder has appended.
         let minted: Result<String, _> =
             grant::block(grant).root_key_id(*id).build(root).and_then(|biscuit: Biscuit| biscuit.to_base64());
         Secret::new(minted.expect("a grant is spelled in facts that can be signed"))

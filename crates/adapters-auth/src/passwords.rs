@@ -9,23 +9,23 @@ use argon2::{
     password_hash::{PasswordHasher, PasswordVerifier, phc},
 };
 use async_trait::async_trait;
-use aws_lc_rs::rand;
 use domain::{access::PasswordHash, agents::Secret, ports::Passwords};
 use tokio::{sync::Semaphore, task::spawn_blocking};
+
+/// In place of a hash of people who do not exist: checking a password against it takes as long as against any other. Its bytes
+/// are random; no password is known that it comes from.
+const NOBODY: &str =
+    "$argon2id$v=19$m=19456,t=2,p=1$uAl4nTn5bRjsI1LuKZ8UvA$VHS3ZMtk0DO81U6LqxafpQsyMnX1AM36IwpWMaqe3BE";
 
 /// Argon2id with the parameters of the crate, which are OWASP's (19 MiB, two passes, one lane).
 pub struct Argon2Passwords {
     at_a_time: Arc<Semaphore>,
-    /// The hash of a password that nobody knows, for people who do not exist.
-    nobody: PasswordHash,
 }
 
 impl Argon2Passwords {
     /// At most this many at a time, at least one.
     pub fn new(at_a_time: usize) -> Arc<Self> {
-        let mut unknown = [0; 32];
-        rand::fill(&mut unknown).expect("the system has random numbers");
-        Arc::new(Self { at_a_time: Arc::new(Semaphore::new(at_a_time.max(1))), nobody: hash(&unknown) })
+        Arc::new(Self { at_a_time: Arc::new(Semaphore::new(at_a_time.max(1))) })
     }
 
     async fn off_the_request_threads<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> T {
@@ -49,7 +49,7 @@ impl Passwords for Argon2Passwords {
 
     async fn verify(&self, password: &Secret, stored: Option<PasswordHash>) -> bool {
         let (password, exists) = (password.clone(), stored.is_some());
-        let stored = stored.unwrap_or_else(|| self.nobody.clone());
+        let stored = stored.unwrap_or_else(|| PasswordHash(NOBODY.to_owned()));
         let matches = self.off_the_request_threads(move || matches(password.reveal().as_bytes(), &stored)).await;
         matches && exists
     }
@@ -90,6 +90,16 @@ mod tests {
         let passwords = Argon2Passwords::new(1);
         assert!(!passwords.verify(&secret(""), None).await);
         assert!(!passwords.verify(&secret("x"), Some(PasswordHash("x".into()))).await);
+    }
+
+    #[test]
+    fn nobody_takes_as_long_as_anybody() {
+        let [nobody, somebody] = [NOBODY, &hash(b"x").0].map(|hash| {
+            let hash = phc::PasswordHash::new(hash).expect("a hash");
+            let lengths = (hash.salt.map(|salt| salt.len()), hash.hash.map(|output| output.len()));
+            (hash.algorithm.to_string(), hash.version, hash.params.to_string(), lengths)
+        });
+        assert_eq!(nobody, somebody);
     }
 
     #[tokio::test]

@@ -2,7 +2,10 @@
 //!
 //! Nothing is fetched from elsewhere, and the content security policy makes sure of it.
 
-use std::future::ready;
+use std::{
+    future::ready,
+    sync::{Arc, OnceLock},
+};
 
 use actix_web::{
     HttpRequest, HttpResponse, Resource, Route,
@@ -13,7 +16,6 @@ use actix_web::{
     web::{self, Bytes, ServiceConfig},
 };
 use rust_embed::RustEmbed;
-use serde_json::Value;
 
 use crate::{
     api::Documents,
@@ -31,32 +33,55 @@ struct Assets;
 /// The pages.
 #[derive(Clone)]
 pub(crate) struct Pages {
-    document: Bytes,
-    document_3_0: Bytes,
+    describe: fn() -> Documents,
+    descriptions: Arc<OnceLock<Descriptions>>,
     errors: Bytes,
 }
 
+/// The API's description, as it is sent.
+struct Descriptions {
+    openapi: Bytes,
+    openapi_3_0: Bytes,
+}
+
 impl Pages {
-    /// The pages about an API.
-    pub(crate) fn new(documents: &Documents) -> Self {
-        // A JSON value always has a text. It stays as long as the server: without room to grow.
-        let text = |document: &Value| serde_json::to_vec_pretty(document).unwrap_or_default().into_boxed_slice().into();
-        let (document, document_3_0) = (text(&documents.openapi), text(&documents.openapi_3_0));
-        Self { document, document_3_0, errors: errors_html().into() }
+    /// The pages about an API, which is described when somebody asks for it first.
+    pub(crate) fn new(describe: fn() -> Documents) -> Self {
+        Self { describe, descriptions: Arc::default(), errors: errors_html().into() }
     }
 
     /// Mounts the pages.
     pub(crate) fn configure(&self, cfg: &mut ServiceConfig) {
-        let Self { document, document_3_0, errors } = self.clone();
+        let (pages, pages_3_0, errors) = (self.clone(), self.clone(), self.errors.clone());
         let mut page = |path: &str, route: Route| {
             cfg.service(Resource::new(path).route(route).default_service(web::to(wrong_method)));
         };
-        page("/openapi.json", web::get().to(move || ready(text("application/json", document.clone()))));
-        page("/openapi-3.0.json", web::get().to(move || ready(text("application/json", document_3_0.clone()))));
+        page("/openapi.json", web::get().to(move || pages.clone().description(|made| &made.openapi)));
+        page("/openapi-3.0.json", web::get().to(move || pages_3_0.clone().description(|made| &made.openapi_3_0)));
         page("/docs/errors", web::get().to(move || ready(text("text/html; charset=utf-8", errors.clone()))));
         page("/docs", web::get().to(|request: HttpRequest| async move { asset(&request, "swagger-ui.html") }));
         page("/redoc", web::get().to(|request: HttpRequest| async move { asset(&request, "redoc.html") }));
         page("/docs/assets/{name:.+}", web::get().to(named_asset));
+    }
+
+    async fn description(self, which: fn(&Descriptions) -> &Bytes) -> Result<HttpResponse, Problem> {
+        let body = match self.descriptions.get() {
+            Some(made) => which(made).clone(),
+            // Tens of milliseconds, which other requests are not to wait for.
+            None => web::block(move || which(self.descriptions()).clone())
+                .await
+                .map_err(|error| Problem::internal(error.to_string()))?,
+        };
+        Ok(text("application/json", body))
+    }
+
+    fn descriptions(&self) -> &Descriptions {
+        self.descriptions.get_or_init(|| {
+            let documents = (self.describe)();
+            // A JSON value always has a text. It stays as long as the server: without room to grow.
+            let text = |document| serde_json::to_vec_pretty(document).unwrap_or_default().into_boxed_slice().into();
+            Descriptions { openapi: text(&documents.openapi), openapi_3_0: text(&documents.openapi_3_0) }
+        })
     }
 }
 

@@ -7,6 +7,11 @@ mod demo;
 use std::process::ExitCode;
 
 use cli::Refused;
+use mimalloc::MiMalloc;
+
+/// A tenth more steps a second than with the allocator of glibc (ADR 0038).
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 const _: () = assert!(!domain::planted::POSSIBLE, "the product is not built with the simulation's bugs in it");
 

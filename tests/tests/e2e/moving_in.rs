@@ -273,7 +273,10 @@ async fn a_dry_run_finds_what_the_key_may_not_change() {
     for mode in [&["--dry-run"][..], &[]] {
         let applied = command_line(&[&apply[..], mode, &with_key].concat(), folder.path()).await;
         let said = applied.stdout.join("\n");
-        assert!(applied.status.code() == Some(1) && said.contains("lacks the right 'agents:write'"), "{mode:?}: {said}");
+        assert!(
+            applied.status.code() == Some(1) && said.contains("lacks the right 'agents:write'"),
+            "{mode:?}: {said}"
+        );
     }
     assert_eq!(house.client().total("workflows").await, 0, "what may not be done as a whole is not begun");
 }

@@ -256,7 +256,8 @@ mod tests {
     #[test]
     fn what_is_deep_is_read_on_a_thread_with_a_small_stack_too() {
         let deep = "[".repeat(60) + &"]".repeat(60);
-        let read = thread::Builder::new().stack_size(128 << 10).spawn(move || yaml(&deep).map(|read| read.places.len()));
+        let read =
+            thread::Builder::new().stack_size(128 << 10).spawn(move || yaml(&deep).map(|read| read.places.len()));
         assert_eq!(read.expect("a thread").join().expect("no overflow").expect("YAML"), 60);
     }
 

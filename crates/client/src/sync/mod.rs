@@ -11,5 +11,5 @@ mod workflows;
 
 pub(crate) use done::Doer;
 pub(crate) use plan::{Item, Outcome, Planner, Style};
-pub(crate) use rights::refuse_without_rights;
 pub(crate) use report::{Summary, Words, documents, lines_of_differences, lines_of_files};
+pub(crate) use rights::refuse_without_rights;

@@ -26,25 +26,33 @@ use crate::problem::{Code, Problem};
 type MakeRoute = Arc<dyn Fn() -> Route + Send + Sync>;
 type Routes = BTreeMap<&'static str, Vec<(Method, MakeRoute)>>;
 
-/// Routes while they are declared.
+/// Routes while they are declared: to be mounted, and described only where somebody asks, because that takes longer than all else
+/// at the start of a server, and many megabytes.
 pub(crate) struct Declarations {
     routes: Routes,
-    document: DocumentBuilder,
+    document: Option<DocumentBuilder>,
 }
 
 impl Declarations {
-    /// None yet.
-    pub(crate) fn new(title: &str, version: &str, description: &str) -> Self {
-        Self { routes: BTreeMap::new(), document: DocumentBuilder::new(title, version, description) }
+    /// None yet. They will not be described.
+    pub(crate) fn new() -> Self {
+        Self { routes: BTreeMap::new(), document: None }
+    }
+
+    /// None yet. They will be described, under this title.
+    pub(crate) fn described(title: &str, version: &str, description: &str) -> Self {
+        Self { routes: BTreeMap::new(), document: Some(DocumentBuilder::new(title, version, description)) }
     }
 
     /// Describes a group of operations.
     pub(crate) fn group(mut self, name: &str, description: &str) -> Self {
-        self.document.tag(name, description);
+        if let Some(document) = &mut self.document {
+            document.tag(name, description);
+        }
         self
     }
 
-    /// Declares a route and what it asks of whoever calls it. Panics if it is declared twice; the tests build the table.
+    /// Declares a route and what it asks of whoever calls it. Panics if one is described twice; the tests describe them all.
     pub(crate) fn route<H, In, Out>(
         mut self,
         method: Method,
@@ -60,7 +68,9 @@ impl Declarations {
     {
         let name = std::any::type_name::<H>().rsplit("::").next().unwrap_or_default();
         let manner = Manner { access, repeatable: about.repeatable };
-        self.document.operation::<In, Out>(&method, path, access, name, about);
+        if let Some(document) = &mut self.document {
+            document.operation::<In, Out>(&method, path, access, name, about);
+        }
         let route_method = method.clone();
         let make: MakeRoute = Arc::new(move || {
             let handler = handler.clone();
@@ -71,12 +81,17 @@ impl Declarations {
         self
     }
 
-    /// All of them are declared.
-    pub(crate) fn finish(self) -> (Api, Documents) {
+    /// All of them are declared, and can be mounted.
+    pub(crate) fn finish(self) -> Api {
         let paths = self.routes.keys().map(|path| ResourceDef::new(*path)).collect();
-        let openapi = self.document.finish();
+        Api { routes: Arc::new(self.routes), paths }
+    }
+
+    /// All of them are declared; what they are, if they were to be described.
+    pub(crate) fn documents(self) -> Option<Documents> {
+        let openapi = self.document?.finish();
         let openapi_3_0 = rendition::in_3_0(&openapi);
-        (Api { routes: Arc::new(self.routes), paths }, Documents { openapi, openapi_3_0 })
+        Some(Documents { openapi, openapi_3_0 })
     }
 }
 

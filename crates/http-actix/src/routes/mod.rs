@@ -43,17 +43,15 @@ use crate::{
     problem::{Code, Occurrence, ProblemDocument},
 };
 
-/// All routes of the API, and the pages about it, which take a while to make.
+/// All routes of the API, and the pages about it.
 fn served() -> (Api, docs::Pages) {
-    static SERVED: LazyLock<(Api, docs::Pages)> = LazyLock::new(|| paged(declared()));
+    static SERVED: LazyLock<(Api, docs::Pages)> =
+        LazyLock::new(|| (whole(Declarations::new()).finish(), docs::Pages::new(documents)));
     SERVED.clone()
 }
 
-fn paged((api, documents): (Api, Documents)) -> (Api, docs::Pages) {
-    (api, docs::Pages::new(&documents))
-}
-
-fn declared() -> (Api, Documents) {
+/// Describes the API.
+fn documents() -> Documents {
     let about = "Manages agents, workflows and runs.\n\n\
         * Every error is a problem document (RFC 9457); decide by its `code`, which `/docs/errors` explains. `errors` lists \
           all mistakes of a request at once.\n\
@@ -65,7 +63,12 @@ fn declared() -> (Api, Documents) {
         * `X-Correlation-ID` is taken from the request, or made, and returned with every answer.\n\
         * A body may have 1 MiB (1048576 bytes), unless the server is set otherwise.\n\
         * Who asks too often is answered 429 with `Retry-After`; `RateLimit` and `RateLimit-Policy` tell before that how it stands.";
-    let api = Declarations::new("Orrery", env!("CARGO_PKG_VERSION"), about)
+    let api = Declarations::described("Orrery", env!("CARGO_PKG_VERSION"), about);
+    whole(api).documents().expect("it is described")
+}
+
+fn whole(api: Declarations) -> Declarations {
+    let api = api
         .group(agents::GROUP, "HTTP services that do the work of steps.")
         .group(workflows::GROUP, "Definitions of what runs do, in versions.")
         .group(runs::GROUP, "Executions of workflows.")
@@ -83,25 +86,29 @@ fn declared() -> (Api, Documents) {
     )))));
     let api = schedules::declare(api);
     let api = webhooks::declare(users::declare(api_keys::declare(access::declare(api))));
-    system::declare(tasks::declare(events::declare(api))).finish()
+    system::declare(tasks::declare(events::declare(api)))
 }
 
 /// The routes of a process without an API: how it is, and what it measures.
-fn probes() -> (Api, Documents) {
+fn probes(api: Declarations) -> Declarations {
+    system::declare(api.group(system::GROUP, "What the server says about itself."))
+}
+
+/// Describes the routes of a process without an API.
+fn documents_of_probes() -> Documents {
     let about = "Tells how this process is; its role has no API.";
-    let api = Declarations::new("Orrery", env!("CARGO_PKG_VERSION"), about)
-        .group(system::GROUP, "What the server says about itself.");
-    system::declare(api).finish()
+    let api = Declarations::described("Orrery", env!("CARGO_PKG_VERSION"), about);
+    probes(api).documents().expect("they are described")
 }
 
 /// The OpenAPI document: the same for the same build, members sorted.
 pub fn openapi_document() -> serde_json::Value {
-    declared().1.openapi
+    documents().openapi
 }
 
 /// The same in OpenAPI 3.0.3, for programs that do not read 3.1.
 pub fn openapi_document_3_0() -> serde_json::Value {
-    declared().1.openapi_3_0
+    documents().openapi_3_0
 }
 
 /// The whole REST API, ready to be mounted by every worker. Clones share everything.
@@ -146,7 +153,8 @@ impl AppState {
         readiness: Arc<dyn Readiness>,
         guard: Guard,
     ) -> Self {
-        Self::serving(paged(probes()), use_cases, clock, ids, readiness, guard)
+        let served = (probes(Declarations::new()).finish(), docs::Pages::new(documents_of_probes));
+        Self::serving(served, use_cases, clock, ids, readiness, guard)
     }
 
     fn serving(
