@@ -9,7 +9,7 @@ use std::process::ExitCode;
 use cli::Refused;
 use mimalloc::MiMalloc;
 
-/// A tenth more steps a second than with the allocator of glibc (ADR 0038).
+/// A quarter more steps a second than with the allocator of glibc (ADR 0038).
 #[global_allocator]
 static ALLOCATOR: MiMalloc = MiMalloc;
 
