@@ -13,7 +13,7 @@ use opentelemetry_sdk::{
 };
 
 /// How often it is told while nothing changes.
-const AGAIN: Duration = Duration::from_secs(60);
+const AGAIN: Duration = Duration::from_mins(1);
 
 /// An exporter of which the failures are told.
 pub(crate) struct Told<E> {

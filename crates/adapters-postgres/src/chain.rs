@@ -129,9 +129,9 @@ async fn rows_in(connection: &mut PgConnection, places: &[Place]) -> Outcome<Vec
 
 fn row(row: &PgRow) -> Outcome<SealableRow> {
     let columns = (1..15).map(|column| row.try_get(column));
-    let columns = columns.collect::<Result<Vec<Option<String>>, sqlx::Error>>()?;
-    let told = |column: usize| columns.get(column).and_then(Option::as_deref).unwrap_or("?");
+    let columns = columns.collect::<Result<Vec<Option<&str>>, sqlx::Error>>()?;
+    let told = |column: usize| columns.get(column).copied().flatten().unwrap_or("?");
     let name = format!("{} of {}", told(0), told(6));
-    let bytes = canonical(columns.iter().map(|column| column.as_deref().map(str::as_bytes)));
+    let bytes = canonical(columns.iter().map(|column| column.map(str::as_bytes)));
     Ok(SealableRow { place: row.try_get(0)?, name, bytes })
 }
