@@ -18,7 +18,7 @@ async fn what_answers_get_answers_head_with_its_length_and_begins_no_stream() {
     let folder = tempfile::tempdir().expect("a folder can be made");
     let orrery = Orrery::start(folder.path()).await;
     let http = as_admin().build().expect("a client");
-    for (path, accept) in [("/health", "*/*"), ("/api/v1/runs", "*/*"), ("/api/v1/runs/events", "text/event-stream")] {
+    for (path, accept) in [("/docs", "*/*"), ("/api/v1/runs", "*/*"), ("/api/v1/runs/events", "text/event-stream")] {
         let ask = |method| http.request(method, format!("{}{path}", orrery.url())).header("accept", accept).send();
         let (get, head) = (ask(Method::GET).await.expect("an answer"), ask(Method::HEAD).await.expect("an answer"));
         let header = |answer: &Response, name: &str| answer.headers().get(name).cloned();

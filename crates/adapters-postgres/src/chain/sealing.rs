@@ -77,6 +77,8 @@ impl PgStore {
         let made = continue_chain(with, head.as_ref(), seen, now, &rows).map_err(broken)?;
         let to_be_noted = made.head.seals > 0 && note_is_due(chain.noted_at, now);
         if rows.is_empty() && open == before && !to_be_noted && !sign_is_due(head.map(|head| head.at), now) {
+            // Now, and not when the connection is used next: until then, whoever seals next would find the chain locked.
+            transaction.rollback().await?;
             return Ok(Some(Sealed { rows: 0, head: made.head, to_be_noted: false }));
         }
         if let Some(block) = &made.block {
