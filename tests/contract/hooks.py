@@ -100,7 +100,7 @@ def filter_failure(ctx, failure, case, response):
         problem = response.json()
         # A list without items is sent as a parameter without a value, and that is a filter that somebody forgot to fill in.
         empty = {name for name, value in (case.query or {}).items() if value in ([], "")}
-        if any(m["in"] == "query" and m["pointer"].split("/")[1] in empty for m in problem.get("errors", [])):
+        if any(m["in"] == "query" and m["pointer"].lstrip("/").split("/")[0] in empty for m in problem.get("errors", [])):
             return False
         # 400 means that what is there, or its state, does not allow it (as the old API says it), and 412 that it has changed; a
         # request that cannot be read is `bad_request`. Made-up idempotency keys meet each other.

@@ -30,6 +30,10 @@ async fn what_answers_get_answers_head_with_its_length_and_begins_no_stream() {
         assert_eq!(length.is_some(), accept == "*/*", "{path}: a stream has no length");
         assert!(head.bytes().await.expect("an end").is_empty(), "{path}");
     }
+    // Its length differs from one answer to the next: it tells how long the server has been up.
+    let health = http.head(format!("{}/health", orrery.url())).send().await.expect("an answer");
+    assert!(health.status() == 200 && health.headers().contains_key("content-length"), "{:?}", health.headers());
+    assert!(health.bytes().await.expect("an end").is_empty());
     let gone = http.head(format!("{}/api/v1/runs/run-0", orrery.url())).send().await.expect("an answer");
     assert_eq!(gone.status(), 404);
 }
